@@ -1,0 +1,29 @@
+"""Continual learning in anomaly detection: scenarios, strategies, results.
+
+The names below are loaded on first use, so that `import cl_anomaly` and the
+command line's `--help` do not wait for PyTorch.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from cl_anomaly.config import RunConfig
+    from cl_anomaly.experiment import Result, run
+    from cl_anomaly.strategies import Strategy
+
+__version__ = "0.1.0"
+__all__ = ["Result", "RunConfig", "Strategy", "run"]
+
+_HOME = {
+    "Result": "cl_anomaly.experiment",
+    "RunConfig": "cl_anomaly.config",
+    "Strategy": "cl_anomaly.strategies",
+    "run": "cl_anomaly.experiment",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOME:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(_HOME[name]), name)

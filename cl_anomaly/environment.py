@@ -1,0 +1,116 @@
+"""The machine that a run happens on: device, precision, threads, versions."""
+
+import os
+import platform
+import subprocess
+import sys
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from cl_anomaly import __version__
+from cl_anomaly.errors import InputError
+
+_PACKAGES = ("torch", "torchvision", "numpy", "pandas", "scikit-learn", "matplotlib")
+
+
+def choose_device(device: str) -> torch.device:
+    """Turn "auto", "cpu" or "cuda" into a device.
+
+    Raises:
+        InputError: a GPU was asked for, and there is none.
+    """
+    available = torch.cuda.is_available()
+    if device == "cuda" and not available:
+        raise InputError(
+            "Expected a CUDA GPU for `device` cuda, but PyTorch finds none here. Use `--device cpu`, "
+            "or auto."
+        )
+    return torch.device("cuda" if available and device != "cpu" else "cpu")
+
+
+def choose_precision(precision: str, device: torch.device) -> torch.dtype:
+    """Turn "auto", "float32" or "bfloat16" into a type; auto asks what the device does natively."""
+    if precision == "auto":
+        if device.type == "cuda":
+            native = torch.cuda.is_bf16_supported(including_emulation=False)
+        else:
+            native = torch.cpu.get_capabilities().get("amx_bf16", False)
+        return torch.bfloat16 if native else torch.float32
+    return {"float32": torch.float32, "bfloat16": torch.bfloat16}[precision]
+
+
+def use_threads() -> int:
+    """Set the number of threads: OMP_NUM_THREADS where it is set, otherwise one.
+
+    Two threads on cores that other processes use are many times slower than one, and how many are
+    idle is not known for as long as a run takes. One also gives the same bits on every machine of a
+    kind.
+    """
+    wanted = os.environ.get("OMP_NUM_THREADS", "")
+    torch.set_num_threads(int(wanted) if wanted.isdecimal() and int(wanted) else 1)
+    return torch.get_num_threads()
+
+
+def available_cores() -> int:
+    """Count the cores that this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def describe_environment(device: torch.device, precision: torch.dtype) -> dict[str, Any]:
+    """Describe what the results may depend on beside the configuration, as JSON can hold it."""
+    return {
+        "cl_anomaly": __version__,
+        "git_commit": _git_commit(),
+        "python": platform.python_version(),
+        "packages": {name: version(name) for name in _PACKAGES},
+        "platform": platform.platform(),
+        "processor": _processor(),
+        "device": device.type,
+        "device_name": torch.cuda.get_device_name(device) if device.type == "cuda" else None,
+        "precision": str(precision).removeprefix("torch."),
+        "threads": torch.get_num_threads(),
+    }
+
+
+def peak_memory(device: torch.device) -> dict[str, int]:
+    """Most memory used so far by this process, and on the GPU where one is used, in bytes."""
+    import resource  # not on Windows, whose users are told by the ImportError
+
+    # Linux counts in KiB, macOS in bytes.
+    unit = 1 if sys.platform == "darwin" else 1024
+    peak = {"host_bytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit}
+    if device.type == "cuda":
+        peak["device_bytes"] = torch.cuda.max_memory_allocated(device)
+    return peak
+
+
+def _git_commit() -> str | None:
+    """Commit of this package's own checkout; None where it is installed from elsewhere."""
+    folder, git = Path(__file__).parent, "git"
+    try:
+        # Where the file is not tracked, the repository around it is somebody else's.
+        for arguments in (["ls-files", "--error-unmatch", __file__], ["rev-parse", "HEAD"]):
+            done = subprocess.run(  # noqa: S603
+                [git, "-C", str(folder), *arguments],
+                capture_output=True,
+                text=True,
+                check=True,
+            )
+    except (OSError, subprocess.CalledProcessError):
+        return None
+    return done.stdout.strip()
+
+
+def _processor() -> str:
+    try:
+        for line in Path("/proc/cpuinfo").read_text().splitlines():
+            if line.startswith("model name"):
+                return line.partition(":")[2].strip()
+    except OSError:
+        pass
+    return platform.processor()

@@ -1,0 +1,82 @@
+"""Score the test set after a task, and say how well the scores tell anomalies apart."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from cl_anomaly.datasets import Samples
+from cl_anomaly.errors import RunError
+from cl_anomaly.metrics import auroc
+from cl_anomaly.models import VAE
+from cl_anomaly.scenario import Scenario, Task
+from cl_anomaly.scores import SCORES
+
+# Samples scored at once, over all replicas: large enough for the matrix units, small enough that
+# what lies between the layers stays in the processor's cache.
+_CHUNK = 1000
+
+
+@torch.no_grad()
+def score_samples(
+    model: VAE, samples: Samples, indices: Tensor, scores: Sequence[str]
+) -> dict[str, NDArray[np.float32]]:
+    """Score samples with every replica, in float32 and without drawing at random.
+
+    Args:
+        model: R replicas.
+        samples: where the samples are, on the model's device.
+        indices: (n,), int64, which of them.
+        scores: names of anomaly scores.
+
+    Returns:
+        By score, (R, n).
+    """
+    replicas = len(next(model.parameters()))
+    parts: dict[str, list[Tensor]] = {name: [] for name in scores}
+    for chunk in indices.to(samples.stored.device).split(max(1, _CHUNK // replicas)):
+        x = samples.batch(chunk)
+        output = model.reconstruct(x.expand(replicas, *x.shape))
+        for name in scores:
+            parts[name].append(SCORES[name](model, output))
+    return {name: torch.cat(part, dim=1).cpu().numpy() for name, part in parts.items()}
+
+
+def check_finite(scores: dict[str, NDArray[np.float32]], task: int, seeds: Sequence[int]) -> None:
+    """Refuse scores from which no AUROC can be computed.
+
+    Raises:
+        RunError: a score (R, n) is not finite.
+    """
+    for name, values in scores.items():
+        failed = [seed for seed, own in zip(seeds, values, strict=True) if not np.isfinite(own).all()]
+        if failed:
+            raise RunError(
+                f"Expected finite scores after task {task}, but `{name}` of seed(s) "
+                f"{', '.join(map(str, failed))} is not. Try a lower learning rate, or float32."
+            )
+
+
+def auroc_after(
+    scenario: Scenario, task: Task, scores: NDArray[np.float32], labels: NDArray[np.int64]
+) -> dict[str, float]:
+    """AUROC of the anomaly class after a task.
+
+    Args:
+        scenario: what the scores belong to.
+        task: the last that has been learnt.
+        scores: (n,), of the scenario's test set by one replica.
+        labels: (n,), of the scenario's test set.
+
+    Returns:
+        `auroc_seen`, against all normal classes so far, and `auroc_class_<c>` against each normal
+        class, those of later tasks included: a row of the result matrix.
+    """
+    anomalies = scores[labels == scenario.anomaly_class]
+    seen = np.isin(labels, scenario.seen_classes(task))
+    values = {"auroc_seen": auroc(scores[seen], anomalies)}
+    for label in sorted(scenario.seen_classes(scenario.tasks[-1])):
+        values[f"auroc_class_{label}"] = auroc(scores[labels == label], anomalies)
+    return values

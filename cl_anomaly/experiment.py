@@ -1,0 +1,235 @@
+"""One run, from its configuration to its results."""
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import torch
+from numpy.typing import NDArray
+
+from cl_anomaly.components import (
+    FRAMEWORK_ARGUMENTS,
+    fill_options,
+    find_model,
+    make_model,
+    make_strategy,
+)
+from cl_anomaly.config import ResolvedConfig, RunConfig
+from cl_anomaly.datasets import Dataset, choose_dataset, find_dataset, load_dataset
+from cl_anomaly.environment import (
+    choose_device,
+    choose_precision,
+    describe_environment,
+    peak_memory,
+    use_threads,
+)
+from cl_anomaly.evaluation import auroc_after, check_finite, score_samples
+from cl_anomaly.progress import Progress
+from cl_anomaly.randomness import ReplicaRandom
+from cl_anomaly.scenario import Scenario, build_scenario
+from cl_anomaly.scores import CHEAP_SCORES
+from cl_anomaly.strategies import Strategy
+from cl_anomaly.training import TrainingSettings, train_task
+
+METRICS_COLUMNS = (
+    "strategy",
+    "dataset",
+    "anomaly_class",
+    "seed",
+    "task",
+    "classes",
+    "score",
+    "metric",
+    "value",
+)
+
+
+@dataclass(frozen=True, eq=False)
+class Result:
+    """What came of a run.
+
+    Attributes:
+        config: with every default filled in.
+        environment: the machine, versions and data.
+        metrics: in tidy form, with METRICS_COLUMNS.
+        scores: by score, (R, tasks, n), of the test set after every task.
+        test_labels: (n,).
+        test_indices: (n,), places in the dataset's test set.
+        timing: seconds per task, samples per second, peak memory.
+    """
+
+    config: ResolvedConfig
+    environment: dict[str, Any]
+    metrics: pd.DataFrame
+    scores: dict[str, NDArray[np.float32]]
+    test_labels: NDArray[np.int64]
+    test_indices: NDArray[np.int64]
+    timing: dict[str, Any]
+
+
+def resolve(config: RunConfig) -> tuple[ResolvedConfig, str | None]:
+    """Fill in every default that depends on the dataset or the strategy.
+
+    Returns:
+        The configuration, and a sentence for the user where the dataset is a second choice.
+
+    Raises:
+        InputError: there is no such dataset, model or strategy, or it has no such option.
+    """
+    name, note = (config.dataset, None) if config.dataset else choose_dataset(config.data_root)
+    spec = find_dataset(name)
+    strategy = make_strategy(config.strategy, config.strategy_options)
+    model = find_model(config.model)
+    filled = {
+        "dataset": name,
+        "epochs": config.epochs or spec.epochs,
+        "batch_size": config.batch_size or spec.batch_size,
+        "strategy_options": fill_options(type(strategy), config.strategy_options),
+        "model_options": fill_options(model, config.model_options, FRAMEWORK_ARGUMENTS),
+    }
+    return ResolvedConfig(**config.to_dict() | filled), note
+
+
+def run(config: RunConfig, progress: Progress | None = None) -> Result:
+    """Train one strategy on one scenario, and evaluate it after every task.
+
+    Args:
+        config: all of the run.
+        progress: is told how far it is.
+
+    Raises:
+        InputError: something in the configuration or the data is not as expected; raised before
+            training starts.
+        RunError: training failed.
+    """
+    resolved, note = resolve(config)
+    use_threads()
+    return Run(resolved, note).execute(progress or Progress())
+
+
+class Run:
+    """A run in progress: the parts, put together, and what has been measured so far."""
+
+    def __init__(self, config: ResolvedConfig, note: str | None = None) -> None:
+        """Load the data and put the parts together.
+
+        Args:
+            config: resolved.
+            note: why the dataset is what it is.
+        """
+        self.config = config
+        self.seeds = config.seed_list
+        self.device = choose_device(config.device)
+        self.precision = choose_precision(config.precision, self.device)
+        dataset = load_dataset(config.dataset, config.data_root)
+        self.scenarios = [_scenario(dataset, config, seed) for seed in self.seeds]
+        # Replicas may differ in the order of the classes, not in which they are.
+        self.test_indices = self.scenarios[0].test_indices
+        self.test_labels = self.scenarios[0].test_labels.numpy()
+        self.test = dataset.test.to(self.device)
+        self.strategy = self._prepare_strategy(dataset)
+        self.environment = describe_environment(self.device, self.precision) | {
+            "data_sha256": dataset.sha256,
+            "dataset_note": note,
+        }
+        self.score_names = list(dict.fromkeys([*CHEAP_SCORES, config.score]))
+        self.scores: list[dict[str, NDArray[np.float32]]] = []
+        self.rows: list[tuple[Any, ...]] = []
+        self.timing: list[dict[str, Any]] = []
+
+    def execute(self, progress: Progress) -> Result:
+        """Learn all tasks one after another."""
+        started = time.perf_counter()
+        tasks = len(self.scenarios[0].tasks)
+        for number in range(1, tasks + 1):
+            progress.task(number, tasks, self.config.epochs)
+            self._learn(number, progress)
+        return Result(
+            config=self.config,
+            environment=self.environment,
+            metrics=pd.DataFrame(self.rows, columns=list(METRICS_COLUMNS)),
+            scores={
+                name: np.stack([after[name] for after in self.scores], axis=1)
+                for name in self.score_names
+            },
+            test_labels=self.test_labels,
+            test_indices=self.test_indices.numpy(),
+            timing=self._summarise_timing(time.perf_counter() - started),
+        )
+
+    def _prepare_strategy(self, dataset: Dataset) -> Strategy:
+        strategy = make_strategy(self.config.strategy, self.config.strategy_options)
+        model = make_model(self.config, dataset.features)
+        strategy.model = model.to(self.device)
+        strategy.samples = dataset.train.to(self.device)
+        return strategy
+
+    def _learn(self, number: int, progress: Progress) -> None:
+        strategy, config = self.strategy, self.config
+        strategy.task_number = number
+        strategy.random = ReplicaRandom(self.seeds, "strategy", number, device=self.device)
+        tasks = [scenario.tasks[number - 1] for scenario in self.scenarios]
+        visible = [
+            strategy.training_indices(task, scenario.tasks[:number])
+            for task, scenario in zip(tasks, self.scenarios, strict=True)
+        ]
+        settings = TrainingSettings(
+            config.epochs, config.batch_size, config.learning_rate, self.precision
+        )
+        trained = train_task(strategy, visible, self.seeds, settings, progress.step)
+        before = time.perf_counter()
+        strategy.after_task(tasks)
+        consolidated = time.perf_counter()
+        aurocs = self._evaluate(number)
+        self.timing.append(
+            {
+                "task": number,
+                "training_seconds": trained.seconds,
+                "replay_seconds": trained.replay_seconds,
+                "after_task_seconds": consolidated - before,
+                "evaluation_seconds": time.perf_counter() - consolidated,
+                "samples": trained.samples,
+            }
+        )
+        progress.evaluated(number, aurocs)
+
+    def _evaluate(self, number: int) -> Sequence[float]:
+        """Score the test set, and return the headline AUROC of each replica."""
+        config, task_index = self.config, number - 1
+        scores = score_samples(
+            self.strategy.model, self.test, self.test_indices, self.score_names
+        )
+        check_finite(scores, number, self.seeds)
+        self.scores.append(scores)
+        headline = []
+        for replica, (seed, scenario) in enumerate(zip(self.seeds, self.scenarios, strict=True)):
+            task = scenario.tasks[task_index]
+            classes = " ".join(map(str, task.classes))
+            for name in self.score_names:
+                values = auroc_after(scenario, task, scores[name][replica], self.test_labels)
+                key = (self.strategy.name, config.dataset, config.anomaly_class, seed, number)
+                self.rows += [(*key, classes, name, metric, v) for metric, v in values.items()]
+                if name == config.score:
+                    headline.append(values["auroc_seen"])
+        return headline
+
+    def _summarise_timing(self, total: float) -> dict[str, Any]:
+        training = sum(task["training_seconds"] for task in self.timing)
+        samples = sum(task["samples"] for task in self.timing)
+        return {
+            "total_seconds": total,
+            "training_seconds": training,
+            "samples": samples,
+            "samples_per_second": samples / training,
+            "peak_memory": peak_memory(self.device),
+            "tasks": self.timing,
+        }
+
+
+def _scenario(dataset: Dataset, config: RunConfig, seed: int) -> Scenario:
+    return build_scenario(
+        dataset, config.anomaly_class, config.task_order, config.classes_per_task, seed
+    )

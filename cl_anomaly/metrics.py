@@ -1,0 +1,80 @@
+"""What detection and forgetting are worth in numbers: pure functions of arrays."""
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+
+def auroc(normal_scores: NDArray[np.floating], anomaly_scores: NDArray[np.floating]) -> float:
+    """Area under the ROC curve: how often an anomaly scores higher than a normal sample.
+
+    Args:
+        normal_scores: (n,), higher is more anomalous.
+        anomaly_scores: (m,).
+
+    Returns:
+        In [0, 1]; 0.5 is chance. Computed by scikit-learn.
+
+    Raises:
+        ValueError: one of the two is empty, or a score is not finite.
+    """
+    from sklearn.metrics import roc_auc_score
+
+    scores = np.concatenate([normal_scores, anomaly_scores])
+    truth = np.repeat([0, 1], [len(normal_scores), len(anomaly_scores)])
+    if not len(normal_scores) or not len(anomaly_scores):
+        raise ValueError("Expected normal and anomaly scores, but one of the two is empty.")
+    return float(roc_auc_score(truth, scores))
+
+
+def average(s: ArrayLike) -> float:
+    """Mean over the tasks after the last one: mean_j S[N, j].
+
+    Args:
+        s: (N, N), the result matrix: AUROC after task i (row) on task j (column).
+    """
+    return float(_square(s)[-1].mean())
+
+
+def backward_transfer(s: ArrayLike) -> float:
+    """What later tasks did to earlier ones: mean over i > j of S[i, j] − S[j, j].
+
+    Díaz-Rodríguez et al., "Don't forget, there is more than forgetting" (2018), eq. 3. Below 0
+    means forgetting. Undefined (nan) for one task.
+
+    Args:
+        s: (N, N), the result matrix: AUROC after task i (row) on task j (column).
+    """
+    matrix = _square(s)
+    later = np.tril_indices(len(matrix), -1)
+    change = (matrix - np.diag(matrix))[later]
+    return float(change.mean()) if change.size else float("nan")
+
+
+def forgetting(s: ArrayLike) -> float:
+    """What was lost since each task was known best: mean_j (max_{j≤t<N} S[t, j] − S[N, j]).
+
+    Chaudhry et al., "Riemannian Walk for Incremental Learning" (ECCV 2018), section 3.2. The mean
+    is over all tasks but the last. Undefined (nan) for one task.
+
+    Args:
+        s: (N, N), the result matrix: AUROC after task i (row) on task j (column).
+    """
+    matrix = _square(s)
+    lost = [matrix[j:-1, j].max() - matrix[-1, j] for j in range(len(matrix) - 1)]
+    return float(np.mean(lost)) if lost else float("nan")
+
+
+def gap_closed(value: float, lower: float, upper: float) -> float:
+    """Share of the way from the Lower to the Upper Bound: (value − lower) / (upper − lower).
+
+    Undefined (nan) where the bounds lie less than 0.02 apart.
+    """
+    gap = upper - lower
+    return (value - lower) / gap if gap >= 0.02 else float("nan")
+
+
+def _square(s: ArrayLike) -> NDArray[np.float64]:
+    matrix = np.asarray(s, dtype=np.float64)
+    if matrix.ndim != 2 or matrix.shape[0] != matrix.shape[1] or not matrix.size:
+        raise ValueError(f"Expected a result matrix of shape (N, N), but got {matrix.shape}.")
+    return matrix

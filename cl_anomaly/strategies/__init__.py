@@ -1,0 +1,86 @@
+"""Strategies, one file each: a new file in this folder is found without being named anywhere."""
+
+import importlib.util
+import inspect
+import pkgutil
+import sys
+from importlib.metadata import entry_points
+from pathlib import Path
+from typing import Any
+
+from cl_anomaly.errors import InputError
+from cl_anomaly.strategies.base import Strategy
+
+__all__ = ["Strategy", "find_strategy", "strategies"]
+
+
+def strategies() -> dict[str, type[Strategy]]:
+    """List the strategies of this folder and of installed packages, by name.
+
+    A package offers one by an entry point in the group `cl_anomaly.strategies`.
+
+    Raises:
+        InputError: an entry point is not a strategy.
+    """
+    found: dict[str, type[Strategy]] = {}
+    for module in pkgutil.iter_modules(__path__):
+        for cls in _defined_in(importlib.import_module(f"{__name__}.{module.name}")):
+            found[cls.name] = cls
+    for entry in entry_points(group="cl_anomaly.strategies"):
+        found.setdefault(entry.name, _checked(entry.load(), f"entry point {entry.value}"))
+    return found
+
+
+def find_strategy(name: str) -> type[Strategy]:
+    """Look a strategy up by its name, or load it from FILE.py:CLASS.
+
+    Raises:
+        InputError: there is none, or the file cannot be loaded.
+    """
+    if ":" in name:
+        file, _, class_name = name.rpartition(":")
+        return _from_file(Path(file), class_name)
+    known = strategies()
+    if name not in known:
+        raise InputError(
+            f"Expected `strategy` to be one of {', '.join(sorted(known))}, or FILE.py:CLASS, "
+            f"but got {name!r}."
+        )
+    return known[name]
+
+
+def _from_file(path: Path, class_name: str) -> type[Strategy]:
+    if not path.is_file():
+        raise InputError(f"Expected a Python file with the strategy {class_name}, but {path} is none.")
+    module_name = f"cl_anomaly_user_{path.stem}"
+    spec = importlib.util.spec_from_file_location(module_name, path)
+    if spec is None or spec.loader is None:
+        raise InputError(f"Expected {path} to be a Python file: its name should end in .py.")
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[module_name] = module
+    try:
+        spec.loader.exec_module(module)
+    except Exception as error:
+        raise InputError(f"Could not load {path}: {type(error).__name__}: {error}") from error
+    if not hasattr(module, class_name):
+        names = ", ".join(cls.__name__ for cls in _defined_in(module)) or "none"
+        raise InputError(f"Expected a class {class_name} in {path}, but its strategies are: {names}.")
+    return _checked(getattr(module, class_name), f"{class_name} in {path}")
+
+
+def _defined_in(module: Any) -> list[type[Strategy]]:
+    members = inspect.getmembers(module, inspect.isclass)
+    return [
+        cls
+        for _, cls in members
+        if issubclass(cls, Strategy) and cls is not Strategy and cls.__module__ == module.__name__
+    ]
+
+
+def _checked(candidate: Any, where: str) -> type[Strategy]:
+    if not (inspect.isclass(candidate) and issubclass(candidate, Strategy)):
+        raise InputError(
+            f"Expected {where} to be a subclass of cl_anomaly.strategies.Strategy, but got "
+            f"{candidate!r}."
+        )
+    return candidate

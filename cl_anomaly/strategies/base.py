@@ -1,0 +1,83 @@
+"""What every strategy is: hooks around the one training loop."""
+
+from collections.abc import Sequence
+from typing import ClassVar
+
+from torch import Tensor
+
+from cl_anomaly.datasets import Samples
+from cl_anomaly.models import VAE
+from cl_anomaly.randomness import ReplicaRandom
+from cl_anomaly.scenario import Task
+
+
+class Strategy:
+    """How a detector learns task after task. Subclass it, and override the hooks that you need.
+
+    Left as it is, it trains on each task alone: the Lower Bound. Hyperparameters are the typed
+    keyword arguments of the subclass's `__init__`, which need not call this class's; the command
+    line (`--strategy.NAME`), the config file and `cl-anomaly list strategies` read them from there.
+
+    Every tensor in training has the replica axis first: R replicas, each with its own seed, learn
+    side by side. A replica's numbers must depend on that replica alone.
+
+    Attributes:
+        name: what `--strategy` calls it. Default: the class's name in lower case.
+        model: the model in training.
+        samples: the training samples; `samples.batch(indices)` looks them up.
+        task_number: of the task that is being learnt, from 1.
+        random: draws numbers for each replica, from new generators at every task.
+    """
+
+    name: ClassVar[str]
+    model: VAE
+    samples: Samples
+    task_number: int
+    random: ReplicaRandom
+
+    def __init_subclass__(cls) -> None:
+        """Name the subclass, where it does not do so itself."""
+        super().__init_subclass__()
+        if "name" not in cls.__dict__:
+            cls.name = cls.__name__.lower()
+
+    def training_indices(self, task: Task, seen: Sequence[Task]) -> Tensor:
+        """Say which training samples one replica may see during a task.
+
+        Args:
+            task: the one that has arrived.
+            seen: the tasks so far, this one included.
+
+        Returns:
+            (n,), int64, places in the training set, each used once an epoch.
+        """
+        return task.indices
+
+    def extend(self, x: Tensor) -> Tensor:
+        """Give the batch that is trained on; called once a step, it must not change any state.
+
+        Args:
+            x: (R, B, *features), the batch of visible samples.
+
+        Returns:
+            (R, B', *features), each sample with the same weight in the loss.
+        """
+        return x
+
+    def penalty(self) -> Tensor | float:
+        """Give what is added to each replica's loss, (R,)."""
+        return 0.0
+
+    def after_task(self, tasks: Sequence[Task]) -> None:
+        """Keep what later tasks need.
+
+        Args:
+            tasks: the task that has just been learnt, as each of the R replicas saw it.
+        """
+
+    def state_dict(self) -> dict[str, Tensor]:
+        """Give everything that `after_task` has kept, by name."""
+        return {}
+
+    def load_state_dict(self, state: dict[str, Tensor]) -> None:
+        """Take back what `state_dict` gave."""

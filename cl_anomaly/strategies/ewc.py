@@ -1,0 +1,67 @@
+"""Elastic Weight Consolidation."""
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+from cl_anomaly.errors import InputError
+from cl_anomaly.gradients import fisher_diagonal
+from cl_anomaly.scenario import Task
+from cl_anomaly.strategies.base import Strategy
+
+
+class EWC(Strategy):
+    """Elastic Weight Consolidation: hold each weight where it was, as firmly as it mattered.
+
+    Kirkpatrick et al., "Overcoming catastrophic forgetting in neural networks" (PNAS 2017), eq. 3:
+    ½ λ Σ_k F_k (θ_k − θ*_k)². F is the diagonal Fisher information from per-sample squared
+    gradients of the loss, summed over the tasks with the weights θ* of the last one, so that memory
+    does not grow with their number (Schwarz et al., "Progress & Compress", ICML 2018, section 3.2).
+
+    Args:
+        lam: λ, the weight of the penalty.
+        decay: what the Fisher information of earlier tasks is multiplied by after each task.
+    """
+
+    name = "ewc"
+
+    def __init__(self, lam: float = 1000.0, decay: float = 1.0) -> None:
+        if not 0 <= lam < float("inf"):
+            raise InputError(f"Expected `lam` to be 0 or more, but got {lam}.")
+        if not 0 <= decay <= 1:
+            raise InputError(f"Expected `decay` to be between 0 and 1, but got {decay}.")
+        self.lam = lam
+        self.decay = decay
+        self.fisher: dict[str, Tensor] = {}
+        self.anchor: dict[str, Tensor] = {}
+
+    def penalty(self) -> Tensor | float:
+        """Give ½ λ Σ_k F_k (θ_k − θ*_k)² of each replica."""
+        terms = [
+            (self.fisher[name] * (weight - self.anchor[name]).square()).flatten(1).sum(1)
+            for name, weight in self.model.named_parameters()
+            if name in self.fisher
+        ]
+        return 0.5 * self.lam * torch.stack(terms).sum(0) if terms else 0.0
+
+    def after_task(self, tasks: Sequence[Task]) -> None:
+        """Add this task's Fisher information, and hold the weights as they are now."""
+        indices = [task.indices for task in tasks]
+        fisher = fisher_diagonal(self.model, self.samples, indices, self.random)
+        for name, weight in self.model.named_parameters():
+            if name in self.fisher:
+                fisher[name] += self.decay * self.fisher[name]
+            self.anchor[name] = weight.detach().clone()
+        self.fisher = fisher
+
+    def state_dict(self) -> dict[str, Tensor]:
+        """Give the Fisher information and the weights it belongs to."""
+        kept = {"fisher": self.fisher, "anchor": self.anchor}
+        return {f"{kind}/{name}": value for kind, d in kept.items() for name, value in d.items()}
+
+    def load_state_dict(self, state: dict[str, Tensor]) -> None:
+        """Take both back."""
+        for key, value in state.items():
+            kind, name = key.split("/", 1)
+            {"fisher": self.fisher, "anchor": self.anchor}[kind][name] = value

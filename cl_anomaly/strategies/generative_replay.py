@@ -1,0 +1,57 @@
+"""Generative Replay."""
+
+import copy
+from collections.abc import Sequence
+from typing import Literal
+
+import torch
+from torch import Tensor
+
+from cl_anomaly.errors import InputError
+from cl_anomaly.models import Decoder
+from cl_anomaly.scenario import Task
+from cl_anomaly.strategies.base import Strategy
+
+
+class GenerativeReplay(Strategy):
+    """Generative Replay: join each batch with samples from the decoder of the task before.
+
+    Wiewel & Yang, "Continual Learning for Anomaly Detection with Variational Autoencoder" (ICASSP
+    2019), section 3: x̂ = means of p(x|z) under the decoder frozen after the last task, z ~ N(0, I).
+    The idea is Shin et al.'s, "Continual Learning with Deep Generative Replay" (NeurIPS 2017).
+
+    Args:
+        ratio: replayed samples for each new one. "proportional" replays one for each past task,
+            so that every past task weighs what the new one does.
+    """
+
+    name = "gr"
+
+    def __init__(self, ratio: float | Literal["proportional"] = "proportional") -> None:
+        if ratio != "proportional" and not 0 < ratio < float("inf"):
+            raise InputError(f"Expected `ratio` to be proportional or above 0, but got {ratio}.")
+        self.ratio = ratio
+        self.previous: Decoder | None = None
+
+    def extend(self, x: Tensor) -> Tensor:
+        """Append what the previous decoder makes of z ~ N(0, I)."""
+        if self.previous is None:
+            return x
+        ratio = self.task_number - 1 if self.ratio == "proportional" else self.ratio
+        z = self.random.normal(max(1, round(ratio * x.shape[1])), self.previous.latent_size)
+        with torch.no_grad():
+            return torch.cat([x, self.previous.means(z)], dim=1)
+
+    def after_task(self, tasks: Sequence[Task]) -> None:
+        """Keep the decoder as it is now."""
+        self.previous = copy.deepcopy(self.model.decoder).requires_grad_(False)
+
+    def state_dict(self) -> dict[str, Tensor]:
+        """Give the previous decoder's weights."""
+        return dict(self.previous.state_dict()) if self.previous else {}
+
+    def load_state_dict(self, state: dict[str, Tensor]) -> None:
+        """Make the previous decoder from its weights."""
+        self.after_task([])
+        if self.previous:
+            self.previous.load_state_dict(state)

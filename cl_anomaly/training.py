@@ -1,0 +1,155 @@
+"""The one training loop: every strategy, model and number of replicas goes through it."""
+
+import math
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from cl_anomaly.errors import RunError
+from cl_anomaly.randomness import ReplicaRandom, ShuffledIndices, generator
+from cl_anomaly.strategies import Strategy
+
+# Steps whose batches are looked up at once: the look-up costs as much for many as for one.
+_BLOCK_STEPS = 64
+
+OnStep = Callable[[int, int, Tensor], None]
+"""Told after each step: steps done, steps in all, and the loss of each replica (R,)."""
+
+
+@dataclass(frozen=True)
+class TrainingSettings:
+    """How each task is trained.
+
+    Attributes:
+        epochs: passes over each task's visible samples.
+        batch_size: visible samples in a batch.
+        learning_rate: of Adam.
+        precision: what layers compute in; weights and losses are float32.
+    """
+
+    epochs: int
+    batch_size: int
+    learning_rate: float
+    precision: torch.dtype
+
+
+@dataclass(frozen=True)
+class TrainingTime:
+    """What training on one task took.
+
+    Attributes:
+        seconds: in all.
+        replay_seconds: of these, in the strategy's `extend`.
+        samples: trained on, over all replicas, replayed ones included.
+    """
+
+    seconds: float
+    replay_seconds: float
+    samples: int
+
+
+def train_task(
+    strategy: Strategy,
+    indices: Sequence[Tensor],
+    seeds: Sequence[int],
+    settings: TrainingSettings,
+    on_step: OnStep,
+) -> TrainingTime:
+    """Train the strategy's model on its current task, with a new Adam.
+
+    A replica's steps are its epochs' samples divided into full batches, rounded up. One that is
+    through before the others is put back, at the end, to where it was when it ended.
+
+    Args:
+        strategy: prepared for the task, with its model on the training device.
+        indices: R tensors (n_r,), int64, the samples that each replica may see.
+        seeds: one for each replica.
+        settings: how.
+        on_step: told after each step.
+
+    Raises:
+        RunError: a replica's loss is no longer a finite number.
+    """
+    model, device = strategy.model, strategy.samples.stored.device
+    noise = ReplicaRandom(seeds, "noise", strategy.task_number, device=device)
+    steps = [math.ceil(settings.epochs * len(i) / settings.batch_size) for i in indices]
+    optimizer = torch.optim.Adam(model.parameters(), lr=settings.learning_rate, fused=True)
+    ended = _EndedReplicas(model, steps)
+    started, replay_seconds, samples = time.perf_counter(), 0.0, 0
+    loss = torch.zeros(len(seeds))
+    for step, batch in enumerate(_batches(strategy, indices, seeds, settings, max(steps)), 1):
+        x = strategy.samples.batch(batch)
+        with torch.autocast(device.type, settings.precision, settings.precision != torch.float32):
+            before = time.perf_counter()
+            x = strategy.extend(x)
+            replay_seconds += time.perf_counter() - before
+            draws = noise.normal(x.shape[1], model.latent_size)
+            loss = model.loss(x, draws).mean(1) + strategy.penalty()
+        optimizer.zero_grad()
+        # Replicas share no weight, so the gradient of the sum holds each one's own.
+        loss.sum().backward()
+        optimizer.step()
+        ended.keep(step)
+        samples += x.shape[0] * x.shape[1]
+        on_step(step, max(steps), loss.detach())
+    ended.restore()
+    _check_finite(loss, strategy.task_number, seeds)
+    return TrainingTime(time.perf_counter() - started, replay_seconds, samples)
+
+
+def _batches(
+    strategy: Strategy,
+    indices: Sequence[Tensor],
+    seeds: Sequence[int],
+    settings: TrainingSettings,
+    steps: int,
+) -> Iterator[Tensor]:
+    """Yield the indices of each step's batch, (R, batch_size)."""
+    device = strategy.samples.stored.device
+    streams = [
+        ShuffledIndices(
+            visible.to(device), generator(seed, "order", strategy.task_number, device=device)
+        )
+        for visible, seed in zip(indices, seeds, strict=True)
+    ]
+    for start in range(0, steps, _BLOCK_STEPS):
+        count = min(_BLOCK_STEPS, steps - start)
+        block = torch.stack([stream.take(count * settings.batch_size) for stream in streams])
+        yield from block.unflatten(1, (count, settings.batch_size)).unbind(1)
+
+
+class _EndedReplicas:
+    """The weights of replicas that ended before the others, whose tasks are longer."""
+
+    def __init__(self, model: torch.nn.Module, steps: Sequence[int]) -> None:
+        self._model = model
+        self._ending = {
+            step: [replica for replica, own in enumerate(steps) if own == step]
+            for step in set(steps) - {max(steps)}
+        }
+        self._kept: list[tuple[int, list[Tensor]]] = []
+
+    def keep(self, step: int) -> None:
+        """Keep the weights of the replicas for which this step was the last."""
+        for replica in self._ending.get(step, ()):
+            weights = [p.detach()[replica].clone() for p in self._model.parameters()]
+            self._kept.append((replica, weights))
+
+    @torch.no_grad()
+    def restore(self) -> None:
+        """Put them back."""
+        for replica, weights in self._kept:
+            for parameter, kept in zip(self._model.parameters(), weights, strict=True):
+                parameter[replica] = kept
+
+
+def _check_finite(loss: Tensor, task_number: int, seeds: Sequence[int]) -> None:
+    failed = [seed for seed, value in zip(seeds, loss.tolist(), strict=True) if not math.isfinite(value)]
+    if failed:
+        raise RunError(
+            f"Expected a finite loss at the end of task {task_number}, but seed(s) "
+            f"{', '.join(map(str, failed))} have none. Try a lower learning rate, or float32."
+        )
