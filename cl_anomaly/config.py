@@ -65,7 +65,7 @@ class RunConfig:
         """
         for name in ("classes_per_task", "latent_size", "epochs", "batch_size"):
             value = getattr(self, name)
-            if value is not None and (isinstance(value, bool) or value < 1):
+            if value is not None and (type(value) is not int or value < 1):
                 raise InputError(f"Expected `{name}` to be 1 or more, but got {value!r}.")
         if not 0 < self.learning_rate < float("inf"):
             raise InputError(f"Expected `learning_rate` above 0, but got {self.learning_rate}.")
@@ -79,21 +79,26 @@ class RunConfig:
 
     def to_dict(self) -> dict[str, Any]:
         """Everything needed to run it again, as JSON can hold it."""
-        return dataclasses.asdict(self)
+        return {f.name: getattr(self, f.name) for f in dataclasses.fields(RunConfig)}
 
     def fingerprint(self) -> str:
-        """Eight hexadecimal digits that differ where the results may differ."""
+        """Eight hexadecimal digits that name this configuration."""
         content = {k: v for k, v in self.to_dict().items() if k != "data_root"}
         return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:8]
 
 
 @dataclass(frozen=True, kw_only=True)
 class ResolvedConfig(RunConfig):
-    """A configuration in which no default is left open; see `cl_anomaly.experiment.resolve`."""
+    """A configuration in which no default is left open; see `cl_anomaly.experiment.resolve`.
 
-    dataset: str  # type: ignore[assignment]
-    epochs: int  # type: ignore[assignment]
-    batch_size: int  # type: ignore[assignment]
+    Attributes:
+        dataset_note: why the dataset is a second choice, where it is.
+    """
+
+    dataset: str = field()  # pyright: ignore[reportGeneralTypeIssues]
+    epochs: int = field()  # pyright: ignore[reportGeneralTypeIssues]
+    batch_size: int = field()  # pyright: ignore[reportGeneralTypeIssues]
+    dataset_note: str | None = None
 
 
 def parse_seeds(value: int | str | list[int]) -> list[int]:

@@ -106,7 +106,9 @@ def find_dataset(name: str) -> DatasetSpec:
         InputError: there is none of that name.
     """
     if name not in DATASETS:
-        raise InputError(f"Expected `dataset` to be one of {', '.join(DATASETS)}, but got {name!r}.")
+        raise InputError(
+            f"Expected `dataset` to be one of {', '.join(DATASETS)}, but got {name!r}."
+        )
     return DATASETS[name]
 
 
@@ -199,10 +201,14 @@ def _load_digits(data_root: str | None) -> Dataset:
     from sklearn.model_selection import train_test_split
 
     bunch: Any = load_digits()
-    samples = bunch.images.astype(np.uint8)
-    train_x, test_x, train_y, test_y = train_test_split(
-        samples, bunch.target, test_size=0.3, stratify=bunch.target, random_state=0
+    arrays: Any = train_test_split(
+        bunch.images.astype(np.uint8),
+        bunch.target,
+        test_size=0.3,
+        stratify=bunch.target,
+        random_state=0,
     )
+    train_x, test_x, train_y, test_y = arrays
     return _dataset("digits", train_x, train_y, test_x, test_y, scale=1 / 16)
 
 
@@ -210,7 +216,7 @@ def _dataset(name: str, *arrays: np.ndarray, scale: float) -> Dataset:
     digest = hashlib.sha256()
     for array in arrays:
         digest.update(f"{array.shape}".encode())
-        digest.update(np.ascontiguousarray(array, dtype=np.uint8))
+        digest.update(memoryview(np.ascontiguousarray(array, dtype=np.uint8)))
     train_x, train_y, test_x, test_y = arrays
     return Dataset(
         name=name,

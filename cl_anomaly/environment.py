@@ -25,8 +25,8 @@ def choose_device(device: str) -> torch.device:
     available = torch.cuda.is_available()
     if device == "cuda" and not available:
         raise InputError(
-            "Expected a CUDA GPU for `device` cuda, but PyTorch finds none here. Use `--device cpu`, "
-            "or auto."
+            "Expected a CUDA GPU for `device` cuda, but PyTorch finds none here. Use "
+            "`--device cpu`, or auto."
         )
     return torch.device("cuda" if available and device != "cpu" else "cpu")
 

@@ -51,7 +51,9 @@ def check_finite(scores: dict[str, NDArray[np.float32]], task: int, seeds: Seque
         RunError: a score (R, n) is not finite.
     """
     for name, values in scores.items():
-        failed = [seed for seed, own in zip(seeds, values, strict=True) if not np.isfinite(own).all()]
+        failed = [
+            seed for seed, own in zip(seeds, values, strict=True) if not np.isfinite(own).all()
+        ]
         if failed:
             raise RunError(
                 f"Expected finite scores after task {task}, but `{name}` of seed(s) "

@@ -7,16 +7,9 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-import torch
 from numpy.typing import NDArray
 
-from cl_anomaly.components import (
-    FRAMEWORK_ARGUMENTS,
-    fill_options,
-    find_model,
-    make_model,
-    make_strategy,
-)
+from cl_anomaly.components import FRAMEWORK_ARGUMENTS, find_model, make_model, make_strategy
 from cl_anomaly.config import ResolvedConfig, RunConfig
 from cl_anomaly.datasets import Dataset, choose_dataset, find_dataset, load_dataset
 from cl_anomaly.environment import (
@@ -27,6 +20,7 @@ from cl_anomaly.environment import (
     use_threads,
 )
 from cl_anomaly.evaluation import auroc_after, check_finite, score_samples
+from cl_anomaly.options import fill_options
 from cl_anomaly.progress import Progress
 from cl_anomaly.randomness import ReplicaRandom
 from cl_anomaly.scenario import Scenario, build_scenario
@@ -70,27 +64,27 @@ class Result:
     timing: dict[str, Any]
 
 
-def resolve(config: RunConfig) -> tuple[ResolvedConfig, str | None]:
-    """Fill in every default that depends on the dataset or the strategy.
-
-    Returns:
-        The configuration, and a sentence for the user where the dataset is a second choice.
+def resolve(config: RunConfig) -> ResolvedConfig:
+    """Fill in every default that depends on the dataset, the strategy or the model.
 
     Raises:
         InputError: there is no such dataset, model or strategy, or it has no such option.
     """
+    if isinstance(config, ResolvedConfig):
+        return config
     name, note = (config.dataset, None) if config.dataset else choose_dataset(config.data_root)
     spec = find_dataset(name)
     strategy = make_strategy(config.strategy, config.strategy_options)
     model = find_model(config.model)
     filled = {
         "dataset": name,
+        "dataset_note": note,
         "epochs": config.epochs or spec.epochs,
         "batch_size": config.batch_size or spec.batch_size,
         "strategy_options": fill_options(type(strategy), config.strategy_options),
         "model_options": fill_options(model, config.model_options, FRAMEWORK_ARGUMENTS),
     }
-    return ResolvedConfig(**config.to_dict() | filled), note
+    return ResolvedConfig(**config.to_dict() | filled)
 
 
 def run(config: RunConfig, progress: Progress | None = None) -> Result:
@@ -105,20 +99,18 @@ def run(config: RunConfig, progress: Progress | None = None) -> Result:
             training starts.
         RunError: training failed.
     """
-    resolved, note = resolve(config)
     use_threads()
-    return Run(resolved, note).execute(progress or Progress())
+    return Run(resolve(config)).execute(progress or Progress())
 
 
 class Run:
     """A run in progress: the parts, put together, and what has been measured so far."""
 
-    def __init__(self, config: ResolvedConfig, note: str | None = None) -> None:
+    def __init__(self, config: ResolvedConfig) -> None:
         """Load the data and put the parts together.
 
-        Args:
-            config: resolved.
-            note: why the dataset is what it is.
+        Raises:
+            InputError: they do not fit together, or the data is missing or damaged.
         """
         self.config = config
         self.seeds = config.seed_list
@@ -133,7 +125,7 @@ class Run:
         self.strategy = self._prepare_strategy(dataset)
         self.environment = describe_environment(self.device, self.precision) | {
             "data_sha256": dataset.sha256,
-            "dataset_note": note,
+            "dataset_note": config.dataset_note,
         }
         self.score_names = list(dict.fromkeys([*CHEAP_SCORES, config.score]))
         self.scores: list[dict[str, NDArray[np.float32]]] = []
@@ -199,9 +191,7 @@ class Run:
     def _evaluate(self, number: int) -> Sequence[float]:
         """Score the test set, and return the headline AUROC of each replica."""
         config, task_index = self.config, number - 1
-        scores = score_samples(
-            self.strategy.model, self.test, self.test_indices, self.score_names
-        )
+        scores = score_samples(self.strategy.model, self.test, self.test_indices, self.score_names)
         check_finite(scores, number, self.seeds)
         self.scores.append(scores)
         headline = []

@@ -69,7 +69,9 @@ def squared_gradients(model: VAE, x: Tensor, noise: Tensor, weights: Tensor) -> 
     def remember(name: str, layer: nn.Module) -> torch.utils.hooks.RemovableHandle:
         def hook(_: nn.Module, inputs: tuple[Tensor], output: Tensor) -> None:
             if name in passes:
-                raise RunError(f"Expected layer {name} once in the model's loss, but it came twice.")
+                raise RunError(
+                    f"Expected layer {name} once in the model's loss, but it came twice."
+                )
             passes[name] = (layer, inputs[0].detach(), output)
 
         return layer.register_forward_hook(hook)

@@ -1,20 +1,33 @@
 """What a run tells about its progress while it trains."""
 
+import time
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from torch import Tensor
 
+# Reading a loss waits for the device: often enough to look alive, too seldom to cost anything.
+_SECONDS_BETWEEN_UPDATES = 0.2
+
 
 class Progress:
     """Listens to a run, and does nothing; subclasses show what they hear."""
+
+    _next_update = 0.0
 
     def task(self, number: int, tasks: int, epochs: int) -> None:
         """Training on a task begins: its number from 1, of how many, and its epochs."""
 
     def step(self, done: int, total: int, loss: "Tensor") -> None:
         """A training step is done, of how many in this task; the loss of each replica, (R,)."""
+        now = time.monotonic()
+        if now >= self._next_update or done == total:
+            self._next_update = now + _SECONDS_BETWEEN_UPDATES
+            self.update(done, total, float(loss.mean()))
+
+    def update(self, done: int, total: int, loss: float) -> None:
+        """The same, a few times a second: the loss is the mean over the replicas."""
 
     def evaluated(self, number: int, aurocs: Sequence[float]) -> None:
         """A task has been learnt and evaluated: the headline AUROC of each replica."""

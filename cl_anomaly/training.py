@@ -147,7 +147,9 @@ class _EndedReplicas:
 
 
 def _check_finite(loss: Tensor, task_number: int, seeds: Sequence[int]) -> None:
-    failed = [seed for seed, value in zip(seeds, loss.tolist(), strict=True) if not math.isfinite(value)]
+    failed = [
+        seed for seed, value in zip(seeds, loss.tolist(), strict=True) if not math.isfinite(value)
+    ]
     if failed:
         raise RunError(
             f"Expected a finite loss at the end of task {task_number}, but seed(s) "

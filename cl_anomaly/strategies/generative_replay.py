@@ -37,7 +37,8 @@ class GenerativeReplay(Strategy):
         """Append what the previous decoder makes of z ~ N(0, I)."""
         if self.previous is None:
             return x
-        ratio = self.task_number - 1 if self.ratio == "proportional" else self.ratio
+        past_tasks = self.task_number - 1
+        ratio = past_tasks if self.ratio == "proportional" else float(self.ratio)
         z = self.random.normal(max(1, round(ratio * x.shape[1])), self.previous.latent_size)
         with torch.no_grad():
             return torch.cat([x, self.previous.means(z)], dim=1)

@@ -1,0 +1,197 @@
+"""The command line. Reading it imports no PyTorch: `--help` and mistakes are answered at once."""
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from jsonargparse import ArgumentParser, Namespace
+
+from cl_anomaly import __version__
+from cl_anomaly.config import DEFAULT_STRATEGIES, RunConfig
+from cl_anomaly.errors import CLAnomalyError, InputError
+from cl_anomaly.suite import read_suite, suite_of
+
+# What `RunConfig` keeps in a dictionary is written with a dot on the command line.
+_DOTTED = {"--strategy.": "--strategy-options.", "--model.": "--model-options."}
+_LISTS = ("strategies", "datasets", "models", "scores")
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run the command `cl-anomaly`.
+
+    Exits with 2 where the input is at fault, 1 where a run failed, and 130 on Ctrl-C.
+    """
+    given = [_undotted(a) for a in (sys.argv[1:] if arguments is None else arguments)]
+    try:
+        settings = _parser(given).parse_args(given)
+        command = settings.command
+        _COMMANDS[command](settings[command])
+    except CLAnomalyError as error:
+        print(f"error: {error}", file=sys.stderr)
+        sys.exit(error.exit_code)
+    except KeyboardInterrupt:
+        print("interrupted: no results were written for what was running", file=sys.stderr)
+        sys.exit(130)
+
+
+class _Parser(ArgumentParser):
+    """Writes flags with dashes, and the options of strategies and models with a dot."""
+
+    def add_argument(self, *flags: Any, **settings: Any) -> Any:
+        dashed = [f.replace("_", "-") if f.startswith("--") else f for f in flags]
+        action: Any = super().add_argument(*dashed, **settings)
+        for shown, kept in _DOTTED.items():
+            action.option_strings = [s.replace(kept, shown) for s in action.option_strings]
+        return action
+
+
+def _undotted(argument: str) -> str:
+    for shown, kept in _DOTTED.items():
+        if argument.startswith(shown):
+            return argument.replace(shown, kept, 1)
+    return argument
+
+
+def _parser(given: Sequence[str]) -> ArgumentParser:
+    parser = _Parser(
+        prog="cl-anomaly",
+        description="Continual learning in anomaly detection: train, compare, plot.",
+        version=f"cl-anomaly {__version__}",
+    )
+    commands = parser.add_subcommands(dest="command")
+    commands.add_subcommand("run", _run_parser(given), help="train one strategy, task by task")
+    commands.add_subcommand("compare", _compare_parser(given), help="run several, draw one figure")
+    commands.add_subcommand("plot", _plot_parser(), help="draw the AUROC of finished runs")
+    commands.add_subcommand("list", _list_parser(), help="show what there is, with its options")
+    return parser
+
+
+def _run_parser(given: Sequence[str]) -> ArgumentParser:
+    parser = _Parser(
+        description="Train one strategy on one scenario, and record AUROC after every task.",
+        epilog="The strategy's own options are --strategy.NAME VALUE, the model's --model.NAME "
+        "VALUE; `cl-anomaly run --strategy ewc --help` shows those of EWC.",
+    )
+    parser.add_argument(
+        "--config", action="config", help="a run's config.json, to run it again; flags change it"
+    )
+    explained = _explained_strategy(given)
+    if explained is None:
+        parser.add_class_arguments(RunConfig, as_group=False)
+    else:
+        from cl_anomaly.strategies import find_strategy
+
+        parser.add_class_arguments(RunConfig, as_group=False, skip={"strategy_options"})
+        parser.add_class_arguments(find_strategy(explained), "strategy_options", as_group=False)
+    return _add_output(parser)
+
+
+def _explained_strategy(given: Sequence[str]) -> str | None:
+    """Which strategy's options `--help` is to show."""
+    return _last_value(given, "--strategy") if {"-h", "--help"} & set(given) else None
+
+
+def _last_value(given: Sequence[str], flag: str) -> str | None:
+    """Read a flag that must be known before the parser can be made."""
+    parts = [part for argument in given for part in argument.split("=", 1)]
+    values = [value for name, value in zip(parts, parts[1:], strict=False) if name == flag]
+    return values[-1] if values else None
+
+
+def _compare_parser(given: Sequence[str]) -> ArgumentParser:
+    parser = _Parser(
+        description="Run several strategies on one scenario, and draw them in one figure. Each "
+        "runs in a process of its own, of one thread."
+    )
+    parser.add_argument(
+        "--strategies",
+        type=str,
+        default=",".join(DEFAULT_STRATEGIES),
+        help="names from `list strategies`, or FILE.py:CLASS, separated by commas; start with "
+        "what takes longest",
+    )
+    parser.add_argument(
+        "--suite",
+        type=str | None,
+        default=None,
+        help="a TOML file that names the runs and their settings, instead of --strategies; flags "
+        "change the settings that its runs share",
+    )
+    parser.add_argument(
+        "--workers",
+        type=int | None,
+        default=None,
+        help="runs at a time. Default: one for each core",
+    )
+    parser.add_class_arguments(RunConfig, as_group=False, skip={"strategy", "strategy_options"})
+    parser.set_defaults(seeds=3)
+    suite = _last_value(given, "--suite")
+    if suite:
+        try:
+            parser.set_defaults(read_suite(Path(suite)).shared)
+        except KeyError as error:
+            raise InputError(f"Expected {suite} to hold settings of a run: {error}.") from error
+    return _add_output(parser)
+
+
+def _add_output(parser: ArgumentParser) -> ArgumentParser:
+    parser.add_argument("--out", type=str, default="results", help="folder for the results")
+    parser.add_argument(
+        "--quiet", action="store_true", help="print only the folder, and no progress"
+    )
+    return parser
+
+
+def _plot_parser() -> ArgumentParser:
+    parser = _Parser(description="Draw AUROC after every task, a line for each run.")
+    parser.add_argument("runs", nargs="+", type=str, help="folders of runs or comparisons")
+    parser.add_argument(
+        "--score", type=str | None, default=None, help="which score. Default: the first run's"
+    )
+    parser.add_argument(
+        "--out", type=str, default="auroc_per_task", help="the files, without .png and .svg"
+    )
+    return parser
+
+
+def _list_parser() -> ArgumentParser:
+    parser = _Parser(description="Show names, what they are, and their options with defaults.")
+    parser.add_argument("what", choices=_LISTS, help="what to list")
+    return parser
+
+
+def _run(settings: Namespace) -> None:
+    from cl_anomaly import commands
+
+    values = settings.as_dict()
+    out, quiet = Path(values.pop("out")), values.pop("quiet")
+    values.pop("config")
+    commands.run_one(RunConfig(**values), out, quiet)
+
+
+def _compare(settings: Namespace) -> None:
+    from cl_anomaly import commands
+
+    values = settings.as_dict()
+    out, quiet, workers = Path(values.pop("out")), values.pop("quiet"), values.pop("workers")
+    file, names = values.pop("suite"), values.pop("strategies").split(",")
+    if workers is not None and workers < 1:
+        raise InputError(f"Expected `workers` to be 1 or more, but got {workers}.")
+    suite = read_suite(Path(file)) if file else suite_of(names)
+    commands.compare(suite.configs(values), out, workers, quiet)
+
+
+def _plot(settings: Namespace) -> None:
+    from cl_anomaly import commands
+
+    commands.plot([Path(run) for run in settings.runs], settings.score, Path(settings.out))
+
+
+def _list(settings: Namespace) -> None:
+    from cl_anomaly import commands
+
+    commands.show(settings.what)
+
+
+_COMMANDS = {"run": _run, "compare": _compare, "plot": _plot, "list": _list}

@@ -1,0 +1,46 @@
+"""Options from outside, checked against the typed keyword arguments that they are for."""
+
+import inspect
+from collections.abc import Set
+from typing import Any
+
+from jsonargparse import ArgumentError, ArgumentParser
+
+from cl_anomaly.errors import InputError
+
+
+def fill_options(
+    cls: type, options: dict[str, Any], skip: Set[str] = frozenset()
+) -> dict[str, Any]:
+    """Check options by type, and add the defaults of those not given.
+
+    Args:
+        cls: the class whose `__init__` takes them.
+        options: by argument name.
+        skip: arguments that are no options.
+
+    Raises:
+        InputError: an option is unknown, missing, or has the wrong type, or an argument has none.
+    """
+    try:
+        parser = ArgumentParser(exit_on_error=False)
+        parser.add_class_arguments(cls, skip=set(skip))
+        return parser.parse_object(options).as_dict()
+    except (ArgumentError, TypeError, ValueError) as error:
+        known = ", ".join(describe_options(cls, skip)) or "none"
+        raise InputError(f"{cls.__name__} takes the options: {known}. {error}") from error
+
+
+def describe_options(cls: type, skip: Set[str] = frozenset()) -> list[str]:
+    """List a class's options as NAME=DEFAULT."""
+    parameters = inspect.signature(cls).parameters.values()
+    return [
+        p.name if p.default is p.empty else f"{p.name}={p.default}"
+        for p in parameters
+        if p.name not in skip and p.kind in (p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY)
+    ]
+
+
+def summary(thing: object) -> str:
+    """Give the first line of the docstring."""
+    return (inspect.getdoc(thing) or "").partition("\n")[0]

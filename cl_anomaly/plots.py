@@ -1,0 +1,118 @@
+"""Figures, for print and for the colour-blind."""
+
+from collections.abc import Sequence
+from itertools import cycle
+from pathlib import Path
+from typing import Any
+
+import matplotlib as mpl
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+from matplotlib.ticker import MultipleLocator
+
+# Okabe & Ito's colours, "Color Universal Design" (2008), dark ones first. Marker and dashes tell
+# the lines apart once more, where there is no colour.
+_COLOURS = ("#0072B2", "#D55E00", "#009E73", "#000000", "#CC79A7", "#56B4E9", "#E69F00")
+_MARKERS = ("o", "s", "^", "D", "v", "P", "X")
+_DASHES = ("-", "--", "-.", ":", (0, (5, 1)), (0, (3, 1, 1, 1)), (0, (1, 1)))
+
+_STYLE: Any = {
+    "font.size": 9,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.grid": True,
+    "grid.alpha": 0.3,
+    "grid.linewidth": 0.6,
+    # Text stays text in the SVG, and the same data gives the same file.
+    "svg.fonttype": "none",
+    "svg.hashsalt": "cl-anomaly",
+}
+
+
+def draw_auroc(metrics: pd.DataFrame, score: str) -> Figure:
+    """Draw the headline AUROC after every task: a line for each run, the mean over its seeds.
+
+    Args:
+        metrics: in tidy form, with a column `run` that names the lines; they are drawn in the order
+            in which they first appear.
+        score: which of the scores.
+
+    Returns:
+        The figure; the band is ± one standard deviation over the seeds.
+    """
+    headline = metrics[(metrics["metric"] == "auroc_seen") & (metrics["score"] == score)]
+    with mpl.rc_context(_STYLE):
+        figure = Figure(figsize=(5.5, 3.5), layout="constrained")
+        FigureCanvasAgg(figure)
+        axes = figure.add_subplot()
+        styles = zip(cycle(_COLOURS), cycle(_MARKERS), cycle(_DASHES), strict=True)
+        for (run, values), style in zip(headline.groupby("run", sort=False), styles, strict=False):
+            _draw_line(axes, str(run), values, *style)
+        _label(axes, headline, score)
+    return figure
+
+
+def _draw_line(
+    axes: Axes,
+    run: str,
+    values: pd.DataFrame,
+    colour: str,
+    marker: str,
+    dashes: str | tuple[int, tuple[int, ...]],
+) -> None:
+    by_task = values.groupby("task")["value"]
+    mean, deviation = by_task.mean(), by_task.std()
+    tasks = mean.index.to_numpy()
+    axes.plot(
+        tasks,
+        mean,
+        color=colour,
+        marker=marker,
+        linestyle=dashes,
+        markersize=4,
+        label=run,
+        zorder=3,
+    )
+    if values["seed"].nunique() > 1:
+        axes.fill_between(
+            tasks, mean - deviation, mean + deviation, color=colour, alpha=0.18, linewidth=0
+        )
+
+
+def _label(axes: Axes, headline: pd.DataFrame, score: str) -> None:
+    first = headline.iloc[0]
+    seeds = headline["seed"].nunique()
+    axes.set_xlabel("After task")
+    axes.set_ylabel(f"AUROC, class {first['anomaly_class']} against\nall classes seen so far")
+    band = f", mean ± s.d. of {seeds} seeds" if seeds > 1 else f", seed {first['seed']}"
+    axes.set_title(f"{first['dataset']}, score {score}{band}", fontsize=9)
+    axes.xaxis.set_major_locator(MultipleLocator(max(1, headline["task"].max() // 10)))
+    low, high = axes.get_ylim()
+    if low < 0.5:
+        axes.axhline(0.5, color="0.5", linewidth=0.8, zorder=1)
+        place: Any = {"xycoords": ("axes fraction", "data"), "ha": "right", "va": "bottom"}
+        axes.annotate("chance", (1, 0.5), color="0.4", fontsize=8, **place)
+    axes.set_ylim(low, min(high, 1.005))
+    axes.figure.legend(loc="outside right upper", frameon=False)
+
+
+def save_figure(figure: Figure, path: Path, formats: Sequence[str] = ("png", "svg")) -> list[Path]:
+    """Save a figure as PATH.png, PATH.svg...
+
+    Args:
+        figure: what to save.
+        path: without the ending.
+        formats: the endings.
+
+    Returns:
+        The files.
+    """
+    files = [path.with_name(f"{path.name}.{ending}") for ending in formats]
+    for file, ending in zip(files, formats, strict=True):
+        # No date in the SVG: the same data gives the same file.
+        metadata = {"Date": None} if ending == "svg" else None
+        with mpl.rc_context(_STYLE):
+            figure.savefig(file, dpi=300, metadata=metadata)
+    return files

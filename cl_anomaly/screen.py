@@ -1,0 +1,147 @@
+"""What is shown on the screen: progress while it runs, tables when it is done."""
+
+import math
+import statistics
+import sys
+import time
+from collections.abc import Iterable, Sequence
+from types import TracebackType
+from typing import Self
+
+import pandas as pd
+from rich.console import Console
+from rich.panel import Panel
+from rich.progress import BarColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.progress import Progress as Bars
+from rich.table import Table
+
+from cl_anomaly.progress import Progress
+
+
+class Screen:
+    """Shows the progress of one or more runs: bars on a terminal, a line for each task in a log.
+
+    Args:
+        quiet: show no progress.
+    """
+
+    def __init__(self, quiet: bool = False) -> None:
+        self._console = Console(stderr=True)
+        self._quiet = quiet
+        self._bars: Bars | None = None
+        if self._console.is_terminal and not quiet:
+            self._bars = Bars(
+                TextColumn("[bold]{task.description}"),
+                TextColumn("{task.fields[where]}"),
+                BarColumn(),
+                TextColumn("{task.fields[loss]}"),
+                TimeElapsedColumn(),
+                TextColumn("left"),
+                TimeRemainingColumn(),
+                console=self._console,
+            )
+
+    def __enter__(self) -> Self:
+        """Start to show."""
+        if self._bars:
+            self._bars.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        """Leave the screen as it is."""
+        if self._bars:
+            self._bars.stop()
+
+    def listener(self, run: str) -> Progress:
+        """Make what shows one run's progress."""
+        if self._quiet:
+            return Progress()
+        return _Bar(self._bars, run) if self._bars else _Lines(run)
+
+
+class _Bar(Progress):
+    def __init__(self, bars: Bars, run: str) -> None:
+        self._bars = bars
+        self._id = bars.add_task(run, total=None, where="", loss="")
+        self._number, self._epochs = 1, 1
+
+    def task(self, number: int, tasks: int, epochs: int) -> None:
+        self._number, self._tasks, self._epochs = number, tasks, epochs
+        self._bars.update(self._id, total=tasks, completed=number - 1)
+
+    def update(self, done: int, total: int, loss: float) -> None:
+        epoch = max(1, math.ceil(self._epochs * done / total))
+        self._bars.update(
+            self._id,
+            completed=self._number - 1 + done / total,
+            where=f"task {self._number}/{self._tasks} epoch {epoch}/{self._epochs}",
+            loss=f"loss {loss:.2f}",
+        )
+
+
+class _Lines(Progress):
+    def __init__(self, run: str) -> None:
+        self._run = run
+        self._loss = math.nan
+
+    def task(self, number: int, tasks: int, epochs: int) -> None:
+        self._tasks, self._started = tasks, time.monotonic()
+
+    def update(self, done: int, total: int, loss: float) -> None:
+        self._loss = loss
+
+    def evaluated(self, number: int, aurocs: Sequence[float]) -> None:
+        seconds = time.monotonic() - self._started
+        print(
+            f"{self._run}: task {number}/{self._tasks}, loss {self._loss:.2f}, "
+            f"AUROC {mean_and_deviation(aurocs)}, {seconds:.1f} s",
+            file=sys.stderr,
+            flush=True,
+        )
+
+
+def mean_and_deviation(values: Iterable[float]) -> str:
+    """Write numbers as mean ± standard deviation of a sample; one number alone as it is."""
+    numbers = list(values)
+    mean = f"{statistics.fmean(numbers):.3f}"
+    return f"{mean} ± {statistics.stdev(numbers):.3f}" if len(numbers) > 1 else mean
+
+
+def show_notice(text: str) -> None:
+    """Show a sentence that must not be missed."""
+    Console(stderr=True).print(Panel(text, title="Note", border_style="yellow"))
+
+
+def show_aurocs(metrics: pd.DataFrame, score: str) -> None:
+    """Show the headline AUROC after every task, a column for each run.
+
+    Args:
+        metrics: in tidy form, with a column `run`.
+        score: which of the scores.
+    """
+    headline = metrics[(metrics["metric"] == "auroc_seen") & (metrics["score"] == score)]
+    runs = list(headline["run"].unique())
+    console, table = Console(), Table()
+    console.print(f"AUROC after each task, score {score}, mean ± s.d. over the seeds:")
+    table.add_column("task", justify="right")
+    for run in runs:
+        table.add_column(run, justify="right")
+    for number, task in headline.groupby("task"):
+        cells = [mean_and_deviation(task.loc[task["run"] == run, "value"]) for run in runs]
+        table.add_row(str(number), *cells)
+    console.print(table)
+
+
+def show_list(title: str, rows: Iterable[Sequence[str]], columns: Sequence[str]) -> None:
+    """Show a table of text."""
+    table = Table(title=title)
+    for column in columns:
+        table.add_column(column, no_wrap=column == "name")
+    for row in rows:
+        table.add_row(*row)
+    Console().print(table)

@@ -1,0 +1,66 @@
+"""Suites: sets of runs to compare, from a TOML file or from names of strategies."""
+
+import json
+import tomllib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from cl_anomaly.config import RunConfig
+from cl_anomaly.errors import InputError
+from cl_anomaly.options import fill_options
+
+
+@dataclass(frozen=True)
+class Suite:
+    """Runs to compare.
+
+    Attributes:
+        shared: settings of `RunConfig` that all runs have in common.
+        runs: each run's own settings, by the name of its line in the figure.
+    """
+
+    shared: dict[str, Any]
+    runs: dict[str, dict[str, Any]]
+
+    def configs(self, shared: dict[str, Any]) -> dict[str, RunConfig]:
+        """Make each run's configuration from the shared settings and its own.
+
+        Raises:
+            InputError: a run has a setting that does not exist, or of the wrong type.
+        """
+        configs = {}
+        for name, own in self.runs.items():
+            try:
+                configs[name] = RunConfig(**fill_options(RunConfig, shared | own))
+            except InputError as error:
+                raise InputError(f"Run {name!r}: {error}") from error
+        return configs
+
+
+def suite_of(strategies: list[str]) -> Suite:
+    """Make the suite that runs each of these strategies with its defaults."""
+    return Suite({}, {name.rpartition(":")[2]: {"strategy": name} for name in strategies})
+
+
+def read_suite(path: Path) -> Suite:
+    """Read a suite from TOML, or from the `config.json` of a comparison.
+
+    At the top stand settings that all runs share; under `[runs.NAME]` those of one run.
+
+    Raises:
+        InputError: the file is missing, is neither, or names no runs.
+    """
+    try:
+        text = path.read_text()
+        content = json.loads(text) if path.suffix == ".json" else tomllib.loads(text)
+    except (OSError, ValueError) as error:
+        raise InputError(f"Expected {path} to be a suite, a TOML file, but: {error}.") from error
+    runs = content.pop("runs", None) if isinstance(content, dict) else None
+    if (
+        not isinstance(runs, dict)
+        or not runs
+        or not all(isinstance(r, dict) for r in runs.values())
+    ):
+        raise InputError(f"Expected {path} to name its runs in tables such as [runs.gr].")
+    return Suite(content, runs)
