@@ -138,8 +138,9 @@ def data_roots(data_root: str | None) -> list[Path]:
 class _NotFound(InputError):
     def __init__(self, name: str, roots: list[Path], files: list[str], reason: object) -> None:
         self.places = ", ".join(str(root / name / "raw") for root in roots)
+        why = " ".join(str(reason).split())
         super().__init__(
-            f"{name} is not on this machine and could not be downloaded ({reason}).\n"
+            f"{name} is not on this machine and could not be downloaded: {why}\n"
             f"  looked in: {self.places}\n"
             f"  expected files: {', '.join(files)}\n"
             f"  what to do: put these files into one of the folders (`--data-root DIR` and "
@@ -216,7 +217,7 @@ def _dataset(name: str, *arrays: np.ndarray, scale: float) -> Dataset:
     digest = hashlib.sha256()
     for array in arrays:
         digest.update(f"{array.shape}".encode())
-        digest.update(memoryview(np.ascontiguousarray(array, dtype=np.uint8)))
+        digest.update(array.astype(np.uint8).tobytes())
     train_x, train_y, test_x, test_y = arrays
     return Dataset(
         name=name,

@@ -72,10 +72,10 @@ def resolve(config: RunConfig) -> ResolvedConfig:
     """
     if isinstance(config, ResolvedConfig):
         return config
-    name, note = (config.dataset, None) if config.dataset else choose_dataset(config.data_root)
-    spec = find_dataset(name)
     strategy = make_strategy(config.strategy, config.strategy_options)
     model = find_model(config.model)
+    name, note = (config.dataset, None) if config.dataset else choose_dataset(config.data_root)
+    spec = find_dataset(name)
     filled = {
         "dataset": name,
         "dataset_note": note,
