@@ -49,7 +49,8 @@ class _Parser(ArgumentParser):
 def _undotted(argument: str) -> str:
     for shown, kept in _DOTTED.items():
         if argument.startswith(shown):
-            return argument.replace(shown, kept, 1)
+            name, equals, value = argument.removeprefix(shown).partition("=")
+            return kept + name.replace("-", "_") + equals + value
     return argument
 
 

@@ -6,11 +6,13 @@ import dataclasses
 import hashlib
 import json
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from cl_anomaly.errors import InputError
 
 ScoreName = Literal["recon", "mse", "l1", "elbo", "kl", "recon-prob"]
+DeviceName = Literal["auto", "cpu", "cuda"]
+PrecisionName = Literal["auto", "float32", "bfloat16"]
 DEFAULT_STRATEGIES = ("upper", "gr", "ewc", "lower")
 
 
@@ -54,8 +56,8 @@ class RunConfig:
     learning_rate: float = 1e-3
     score: ScoreName = "recon"
     seeds: int | str | list[int] = 1
-    device: Literal["auto", "cpu", "cuda"] = "auto"
-    precision: Literal["auto", "float32", "bfloat16"] = "auto"
+    device: DeviceName = "auto"
+    precision: PrecisionName = "auto"
 
     def __post_init__(self) -> None:
         """Check what can be checked without the data.
@@ -69,6 +71,16 @@ class RunConfig:
                 raise InputError(f"Expected `{name}` to be 1 or more, but got {value!r}.")
         if not 0 < self.learning_rate < float("inf"):
             raise InputError(f"Expected `learning_rate` above 0, but got {self.learning_rate}.")
+        for name, kind in (
+            ("score", ScoreName),
+            ("device", DeviceName),
+            ("precision", PrecisionName),
+        ):
+            if getattr(self, name) not in get_args(kind):
+                raise InputError(
+                    f"Expected `{name}` to be one of {', '.join(get_args(kind))}, but got "
+                    f"{getattr(self, name)!r}."
+                )
         object.__setattr__(self, "seeds", parse_seeds(self.seeds))
         object.__setattr__(self, "task_order", parse_task_order(self.task_order))
 

@@ -17,7 +17,7 @@ from cl_anomaly.environment import (
     choose_precision,
     describe_environment,
     peak_memory,
-    use_threads,
+    set_up_processor,
 )
 from cl_anomaly.evaluation import auroc_after, check_finite, score_samples
 from cl_anomaly.options import fill_options
@@ -99,7 +99,7 @@ def run(config: RunConfig, progress: Progress | None = None) -> Result:
             training starts.
         RunError: training failed.
     """
-    use_threads()
+    set_up_processor()
     return Run(resolve(config)).execute(progress or Progress())
 
 

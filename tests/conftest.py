@@ -1,0 +1,86 @@
+import gzip
+import hashlib
+import os
+import threading
+from collections.abc import Iterator
+from http.server import ThreadingHTTPServer
+from pathlib import Path
+
+import pytest
+
+from cl_anomaly import datasets
+from cl_anomaly.datasets import Dataset, load_dataset
+from tests.helpers import (
+    IDX_FILES,
+    REAL_DOWNLOAD,
+    FileHandler,
+    mnist_files,
+)
+
+# Read before `machine_independent` hides it.
+_REAL_DATA_ROOT = os.environ.get("CL_ANOMALY_DATA")
+
+
+@pytest.fixture(scope="session")
+def _matplotlib_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("matplotlib")
+
+
+@pytest.fixture(autouse=True)
+def machine_independent(
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path_factory: pytest.TempPathFactory,
+    _matplotlib_folder: Path,
+) -> None:
+    """No test may see this machine's datasets, or the network."""
+
+    def refuse(name: str, root: Path) -> None:
+        raise OSError("no network in tests")
+
+    monkeypatch.delenv("CL_ANOMALY_DATA", raising=False)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.mktemp("cache")))
+    # Matplotlib follows XDG_CACHE_HOME too, and would list the fonts anew in each child process.
+    monkeypatch.setenv("MPLCONFIGDIR", str(_matplotlib_folder))
+    monkeypatch.setattr(datasets, "_download", refuse)
+
+
+@pytest.fixture(scope="session")
+def mnist_root() -> Path:
+    """The folder with the real MNIST: what $CL_ANOMALY_DATA named when the tests started."""
+    if not _REAL_DATA_ROOT:
+        pytest.skip("the real MNIST is needed: set $CL_ANOMALY_DATA to the folder that holds it")
+    root = Path(_REAL_DATA_ROOT)
+    missing = [f for f in IDX_FILES if not (root / "MNIST" / "raw" / f).exists()]
+    if missing:
+        pytest.skip(f"$CL_ANOMALY_DATA is set, but {root}/MNIST/raw lacks {', '.join(missing)}")
+    return root
+
+
+@pytest.fixture(scope="session")
+def digits() -> Dataset:
+    return load_dataset("digits")
+
+
+@pytest.fixture
+def served(monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[str, bytes]]:
+    """Let torchvision download a small MNIST from a server on this machine.
+
+    These are the compressed files by name, with the checksums that torchvision expects. What a
+    test changes in them, or takes away, is damaged or missing on the server.
+    """
+    import torchvision.datasets
+
+    files = {f"{name}.gz": gzip.compress(content) for name, content in mnist_files().items()}
+    sums = [(n, hashlib.md5(c, usedforsecurity=False).hexdigest()) for n, c in files.items()]
+    handler = type("Handler", (FileHandler,), {"files": files})
+    monkeypatch.setenv("no_proxy", "127.0.0.1")
+    monkeypatch.setattr(datasets, "_download", REAL_DOWNLOAD)
+    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        mirrors = [f"http://127.0.0.1:{server.server_port}/"]
+        monkeypatch.setattr(torchvision.datasets.MNIST, "mirrors", mirrors)
+        monkeypatch.setattr(torchvision.datasets.MNIST, "resources", sums)
+        thread = threading.Thread(target=server.serve_forever, args=(0.01,))
+        thread.start()
+        yield files
+        server.shutdown()
+        thread.join()

@@ -1,0 +1,77 @@
+"""A strategy with a small model and small data, ready to learn."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import torch
+from torch import Tensor
+
+from cl_anomaly.datasets import Dataset, Samples
+from cl_anomaly.models import VAE
+from cl_anomaly.randomness import ReplicaRandom
+from cl_anomaly.scenario import Scenario, build_scenario
+from cl_anomaly.strategies import Strategy
+from cl_anomaly.training import TrainingSettings, TrainingTime, train_task
+
+SETTINGS = TrainingSettings(epochs=2, batch_size=8, learning_rate=1e-2, precision=torch.float32)
+
+
+def small_dataset(per_class: Sequence[int] = (10, 20, 30, 25)) -> Dataset:
+    """Classes of 3x3 random pixels, each around a level of its own."""
+    numbers = torch.Generator().manual_seed(0)
+    labels = torch.repeat_interleave(torch.arange(len(per_class)), torch.tensor(per_class))
+    noise = torch.randint(0, 60, (len(labels), 3, 3), generator=numbers)
+    samples = Samples((noise + 50 * labels[:, None, None]).to(torch.uint8), 1 / 255)
+    return Dataset("small", samples, labels, samples, labels, sha256="")
+
+
+def small_scenario(**settings: object) -> Scenario:
+    return build_scenario(small_dataset(), **settings)  # type: ignore[arg-type]
+
+
+class Recording(Samples):
+    """Samples that remember which of them were asked for."""
+
+    asked: list[Tensor]
+
+    def batch(self, indices: Tensor) -> Tensor:
+        self.__dict__.setdefault("asked", []).append(indices.clone())
+        return super().batch(indices)
+
+
+def prepare(strategy: Strategy, scenario: Scenario, seeds: Sequence[int]) -> Strategy:
+    """Do what a run does before its first task."""
+    strategy.model = VAE(scenario.dataset.features, seeds, latent_size=2, hidden_sizes=(12,))
+    train = scenario.dataset.train
+    strategy.samples = Recording(train.stored, train.scale)
+    return strategy
+
+
+def learn(
+    strategy: Strategy,
+    scenarios: Sequence[Scenario],
+    seeds: Sequence[int],
+    number: int,
+    losses: list[Tensor] | None = None,
+    settings: TrainingSettings = SETTINGS,
+) -> TrainingTime:
+    """Train on one task, and keep what the strategy keeps; losses, (R,) a step, are recorded."""
+    strategy.task_number = number
+    strategy.random = ReplicaRandom(seeds, "strategy", number)
+    tasks = [scenario.tasks[number - 1] for scenario in scenarios]
+    indices = [
+        strategy.training_indices(task, scenario.tasks[:number])
+        for task, scenario in zip(tasks, scenarios, strict=True)
+    ]
+    record = [] if losses is None else losses
+    time = train_task(strategy, indices, seeds, settings, lambda *step: record.append(step[2]))
+    strategy.after_task(tasks)
+    return time
+
+
+def weights(strategy: Strategy) -> list[Tensor]:
+    return [parameter.detach().clone() for parameter in strategy.model.parameters()]
+
+
+def with_precision(precision: torch.dtype) -> TrainingSettings:
+    return replace(SETTINGS, precision=precision)

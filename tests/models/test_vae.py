@@ -1,0 +1,43 @@
+import torch
+from torch import nn
+from torch.distributions import Bernoulli, Normal, kl_divergence
+
+from cl_anomaly.models import VAE
+from cl_anomaly.nn import Linear
+
+
+def test_sizes_follow_the_paper_and_the_dataset() -> None:
+    model = VAE((28, 28), [0])
+    sizes = [tuple(m.weight.shape[1:]) for m in model.modules() if isinstance(m, Linear)]
+    encoder, decoder = [(784, 400), (400, 400), (400, 32)], [(16, 400), (400, 400), (400, 784)]
+    assert sizes == encoder + decoder
+    assert VAE((8, 8), [0]).decoder.means(torch.zeros(1, 2, 16)).shape == (1, 2, 8, 8)
+
+
+def test_loss_is_the_negative_evidence_lower_bound() -> None:
+    # Σ BCE + β KL(q ‖ N(0, I)), with z = μ + σ ε, from torch.distributions.
+    model = VAE((3, 3), [0, 1], latent_size=2, hidden_sizes=(6,), beta=0.5)
+    x, noise = torch.randint(0, 2, (2, 4, 3, 3)).float(), torch.randn(2, 4, 2)
+    mean, log_variance = model.encode(x)
+    posterior = Normal(mean, (log_variance / 2).exp())
+    z = posterior.loc + posterior.scale * noise
+    likelihood = Bernoulli(model.decoder.means(z)).log_prob(x).sum((2, 3))
+    expected = -likelihood + 0.5 * kl_divergence(posterior, Normal(0.0, 1.0)).sum(-1)
+    torch.testing.assert_close(model.loss(x, noise), expected)
+
+
+def test_loss_is_differentiable_through_sigma() -> None:
+    # Where the KL weighs nothing, log σ² is reached through z alone.
+    model = VAE((3, 3), [0], latent_size=2, hidden_sizes=(), beta=0.0)
+    last = model.encoder[-1]
+    assert isinstance(last, Linear) and isinstance(last, nn.Module)
+    model.loss(torch.rand(1, 4, 3, 3), torch.randn(1, 4, 2)).sum().backward()
+    assert last.weight.grad is not None
+    assert last.weight.grad[..., 2:].any()
+
+
+def test_reconstruct_passes_the_posterior_mean() -> None:
+    model, x = VAE((3, 3), [0], latent_size=2, hidden_sizes=(6,)), torch.rand(1, 4, 3, 3)
+    output = model.reconstruct(x)
+    torch.testing.assert_close(output.logits, model.decoder(model.encode(x)[0]))
+    assert torch.equal(output.x, x)

@@ -1,0 +1,95 @@
+from pathlib import Path
+
+import pytest
+import torch
+
+from cl_anomaly.errors import InputError
+from cl_anomaly.strategies import Strategy, find_strategy, strategies
+from cl_anomaly.strategies.ewc import EWC
+from cl_anomaly.strategies.lower import Lower
+from tests.learning import learn, prepare, small_scenario, weights
+
+
+def test_hooks_do_nothing_until_they_are_overridden() -> None:
+    scenario, strategy, x = small_scenario(), Strategy(), torch.rand(1, 4, 3, 3)
+    task = scenario.tasks[1]
+    assert torch.equal(strategy.training_indices(task, scenario.tasks[:2]), task.indices)
+    assert strategy.extend(x) is x
+    assert strategy.penalty() == 0
+    assert strategy.state_dict() == {}
+    strategy.after_task([task])
+    strategy.load_state_dict({})
+    assert vars(strategy) == {}
+
+
+def test_base_class_is_the_lower_bound() -> None:
+    scenario = small_scenario()
+    results = []
+    for cls in (Strategy, Lower):
+        strategy = prepare(cls(), scenario, [0])
+        for number in (1, 2):
+            learn(strategy, [scenario], [0], number)
+        results.append(weights(strategy))
+    assert all(torch.equal(a, b) for a, b in zip(*results, strict=True))
+
+
+def test_lower_bound_sees_the_new_task_alone() -> None:
+    scenario = small_scenario()
+    strategy = prepare(Lower(), scenario, [0])
+    for number in (1, 2):
+        learn(strategy, [scenario], [0], number)
+        asked = torch.cat([batch.flatten() for batch in strategy.samples.asked])  # type: ignore[attr-defined]
+        strategy.samples.asked.clear()  # type: ignore[attr-defined]
+        assert set(asked.tolist()) == set(scenario.tasks[number - 1].indices.tolist())
+
+
+def test_strategies_are_found_by_their_names() -> None:
+    assert {"lower", "upper", "gr", "ewc"} <= set(strategies())
+    assert find_strategy("ewc") is EWC
+
+
+def test_name_is_the_class_in_lower_case_unless_given() -> None:
+    class MyStrategy(Strategy):
+        pass
+
+    assert MyStrategy.name == "mystrategy"
+    assert EWC.name == "ewc"
+
+
+def test_strategy_from_a_file(tmp_path: Path) -> None:
+    file = tmp_path / "mine.py"
+    file.write_text(
+        "from cl_anomaly.strategies import Strategy\n"
+        "class Mine(Strategy):\n"
+        "    def __init__(self, share: float = 0.5) -> None:\n"
+        "        self.share = share\n"
+    )
+    cls = find_strategy(f"{file}:Mine")
+    assert cls.name == "mine"
+    assert cls().share == 0.5  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize(
+    ("content", "named", "expected"),
+    [
+        (None, "Mine", "is none"),
+        ("raise ValueError('broken on purpose')", "Mine", "broken on purpose"),
+        ("def f(:", "Mine", "SyntaxError"),
+        ("class Other: pass", "Mine", "class Mine"),
+        ("class Mine: pass", "Mine", "subclass of cl_anomaly.strategies.Strategy"),
+    ],
+)
+def test_file_that_holds_no_such_strategy(
+    tmp_path: Path, content: str | None, named: str, expected: str
+) -> None:
+    file = tmp_path / "mine.py"
+    if content is not None:
+        file.write_text(content)
+    with pytest.raises(InputError, match=expected) as caught:
+        find_strategy(f"{file}:{named}")
+    assert str(file) in str(caught.value)
+
+
+def test_unknown_name_lists_what_there_is() -> None:
+    with pytest.raises(InputError, match="ewc, gr, lower, upper.*'nix'"):
+        find_strategy("nix")

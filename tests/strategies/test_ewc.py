@@ -1,0 +1,92 @@
+import pytest
+import torch
+
+from cl_anomaly.errors import InputError
+from cl_anomaly.gradients import fisher_diagonal
+from cl_anomaly.randomness import ReplicaRandom
+from cl_anomaly.strategies.ewc import EWC
+from tests.learning import learn, prepare, small_scenario, weights
+
+
+def test_nothing_is_held_in_the_first_task() -> None:
+    assert prepare(EWC(), small_scenario(), [0]).penalty() == 0
+
+
+def test_penalty_by_hand() -> None:
+    # ½ λ Σ F (θ − θ*)² with λ = 10, F = 3, and θ − θ* = 0.5 in one replica, 0.25 in the other.
+    strategy = EWC(lam=10.0)
+    prepare(strategy, small_scenario(), [0, 1])
+    count = 0
+    for name, weight in strategy.model.named_parameters():
+        strategy.fisher[name] = torch.full_like(weight, 3.0)
+        shift = torch.tensor([0.5, 0.25]).view(2, *[1] * (weight.dim() - 1))
+        strategy.anchor[name] = weight.detach() - shift
+        count += weight[0].numel()
+    expected = torch.tensor([0.5 * 10 * 3 * 0.25 * count, 0.5 * 10 * 3 * 0.0625 * count])
+    penalty = strategy.penalty()
+    assert isinstance(penalty, torch.Tensor)
+    torch.testing.assert_close(penalty.detach(), expected, rtol=1e-4, atol=0)
+
+
+def test_penalty_is_0_at_the_anchor_and_pulls_back_to_it() -> None:
+    scenario, strategy = small_scenario(), EWC()
+    prepare(strategy, scenario, [0])
+    learn(strategy, [scenario], [0], 1)
+    penalty = strategy.penalty()
+    assert isinstance(penalty, torch.Tensor) and penalty.item() == 0
+    bias = strategy.model.decoder.layers[-1].bias
+    assert isinstance(bias, torch.nn.Parameter)
+    with torch.no_grad():
+        bias += 0.1
+    pull = strategy.penalty()
+    assert isinstance(pull, torch.Tensor)
+    pull.sum().backward()
+    assert bias.grad is not None and (bias.grad > 0).all()
+
+
+@pytest.mark.parametrize("decay", [1.0, 0.5])
+def test_fisher_of_earlier_tasks_is_added_online(decay: float) -> None:
+    scenario = small_scenario()
+    strategy = EWC(decay=decay)
+    prepare(strategy, scenario, [0])
+    learn(strategy, [scenario], [0], 1)
+    first = {name: value.clone() for name, value in strategy.fisher.items()}
+    strategy.random = ReplicaRandom([0], "again")
+    strategy.after_task([scenario.tasks[1]])
+    alone = fisher_diagonal(
+        strategy.model, strategy.samples, [scenario.tasks[1].indices], ReplicaRandom([0], "again")
+    )
+    for name, value in strategy.fisher.items():
+        torch.testing.assert_close(value, alone[name] + decay * first[name])
+        assert torch.equal(strategy.anchor[name], strategy.model.get_parameter(name))
+        assert not strategy.anchor[name].requires_grad
+
+
+def test_memory_does_not_grow_with_the_tasks() -> None:
+    scenario = small_scenario()
+    strategy = prepare(EWC(), scenario, [0])
+    sizes = []
+    for number in (1, 2, 3):
+        learn(strategy, [scenario], [0], number)
+        sizes.append(sum(value.numel() for value in strategy.state_dict().values()))
+    assert sizes == [2 * sum(p.numel() for p in strategy.model.parameters())] * 3
+
+
+def test_larger_lambda_moves_less() -> None:
+    scenario, moved = small_scenario(), []
+    for lam in (0.0, 1e2, 1e6):
+        strategy = prepare(EWC(lam), scenario, [0])
+        learn(strategy, [scenario], [0], 1)
+        before = weights(strategy)
+        learn(strategy, [scenario], [0], 2)
+        after = weights(strategy)
+        moved.append(sum(float((a - b).norm()) for a, b in zip(after, before, strict=True)))
+    assert moved[0] > moved[1] > moved[2] > 0
+
+
+@pytest.mark.parametrize(
+    "options", [{"lam": -1.0}, {"lam": float("inf")}, {"decay": -0.1}, {"decay": 1.1}]
+)
+def test_options_out_of_range(options: dict[str, float]) -> None:
+    with pytest.raises(InputError, match=next(iter(options))):
+        EWC(**options)

@@ -1,0 +1,84 @@
+import pytest
+import torch
+
+from cl_anomaly.errors import InputError
+from cl_anomaly.strategies.generative_replay import GenerativeReplay
+from tests.learning import learn, prepare, small_scenario
+
+
+def _after_first_task(strategy: GenerativeReplay, seeds: list[int]) -> GenerativeReplay:
+    scenario = small_scenario()
+    prepare(strategy, scenario, seeds)
+    learn(strategy, [scenario] * len(seeds), seeds, 1)
+    return strategy
+
+
+def test_first_task_has_nothing_to_replay() -> None:
+    strategy = prepare(GenerativeReplay(), small_scenario(), [0])
+    x = torch.rand(1, 8, 3, 3)
+    assert strategy.extend(x) is x
+
+
+@pytest.mark.parametrize(
+    ("ratio", "task", "replayed"),
+    [("proportional", 2, 8), ("proportional", 5, 32), (1.0, 5, 8), (0.5, 5, 4), (0.01, 5, 1)],
+)
+def test_how_many_are_replayed(ratio: float, task: int, replayed: int) -> None:
+    strategy = _after_first_task(GenerativeReplay(ratio), [0, 1])
+    strategy.task_number = task
+    assert strategy.extend(torch.rand(2, 8, 3, 3)).shape == (2, 8 + replayed, 3, 3)
+
+
+def test_replay_is_the_previous_decoders_means_of_standard_normal_codes() -> None:
+    strategy = _after_first_task(GenerativeReplay(1.0), [0, 1])
+    codes = []
+    draw = strategy.random.normal
+    strategy.random.normal = lambda *size: codes.append(draw(*size)) or codes[-1]  # type: ignore[func-returns-value]
+    strategy.task_number = 2
+    replayed = strategy.extend(torch.rand(2, 8, 3, 3))[:, 8:]
+    torch.testing.assert_close(replayed, strategy.model.decoder.means(codes[0]))
+
+
+def test_never_asks_for_a_past_tasks_samples() -> None:
+    scenario = small_scenario()
+    strategy = prepare(GenerativeReplay(), scenario, [0, 1])
+    for number, task in enumerate(scenario.tasks, 1):
+        strategy.samples.__dict__["asked"] = []
+        learn(strategy, [scenario] * 2, [0, 1], number)
+        asked = torch.cat([batch.flatten() for batch in strategy.samples.__dict__["asked"]])
+        assert set(asked.tolist()) == set(task.indices.tolist())
+
+
+def test_training_does_not_change_the_earlier_decoder() -> None:
+    scenario = small_scenario()
+    strategy = GenerativeReplay()
+    prepare(strategy, scenario, [0])
+    learn(strategy, [scenario], [0], 1)
+    kept = strategy.previous
+    assert kept is not None
+    before = {name: value.clone() for name, value in kept.state_dict().items()}
+    after_task = strategy.after_task
+    strategy.after_task = lambda tasks: None  # type: ignore[method-assign]
+    learn(strategy, [scenario], [0], 2)
+    strategy.after_task = after_task  # type: ignore[method-assign]
+    assert strategy.previous is kept
+    for name, value in kept.state_dict().items():
+        assert torch.equal(value, before[name])
+        assert not torch.equal(value, strategy.model.decoder.state_dict()[name])
+    assert not any(parameter.requires_grad for parameter in kept.parameters())
+
+
+def test_after_each_task_the_decoder_is_the_newest() -> None:
+    strategy = _after_first_task(GenerativeReplay(), [0])
+    assert strategy.previous is not None
+    for ours, models in zip(
+        strategy.previous.parameters(), strategy.model.decoder.parameters(), strict=True
+    ):
+        assert torch.equal(ours, models)
+        assert ours is not models
+
+
+@pytest.mark.parametrize("ratio", [0.0, -1.0, float("inf"), float("nan")])
+def test_ratio_must_be_above_0(ratio: float) -> None:
+    with pytest.raises(InputError, match="ratio"):
+        GenerativeReplay(ratio)

@@ -1,0 +1,161 @@
+import dataclasses
+import json
+import re
+from typing import Any
+
+import pytest
+
+from cl_anomaly.config import ResolvedConfig, RunConfig, parse_seeds, parse_task_order
+from cl_anomaly.errors import InputError
+
+CHANGED: dict[str, Any] = {
+    "strategy": "ewc",
+    "strategy_options": {"strength": 10.0},
+    "dataset": "digits",
+    "data_root": "/elsewhere",
+    "anomaly_class": 4,
+    "task_order": [3, 1, 2],
+    "classes_per_task": 2,
+    "model": "other",
+    "model_options": {"hidden": 8},
+    "latent_size": 8,
+    "epochs": 3,
+    "batch_size": 7,
+    "learning_rate": 0.01,
+    "score": "mse",
+    "seeds": [3, 7],
+    "device": "cpu",
+    "precision": "float32",
+}
+
+
+@pytest.mark.parametrize(
+    ("value", "seeds"),
+    [
+        (1, [0]),
+        (5, [0, 1, 2, 3, 4]),
+        ("5", [0, 1, 2, 3, 4]),
+        ("3,7", [3, 7]),
+        ("7,3", [7, 3]),
+        (" 3 , 7 ", [3, 7]),
+        ("[3, 7]", [3, 7]),
+        ("7,", [7]),
+        ("0,", [0]),
+        ([7], [7]),
+        ([9, 0], [9, 0]),
+    ],
+)
+def test_seeds(value: int | str | list[int], seeds: list[int]) -> None:
+    assert parse_seeds(value) == seeds
+    assert RunConfig(seeds=value).seed_list == seeds
+
+
+@pytest.mark.parametrize(
+    "value",
+    [0, -1, "0", "-1", "", [], "3,-7", [-1], "3,3", [1, 1], "1.5", "3,,7", "many", [2.7], None],
+    ids=repr,
+)
+def test_seeds_that_are_none(value: Any) -> None:
+    with pytest.raises(InputError, match="`seeds`") as caught:
+        RunConfig(seeds=value)
+    assert repr(value) in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("value", "order"),
+    [
+        ("ascending", "ascending"),
+        ("random", "random"),
+        ("3,1,2", [3, 1, 2]),
+        ("[3, 1, 2]", [3, 1, 2]),
+        ("3", [3]),
+        ([3, 1, 2], [3, 1, 2]),
+    ],
+)
+def test_task_order(value: str | list[int], order: str | list[int]) -> None:
+    assert parse_task_order(value) == order
+    assert RunConfig(task_order=value).task_order == order
+
+
+@pytest.mark.parametrize(
+    "value", ["descending", "Random", "", [], "1,1", [2, 1, 2], "1;2", [1.5], 3, None], ids=repr
+)
+def test_task_order_that_is_none(value: Any) -> None:
+    with pytest.raises(InputError, match="`task_order`") as caught:
+        RunConfig(task_order=value)
+    assert repr(value) in str(caught.value)
+
+
+@pytest.mark.parametrize("name", ["classes_per_task", "latent_size", "epochs", "batch_size"])
+@pytest.mark.parametrize("value", [0, -3, 2.5, True, "4"])
+def test_counts_are_whole_and_positive(name: str, value: Any) -> None:
+    with pytest.raises(InputError, match=f"`{name}`.*{re.escape(repr(value))}"):
+        RunConfig(**{name: value})
+
+
+@pytest.mark.parametrize("name", ["classes_per_task", "latent_size", "epochs", "batch_size"])
+def test_a_count_of_one_is_enough(name: str) -> None:
+    settings: dict[str, Any] = {name: 1}
+    assert getattr(RunConfig(**settings), name) == 1
+
+
+@pytest.mark.parametrize("value", [0.0, -1e-3, float("inf"), float("nan")])
+def test_learning_rate_is_positive_and_finite(value: float) -> None:
+    with pytest.raises(InputError, match=f"`learning_rate`.*{value}"):
+        RunConfig(learning_rate=value)
+
+
+@pytest.mark.parametrize("name", ["score", "device", "precision"])
+@pytest.mark.parametrize("value", ["best", "", None])
+def test_a_choice_is_one_of_those_there_are(name: str, value: Any) -> None:
+    with pytest.raises(InputError, match=f"`{name}`.*{value!r}"):
+        RunConfig(**{name: value})
+
+
+def test_the_defaults_are_the_documented_ones() -> None:
+    config = RunConfig()
+    assert (config.strategy, config.anomaly_class, config.latent_size) == ("gr", 0, 16)
+    assert (config.epochs, config.batch_size, config.dataset) == (None, None, None)
+    assert (config.learning_rate, config.score, config.seed_list) == (1e-3, "recon", [0])
+
+
+def test_dictionaries_are_not_shared_between_configurations() -> None:
+    RunConfig().strategy_options["ratio"] = 2.0
+    assert RunConfig().strategy_options == {}
+
+
+@pytest.mark.parametrize("settings", [{}, CHANGED], ids=["defaults", "all changed"])
+def test_a_configuration_survives_json(settings: dict[str, Any]) -> None:
+    config = RunConfig(**settings)
+    assert RunConfig(**json.loads(json.dumps(config.to_dict()))) == config
+
+
+def test_the_dictionary_holds_every_setting() -> None:
+    # Guards the tests that use CHANGED, too: a new setting must be added to it.
+    names = {field.name for field in dataclasses.fields(RunConfig)}
+    assert set(RunConfig().to_dict()) == names == set(CHANGED)
+
+
+def test_a_resolved_configuration_can_be_run_again() -> None:
+    config = ResolvedConfig(dataset="digits", epochs=3, batch_size=8, dataset_note="no MNIST")
+    again = RunConfig(**config.to_dict())
+    assert (again.dataset, again.epochs, again.batch_size) == ("digits", 3, 8)
+    assert again.fingerprint() == config.fingerprint()
+
+
+def test_the_fingerprint_is_the_same_for_the_same_settings() -> None:
+    assert re.fullmatch("[0-9a-f]{8}", RunConfig().fingerprint())
+    assert RunConfig(seeds=3).fingerprint() == RunConfig(seeds="0,1,2").fingerprint()
+    assert RunConfig(task_order="3,1").fingerprint() == RunConfig(task_order=[3, 1]).fingerprint()
+    one, other = {"ratio": 1.0, "seed": 2}, {"seed": 2, "ratio": 1.0}
+    assert (
+        RunConfig(strategy_options=one).fingerprint()
+        == RunConfig(strategy_options=other).fingerprint()
+    )
+
+
+@pytest.mark.parametrize("name", CHANGED)
+def test_the_fingerprint_tells_settings_apart(name: str) -> None:
+    changed = RunConfig(**{name: CHANGED[name]})
+    # The same data elsewhere is the same configuration.
+    assert (changed.fingerprint() == RunConfig().fingerprint()) == (name == "data_root")

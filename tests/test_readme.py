@@ -1,0 +1,51 @@
+"""README's own examples, run as they stand there."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from cl_anomaly import cli
+
+README = (Path(__file__).parents[1] / "README.md").read_text()
+
+
+def _blocks(language: str) -> list[str]:
+    return re.findall(rf"```{language}\n(.*?)```", README, flags=re.DOTALL)
+
+
+def test_strategy_of_ones_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (source,) = [block for block in _blocks("python") if "my_file.py" in block]
+    assert len(source.splitlines()) <= 22
+    monkeypatch.chdir(tmp_path)
+    Path("my_file.py").write_text(source)
+    shared = ["--dataset", "digits", "--epochs", "1", "--quiet"]
+    cli.main(["run", "--strategy", "my_file.py:MyStrategy", "--strategy.per_task", "100", *shared])
+    cli.main(["compare", "--strategies", "my_file.py:MyStrategy,lower", *shared])
+    assert {path.name.rsplit("-", 1)[0] for path in Path("results").iterdir()} == {
+        "digits-mystrategy",
+        "digits-lower",
+        "digits",
+    }
+
+
+def test_from_python(capsys: pytest.CaptureFixture[str]) -> None:
+    (source,) = [block for block in _blocks("python") if "RunConfig(" in block]
+    short = source.replace("seeds=3", "seeds=3, epochs=1")
+    assert short != source
+    exec(compile(short, "README.md", "exec"), {})  # noqa: S102
+    assert "auroc_seen" in capsys.readouterr().out
+
+
+def test_first_block_holds_the_two_commands() -> None:
+    first, second = _blocks("")[0].strip().splitlines()
+    assert first == (
+        'python3 -m venv .venv && . .venv/bin/activate && pip install -e ".[test]" '
+        "&& cl-anomaly run --strategy gr"
+    )
+    assert second == "python -m pytest"
+
+
+def test_linked_files_exist() -> None:
+    for target in re.findall(r"\]\((?!http)([^)#]+)\)", README):
+        assert (Path(__file__).parents[1] / target).exists(), target

@@ -1,0 +1,133 @@
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from cl_anomaly.config import RunConfig
+from cl_anomaly.errors import InputError
+from cl_anomaly.suite import Suite, read_suite, suite_of
+
+TOML = """
+dataset = "digits"
+seeds = 2
+
+[runs.gr]
+strategy = "gr"
+strategy_options = { ratio = 1.0 }
+
+[runs."EWC, λ = 10"]
+strategy = "ewc"
+epochs = 3
+task_order = [3, 1, 2]
+"""
+
+
+def write(path: Path, text: str) -> Path:
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+def test_a_suite_in_toml(tmp_path: Path) -> None:
+    suite = read_suite(write(tmp_path / "suite.toml", TOML))
+    assert suite.shared == {"dataset": "digits", "seeds": 2}
+    assert suite.runs == {
+        "gr": {"strategy": "gr", "strategy_options": {"ratio": 1.0}},
+        "EWC, λ = 10": {"strategy": "ewc", "epochs": 3, "task_order": [3, 1, 2]},
+    }
+    # The longest runs are named first, and are started first.
+    assert list(suite.runs) == ["gr", "EWC, λ = 10"]
+
+
+def test_the_configuration_of_a_comparison_is_a_suite(tmp_path: Path) -> None:
+    configs = {
+        "gr": RunConfig(dataset="digits", seeds="3,7", task_order="3,1,2"),
+        "mine": RunConfig(strategy="lower", epochs=3, strategy_options={"a": [1, 2]}),
+    }
+    content = {"runs": {name: config.to_dict() for name, config in configs.items()}}
+    suite = read_suite(write(tmp_path / "config.json", json.dumps(content)))
+    assert suite.shared == {}
+    assert suite.configs({}) == configs
+
+
+def test_strategies_by_name() -> None:
+    suite = suite_of(["upper", "mine/file.py:Mine"])
+    assert suite.shared == {}
+    assert suite.runs == {"upper": {"strategy": "upper"}, "Mine": {"strategy": "mine/file.py:Mine"}}
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("suite.toml", "dataset = "),
+        ("suite.toml", '{"runs": {"gr": {}}}'),
+        ("config.json", "[runs.gr]"),
+        ("config.json", '{"runs": '),
+        ("suite.toml", ""),
+        ("suite.toml", 'strategy = "gr"'),
+        ("suite.toml", "[runs]"),
+        ("suite.toml", "runs = 3"),
+        ("suite.toml", 'runs = ["gr", "ewc"]'),
+        ("suite.toml", '[runs]\ngr = "gr"'),
+        ("config.json", "[]"),
+        ("config.json", '{"strategy": "gr"}'),
+        ("config.json", '{"runs": {"gr": {}, "ewc": null}}'),
+    ],
+)
+def test_what_is_no_suite_is_named(tmp_path: Path, name: str, text: str) -> None:
+    path = write(tmp_path / name, text)
+    with pytest.raises(InputError, match=re.escape(str(path))):
+        read_suite(path)
+
+
+def test_a_file_that_is_no_text(tmp_path: Path) -> None:
+    path = tmp_path / "suite.toml"
+    path.write_bytes(b"\xff\xfe\x00")
+    with pytest.raises(InputError, match=re.escape(str(path))):
+        read_suite(path)
+
+
+def test_a_missing_file_is_named(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=re.escape(str(tmp_path / "gone.toml"))):
+        read_suite(tmp_path / "gone.toml")
+
+
+def test_what_runs_do_not_say_they_share() -> None:
+    suite = Suite({}, {"one": {"strategy": "ewc"}, "two": {"epochs": 9, "seeds": [4]}})
+    shared = {"epochs": 3, "seeds": "2", "dataset": "digits"}
+    assert suite.configs(shared) == {
+        "one": RunConfig(strategy="ewc", epochs=3, seeds=2, dataset="digits"),
+        "two": RunConfig(epochs=9, seeds=[4], dataset="digits"),
+    }
+    # Neither is changed by it.
+    assert shared == {"epochs": 3, "seeds": "2", "dataset": "digits"}
+    assert suite.runs["two"] == {"epochs": 9, "seeds": [4]}
+
+
+@pytest.mark.parametrize(
+    ("own", "said"),
+    [
+        ({"epochz": 3}, "epochz"),
+        ({"epochs": "many"}, "epochs.*many"),
+        ({"epochs": 2.5}, "epochs.*2.5"),
+        ({"learning_rate": "fast"}, "learning_rate.*fast"),
+        ({"score": "best"}, "score.*recon.*best"),
+        ({"device": "tpu"}, "device.*tpu"),
+        ({"strategy_options": 3}, "strategy_options.*3"),
+        # Of the right type, but out of range.
+        ({"epochs": 0}, "`epochs`.*0"),
+        ({"seeds": "3,3"}, "`seeds`.*'3,3'"),
+        ({"task_order": "backwards"}, "`task_order`.*'backwards'"),
+    ],
+    ids=repr,
+)
+def test_a_setting_at_fault_is_named_with_its_run(own: dict[str, Any], said: str) -> None:
+    suite = Suite({}, {"fine": {}, "at fault": own})
+    with pytest.raises(InputError, match=f"(?s)^Run 'at fault': .*{said}"):
+        suite.configs({})
+
+
+def test_a_shared_setting_at_fault() -> None:
+    with pytest.raises(InputError, match="epochz"):
+        Suite({}, {"gr": {}}).configs({"epochz": 3})

@@ -1,0 +1,137 @@
+import math
+from dataclasses import replace
+
+import pytest
+import torch
+from torch import Tensor
+
+from cl_anomaly.errors import RunError
+from cl_anomaly.randomness import ReplicaRandom
+from cl_anomaly.scenario import build_scenario
+from cl_anomaly.strategies import Strategy
+from cl_anomaly.training import train_task
+from tests.learning import SETTINGS, learn, prepare, small_dataset, small_scenario, weights
+
+
+def test_is_pytorchs_adam_on_the_mean_loss() -> None:
+    # The same batches and noise through PyTorch's own Adam, unfused, on the model alone.
+    scenario, seeds = small_scenario(), [0, 1]
+    ours, theirs = (prepare(Strategy(), scenario, seeds) for _ in range(2))
+    learn(ours, [scenario] * 2, seeds, 1)
+    noise = ReplicaRandom(seeds, "noise", 1)
+    optimizer = torch.optim.Adam(theirs.model.parameters(), lr=1e-2, fused=False)
+    for indices in ours.samples.__dict__["asked"]:
+        x = torch.stack([theirs.samples.stored[own] for own in indices]).float() / 255
+        optimizer.zero_grad()
+        theirs.model.loss(x, noise.normal(8, 2)).mean(1).sum().backward()
+        optimizer.step()
+    for one, other in zip(weights(ours), weights(theirs), strict=True):
+        torch.testing.assert_close(one, other, rtol=1e-4, atol=1e-5)
+
+
+def test_each_sample_is_used_once_an_epoch() -> None:
+    scenario = small_scenario()
+    strategy = prepare(Strategy(), scenario, [0])
+    time = learn(strategy, [scenario], [0], 1)
+    asked = strategy.samples.__dict__["asked"]
+    # 20 samples, 2 epochs, 8 in a batch: 5 full batches.
+    assert [tuple(batch.shape) for batch in asked] == [(1, 8)] * 5
+    assert torch.cat([b.flatten() for b in asked]).bincount()[scenario.tasks[0].indices].eq(2).all()
+    assert time.samples == 40
+
+
+def test_replicas_draw_their_own_order() -> None:
+    scenario = small_scenario()
+    strategy = prepare(Strategy(), scenario, [0, 1])
+    learn(strategy, [scenario] * 2, [0, 1], 1)
+    order = torch.cat(strategy.samples.__dict__["asked"], dim=1)
+    assert not torch.equal(order[0], order[1])
+
+
+def test_seed_7_sees_the_same_batches_and_noise_among_ten() -> None:
+    scenario, seeds = small_scenario(), list(range(10))
+    among, alone = prepare(Strategy(), scenario, seeds), prepare(Strategy(), scenario, [7])
+    losses: tuple[list[Tensor], list[Tensor]] = ([], [])
+    learn(among, [scenario] * 10, seeds, 1, losses[0])
+    learn(alone, [scenario], [7], 1, losses[1])
+    order = [torch.cat(s.samples.__dict__["asked"], dim=1) for s in (among, alone)]
+    assert torch.equal(order[0][7], order[1][0])
+    # The first steps: later ones drift apart by the rounding of sums taken in another order.
+    for step in range(3):
+        torch.testing.assert_close(losses[0][step][7], losses[1][step][0], rtol=1e-5, atol=0)
+
+
+def test_new_tasks_draw_new_orders_and_noise() -> None:
+    scenario, losses = small_scenario(), []
+    strategy = prepare(Strategy(), scenario, [0])
+    for number in (1, 2):
+        strategy.task_number = number
+        with torch.no_grad():
+            for parameter in strategy.model.parameters():
+                parameter.zero_()
+        record: list[Tensor] = []
+        indices = [scenario.tasks[0].indices]
+        train_task(strategy, indices, [0], SETTINGS, lambda *step, r=record: r.append(step[2]))
+        losses.append(torch.stack(record))
+    assert not torch.equal(losses[0], losses[1])
+
+
+def test_replica_that_is_through_first_keeps_the_weights_it_had() -> None:
+    dataset = small_dataset()
+    short, long = build_scenario(dataset, 0, [1]), build_scenario(dataset, 0, [2])
+    both = prepare(Strategy(), short, [0, 1])
+    alone = prepare(Strategy(), short, [0])
+    losses: list[Tensor] = []
+    learn(both, [short, long], [0, 1], 1, losses)
+    learn(alone, [short], [0], 1)
+    assert len(losses) == math.ceil(2 * 30 / 8)
+    for one, other in zip(weights(both), weights(alone), strict=True):
+        torch.testing.assert_close(one[0], other[0])
+
+
+def test_penalty_and_extension_reach_the_loss() -> None:
+    class Doubled(Strategy):
+        def extend(self, x: Tensor) -> Tensor:
+            return torch.cat([x, torch.zeros_like(x)], dim=1)
+
+        def penalty(self) -> Tensor:
+            return torch.tensor([1000.0, 2000.0])
+
+    scenario, losses = small_scenario(), []
+    strategy = prepare(Doubled(), scenario, [0, 1])
+    time = learn(strategy, [scenario] * 2, [0, 1], 1, losses)
+    assert time.samples == 2 * 5 * 16
+    assert 1000 < losses[0][0] < 1500
+    assert 2000 < losses[0][1] < 2500
+
+
+def test_reports_every_step() -> None:
+    scenario, steps = small_scenario(), []
+    strategy = prepare(Strategy(), scenario, [0])
+    strategy.task_number = 1
+    indices = [scenario.tasks[0].indices]
+    train_task(strategy, indices, [0], SETTINGS, lambda *step: steps.append(step[:2]))
+    assert steps == [(1, 5), (2, 5), (3, 5), (4, 5), (5, 5)]
+
+
+def test_loss_that_is_no_number_ends_the_run() -> None:
+    scenario = small_scenario()
+    strategy = prepare(Strategy(), scenario, [4, 5])
+    with torch.no_grad():
+        strategy.model.decoder.layers[-1].bias[1] = float("nan")  # type: ignore[index]
+    with pytest.raises(RunError, match=r"task 1, but seed\(s\) 5 "):
+        learn(strategy, [scenario] * 2, [4, 5], 1)
+
+
+def test_bfloat16_computes_in_bfloat16() -> None:
+    types = set()
+
+    class Watching(Strategy):
+        def extend(self, x: Tensor) -> Tensor:
+            types.add(self.model.encoder(x.flatten(2)).dtype)
+            return x
+
+    scenario = small_scenario()
+    strategy = prepare(Watching(), scenario, [0])
+    learn(strategy, [scenario], [0], 1, settings=replace(SETTINGS, precision=torch.bfloat16))
+    assert types == {torch.bfloat16}
