@@ -14,6 +14,7 @@ from cl_anomaly.suite import read_suite, suite_of
 
 # What `RunConfig` keeps in a dictionary is written with a dot on the command line.
 _DOTTED = {"--strategy.": "--strategy-options.", "--model.": "--model-options."}
+_OF_ONE_RUN: set[str | int] = {"strategy", "strategy_options"}
 _LISTS = ("strategies", "datasets", "models", "scores")
 
 
@@ -125,12 +126,13 @@ def _compare_parser(given: Sequence[str]) -> ArgumentParser:
         default=None,
         help="runs at a time. Default: one for each core",
     )
-    parser.add_class_arguments(RunConfig, as_group=False, skip={"strategy", "strategy_options"})
+    parser.add_class_arguments(RunConfig, as_group=False, skip=_OF_ONE_RUN)
     parser.set_defaults(seeds=3)
     suite = _last_value(given, "--suite")
     if suite:
         try:
-            parser.set_defaults(read_suite(Path(suite)).shared)
+            shared = read_suite(Path(suite)).shared
+            parser.set_defaults({k: v for k, v in shared.items() if k not in _OF_ONE_RUN})
         except KeyError as error:
             raise InputError(f"Expected {suite} to hold settings of a run: {error}.") from error
     return _add_output(parser)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
+import math
 from dataclasses import dataclass, field
 from typing import Any, Literal, get_args
 
@@ -69,8 +70,12 @@ class RunConfig:
             value = getattr(self, name)
             if value is not None and (type(value) is not int or value < 1):
                 raise InputError(f"Expected `{name}` to be 1 or more, but got {value!r}.")
-        if not 0 < self.learning_rate < float("inf"):
-            raise InputError(f"Expected `learning_rate` above 0, but got {self.learning_rate}.")
+        if type(self.anomaly_class) is not int:
+            raise InputError(
+                f"Expected `anomaly_class` to be a class, but got {self.anomaly_class!r}."
+            )
+        if not isinstance(self.learning_rate, float | int) or not 0 < self.learning_rate < math.inf:
+            raise InputError(f"Expected `learning_rate` above 0, but got {self.learning_rate!r}.")
         for name, kind in (
             ("score", ScoreName),
             ("device", DeviceName),
@@ -120,7 +125,7 @@ def parse_seeds(value: int | str | list[int]) -> list[int]:
         InputError: no seed, a negative one, the same one twice, or something else altogether.
     """
     if isinstance(value, int) or (isinstance(value, str) and value.isdecimal()):
-        seeds = list(range(int(value)))
+        seeds = [] if isinstance(value, bool) else list(range(int(value)))
     else:
         seeds = _whole_numbers(value, "seeds", "a number such as 5, or a list such as 3,7")
     if not seeds or min(seeds) < 0 or len(set(seeds)) < len(seeds):

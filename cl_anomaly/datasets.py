@@ -4,11 +4,12 @@ import hashlib
 import os
 import socket
 import sys
+import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from http.client import HTTPException
 from pathlib import Path
 from typing import Any
-from urllib.error import URLError
 
 import numpy as np
 import torch
@@ -153,22 +154,22 @@ _IDX_FILES = {
     split: (f"{stem}-images-idx3-ubyte", f"{stem}-labels-idx1-ubyte")
     for split, stem in {"train": "train", "test": "t10k"}.items()
 }
+_FILES = [file for pair in _IDX_FILES.values() for file in pair]
 
 
 def _mnist_folder(name: str, data_root: str | None) -> Path:
     """Find the folder with torchvision's files of one of the MNIST family, or download them."""
-    files = [file for pair in _IDX_FILES.values() for file in pair]
     roots = data_roots(data_root)
     for root in roots:
         # One file is enough: a folder with some of them is damaged, and must be reported, not
         # passed over for another.
-        if any((root / name / "raw" / file).exists() for file in files):
+        if any((root / name / "raw" / file).exists() for file in _FILES):
             return root / name / "raw"
     target = roots[0] if data_root else roots[-1]
     try:
         _download(name, target)
-    except (RuntimeError, OSError, URLError) as error:
-        raise _NotFound(name, roots, files, error) from error
+    except (RuntimeError, OSError, HTTPException) as error:
+        raise _NotFound(name, roots, _FILES, error) from error
     return target / name / "raw"
 
 
@@ -176,10 +177,16 @@ def _download(name: str, root: Path) -> None:
     from torchvision import datasets  # a second of import that only a download needs
 
     print(f"Downloading {name} to {root} ...", file=sys.stderr)
+    root.mkdir(parents=True, exist_ok=True)
     previous = socket.getdefaulttimeout()
     socket.setdefaulttimeout(DOWNLOAD_TIMEOUT)
     try:
-        getattr(datasets, name)(str(root), download=True)
+        # Beside its place first: a download that breaks off must not look like a damaged dataset.
+        with tempfile.TemporaryDirectory(prefix=f".{name}.", dir=root) as partial:
+            getattr(datasets, name)(partial, download=True)
+            (root / name / "raw").mkdir(parents=True, exist_ok=True)
+            for file in _FILES:
+                os.replace(Path(partial, name, "raw", file), root / name / "raw" / file)
     finally:
         socket.setdefaulttimeout(previous)
 

@@ -38,9 +38,10 @@ def read_idx(path: Path, dimensions: int) -> NDArray[np.uint8]:
             f"(first bytes {expected.hex(' ')}), but got {content[:4].hex(' ') or 'an empty file'}."
         )
     header = 4 + 4 * dimensions
-    shape = tuple(int(n) for n in np.frombuffer(content[4:header], dtype=">u4"))
+    lengths = content[4:header].ljust(4 * dimensions, b"\0")
+    shape = tuple(int(n) for n in np.frombuffer(lengths, dtype=">u4"))
     size = header + int(np.prod(shape, dtype=np.uint64))
-    if len(shape) < dimensions or len(content) != size:
+    if len(content) != size:
         raise InputError(
             f"Expected {path} to have {size:,} bytes, as its header says, but got "
             f"{len(content):,}. It may be truncated: delete it and fetch it again."

@@ -35,7 +35,8 @@ def describe_options(cls: type, skip: Set[str] = frozenset()) -> list[str]:
     """List a class's options as NAME=DEFAULT."""
     parameters = inspect.signature(cls).parameters.values()
     return [
-        p.name if p.default is p.empty else f"{p.name}={p.default}"
+        # A default that is made anew each time has no value to show.
+        p.name if p.default is p.empty or str(p.default) == "<factory>" else f"{p.name}={p.default}"
         for p in parameters
         if p.name not in skip and p.kind in (p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY)
     ]

@@ -116,6 +116,10 @@ def _ordered_classes(
         raise InputError(
             f"Expected `task_order` to be ascending, random or classes, but got {task_order!r}."
         )
+    if not task_order or len(set(task_order)) < len(task_order):
+        raise InputError(
+            f"Expected `task_order` to name each class once, but got [{_listed(task_order)}]."
+        )
     for label in task_order:
         if label == anomaly_class:
             raise InputError(

@@ -148,7 +148,7 @@ def read_json(path: Path) -> dict[str, Any]:
         InputError: the file is missing or holds something else.
     """
     try:
-        content = json.loads(path.read_text())
+        content = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise InputError(f"Expected {path} to be a JSON file, but: {error}.") from error
     if not isinstance(content, dict):

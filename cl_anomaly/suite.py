@@ -23,8 +23,11 @@ class Suite:
     shared: dict[str, Any]
     runs: dict[str, dict[str, Any]]
 
-    def configs(self, shared: dict[str, Any]) -> dict[str, RunConfig]:
-        """Make each run's configuration from the shared settings and its own.
+    def configs(self, settings: dict[str, Any]) -> dict[str, RunConfig]:
+        """Make each run's configuration.
+
+        Args:
+            settings: take the place of those that the runs share, not of a run's own.
 
         Raises:
             InputError: a run has a setting that does not exist, or of the wrong type.
@@ -32,15 +35,25 @@ class Suite:
         configs = {}
         for name, own in self.runs.items():
             try:
-                configs[name] = RunConfig(**fill_options(RunConfig, shared | own))
+                configs[name] = RunConfig(**fill_options(RunConfig, self.shared | settings | own))
             except InputError as error:
                 raise InputError(f"Run {name!r}: {error}") from error
         return configs
 
 
 def suite_of(strategies: list[str]) -> Suite:
-    """Make the suite that runs each of these strategies with its defaults."""
-    return Suite({}, {name.rpartition(":")[2]: {"strategy": name} for name in strategies})
+    """Make the suite that runs each of these strategies with its defaults.
+
+    Raises:
+        InputError: two of them would have the same name.
+    """
+    runs = {name.rpartition(":")[2]: {"strategy": name} for name in strategies}
+    if len(runs) < len(strategies):
+        raise InputError(
+            f"Expected `strategies` with different names, but got {', '.join(strategies)}. A suite "
+            f"(`--suite FILE`) names its runs itself."
+        )
+    return Suite({}, runs)
 
 
 def read_suite(path: Path) -> Suite:
@@ -52,7 +65,7 @@ def read_suite(path: Path) -> Suite:
         InputError: the file is missing, is neither, or names no runs.
     """
     try:
-        text = path.read_text()
+        text = path.read_text(encoding="utf-8")
         content = json.loads(text) if path.suffix == ".json" else tomllib.loads(text)
     except (OSError, ValueError) as error:
         raise InputError(f"Expected {path} to be a suite, a TOML file, but: {error}.") from error

@@ -29,9 +29,9 @@ def summarise(metrics: pd.DataFrame) -> pd.DataFrame:
     seen = metrics[metrics["metric"] == "auroc_seen"]
     values = pd.concat([seen[[*_KEYS, "task", "metric", "seed", "value"]], _transfer(metrics)])
     table = values.groupby([*_KEYS, "task", "metric"], sort=False)["value"].agg(
-        ["mean", "std", "count"]
+        ["mean", "std", "size"]
     )
-    table = table.reset_index().rename(columns={"std": "sd", "count": "seeds"})
+    table = table.reset_index().rename(columns={"std": "sd", "size": "seeds"})
     return pd.concat([table, _gaps(table)], ignore_index=True)
 
 
@@ -45,7 +45,7 @@ def result_matrix(metrics: pd.DataFrame) -> np.ndarray:
         (N, N), S[i, j]: AUROC after task i against the normal class of task j. For a task of
         several classes, the mean over them.
     """
-    by_class = metrics.pivot(index="task", columns="metric", values="value").sort_index()
+    by_class = metrics.pivot(index="task", columns="metric", values="value")
     tasks = metrics.drop_duplicates("task").sort_values("task")["classes"]
     columns = [
         by_class[[f"auroc_class_{label}" for label in str(classes).split()]].mean(axis=1)
@@ -64,9 +64,11 @@ def _transfer(metrics: pd.DataFrame) -> pd.DataFrame:
 
 
 def _gaps(table: pd.DataFrame) -> pd.DataFrame:
-    last = table[(table["metric"] == "auroc_seen") & (table["task"] == table["task"].max())]
+    seen = table[table["metric"] == "auroc_seen"]
+    last = seen[seen["task"] == seen.groupby("run")["task"].transform("max")]
     gaps = []
-    for _, group in last.groupby("score", sort=False):
+    # Bounds are those of the same scenario, after as many tasks.
+    for _, group in last.groupby(["dataset", "anomaly_class", "score", "task"], sort=False):
         means = group.groupby("strategy")["mean"].mean()
         if {"lower", "upper"} <= set(means.index):
             closed = [gap_closed(m, means["lower"], means["upper"]) for m in group["mean"]]

@@ -3,6 +3,7 @@
 import contextlib
 import io
 import json
+import re
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -125,8 +126,7 @@ def test_run_shows_progress_table_folder_and_figure(tmp_path: Path) -> None:
     for task, values in headline.groupby("task")["value"]:
         shown = f"{values.mean():.3f} ± {values.std():.3f}"
         assert f"│    {task} │ {shown} │" in done.out
-        assert f"gr: task {task}/2, loss" in done.err
-        assert f"AUROC {shown}" in done.err
+        assert re.search(rf"gr: task {task}/2, loss [\d.]+, AUROC {shown}", done.err)
 
 
 def test_quiet_prints_only_the_folder(tmp_path: Path) -> None:
@@ -190,8 +190,8 @@ def test_digits_take_the_place_of_mnist_and_say_so(tmp_path: Path) -> None:
     assert config_of(folder)["dataset"] == "digits"
     note = json.loads((folder / "environment.json").read_text())["dataset_note"]
     assert "MNIST is neither on this machine nor could it be downloaded" in note
-    shown = done.err.replace("│", " ").split()
-    assert " ".join(note.split()[:20]) in " ".join(shown)
+    shown = " ".join(done.err.replace("│", " ").split())
+    assert " ".join(note.split()[:20]) in shown  # what follows are long paths, broken into lines
     assert "MNIST" not in done.out
 
 
@@ -271,17 +271,12 @@ def test_list_shows_names_and_defaults(what: str, words: str) -> None:
 
 def test_plot_draws_runs_in_one_figure(gr_run: Path, ewc_run: Path, tmp_path: Path) -> None:
     out = tmp_path / "new" / "figure"
-    done = cli("plot", gr_run, ewc_run, "--out", out)
+    done = cli("plot", gr_run, ewc_run, "--score", "mse", "--out", out)
     assert done == Done(0, f"{out}.png\n{out}.svg\n", "")
     assert Path(f"{out}.png").read_bytes().startswith(b"\x89PNG")
     svg = Path(f"{out}.svg").read_text()
-    for words in (">gr<", ">ewc<", "score recon"):
+    for words in (">gr<", ">ewc<", "score mse"):
         assert words in svg
-
-
-def test_plot_of_another_score(gr_run: Path, tmp_path: Path) -> None:
-    assert cli("plot", gr_run, "--score", "mse", "--out", tmp_path / "figure").code == 0
-    assert "score mse" in (tmp_path / "figure.svg").read_text()
 
 
 @pytest.mark.parametrize(

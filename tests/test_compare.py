@@ -13,27 +13,24 @@ import pytest
 
 from tests.test_cli import SMALL, Done, cli, config_of, run_quietly
 
-FAILING = '''
+FAILING = """
 import os
 
 from cl_anomaly.strategies import Strategy
 
 
 class Raises(Strategy):
-    """Raise while it learns."""
-
     def after_task(self, tasks):
         raise ValueError("broken on purpose")
 
 
 class Dies(Strategy):
-    """Take the process with it, as a crash in compiled code does."""
-
+    # As a crash in compiled code does.
     def extend(self, x):
         os._exit(3)
-'''
+"""
 
-SLOW_TO_WRITE = '''
+SLOW_TO_WRITE = """
 import sys
 import time
 
@@ -47,11 +44,9 @@ def wait(*arguments):
 
 
 class SlowToWrite(Strategy):
-    """Stand still in the middle of writing the run's folder."""
-
     def after_task(self, tasks):
         store.save_figure = wait
-'''
+"""
 
 
 def compare(out: Path, *arguments: str | Path) -> Done:
@@ -62,10 +57,6 @@ def folders_of(comparison: Path) -> dict[str, Path]:
     """The runs of a comparison, by name."""
     runs = json.loads((comparison / "runs.json").read_text())
     return {name: comparison.parent / folder for name, folder in runs.items()}
-
-
-def metrics_of(folders: dict[str, Path]) -> dict[str, bytes]:
-    return {name: (folder / "metrics.csv").read_bytes() for name, folder in folders.items()}
 
 
 @pytest.fixture(scope="module")
@@ -92,7 +83,7 @@ def failures(tmp_path_factory: pytest.TempPathFactory) -> tuple[Done, Path]:
 
 def test_a_comparison_leaves_a_folder_for_each_run_and_one_for_all(comparison: Path) -> None:
     runs = folders_of(comparison)
-    assert list(runs) == ["gr", "lower"]
+    assert set(runs) == {"gr", "lower"}
     assert set(comparison.parent.iterdir()) == {comparison, *runs.values()}
     for name, folder in runs.items():
         assert config_of(folder)["strategy"] == name
@@ -105,14 +96,13 @@ def test_a_comparison_leaves_a_folder_for_each_run_and_one_for_all(comparison: P
         "auroc_per_task.svg",
     }
     svg = (comparison / "auroc_per_task.svg").read_text()
-    assert ">gr<" in svg
-    assert ">lower<" in svg
+    assert svg.index(">gr<") < svg.index(">lower<")
 
 
 def test_its_metrics_are_those_of_its_runs(comparison: Path) -> None:
     together = pd.read_csv(comparison / "metrics.csv")
     runs = folders_of(comparison)
-    assert together["run"].unique().tolist() == list(runs)
+    assert together["run"].unique().tolist() == ["gr", "lower"], "in the order asked for"
     for name, folder in runs.items():
         own = together[together["run"] == name].drop(columns="run").reset_index(drop=True)
         pd.testing.assert_frame_equal(own, pd.read_csv(folder / "metrics.csv"))
@@ -145,12 +135,12 @@ def test_it_can_be_compared_again_by_another_number_of_workers(
     done = compare(tmp_path, "--suite", comparison / "config.json", "--workers", "1")
     assert done.code == 0, done.err
     again = next(tmp_path.glob("digits-compare*"))
-    assert metrics_of(folders_of(again)) == metrics_of(folders_of(comparison))
+    for name, folder in folders_of(comparison).items():
+        same = folders_of(again)[name]
+        assert (same / "metrics.csv").read_bytes() == (folder / "metrics.csv").read_bytes(), name
+        assert f"{name}: task 2/2, loss " in done.err, "not quiet: a line for each task"
     for file in ("metrics.csv", "summary.csv", "config.json", "auroc_per_task.svg"):
         assert (again / file).read_bytes() == (comparison / file).read_bytes(), file
-    # Not quiet: a line for each run's tasks in the log, and the table and the places at the end.
-    for name in folders_of(comparison):
-        assert f"{name}: task 2/2, loss " in done.err
     assert f"results: {again}\nfigure:  {again / 'auroc_per_task.png'}\n" in done.out
 
 
@@ -170,11 +160,8 @@ def test_runs_that_do_not_fail_are_kept(failures: tuple[Done, Path]) -> None:
     assert name == "lower"
     assert set(out.iterdir()) == {comparison, runs["lower"]}
     assert set(pd.read_csv(comparison / "metrics.csv")["run"]) == {"lower"}
-    # What was asked for, so that the comparison can be repeated once they are mended.
-    assert [
-        run.rpartition(":")[2]
-        for run in json.loads((comparison / "config.json").read_text())["runs"]
-    ] == ["Raises", "Dies", "lower"]
+    # Its configuration is what was asked for, to be repeated once the others are mended.
+    assert len(json.loads((comparison / "config.json").read_text())["runs"]) == 3
 
 
 def test_a_suite_and_flags_that_change_what_its_runs_share(tmp_path: Path) -> None:
@@ -200,14 +187,15 @@ classes_per_task = 2
     done = compare(tmp_path / "out", f"--suite={suite}", "--seeds", "1", "--quiet")
     assert done.code == 0, done.err
     runs = {name: config_of(folder) for name, folder in folders_of(done.last_line).items()}
-    assert list(runs) == ["replay, all", "half"]
+    assert set(runs) == {"replay, all", "half"}
     for config in runs.values():
         assert config["seeds"] == [0], "the flag's, not the file's"
         assert config["anomaly_class"] == 3
         assert config["epochs"] == 1
     assert runs["replay, all"]["strategy_options"] == {"ratio": "proportional"}
     assert runs["half"]["strategy_options"] == {"ratio": 0.5}
-    assert [config["classes_per_task"] for config in runs.values()] == [1, 2]
+    assert runs["replay, all"]["classes_per_task"] == 1
+    assert runs["half"]["classes_per_task"] == 2
 
 
 @pytest.mark.parametrize(
@@ -218,8 +206,8 @@ classes_per_task = 2
         pytest.param("epochs = 1", "suite.toml [runs.", id="no-runs"),
         pytest.param("[runs.a]\nnope = 1", "'a' nope", id="run-setting"),
         pytest.param("nope = 1\n[runs.a]", "suite.toml nope", id="shared-setting"),
-        pytest.param("[runs.a]\nepochs = 'x'", "'a' epochs x", id="run-type"),
-        pytest.param("epochs = 'x'\n[runs.a]", "epochs x", id="shared-type"),
+        pytest.param("[runs.a]\nlatent_size = 'x'", "'a' latent_size x", id="run-type"),
+        pytest.param("latent_size = 'x'\n[runs.a]", "latent_size x", id="shared-type"),
         pytest.param("[runs.a]\nstrategy = 'nope'", "`strategy` 'nope'", id="strategy"),
         pytest.param("[runs.a]\n[runs.b]\nanomaly_class = 12", "`anomaly_class` 12", id="class"),
     ],
@@ -240,7 +228,11 @@ def test_a_bad_suite_is_refused_before_anything_runs(
 
 @pytest.mark.parametrize(
     ("arguments", "words"),
-    [("--workers 0", "`workers` 0"), ("--strategies lower,nope", "`strategy` 'nope'")],
+    [
+        ("--workers 0", "`workers` 0"),
+        ("--strategies lower,nope", "`strategy` 'nope'"),
+        ("--suite no=such.toml", "no=such.toml"),
+    ],
 )
 def test_bad_input_is_refused_before_anything_runs(
     tmp_path: Path, arguments: str, words: str
@@ -256,7 +248,7 @@ def test_two_strategies_of_one_name_are_not_taken_for_one(tmp_path: Path) -> Non
     for name in ("a", "b"):
         (tmp_path / f"{name}.py").write_text(FAILING)
     names = f"{tmp_path / 'a.py'}:Raises,{tmp_path / 'b.py'}:Raises"
-    done = compare(tmp_path / "out", *SMALL, "--strategies", names)
+    done = compare(tmp_path / "out", *SMALL, "--strategies", names, "--seeds", "1")
     # Either both have run, and failed, or they are refused.
     assert done.code == 2 or done.err.count("broken on purpose") == 2
 
@@ -264,8 +256,7 @@ def test_two_strategies_of_one_name_are_not_taken_for_one(tmp_path: Path) -> Non
 def interrupt(words: set[str], out: Path, *arguments: str) -> tuple[int, str]:
     """Start a comparison, and press Ctrl-C when all words have been on its stderr.
 
-    Returns:
-        Its exit code, and what it said after that.
+    Returns its exit code, and what it said after that.
     """
     command = [sys.executable, "-m", "cl_anomaly", "compare", *arguments, "--out", str(out)]
     with subprocess.Popen(  # noqa: S603
@@ -289,9 +280,11 @@ def interrupt(words: set[str], out: Path, *arguments: str) -> tuple[int, str]:
 
 
 def test_ctrl_c_ends_all_workers_and_leaves_nothing(tmp_path: Path) -> None:
-    many = ("--dataset", "digits", "--epochs", "1000", "--device", "cpu", "--workers", "2")
-    words = {"upper: task 1/9", "lower: task 1/9"}
-    code, said = interrupt(words, tmp_path, "--strategies", "upper,lower", *many)
+    # Both have begun: a worker that is still importing Python would show a traceback. Neither is
+    # through: what it had written then would rightly stay.
+    words = {"upper: task 1/9", "gr: task 1/9"}
+    long = "--strategies upper,gr --dataset digits --epochs 200 --seeds 1 --device cpu --workers 2"
+    code, said = interrupt(words, tmp_path, *long.split())
     assert code == 130
     assert "interrupted" in said
     assert "Traceback" not in said

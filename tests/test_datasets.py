@@ -3,6 +3,7 @@ import re
 import socket
 import threading
 from collections.abc import Sequence
+from http.client import BadStatusLine
 from pathlib import Path
 from typing import Any
 
@@ -26,9 +27,6 @@ MNIST_LIKE = {"mnist": "MNIST", "fashion-mnist": "FashionMNIST", "kmnist": "KMNI
 
 def cache() -> Path:
     return data_roots(None)[-1]
-
-
-# Samples
 
 
 def test_a_batch_is_looked_up_and_scaled() -> None:
@@ -56,9 +54,6 @@ def test_scaled_values_lie_between_0_and_1(scale: float) -> None:
     batch = samples.batch(torch.arange(largest + 1))
     # Binary cross entropy refuses a target above 1, be it by one rounding error.
     assert batch.min() == 0 and batch.max() == 1
-
-
-# digits
 
 
 def joined(dataset: Dataset) -> tuple[np.ndarray, np.ndarray]:
@@ -178,29 +173,18 @@ def test_images_of_another_size_or_none(
         load_dataset("mnist", str(tmp_path))
 
 
-# The hash of the data
-
-
 @pytest.mark.parametrize(("file", "offset"), [(0, 16), (1, 8), (2, -1), (3, -1)])
 def test_one_changed_byte_changes_the_hash(tmp_path: Path, file: int, offset: int) -> None:
     path = write_mnist(tmp_path) / IDX_FILES[file]
     before = load_dataset("mnist", str(tmp_path)).sha256
-    assert load_dataset("mnist", str(tmp_path)).sha256 == before
+    assert re.fullmatch("[0-9a-f]{64}", before)
+    # It is one of the data, not of their place.
+    write_mnist(tmp_path / "elsewhere")
+    assert load_dataset("mnist", str(tmp_path / "elsewhere")).sha256 == before
     content = bytearray(path.read_bytes())
     content[offset] ^= 1
     path.write_bytes(content)
     assert load_dataset("mnist", str(tmp_path)).sha256 != before
-
-
-def test_the_hash_is_one_of_the_data_not_of_its_place(tmp_path: Path) -> None:
-    for folder in ("here", "there"):
-        write_mnist(tmp_path / folder)
-    here, there = (load_dataset("mnist", str(tmp_path / f)).sha256 for f in ("here", "there"))
-    assert re.fullmatch("[0-9a-f]{64}", here)
-    assert here == there
-
-
-# What is not to be had
 
 
 def test_an_unknown_name() -> None:
@@ -243,14 +227,13 @@ def test_mnist_is_downloaded_once(
 ) -> None:
     root = tmp_path if asked else cache()
     data_root = str(tmp_path) if asked else None
-    timeout = socket.getdefaulttimeout()
     dataset = load_dataset("mnist", data_root)
     assert dataset.train_labels.tolist() == list(TRAIN_LABELS)
     assert dataset.test_labels.tolist() == list(TEST_LABELS)
     for name, content in mnist_files().items():
         assert (root / "MNIST" / "raw" / name).read_bytes() == content
     assert f"Downloading MNIST to {root}" in capsys.readouterr().err
-    assert socket.getdefaulttimeout() == timeout
+    assert socket.getdefaulttimeout() is None
 
     served.clear()
     assert load_dataset("mnist", data_root).sha256 == dataset.sha256
@@ -272,6 +255,26 @@ def test_a_download_of_something_else_is_refused(tmp_path: Path, served: dict[st
     served[first] = gzip.compress(b"something else")
     with pytest.raises(InputError, match=f"could not be downloaded: .*{re.escape(first)}"):
         load_dataset("mnist", str(tmp_path))
+    assert choose_dataset(str(tmp_path))[0] == "digits"
+
+
+def test_a_download_that_breaks_off_leaves_nothing_half(
+    tmp_path: Path, served: dict[str, bytes]
+) -> None:
+    last = list(served)[-1]
+    whole, served[last] = served[last], b"broken"
+    assert choose_dataset(str(tmp_path))[0] == "digits"
+    assert not list(tmp_path.rglob("*ubyte*"))
+    served[last] = whole
+    assert choose_dataset(str(tmp_path)) == ("mnist", None)
+    assert load_dataset("mnist", str(tmp_path)).train_labels.tolist() == list(TRAIN_LABELS)
+
+
+def test_an_answer_that_is_no_http(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def download(name: str, root: Path) -> None:
+        raise BadStatusLine("nonsense")
+
+    monkeypatch.setattr("cl_anomaly.datasets._download", download)
     assert choose_dataset(str(tmp_path))[0] == "digits"
 
 

@@ -46,6 +46,7 @@ def test_lengths_are_big_endian(tmp_path: Path) -> None:
         (IMAGES[:-1], "28 bytes.* got 27"),
         (IMAGES[:16], "28 bytes.* got 16"),
         (IMAGES[:12], "got 12"),  # ends within the header
+        (IMAGES[:15], "got 15"),  # and within one of its numbers
         (IMAGES[:4], "got 4"),
         (IMAGES + b"\0", "28 bytes.* got 29"),
         (IMAGES[:4] + struct.pack(">3I", 2**32 - 1, 2, 3) + PIXELS, "25,769,803,786 bytes"),
@@ -60,6 +61,7 @@ def test_lengths_are_big_endian(tmp_path: Path) -> None:
         "a byte short",
         "no pixels",
         "cut in the header",
+        "cut in a number",
         "only the magic",
         "a byte long",
         "a huge length",

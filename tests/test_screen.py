@@ -44,7 +44,7 @@ def cells(table: str) -> list[list[str]]:
 
 @pytest.mark.parametrize(
     ("values", "text"),
-    [([0.5], "0.500"), ([0.5, 0.7], "0.600 ± 0.141"), ([1.0, 1.0, 1.0], "1.000 ± 0.000")],
+    [([0.5], "0.500"), ([0.5, 0.7], "0.600 ± 0.141"), ([0.0, 0.0, 0.9], "0.300 ± 0.520")],
 )
 def test_mean_and_deviation(values: list[float], text: str) -> None:
     assert mean_and_deviation(values) == text

@@ -123,8 +123,7 @@ def test_environment_and_timing_are_json(folder: Path) -> None:
     environment = json.loads((folder / "environment.json").read_text())
     assert environment["cl_anomaly"] == cl_anomaly.__version__
     assert environment["device"] == "cpu"
-    timing = json.loads((folder / "timing.json").read_text())
-    assert len(timing["tasks"]) == TASKS
+    assert len(json.loads((folder / "timing.json").read_text())["tasks"]) == TASKS
 
 
 def test_a_second_run_leaves_the_first_as_it_is(result: Result, tmp_path: Path) -> None:

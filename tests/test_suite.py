@@ -131,3 +131,16 @@ def test_a_setting_at_fault_is_named_with_its_run(own: dict[str, Any], said: str
 def test_a_shared_setting_at_fault() -> None:
     with pytest.raises(InputError, match="epochz"):
         Suite({}, {"gr": {}}).configs({"epochz": 3})
+
+
+@pytest.mark.parametrize("names", [["gr", "gr"], ["a.py:Mine", "b.py:Mine"]])
+def test_runs_of_the_same_name_are_refused(names: list[str]) -> None:
+    with pytest.raises(InputError, match=", ".join(names)):
+        suite_of(names)
+
+
+def test_settings_change_what_is_shared_and_not_what_is_a_runs_own() -> None:
+    suite = Suite({"epochs": 3, "latent_size": 2}, {"gr": {}, "own": {"epochs": 9}})
+    configs = suite.configs({"epochs": 5})
+    assert {name: config.epochs for name, config in configs.items()} == {"gr": 5, "own": 9}
+    assert configs["gr"].latent_size == 2

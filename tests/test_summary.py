@@ -204,3 +204,25 @@ def test_seeds_may_have_orders_of_their_own() -> None:
     row = cell(summarise(pd.concat([first, second])), "gr", 2, "backward_transfer")
     assert row["mean"] == pytest.approx(-0.3)
     assert row["sd"] == pytest.approx(0)
+
+
+def test_bounds_are_those_of_the_same_scenario() -> None:
+    other = pd.concat(
+        [
+            rows("upper", 0, [0.9, 0.8], [[0.9, 0.5], [0.7, 0.9]], run="upper 4"),
+            rows("lower", 0, [0.9, 0.7], [[0.9, 0.5], [0.5, 0.9]], run="lower 4"),
+        ]
+    ).assign(anomaly_class=4)
+    upper = rows("upper", 0, [0.9, 0.9], [[0.9, 0.5], [0.9, 0.9]])
+    table = summarise(pd.concat([two_runs(), upper, other], ignore_index=True))
+    for run, closed in {"upper": 1.0, "lower": 0.0, "upper 4": 1.0, "lower 4": 0.0}.items():
+        assert cell(table, run, 2, "gap_closed")["mean"] == pytest.approx(closed)
+
+
+def test_longer_run_takes_nothing_from_the_others() -> None:
+    upper = rows("upper", 0, [0.9, 0.9], [[0.9, 0.5], [0.9, 0.9]])
+    longer = rows("gr", 0, [0.9] * 3, [[0.9] * 3] * 3, run="longer")
+    table = summarise(pd.concat([two_runs(), upper, longer], ignore_index=True))
+    # Lower ends at (0.60 + 0.64) / 2 = 0.62, gr at (0.80 + 0.86) / 2 = 0.83: 0.21 of 0.28.
+    assert cell(table, "gr", 2, "gap_closed")["mean"] == pytest.approx(0.75)
+    assert "gap_closed" not in set(table.loc[table["run"] == "longer", "metric"])
