@@ -59,7 +59,7 @@ def _parser(given: Sequence[str]) -> ArgumentParser:
     parser = _Parser(
         prog="cl-anomaly",
         description="Continual learning in anomaly detection: train, compare, plot.",
-        version=f"cl-anomaly {__version__}",
+        version=__version__,
     )
     commands = parser.add_subcommands(dest="command")
     commands.add_subcommand("run", _run_parser(given), help="train one strategy, task by task")
@@ -96,9 +96,13 @@ def _explained_strategy(given: Sequence[str]) -> str | None:
 
 def _last_value(given: Sequence[str], flag: str) -> str | None:
     """Read a flag that must be known before the parser can be made."""
-    parts = [part for argument in given for part in argument.split("=", 1)]
-    values = [value for name, value in zip(parts, parts[1:], strict=False) if name == flag]
-    return values[-1] if values else None
+    value = None
+    for argument, following in zip(given, [*given[1:], None], strict=True):
+        if argument == flag:
+            value = following
+        elif argument.startswith(f"{flag}="):
+            value = argument.removeprefix(f"{flag}=")
+    return value
 
 
 def _compare_parser(given: Sequence[str]) -> ArgumentParser:

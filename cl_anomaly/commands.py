@@ -18,9 +18,11 @@ from cl_anomaly.scores import CHEAP_SCORES, SCORES
 from cl_anomaly.screen import Screen, show_aurocs, show_list, show_notice
 from cl_anomaly.store import (
     CONFIG_FILE,
+    ENVIRONMENT_FILE,
     FIGURE_NAME,
     METRICS_FILE,
     check_writable,
+    read_json,
     read_runs,
     write_folder,
     write_json,
@@ -32,10 +34,10 @@ from cl_anomaly.summary import summarise
 
 def run_one(config: RunConfig, out: Path, quiet: bool) -> None:
     """Run one configuration, write its folder, and show its table."""
-    check_writable(out)
     resolved = resolve(config)
     if resolved.dataset_note:
         show_notice(resolved.dataset_note)
+    check_writable(out)
     with Screen(quiet) as screen:
         result = run(resolved, screen.listener(resolved.strategy.rpartition(":")[2]))
     folder = write_run(result, out)
@@ -49,13 +51,13 @@ def compare(configs: dict[str, RunConfig], out: Path, workers: int | None, quiet
         InputError: one of the configurations is at fault; nothing has run.
         RunError: a run failed; the others were finished.
     """
-    check_writable(out)
     resolved = {name: resolve(config) for name, config in configs.items()}
     notes = {config.dataset_note for config in resolved.values()} - {None}
     for note in notes:
         show_notice(str(note))
     for config in resolved.values():
         Run(config)  # what does not fit together is found here, before anything has run
+    check_writable(out)
     with Screen(quiet) as screen:
         outcome = run_all(resolved, out, workers or available_cores(), screen.listener)
     if outcome.folders:
@@ -66,10 +68,10 @@ def compare(configs: dict[str, RunConfig], out: Path, workers: int | None, quiet
 
 
 def _write_comparison(configs: dict[str, ResolvedConfig], outcome: Outcome, out: Path) -> Path:
+    finished = {name: outcome.folders[name] for name in configs if name in outcome.folders}
     tables = [
-        pd.read_csv(outcome.folders[name] / METRICS_FILE, dtype={"classes": str}).assign(run=name)
-        for name in configs
-        if name in outcome.folders
+        pd.read_csv(path / METRICS_FILE, dtype={"classes": str}).assign(run=name)
+        for name, path in finished.items()
     ]
     metrics = pd.concat(tables, ignore_index=True)
     first = next(iter(configs.values()))
@@ -77,7 +79,9 @@ def _write_comparison(configs: dict[str, ResolvedConfig], outcome: Outcome, out:
     def write(folder: Path) -> None:
         runs = {name: config.to_dict() for name, config in configs.items()}
         write_json(folder / CONFIG_FILE, {"runs": runs})
-        write_json(folder / "runs.json", {n: path.name for n, path in outcome.folders.items()})
+        write_json(folder / "runs.json", {name: path.name for name, path in finished.items()})
+        environments = {n: read_json(path / ENVIRONMENT_FILE) for n, path in finished.items()}
+        write_json(folder / ENVIRONMENT_FILE, {"runs": environments})
         metrics.to_csv(folder / METRICS_FILE, index=False)
         summarise(metrics).to_csv(folder / "summary.csv", index=False)
         save_figure(draw_auroc(metrics, first.score), folder / FIGURE_NAME)
@@ -102,9 +106,15 @@ def plot(folders: list[Path], score: str | None, out: Path) -> None:
     """
     metrics, first_score = read_runs(folders)
     score = score or first_score
-    known = metrics["score"].unique()
-    if score not in known:
-        raise InputError(f"Expected `score` to be one of {', '.join(known)}, but got {score!r}.")
+    for name, own in metrics.groupby("run", sort=False):
+        known = own["score"].unique()
+        if score not in known:
+            raise InputError(
+                f"Expected `score` to be one that {name} has ({', '.join(known)}), but got "
+                f"{score!r}."
+            )
+    if not out.name:
+        raise InputError(f"Expected `out` to be a file without its ending, but got {str(out)!r}.")
     check_writable(out.parent)
     for file in save_figure(draw_auroc(metrics, score), out):
         print(file)

@@ -4,7 +4,9 @@ import multiprocessing
 import os
 import signal
 import sys
-from collections.abc import Callable, Mapping, Sequence
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
@@ -55,7 +57,8 @@ def run_all(
                 process = context.Process(
                     target=_work, args=(runs[name], out, sender), name=name, daemon=True
                 )
-                process.start()
+                with _interrupts_ignored():
+                    process.start()
                 sender.close()
                 active[receiver] = (name, process, listener(name))
             for connection in wait(list(active)):
@@ -67,6 +70,22 @@ def run_all(
         for _, process, _ in active.values():
             process.join()
     return outcome
+
+
+@contextmanager
+def _interrupts_ignored() -> Iterator[None]:
+    """Let a worker start deaf to Ctrl-C, which the terminal sends to every process.
+
+    The parent ends its workers itself. What is ignored stays so in a process that is started.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield  # where Python sets no signal handlers
+        return
+    previous = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, previous)
 
 
 def _hear(
@@ -90,8 +109,8 @@ def _hear(
 
 
 def _work(config: RunConfig, out: Path, connection: Connection) -> None:
-    # The terminal sends Ctrl-C to every process; the parent ends its workers itself.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    # An exception, so that a folder that is being written is taken away again.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     os.environ["OMP_NUM_THREADS"] = "1"
     from cl_anomaly.experiment import run
     from cl_anomaly.store import write_run

@@ -14,6 +14,7 @@ from cl_anomaly.errors import InputError
 ScoreName = Literal["recon", "mse", "l1", "elbo", "kl", "recon-prob"]
 DeviceName = Literal["auto", "cpu", "cuda"]
 PrecisionName = Literal["auto", "float32", "bfloat16"]
+MOST_SEEDS = 10_000
 DEFAULT_STRATEGIES = ("upper", "gr", "ewc", "lower")
 
 
@@ -125,7 +126,10 @@ def parse_seeds(value: int | str | list[int]) -> list[int]:
         InputError: no seed, a negative one, the same one twice, or something else altogether.
     """
     if isinstance(value, int) or (isinstance(value, str) and value.isdecimal()):
-        seeds = [] if isinstance(value, bool) else list(range(int(value)))
+        number = 0 if isinstance(value, bool) else int(value)
+        if number > MOST_SEEDS:
+            raise InputError(f"Expected `seeds` to be at most {MOST_SEEDS:,}, but got {value}.")
+        seeds = list(range(number))
     else:
         seeds = _whole_numbers(value, "seeds", "a number such as 5, or a list such as 3,7")
     if not seeds or min(seeds) < 0 or len(set(seeds)) < len(seeds):

@@ -3,6 +3,7 @@
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -53,6 +54,7 @@ class Result:
         test_labels: (n,).
         test_indices: (n,), places in the dataset's test set.
         timing: seconds per task, samples per second, peak memory.
+        strategy_source: the strategy's file, as it was when it was loaded, where it is one.
     """
 
     config: ResolvedConfig
@@ -62,6 +64,7 @@ class Result:
     test_labels: NDArray[np.int64]
     test_indices: NDArray[np.int64]
     timing: dict[str, Any]
+    strategy_source: str | None
 
 
 def resolve(config: RunConfig) -> ResolvedConfig:
@@ -150,10 +153,13 @@ class Run:
             test_labels=self.test_labels,
             test_indices=self.test_indices.numpy(),
             timing=self._summarise_timing(time.perf_counter() - started),
+            strategy_source=self.strategy_source,
         )
 
     def _prepare_strategy(self, dataset: Dataset) -> Strategy:
         strategy = make_strategy(self.config.strategy, self.config.strategy_options)
+        file = self.config.strategy.rpartition(":")[0]
+        self.strategy_source = Path(file).read_text(encoding="utf-8") if file else None
         model = make_model(self.config, dataset.features)
         strategy.model = model.to(self.device)
         strategy.samples = dataset.train.to(self.device)

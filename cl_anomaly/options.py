@@ -2,7 +2,7 @@
 
 import inspect
 from collections.abc import Set
-from typing import Any
+from typing import Any, get_args, get_type_hints
 
 from jsonargparse import ArgumentError, ArgumentParser
 
@@ -23,6 +23,7 @@ def fill_options(
         InputError: an option is unknown, missing, or has the wrong type, or an argument has none.
     """
     try:
+        _check_types(cls, options, skip)
         parser = ArgumentParser(exit_on_error=False)
         parser.add_class_arguments(cls, skip=set(skip))
         return parser.parse_object(options).as_dict()
@@ -31,14 +32,30 @@ def fill_options(
         raise InputError(f"{cls.__name__} takes the options: {known}. {error}") from error
 
 
+def _check_types(cls: type, options: dict[str, Any], skip: Set[str]) -> None:
+    """Refuse what the parser lets pass: an argument without a type, and None for any type."""
+    hints = get_type_hints(cls.__init__)
+    for parameter in _parameters(cls, skip):
+        if parameter.name not in hints:
+            raise TypeError(f"Its argument {parameter.name!r} has no type.")
+        kind = hints[parameter.name]
+        optional = kind is Any or type(None) in get_args(kind)
+        if not optional and options.get(parameter.name, ...) is None:
+            raise TypeError(f"Expected {parameter.name!r} to be {kind}, but got None.")
+
+
+def _parameters(cls: type, skip: Set[str]) -> list[inspect.Parameter]:
+    kinds = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
+    parameters = inspect.signature(cls).parameters.values()
+    return [p for p in parameters if p.name not in skip and p.kind in kinds]
+
+
 def describe_options(cls: type, skip: Set[str] = frozenset()) -> list[str]:
     """List a class's options as NAME=DEFAULT."""
-    parameters = inspect.signature(cls).parameters.values()
     return [
         # A default that is made anew each time has no value to show.
         p.name if p.default is p.empty or str(p.default) == "<factory>" else f"{p.name}={p.default}"
-        for p in parameters
-        if p.name not in skip and p.kind in (p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY)
+        for p in _parameters(cls, skip)
     ]
 
 

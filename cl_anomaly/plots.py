@@ -82,12 +82,13 @@ def _draw_line(
 
 
 def _label(axes: Axes, headline: pd.DataFrame, score: str) -> None:
-    first = headline.iloc[0]
+    anomalies, datasets = headline["anomaly_class"].unique(), headline["dataset"].unique()
+    anomaly = f"class {anomalies[0]}" if len(anomalies) == 1 else "the anomaly class"
     seeds = headline["seed"].nunique()
     axes.set_xlabel("After task")
-    axes.set_ylabel(f"AUROC, class {first['anomaly_class']} against\nall classes seen so far")
-    band = f", mean ± s.d. of {seeds} seeds" if seeds > 1 else f", seed {first['seed']}"
-    axes.set_title(f"{first['dataset']}, score {score}{band}", fontsize=9)
+    axes.set_ylabel(f"AUROC, {anomaly} against\nall classes seen so far")
+    band = f", mean ± s.d. of {seeds} seeds" if seeds > 1 else f", seed {headline['seed'].iloc[0]}"
+    axes.set_title(f"{', '.join(datasets)}, score {score}{band}", fontsize=9)
     axes.xaxis.set_major_locator(MultipleLocator(max(1, headline["task"].max() // 10)))
     low, high = axes.get_ylim()
     if low < 0.5:

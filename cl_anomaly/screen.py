@@ -10,10 +10,12 @@ from typing import Self
 
 import pandas as pd
 from rich.console import Console
+from rich.markup import escape
 from rich.panel import Panel
 from rich.progress import BarColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from rich.progress import Progress as Bars
 from rich.table import Table
+from rich.text import Text
 
 from cl_anomaly.progress import Progress
 
@@ -67,7 +69,7 @@ class Screen:
 class _Bar(Progress):
     def __init__(self, bars: Bars, run: str) -> None:
         self._bars = bars
-        self._id = bars.add_task(run, total=None, where="", loss="")
+        self._id = bars.add_task(escape(run), total=None, where="", loss="")
         self._number, self._epochs = 1, 1
 
     def task(self, number: int, tasks: int, epochs: int) -> None:
@@ -106,15 +108,17 @@ class _Lines(Progress):
 
 
 def mean_and_deviation(values: Iterable[float]) -> str:
-    """Write numbers as mean ± standard deviation of a sample; one number alone as it is."""
+    """Write numbers as mean ± standard deviation of a sample; one alone as it is."""
     numbers = list(values)
+    if not numbers:
+        return ""
     mean = f"{statistics.fmean(numbers):.3f}"
     return f"{mean} ± {statistics.stdev(numbers):.3f}" if len(numbers) > 1 else mean
 
 
 def show_notice(text: str) -> None:
     """Show a sentence that must not be missed."""
-    Console(stderr=True).print(Panel(text, title="Note", border_style="yellow"))
+    Console(stderr=True).print(Panel(Text(text), title="Note", border_style="yellow"))
 
 
 def show_aurocs(metrics: pd.DataFrame, score: str) -> None:
@@ -130,7 +134,7 @@ def show_aurocs(metrics: pd.DataFrame, score: str) -> None:
     console.print(f"AUROC after each task, score {score}, mean ± s.d. over the seeds:")
     table.add_column("task", justify="right")
     for run in runs:
-        table.add_column(run, justify="right")
+        table.add_column(Text(run), justify="right")
     for number, task in headline.groupby("task"):
         cells = [mean_and_deviation(task.loc[task["run"] == run, "value"]) for run in runs]
         table.add_row(str(number), *cells)
@@ -143,5 +147,5 @@ def show_list(title: str, rows: Iterable[Sequence[str]], columns: Sequence[str])
     for column in columns:
         table.add_column(column, no_wrap=column == "name")
     for row in rows:
-        table.add_row(*row)
+        table.add_row(*(Text(cell) for cell in row))
     Console().print(table)

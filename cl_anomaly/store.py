@@ -6,6 +6,7 @@ import os
 import re
 import shutil
 import tempfile
+import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from itertools import count
@@ -17,11 +18,12 @@ import pandas as pd
 
 from cl_anomaly.config import RunConfig
 from cl_anomaly.errors import InputError, RunError
-from cl_anomaly.experiment import Result
+from cl_anomaly.experiment import METRICS_COLUMNS, Result
 from cl_anomaly.plots import draw_auroc, save_figure
 
 METRICS_FILE = "metrics.csv"
 CONFIG_FILE = "config.json"
+ENVIRONMENT_FILE = "environment.json"
 FIGURE_NAME = "auroc_per_task"
 
 
@@ -57,7 +59,7 @@ def write_run(result: Result, out: Path) -> Path:
 
     def write(folder: Path) -> None:
         write_json(folder / CONFIG_FILE, result.config.to_dict())
-        write_json(folder / "environment.json", result.environment)
+        write_json(folder / ENVIRONMENT_FILE, result.environment)
         write_json(folder / "timing.json", result.timing)
         result.metrics.to_csv(folder / METRICS_FILE, index=False)
         np.savez_compressed(
@@ -68,8 +70,8 @@ def write_run(result: Result, out: Path) -> Path:
             **result.scores,  # type: ignore[arg-type]
         )
         save_figure(draw_auroc(metrics, result.config.score), folder / FIGURE_NAME, ("png",))
-        if ":" in result.config.strategy:
-            shutil.copyfile(result.config.strategy.rpartition(":")[0], folder / "strategy.py")
+        if result.strategy_source is not None:
+            (folder / "strategy.py").write_text(result.strategy_source, encoding="utf-8")
 
     return write_folder(out, name, write)
 
@@ -100,18 +102,12 @@ def write_folder(out: Path, name: str, write: Callable[[Path], None]) -> Path:
 
 @contextmanager
 def _temporary_folder(out: Path, name: str) -> Iterator[Path]:
-    folder = Path(tempfile.mkdtemp(prefix=f".{name}.", suffix=".partial", dir=out))
-    folder.chmod(0o777 & ~_umask())
+    folder = out / f".{name}.{uuid.uuid4().hex}.partial"
+    folder.mkdir()
     try:
         yield folder
     finally:
         shutil.rmtree(folder, ignore_errors=True)
-
-
-def _umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask
 
 
 def _sync(path: Path) -> None:
@@ -170,14 +166,16 @@ def read_runs(folders: list[Path]) -> tuple[pd.DataFrame, str]:
     Raises:
         InputError: a folder is not one of a run.
     """
+    folders = list(dict.fromkeys(folders))
     tables = [_read_metrics(folder) for folder in folders]
     names = [name for table in tables for name in table["run"].unique()]
     for folder, table in zip(folders, tables, strict=True):
         if any(names.count(name) > 1 for name in table["run"].unique()):
-            table["run"] = table["run"] + f" ({folder.name})"
+            alike = [other for other in folders if other.name == folder.name]
+            table["run"] = table["run"] + f" ({folder.name if len(alike) == 1 else folder})"
     config = read_json(folders[0] / CONFIG_FILE)
     if "runs" in config:
-        config = next(iter(config["runs"].values()))
+        config = next(iter(config["runs"].values()), {})
     return pd.concat(tables, ignore_index=True), config.get("score", RunConfig.score)
 
 
@@ -188,7 +186,7 @@ def _read_metrics(folder: Path) -> pd.DataFrame:
         raise InputError(
             f"Expected {folder} to be the folder of a run, with a {METRICS_FILE}, but: {error}."
         ) from error
-    missing = {"strategy", "seed", "task", "score", "metric", "value"} - set(table.columns)
+    missing = set(METRICS_COLUMNS) - set(table.columns)
     if missing:
         raise InputError(
             f"Expected {folder / METRICS_FILE} to have the column(s) {', '.join(sorted(missing))}."

@@ -1,12 +1,9 @@
 """The command line, as a person uses it."""
 
-import contextlib
-import io
 import json
 import re
 import subprocess
 import sys
-from dataclasses import dataclass
 from pathlib import Path
 
 import pandas as pd
@@ -14,10 +11,7 @@ import pytest
 import torch
 
 import cl_anomaly
-from cl_anomaly.cli import main
-
-# Two tasks of one epoch: all that a run does, in a moment.
-SMALL = "--dataset digits --epochs 1 --device cpu --task-order 1,2".split()
+from tests.command import SMALL, Done, cli, config_of, run_quietly
 
 MY_STRATEGY = '''
 from cl_anomaly.strategies import Strategy
@@ -32,41 +26,6 @@ class MyStrategy(Strategy):
     def training_indices(self, task, seen):
         return task.indices[self.seen]
 '''
-
-
-@dataclass(frozen=True)
-class Done:
-    """What a command left behind."""
-
-    code: object
-    out: str
-    err: str
-
-    @property
-    def last_line(self) -> Path:
-        return Path(self.out.splitlines()[-1])
-
-
-def cli(*arguments: str | Path) -> Done:
-    """Run a command in this process; an error that is no exit is the test's."""
-    out, err, code = io.StringIO(), io.StringIO(), 0
-    with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
-        try:
-            main([str(argument) for argument in arguments])
-        except SystemExit as stop:
-            code = stop.code
-    return Done(code, out.getvalue(), err.getvalue())
-
-
-def run_quietly(out: Path, *arguments: str | Path) -> Path:
-    """Run, and return the run's folder."""
-    done = cli("run", *SMALL, "--out", out, "--quiet", *arguments)
-    assert done.code == 0, done.err
-    return done.last_line
-
-
-def config_of(folder: Path) -> dict[str, object]:
-    return json.loads((folder / "config.json").read_text())
 
 
 @pytest.fixture(scope="module")

@@ -11,7 +11,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from tests.test_cli import SMALL, Done, cli, config_of, run_quietly
+from tests.command import SMALL, Done, cli, config_of, run_quietly
 
 FAILING = """
 import os
@@ -24,8 +24,7 @@ class Raises(Strategy):
         raise ValueError("broken on purpose")
 
 
-class Dies(Strategy):
-    # As a crash in compiled code does.
+class Dies(Strategy):  # as in a crash of compiled code
     def extend(self, x):
         os._exit(3)
 """
@@ -89,6 +88,7 @@ def test_a_comparison_leaves_a_folder_for_each_run_and_one_for_all(comparison: P
         assert config_of(folder)["strategy"] == name
     assert {path.name for path in comparison.iterdir()} == {
         "config.json",
+        "environment.json",
         "runs.json",
         "metrics.csv",
         "summary.csv",

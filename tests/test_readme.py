@@ -3,6 +3,7 @@
 import re
 from pathlib import Path
 
+import pandas as pd
 import pytest
 
 from cl_anomaly import cli
@@ -49,3 +50,18 @@ def test_first_block_holds_the_two_commands() -> None:
 def test_linked_files_exist() -> None:
     for target in re.findall(r"\]\((?!http)([^)#]+)\)", README):
         assert (Path(__file__).parents[1] / target).exists(), target
+
+
+def _cell(summary: pd.DataFrame, run: str, task: int, metric: str, score: str) -> str:
+    keys = {"run": run, "task": task, "metric": metric, "score": score}
+    row = summary.loc[(summary[list(keys)] == pd.Series(keys)).all(axis=1)].iloc[0]
+    return f"{row['mean']:.3f} ± {row['sd']:.3f}"
+
+
+def test_table_is_the_references() -> None:
+    summary = pd.read_csv(Path(__file__).parents[1] / "results/reference/mnist/summary.csv")
+    for run in ("upper", "gr", "ewc", "lower"):
+        cells = [_cell(summary, run, task, "auroc_seen", "recon") for task in (3, 5, 7, 9)]
+        cells.append(_cell(summary, run, 9, "auroc_seen", "mse"))
+        cells.append(_cell(summary, run, 9, "forgetting", "recon"))
+        assert f"`{run}` | {' | '.join(cells)} |" in README

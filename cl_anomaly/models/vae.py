@@ -8,6 +8,7 @@ from typing import ClassVar
 import torch
 from torch import Tensor, nn
 
+from cl_anomaly.errors import InputError
 from cl_anomaly.losses import bernoulli_negative_log_likelihood, kl_to_standard_normal
 from cl_anomaly.nn import mlp
 from cl_anomaly.randomness import generator
@@ -67,6 +68,9 @@ class VAE(nn.Module):
         latent_size: dimensions of the latent space.
         hidden_sizes: features of the encoder's hidden layers; the decoder's are the same, mirrored.
         beta: weight of the KL term (Higgins et al., "beta-VAE", ICLR 2017, eq. 4).
+
+    Raises:
+        InputError: a size is below 1, or beta below 0.
     """
 
     name: ClassVar[str] = "vae"
@@ -80,6 +84,10 @@ class VAE(nn.Module):
         beta: float = 1.0,
     ) -> None:
         super().__init__()
+        if min((latent_size, *hidden_sizes)) < 1:
+            raise InputError(f"Expected `hidden_sizes` of 1 or more, but got {hidden_sizes}.")
+        if not 0 <= beta < math.inf:
+            raise InputError(f"Expected `beta` to be 0 or more, but got {beta}.")
         generators = [generator(seed, "model") for seed in seeds]
         inputs = math.prod(features)
         self.beta = beta
