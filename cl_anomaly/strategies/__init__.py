@@ -4,7 +4,7 @@ import importlib.util
 import inspect
 import pkgutil
 import sys
-from importlib.metadata import entry_points
+from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +13,8 @@ from cl_anomaly.strategies.base import Strategy
 
 __all__ = ["Strategy", "find_strategy", "strategies"]
 
+_GROUP = "cl_anomaly.strategies"
+
 
 def strategies() -> dict[str, type[Strategy]]:
     """List the strategies of this folder and of installed packages, by name.
@@ -20,15 +22,10 @@ def strategies() -> dict[str, type[Strategy]]:
     A package offers one by an entry point in the group `cl_anomaly.strategies`.
 
     Raises:
-        InputError: an entry point is not a strategy.
+        InputError: an entry point cannot be loaded, or is not a strategy.
     """
-    found: dict[str, type[Strategy]] = {}
-    for module in pkgutil.iter_modules(__path__):
-        for cls in _defined_in(importlib.import_module(f"{__name__}.{module.name}")):
-            found[cls.name] = cls
-    for entry in entry_points(group="cl_anomaly.strategies"):
-        found.setdefault(entry.name, _checked(entry.load(), f"entry point {entry.value}"))
-    return found
+    offered = {entry.name: _loaded(entry) for entry in entry_points(group=_GROUP)}
+    return offered | _own_strategies()
 
 
 def find_strategy(name: str) -> type[Strategy]:
@@ -40,13 +37,27 @@ def find_strategy(name: str) -> type[Strategy]:
     if ":" in name:
         file, _, class_name = name.rpartition(":")
         return _from_file(Path(file), class_name)
-    known = strategies()
-    if name not in known:
-        raise InputError(
-            f"Expected `strategy` to be one of {', '.join(sorted(known))}, or FILE.py:CLASS, "
-            f"but got {name!r}."
-        )
-    return known[name]
+    own, offered = _own_strategies(), entry_points(group=_GROUP)
+    if name in own:
+        return own[name]
+    if name in offered.names:
+        return _loaded(offered[name])
+    raise InputError(
+        f"Expected `strategy` to be one of {', '.join(sorted({*own, *offered.names}))}, or "
+        f"FILE.py:CLASS, but got {name!r}."
+    )
+
+
+def _own_strategies() -> dict[str, type[Strategy]]:
+    modules = [importlib.import_module(f"{__name__}.{m.name}") for m in pkgutil.iter_modules(__path__)]
+    return {cls.name: cls for module in modules for cls in _defined_in(module)}
+
+
+def _loaded(entry: EntryPoint) -> type[Strategy]:
+    try:
+        return _checked(entry.load(), f"entry point {entry.value}")
+    except (ImportError, AttributeError) as error:
+        raise InputError(f"Could not load the strategy {entry.name} ({entry.value}): {error}") from error
 
 
 def _from_file(path: Path, class_name: str) -> type[Strategy]:

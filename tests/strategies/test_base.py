@@ -93,3 +93,36 @@ def test_file_that_holds_no_such_strategy(
 def test_unknown_name_lists_what_there_is() -> None:
     with pytest.raises(InputError, match="ewc, gr, lower, upper.*'nix'"):
         find_strategy("nix")
+
+
+def _install(folder: Path, entry: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Lay out what pip leaves of a package that offers a strategy."""
+    about = folder / "theirs-1.0.dist-info"
+    about.mkdir()
+    (about / "METADATA").write_text("Metadata-Version: 2.1\nName: theirs\nVersion: 1.0\n")
+    (about / "entry_points.txt").write_text(f"[cl_anomaly.strategies]\n{entry}\n")
+    (folder / "theirs_strategies.py").write_text(
+        "from cl_anomaly.strategies import Strategy\n\n\nclass Theirs(Strategy):\n    pass\n"
+    )
+    monkeypatch.syspath_prepend(str(folder))
+
+
+def test_strategy_of_an_installed_package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    _install(tmp_path, "theirs = theirs_strategies:Theirs", monkeypatch)
+    assert find_strategy("theirs").__name__ == "Theirs"
+    assert strategies()["theirs"] is find_strategy("theirs")
+
+
+@pytest.mark.parametrize(
+    "entry",
+    ["broken = no_such_module:X", "broken = theirs_strategies:Nix", "broken = theirs_strategies"],
+)
+def test_broken_package_is_named_and_breaks_nothing_else(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, entry: str
+) -> None:
+    _install(tmp_path, entry, monkeypatch)
+    with pytest.raises(InputError, match=entry.split(" = ")[1]):
+        find_strategy("broken")
+    assert find_strategy("ewc") is EWC
+    with pytest.raises(InputError, match="broken, ewc"):
+        find_strategy("nix")
