@@ -71,8 +71,10 @@ def train_task(
         on_step: told after each step.
 
     Raises:
-        RunError: a replica's loss is no longer a finite number.
+        RunError: a hook returned something else than it should, or a replica's loss is no longer a
+            finite number.
     """
+    _check_indices(strategy, indices)
     model, device = strategy.model, strategy.samples.stored.device
     noise = ReplicaRandom(seeds, "noise", strategy.task_number, device=device)
     steps = [math.ceil(settings.epochs * len(i) / settings.batch_size) for i in indices]
@@ -84,10 +86,10 @@ def train_task(
         x = strategy.samples.batch(batch)
         with torch.autocast(device.type, settings.precision, settings.precision != torch.float32):
             before = time.perf_counter()
-            x = strategy.extend(x)
+            x = _extended(strategy, x)
             replay_seconds += time.perf_counter() - before
             draws = noise.normal(x.shape[1], model.latent_size)
-            loss = model.loss(x, draws).mean(1) + strategy.penalty()
+            loss = model.loss(x, draws).mean(1) + _penalty(strategy, len(seeds))
         optimizer.zero_grad()
         # Replicas share no weight, so the gradient of the sum holds each one's own.
         loss.sum().backward()
@@ -98,6 +100,43 @@ def train_task(
     ended.restore()
     _check_finite(loss, strategy.task_number, seeds)
     return TrainingTime(time.perf_counter() - started, replay_seconds, samples)
+
+
+def _check_indices(strategy: Strategy, indices: Sequence[Tensor]) -> None:
+    count = len(strategy.samples)
+    for own in indices:
+        if own.dtype != torch.int64 or own.dim() != 1 or not len(own):
+            got = f"{tuple(own.shape)}, {own.dtype}"
+        elif own.min() < 0 or own.max() >= count:
+            got = f"{int(own.min())} to {int(own.max())}"
+        else:
+            continue
+        raise RunError(
+            f"Expected {type(strategy).__name__}.training_indices to give one or more places in "
+            f"the training set, (n,), int64, from 0 to {count - 1}, but in task "
+            f"{strategy.task_number} it gave {got}."
+        )
+
+
+def _extended(strategy: Strategy, x: Tensor) -> Tensor:
+    extended = strategy.extend(x)
+    if extended.shape[0] != x.shape[0] or extended.shape[2:] != x.shape[2:]:
+        raise RunError(
+            f"Expected {type(strategy).__name__}.extend to turn {tuple(x.shape)} into a batch with "
+            f"another second dimension at most, but got {tuple(extended.shape)}."
+        )
+    return extended
+
+
+def _penalty(strategy: Strategy, replicas: int) -> Tensor | float:
+    penalty = strategy.penalty()
+    # Another shape would be spread over the replicas, and mix them without a word.
+    if isinstance(penalty, Tensor) and penalty.shape not in ((), (replicas,)):
+        raise RunError(
+            f"Expected {type(strategy).__name__}.penalty to give one number for each of the "
+            f"{replicas} replicas, ({replicas},), but got {tuple(penalty.shape)}."
+        )
+    return penalty
 
 
 def _batches(

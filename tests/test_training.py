@@ -135,3 +135,48 @@ def test_bfloat16_computes_in_bfloat16() -> None:
     strategy = prepare(Watching(), scenario, [0])
     learn(strategy, [scenario], [0], 1, settings=replace(SETTINGS, precision=torch.bfloat16))
     assert types == {torch.bfloat16}
+
+
+@pytest.mark.parametrize(
+    ("indices", "got"),
+    [
+        (torch.arange(0), r"\(0,\)"),
+        (torch.arange(4.0), "float32"),
+        (torch.zeros(2, 2, dtype=torch.int64), r"\(2, 2\)"),
+        (torch.tensor([3, 85]), "3 to 85"),
+        (torch.tensor([-1, 3]), "-1 to 3"),
+    ],
+)
+def test_indices_that_are_no_places_are_refused(indices: Tensor, got: str) -> None:
+    class Mistaken(Strategy):
+        def training_indices(self, task: object, seen: object) -> Tensor:
+            return indices
+
+    scenario = small_scenario()
+    strategy = prepare(Mistaken(), scenario, [0])
+    with pytest.raises(RunError, match=f"Mistaken.training_indices.* task 1 it gave .*{got}"):
+        learn(strategy, [scenario], [0], 1)
+
+
+@pytest.mark.parametrize("shape", [(16, 3, 3), (1, 16, 3, 3), (2, 16, 9)])
+def test_batch_of_another_form_is_refused(shape: tuple[int, ...]) -> None:
+    class Mistaken(Strategy):
+        def extend(self, x: Tensor) -> Tensor:
+            return torch.zeros(shape)
+
+    scenario = small_scenario()
+    strategy = prepare(Mistaken(), scenario, [0, 1])
+    with pytest.raises(RunError, match=r"Mistaken.extend .*\(2, 8, 3, 3\)"):
+        learn(strategy, [scenario] * 2, [0, 1], 1)
+
+
+@pytest.mark.parametrize("shape", [(2, 1), (1,), (3,)])
+def test_penalty_that_would_mix_the_replicas_is_refused(shape: tuple[int, ...]) -> None:
+    class Mistaken(Strategy):
+        def penalty(self) -> Tensor:
+            return torch.zeros(shape)
+
+    scenario = small_scenario()
+    strategy = prepare(Mistaken(), scenario, [0, 1])
+    with pytest.raises(RunError, match=r"Mistaken.penalty .*\(2,\)"):
+        learn(strategy, [scenario] * 2, [0, 1], 1)
