@@ -179,6 +179,8 @@ class Run:
         )
         trained = train_task(strategy, visible, self.seeds, settings, progress.step)
         before = time.perf_counter()
+        # How much was drawn in training may depend on how long the other replicas' tasks were.
+        strategy.random = ReplicaRandom(self.seeds, "after task", number, device=self.device)
         strategy.after_task(tasks)
         consolidated = time.perf_counter()
         aurocs = self._evaluate(number)

@@ -65,6 +65,7 @@ def learn(
     ]
     record = [] if losses is None else losses
     time = train_task(strategy, indices, seeds, settings, lambda *step: record.append(step[2]))
+    strategy.random = ReplicaRandom(seeds, "after task", number)
     strategy.after_task(tasks)
     return time
 

@@ -26,7 +26,8 @@ class Strategy:
         model: the model in training.
         samples: the training samples; `samples.batch(indices)` looks them up.
         task_number: of the task that is being learnt, from 1.
-        random: draws numbers for each replica, from new generators at every task.
+        random: draws numbers for each replica, from new generators at every task, and again for
+            `after_task`.
     """
 
     name: ClassVar[str]
