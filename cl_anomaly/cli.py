@@ -1,9 +1,9 @@
-"""The command line. Reading it imports no PyTorch: `--help` and mistakes are answered at once."""
+"""The command line. Reading it imports no PyTorch, so that `--help` is answered at once."""
 
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 from jsonargparse import ArgumentParser, Namespace
 
@@ -38,6 +38,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 class _Parser(ArgumentParser):
     """Writes flags with dashes, and the options of strategies and models with a dot."""
+
+    def error(self, message: str, ex: Exception | None = None) -> NoReturn:  # type: ignore[override]
+        raise InputError(f"{message}\nSee `{self.prog} --help`.") from ex
 
     def add_argument(self, *flags: Any, **settings: Any) -> Any:
         dashed = [f.replace("_", "-") if f.startswith("--") else f for f in flags]
@@ -97,7 +100,7 @@ def _explained_strategy(given: Sequence[str]) -> str | None:
 def _last_value(given: Sequence[str], flag: str) -> str | None:
     """Read a flag that must be known before the parser can be made."""
     value = None
-    for argument, following in zip(given, [*given[1:], None], strict=True):
+    for argument, following in zip(given, [*given[1:], None], strict=False):
         if argument == flag:
             value = following
         elif argument.startswith(f"{flag}="):
@@ -173,8 +176,20 @@ def _run(settings: Namespace) -> None:
 
     values = settings.as_dict()
     out, quiet = Path(values.pop("out")), values.pop("quiet")
-    values.pop("config")
+    for file in values.pop("config") or []:
+        _drop_options_of_another_strategy(values, commands.read_json(Path(file)))
     commands.run_one(RunConfig(**values), out, quiet)
+
+
+def _drop_options_of_another_strategy(values: dict[str, Any], config: dict[str, Any]) -> None:
+    """Where a flag changed the strategy of a `--config`, take its options out again."""
+    if config.get("strategy", values["strategy"]) != values["strategy"]:
+        theirs, options = config.get("strategy_options", {}), values["strategy_options"]
+        values["strategy_options"] = {
+            name: value
+            for name, value in options.items()
+            if name not in theirs or theirs[name] != value
+        }
 
 
 def _compare(settings: Namespace) -> None:
@@ -183,6 +198,7 @@ def _compare(settings: Namespace) -> None:
     values = settings.as_dict()
     out, quiet, workers = Path(values.pop("out")), values.pop("quiet"), values.pop("workers")
     file, names = values.pop("suite"), values.pop("strategies").split(",")
+    names = [name.strip() for name in names]
     if workers is not None and workers < 1:
         raise InputError(f"Expected `workers` to be 1 or more, but got {workers}.")
     suite = read_suite(Path(file)) if file else suite_of(names)

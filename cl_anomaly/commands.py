@@ -21,6 +21,7 @@ from cl_anomaly.store import (
     ENVIRONMENT_FILE,
     FIGURE_NAME,
     METRICS_FILE,
+    SUMMARY_FILE,
     check_writable,
     read_json,
     read_runs,
@@ -51,6 +52,11 @@ def compare(configs: dict[str, RunConfig], out: Path, workers: int | None, quiet
         InputError: one of the configurations is at fault; nothing has run.
         RunError: a run failed; the others were finished.
     """
+    scores = {config.score for config in configs.values()}
+    if len(scores) > 1:
+        raise InputError(
+            f"Expected runs with the same `score`, but got {', '.join(sorted(scores))}."
+        )
     resolved = {name: resolve(config) for name, config in configs.items()}
     notes = {config.dataset_note for config in resolved.values()} - {None}
     for note in notes:
@@ -83,7 +89,7 @@ def _write_comparison(configs: dict[str, ResolvedConfig], outcome: Outcome, out:
         environments = {n: read_json(path / ENVIRONMENT_FILE) for n, path in finished.items()}
         write_json(folder / ENVIRONMENT_FILE, {"runs": environments})
         metrics.to_csv(folder / METRICS_FILE, index=False)
-        summarise(metrics).to_csv(folder / "summary.csv", index=False)
+        summarise(metrics).to_csv(folder / SUMMARY_FILE, index=False)
         save_figure(draw_auroc(metrics, first.score), folder / FIGURE_NAME)
 
     return write_folder(out, f"{first.dataset}-compare", write)
@@ -113,6 +119,8 @@ def plot(folders: list[Path], score: str | None, out: Path) -> None:
                 f"Expected `score` to be one that {name} has ({', '.join(known)}), but got "
                 f"{score!r}."
             )
+    if out.suffix in (".png", ".svg"):
+        out = out.with_suffix("")
     if not out.name:
         raise InputError(f"Expected `out` to be a file without its ending, but got {str(out)!r}.")
     check_writable(out.parent)

@@ -94,7 +94,7 @@ def _hear(
     """Take one message from a worker; returns whether more may come."""
     try:
         kind, *content = connection.recv()
-    except EOFError:
+    except (EOFError, OSError):
         process.join()
         if name not in outcome.folders and name not in outcome.failures:
             outcome.failures[name] = f"its process ended with exit status {process.exitcode}"

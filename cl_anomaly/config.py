@@ -134,7 +134,8 @@ def parse_seeds(value: int | str | list[int]) -> list[int]:
         seeds = _whole_numbers(value, "seeds", "a number such as 5, or a list such as 3,7")
     if not seeds or min(seeds) < 0 or len(set(seeds)) < len(seeds):
         raise InputError(
-            f"Expected `seeds` to be one or more different numbers from 0 up, but got {value!r}."
+            f"Expected `seeds` to be how many (1 or more), or a list of different seeds (0 or "
+            f"more), but got {value!r}."
         )
     return seeds
 

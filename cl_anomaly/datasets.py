@@ -6,6 +6,7 @@ import socket
 import sys
 import tempfile
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from http.client import HTTPException
 from pathlib import Path
@@ -177,6 +178,7 @@ def _download(name: str, root: Path) -> None:
     from torchvision import datasets  # a second of import that only a download needs
 
     print(f"Downloading {name} to {root} ...", file=sys.stderr)
+    new = [folder for folder in (root, *root.parents) if not folder.exists()]
     root.mkdir(parents=True, exist_ok=True)
     previous = socket.getdefaulttimeout()
     socket.setdefaulttimeout(DOWNLOAD_TIMEOUT)
@@ -189,6 +191,9 @@ def _download(name: str, root: Path) -> None:
                 os.replace(Path(partial, name, "raw", file), root / name / "raw" / file)
     finally:
         socket.setdefaulttimeout(previous)
+        for folder in new:
+            with suppress(OSError):  # it is not empty: the download came
+                folder.rmdir()
 
 
 def _load_mnist_like(name: str, folder: str, data_root: str | None) -> Dataset:

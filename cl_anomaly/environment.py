@@ -4,6 +4,7 @@ import os
 import platform
 import subprocess
 import sys
+import time
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -42,6 +43,18 @@ def choose_precision(precision: str, device: torch.device) -> torch.dtype:
     return {"float32": torch.float32, "bfloat16": torch.bfloat16}[precision]
 
 
+def precision_name(precision: torch.dtype) -> str:
+    """Name a type as `--precision` does."""
+    return str(precision).removeprefix("torch.")
+
+
+def now(device: torch.device) -> float:
+    """Read the clock once the device has done what it was told, in seconds."""
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)
+    return time.perf_counter()
+
+
 def set_up_processor() -> None:
     """Use as many threads as OMP_NUM_THREADS says, otherwise one, and take denormals for zero.
 
@@ -75,7 +88,7 @@ def describe_environment(device: torch.device, precision: torch.dtype) -> dict[s
         "processor": _processor(),
         "device": device.type,
         "device_name": torch.cuda.get_device_name(device) if device.type == "cuda" else None,
-        "precision": str(precision).removeprefix("torch."),
+        "precision": precision_name(precision),
         "threads": torch.get_num_threads(),
     }
 

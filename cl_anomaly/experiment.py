@@ -17,9 +17,12 @@ from cl_anomaly.environment import (
     choose_device,
     choose_precision,
     describe_environment,
+    now,
     peak_memory,
+    precision_name,
     set_up_processor,
 )
+from cl_anomaly.errors import InputError
 from cl_anomaly.evaluation import auroc_after, check_finite, score_samples
 from cl_anomaly.options import fill_options
 from cl_anomaly.progress import Progress
@@ -79,9 +82,11 @@ def resolve(config: RunConfig) -> ResolvedConfig:
     model = find_model(config.model)
     name, note = (config.dataset, None) if config.dataset else choose_dataset(config.data_root)
     spec = find_dataset(name)
+    precision = choose_precision(config.precision, choose_device(config.device))
     filled = {
         "dataset": name,
         "dataset_note": note,
+        "precision": precision_name(precision),
         "epochs": config.epochs or spec.epochs,
         "batch_size": config.batch_size or spec.batch_size,
         "strategy_options": fill_options(type(strategy), config.strategy_options),
@@ -124,6 +129,7 @@ class Run:
         # Replicas may differ in the order of the classes, not in which they are.
         self.test_indices = self.scenarios[0].test_indices
         self.test_labels = self.scenarios[0].test_labels.numpy()
+        _check_batch_size(config.batch_size, self.scenarios)
         self.test = dataset.test.to(self.device)
         self.strategy = self._prepare_strategy(dataset)
         self.environment = describe_environment(self.device, self.precision) | {
@@ -178,11 +184,11 @@ class Run:
             config.epochs, config.batch_size, config.learning_rate, self.precision
         )
         trained = train_task(strategy, visible, self.seeds, settings, progress.step)
-        before = time.perf_counter()
+        before = now(self.device)
         # How much was drawn in training may depend on how long the other replicas' tasks were.
         strategy.random = ReplicaRandom(self.seeds, "after task", number, device=self.device)
         strategy.after_task(tasks)
-        consolidated = time.perf_counter()
+        consolidated = now(self.device)
         aurocs = self._evaluate(number)
         self.timing.append(
             {
@@ -225,6 +231,16 @@ class Run:
             "peak_memory": peak_memory(self.device),
             "tasks": self.timing,
         }
+
+
+def _check_batch_size(batch_size: int, scenarios: Sequence[Scenario]) -> None:
+    """Refuse batches that would hold samples more than once."""
+    smallest = min((task for s in scenarios for task in s.tasks), key=lambda t: len(t.indices))
+    if batch_size > len(smallest.indices):
+        raise InputError(
+            f"Expected `batch_size` to be at most the number of samples of the smallest task, "
+            f"{len(smallest.indices)} (task {smallest.number}), but got {batch_size}."
+        )
 
 
 def _scenario(dataset: Dataset, config: RunConfig, seed: int) -> Scenario:

@@ -13,9 +13,10 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MultipleLocator
 
 # Okabe & Ito's colours, "Color Universal Design" (2008), dark ones first. Marker and dashes tell
-# the lines apart once more, where there is no colour.
+# the lines apart once more, where there is no colour. As many markers as one more than colours: no
+# two of 56 lines look the same.
 _COLOURS = ("#0072B2", "#D55E00", "#009E73", "#000000", "#CC79A7", "#56B4E9", "#E69F00")
-_MARKERS = ("o", "s", "^", "D", "v", "P", "X")
+_MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*")
 _DASHES = ("-", "--", "-.", ":", (0, (5, 1)), (0, (3, 1, 1, 1)), (0, (1, 1)))
 
 _STYLE: Any = {
@@ -48,9 +49,13 @@ def draw_auroc(metrics: pd.DataFrame, score: str) -> Figure:
         FigureCanvasAgg(figure)
         axes = figure.add_subplot()
         styles = zip(cycle(_COLOURS), cycle(_MARKERS), cycle(_DASHES), strict=True)
+        seeds = headline.groupby("run", sort=False)["seed"].nunique()
         for (run, values), style in zip(headline.groupby("run", sort=False), styles, strict=False):
-            _draw_line(axes, str(run), values, *style)
-        _label(axes, headline, score)
+            # Lines of unlike numbers of seeds say so themselves; the title speaks for all others.
+            label = str(run) if seeds.nunique() == 1 else f"{run} (n = {seeds[run]})"
+            _draw_line(axes, label, values, *style)
+        _label(axes, headline, score, seeds.unique().tolist())
+        _place_legend(figure, axes)
     return figure
 
 
@@ -81,22 +86,37 @@ def _draw_line(
         )
 
 
-def _label(axes: Axes, headline: pd.DataFrame, score: str) -> None:
+def _label(axes: Axes, headline: pd.DataFrame, score: str, seeds: list[int]) -> None:
     anomalies, datasets = headline["anomaly_class"].unique(), headline["dataset"].unique()
     anomaly = f"class {anomalies[0]}" if len(anomalies) == 1 else "the anomaly class"
-    seeds = headline["seed"].nunique()
     axes.set_xlabel("After task")
     axes.set_ylabel(f"AUROC, {anomaly} against\nall classes seen so far")
-    band = f", mean ± s.d. of {seeds} seeds" if seeds > 1 else f", seed {headline['seed'].iloc[0]}"
-    axes.set_title(f"{', '.join(datasets)}, score {score}{band}", fontsize=9)
+    if seeds == [1]:
+        names = headline["seed"].unique()
+        over = f", seed {names[0]}" if len(names) == 1 else ", one seed each"
+    else:
+        over = ", mean ± s.d." + (f" of {seeds[0]} seeds" if len(seeds) == 1 else "")
+    axes.set_title(f"{', '.join(datasets)}, score {score}{over}", fontsize=9)
     axes.xaxis.set_major_locator(MultipleLocator(max(1, headline["task"].max() // 10)))
     low, high = axes.get_ylim()
     if low < 0.5:
+        high = max(high, 0.52)
         axes.axhline(0.5, color="0.5", linewidth=0.8, zorder=1)
         place: Any = {"xycoords": ("axes fraction", "data"), "ha": "right", "va": "bottom"}
         axes.annotate("chance", (1, 0.5), color="0.4", fontsize=8, **place)
     axes.set_ylim(low, min(high, 1.005))
-    axes.figure.legend(loc="outside right upper", frameon=False)
+
+
+def _place_legend(figure: Figure, axes: Axes) -> None:
+    """Put the legend beside the axes where its labels are short, below them where they are not."""
+    handles, labels = axes.get_legend_handles_labels()
+    if max(map(len, labels)) <= 14:
+        figure.legend(handles, labels, loc="outside right upper", frameon=False)
+        return
+    columns = 2 if max(map(len, labels)) <= 32 else 1
+    rows = -(-len(labels) // columns)
+    figure.set_figheight(figure.get_figheight() + 0.18 * rows)
+    figure.legend(handles, labels, loc="outside lower center", frameon=False, ncols=columns)
 
 
 def save_figure(figure: Figure, path: Path, formats: Sequence[str] = ("png", "svg")) -> list[Path]:

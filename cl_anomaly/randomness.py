@@ -58,6 +58,14 @@ class ReplicaRandom:
         self._used += 1
         return self._block[:, self._used - 1]
 
+    def integers(self, high: int, *size: int) -> Tensor:
+        """Draw whole numbers from 0 to high − 1, shape (R, *size), int64."""
+        draws = [
+            torch.randint(high, size, generator=numbers, device=self._device)
+            for numbers in self._generators
+        ]
+        return torch.stack(draws)
+
 
 class ShuffledIndices:
     """An endless stream of one replica's training indices, shuffled anew at every pass.

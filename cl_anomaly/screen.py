@@ -131,7 +131,9 @@ def show_aurocs(metrics: pd.DataFrame, score: str) -> None:
     headline = metrics[(metrics["metric"] == "auroc_seen") & (metrics["score"] == score)]
     runs = list(headline["run"].unique())
     console, table = Console(), Table()
-    console.print(f"AUROC after each task, score {score}, mean ± s.d. over the seeds:")
+    several = headline["seed"].nunique() > 1
+    over = ", mean ± s.d. over the seeds" if several else f", seed {headline['seed'].iloc[0]}"
+    console.print(f"AUROC after each task, score {score}{over}:")
     table.add_column("task", justify="right")
     for run in runs:
         table.add_column(Text(run), justify="right")

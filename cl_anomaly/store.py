@@ -20,8 +20,10 @@ from cl_anomaly.config import RunConfig
 from cl_anomaly.errors import InputError, RunError
 from cl_anomaly.experiment import METRICS_COLUMNS, Result
 from cl_anomaly.plots import draw_auroc, save_figure
+from cl_anomaly.summary import summarise
 
 METRICS_FILE = "metrics.csv"
+SUMMARY_FILE = "summary.csv"
 CONFIG_FILE = "config.json"
 ENVIRONMENT_FILE = "environment.json"
 FIGURE_NAME = "auroc_per_task"
@@ -62,6 +64,7 @@ def write_run(result: Result, out: Path) -> Path:
         write_json(folder / ENVIRONMENT_FILE, result.environment)
         write_json(folder / "timing.json", result.timing)
         result.metrics.to_csv(folder / METRICS_FILE, index=False)
+        summarise(metrics).to_csv(folder / SUMMARY_FILE, index=False)
         np.savez_compressed(
             folder / "scores.npz",
             labels=result.test_labels,
@@ -168,15 +171,33 @@ def read_runs(folders: list[Path]) -> tuple[pd.DataFrame, str]:
     """
     folders = list(dict.fromkeys(folders))
     tables = [_read_metrics(folder) for folder in folders]
+    configs = [read_json(folder / CONFIG_FILE) for folder in folders]
     names = [name for table in tables for name in table["run"].unique()]
-    for folder, table in zip(folders, tables, strict=True):
+    for index, table in enumerate(tables):
         if any(names.count(name) > 1 for name in table["run"].unique()):
-            alike = [other for other in folders if other.name == folder.name]
-            table["run"] = table["run"] + f" ({folder.name if len(alike) == 1 else folder})"
-    config = read_json(folders[0] / CONFIG_FILE)
-    if "runs" in config:
-        config = next(iter(config["runs"].values()), {})
-    return pd.concat(tables, ignore_index=True), config.get("score", RunConfig.score)
+            table["run"] = table["run"] + f" ({_difference(index, folders, configs)})"
+    first = configs[0]
+    if "runs" in first:
+        first = next(iter(first["runs"].values()), {})
+    return pd.concat(tables, ignore_index=True), first.get("score", RunConfig.score)
+
+
+def _difference(index: int, folders: list[Path], configs: list[dict[str, Any]]) -> str:
+    """Say what tells a run from others with its strategy: settings, or else where it is."""
+    settings = [_plain_settings(config) for config in configs]
+    own = settings.pop(index)
+    rivals = [other for other in settings if other.get("strategy") == own.get("strategy")]
+    differing = [name for name in own if any(other.get(name) != own[name] for other in rivals)]
+    if differing and own not in rivals:
+        return ", ".join(f"{name}={own[name]}" for name in differing)
+    folder = folders[index]
+    return folder.name if [f.name for f in folders].count(folder.name) == 1 else str(folder)
+
+
+def _plain_settings(config: dict[str, Any]) -> dict[str, Any]:
+    together = config | config.get("strategy_options", {})
+    plain = {k: v for k, v in together.items() if isinstance(v, str | int | float)}
+    return {name: value for name, value in plain.items() if name != "data_root"}
 
 
 def _read_metrics(folder: Path) -> pd.DataFrame:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from cl_anomaly.environment import now
 from cl_anomaly.errors import RunError
 from cl_anomaly.randomness import ReplicaRandom, ShuffledIndices, generator
 from cl_anomaly.strategies import Strategy
@@ -42,7 +43,7 @@ class TrainingTime:
 
     Attributes:
         seconds: in all.
-        replay_seconds: of these, in the strategy's `extend`.
+        replay_seconds: of these, in the strategy's `extend`; on a GPU, only to start it.
         samples: trained on, over all replicas, replayed ones included.
     """
 
@@ -71,8 +72,8 @@ def train_task(
         on_step: told after each step.
 
     Raises:
-        RunError: a hook returned something else than it should, or a replica's loss is no longer a
-            finite number.
+        RunError: a hook returned something else than it should, or a replica's weights are no
+            longer finite numbers.
     """
     _check_indices(strategy, indices)
     model, device = strategy.model, strategy.samples.stored.device
@@ -81,7 +82,6 @@ def train_task(
     optimizer = torch.optim.Adam(model.parameters(), lr=settings.learning_rate, fused=True)
     ended = _EndedReplicas(model, steps)
     started, replay_seconds, samples = time.perf_counter(), 0.0, 0
-    loss = torch.zeros(len(seeds))
     for step, batch in enumerate(_batches(strategy, indices, seeds, settings, max(steps)), 1):
         x = strategy.samples.batch(batch)
         with torch.autocast(device.type, settings.precision, settings.precision != torch.float32):
@@ -98,8 +98,8 @@ def train_task(
         samples += x.shape[0] * x.shape[1]
         on_step(step, max(steps), loss.detach())
     ended.restore()
-    _check_finite(loss, strategy.task_number, seeds)
-    return TrainingTime(time.perf_counter() - started, replay_seconds, samples)
+    _check_finite(model, strategy.task_number, seeds)
+    return TrainingTime(now(device) - started, replay_seconds, samples)
 
 
 def _check_indices(strategy: Strategy, indices: Sequence[Tensor]) -> None:
@@ -131,10 +131,11 @@ def _extended(strategy: Strategy, x: Tensor) -> Tensor:
 def _penalty(strategy: Strategy, replicas: int) -> Tensor | float:
     penalty = strategy.penalty()
     # Another shape would be spread over the replicas, and mix them without a word.
-    if isinstance(penalty, Tensor) and penalty.shape not in ((), (replicas,)):
+    if isinstance(penalty, Tensor) and penalty.shape != (replicas,):
         raise RunError(
             f"Expected {type(strategy).__name__}.penalty to give one number for each of the "
-            f"{replicas} replicas, ({replicas},), but got {tuple(penalty.shape)}."
+            f"{replicas} replicas, ({replicas},), but got {tuple(penalty.shape)}. Weights have the "
+            f"replica axis first: sum them with `.flatten(1).sum(1)`."
         )
     return penalty
 
@@ -185,12 +186,12 @@ class _EndedReplicas:
                 parameter[replica] = kept
 
 
-def _check_finite(loss: Tensor, task_number: int, seeds: Sequence[int]) -> None:
-    failed = [
-        seed for seed, value in zip(seeds, loss.tolist(), strict=True) if not math.isfinite(value)
-    ]
+def _check_finite(model: torch.nn.Module, task_number: int, seeds: Sequence[int]) -> None:
+    # A loss that is no number has made the weights so, too.
+    finite = torch.stack([p.detach().isfinite().flatten(1).all(1) for p in model.parameters()])
+    failed = [str(seed) for seed, own in zip(seeds, finite.all(0).tolist(), strict=True) if not own]
     if failed:
         raise RunError(
-            f"Expected a finite loss at the end of task {task_number}, but seed(s) "
-            f"{', '.join(map(str, failed))} have none. Try a lower learning rate, or float32."
+            f"Expected finite weights after task {task_number}, but those of seed(s) "
+            f"{', '.join(failed)} are not. Try a lower learning rate, or float32."
         )

@@ -166,7 +166,7 @@ def test_a_strategy_of_the_users_own(here: Path) -> None:
     )
     assert all_values == lower_values
     assert few_values != lower_values
-    assert set(pd.read_csv(few / "metrics.csv")["strategy"]) == {"mystrategy"}
+    assert set(pd.read_csv(few / "metrics.csv")["strategy"]) == {"MyStrategy"}
 
 
 BAD_INPUT = {
@@ -184,6 +184,8 @@ BAD_INPUT = {
     "seeds": ("--seeds 0", "`seeds` 0."),
     "seeds-huge": ("--seeds 99999999999999999999999", "`seeds` 99999999999999999999999"),
     "epochs": ("--epochs 0", "`epochs` 0."),
+    "no-class-named": ("--strategy my_file.py", "my_file.py:CLASS"),
+    "batch-size": ("--batch-size 4000", "`batch_size` 4000 task"),
     "no-file": ("--strategy gone.py:Mine", "gone.py Mine"),
     "no-class": ("--strategy my_file.py:Gone", "my_file.py Gone MyStrategy"),
     "syntax": ("--strategy syntax.py:Mine", "syntax.py SyntaxError"),
@@ -234,7 +236,7 @@ def test_plot_draws_runs_in_one_figure(gr_run: Path, ewc_run: Path, tmp_path: Pa
     assert done == Done(0, f"{out}.png\n{out}.svg\n", "")
     assert Path(f"{out}.png").read_bytes().startswith(b"\x89PNG")
     svg = Path(f"{out}.svg").read_text()
-    for words in (">gr<", ">ewc<", "score mse"):
+    for words in (">gr (n = 2)<", ">ewc (n = 1)<", "score mse"):
         assert words in svg
 
 
@@ -254,3 +256,24 @@ def test_plot_of_bad_input(gr_run: Path, here: Path, arguments: str, words: str)
     for word in words.split():
         assert word in done.err
     assert [path.name for path in here.iterdir()] == ["my_file.py"]
+
+
+def test_compare_shows_its_own_defaults() -> None:
+    shown = cli("compare", "--help").out
+    assert "default: 3)" in shown
+    assert "upper,gr,ewc,lower" in shown
+
+
+def test_command_alone_says_how_it_is_used() -> None:
+    done = cli()
+    assert done.code == 2
+    assert "--help" in done.err
+    assert "Traceback" not in done.err
+
+
+def test_another_strategy_leaves_the_options_of_the_first(ewc_run: Path, tmp_path: Path) -> None:
+    config = ("--config", ewc_run / "config.json")
+    plain = run_quietly(tmp_path, *config, "--strategy", "lower")
+    assert config_of(plain)["strategy_options"] == {}
+    folder = run_quietly(tmp_path, *config, "--strategy", "gr", "--strategy.ratio", "2")
+    assert config_of(folder)["strategy_options"] == {"ratio": 2.0}

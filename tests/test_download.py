@@ -97,3 +97,14 @@ def test_a_server_that_does_not_answer(
         assert choose_dataset(str(tmp_path))[0] == "digits"
         guard.cancel()
     assert socket.getdefaulttimeout() is None
+
+
+def test_failed_download_takes_its_folders_away_again(tmp_path: Path) -> None:
+    # The fixtures' refusal comes before anything is made; a server that is not there comes after.
+    from tests.helpers import REAL_DOWNLOAD
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("torchvision.datasets.MNIST.mirrors", ["http://127.0.0.1:1/"])
+        patch.setattr("cl_anomaly.datasets._download", REAL_DOWNLOAD)
+        assert choose_dataset(str(tmp_path / "no" / "such"))[0] == "digits"
+    assert not list(tmp_path.iterdir())

@@ -16,7 +16,7 @@ from cl_anomaly.plots import draw_auroc, save_figure
 
 TWO_RUNS = {
     "my gr": [[0.9, 0.6, 0.5], [0.8, 0.8, 0.6], [0.4, 0.7, 0.1]],
-    "lower": [[0.7, 0.3, 0.2], [0.9, 0.4, 0.4]],
+    "lower": [[0.7, 0.3, 0.2], [0.9, 0.4, 0.4], [0.8, 0.35, 0.3]],
 }
 SEVEN_RUNS = {f"run {n}": [[0.9 - n / 50, 0.8 - n / 50]] for n in range(7)}
 
@@ -153,3 +153,33 @@ def test_the_same_data_gives_the_same_files(tmp_path: Path) -> None:
     second = save_figure(draw_auroc(metrics(TWO_RUNS), "recon"), tmp_path / "second")
     for one, other in zip(first, second, strict=True):
         assert one.read_bytes() == other.read_bytes(), one.suffix
+
+
+def test_numbers_of_seeds_that_differ_are_said_for_each_line() -> None:
+    figure = draw_auroc(metrics({"gr": [[0.9], [0.8]], "ewc": [[0.7]]}), "recon")
+    labels = [text.get_text() for text in figure.legends[0].get_texts()]
+    assert labels == ["gr (n = 2)", "ewc (n = 1)"]
+    assert "seeds" not in axes_of(figure).get_title()
+
+
+def test_lines_below_chance_leave_room_for_it() -> None:
+    axes = axes_of(draw_auroc(metrics({"gr": [[0.30, 0.32]]}), "recon"))
+    low, high = axes.get_ylim()
+    assert low < 0.30 and high > 0.5
+
+
+def test_no_two_of_fifty_lines_look_the_same() -> None:
+    runs = {f"{n}": [[0.9, 0.5 + n / 200]] for n in range(50)}
+    lines = lines_of(draw_auroc(metrics(runs), "recon"))
+    assert len({(line.get_color(), line.get_marker()) for line in lines}) == 50
+
+
+def test_long_names_stand_below_the_axes(tmp_path: Path) -> None:
+    runs = {f"gr (a rather long name of a run, {n})": [[0.9, 0.8]] for n in range(8)}
+    figure = draw_auroc(metrics(runs), "recon")
+    save_figure(figure, tmp_path / "figure", ("png",))  # lays it out
+    box = figure.legends[0].get_window_extent()
+    axes = axes_of(figure).get_window_extent()
+    assert box.y1 < axes.y0
+    assert axes.width > 0.7 * figure.bbox.width
+    assert axes.height > 0.4 * figure.bbox.height

@@ -125,3 +125,13 @@ def test_taking_nothing_changes_nothing() -> None:
 def test_seeds_have_orders_of_their_own() -> None:
     one, other = (ShuffledIndices(torch.arange(100), generator(s, "order")) for s in (1, 2))
     assert not torch.equal(one.take(100), other.take(100))
+
+
+def test_integers_are_each_replicas_own() -> None:
+    among, alone = ReplicaRandom([3, 7, 11], "pick"), ReplicaRandom([7], "pick")
+    for _ in range(3):
+        drawn = among.integers(5, 1000)
+        assert drawn.shape == (3, 1000)
+        assert set(drawn[0].tolist()) == {0, 1, 2, 3, 4}
+        assert torch.equal(drawn[1], alone.integers(5, 1000)[0])
+        assert not torch.equal(drawn[0], drawn[1])

@@ -13,8 +13,7 @@ import pandas as pd
 import pytest
 from sklearn.metrics import roc_auc_score
 
-import cl_anomaly
-from cl_anomaly import Result, RunConfig
+from cl_anomaly import Result, RunConfig, __version__, run
 from cl_anomaly.errors import InputError, RunError
 from cl_anomaly.experiment import resolve
 from cl_anomaly.store import check_writable, read_json, read_runs, write_folder, write_run
@@ -26,7 +25,7 @@ CHEAP_SCORES = {"recon", "mse", "l1", "elbo", "kl"}
 @pytest.fixture(scope="module")
 def result() -> Result:
     config = RunConfig(dataset="digits", epochs=1, strategy="lower", seeds=SEEDS, device="cpu")
-    return cl_anomaly.run(config)
+    return run(config)
 
 
 @pytest.fixture(scope="module")
@@ -56,6 +55,7 @@ def test_the_folder_has_the_files_that_are_promised(folder: Path) -> None:
         "metrics.csv",
         "scores.npz",
         "timing.json",
+        "summary.csv",
         "auroc_per_task.png",
     }
     assert folder.name.startswith("digits-lower-")
@@ -121,7 +121,7 @@ def test_the_configuration_can_be_run_again(result: Result, folder: Path) -> Non
 
 def test_environment_and_timing_are_json(folder: Path) -> None:
     environment = json.loads((folder / "environment.json").read_text())
-    assert environment["cl_anomaly"] == cl_anomaly.__version__
+    assert environment["cl_anomaly"] == __version__
     assert environment["device"] == "cpu"
     assert len(json.loads((folder / "timing.json").read_text())["tasks"]) == TASKS
 

@@ -119,7 +119,7 @@ def test_loss_that_is_no_number_ends_the_run() -> None:
     strategy = prepare(Strategy(), scenario, [4, 5])
     with torch.no_grad():
         strategy.model.decoder.layers[-1].bias[1] = float("nan")  # type: ignore[index]
-    with pytest.raises(RunError, match=r"task 1, but seed\(s\) 5 "):
+    with pytest.raises(RunError, match=r"task 1, but those of seed\(s\) 5 "):
         learn(strategy, [scenario] * 2, [4, 5], 1)
 
 
@@ -170,7 +170,7 @@ def test_batch_of_another_form_is_refused(shape: tuple[int, ...]) -> None:
         learn(strategy, [scenario] * 2, [0, 1], 1)
 
 
-@pytest.mark.parametrize("shape", [(2, 1), (1,), (3,)])
+@pytest.mark.parametrize("shape", [(2, 1), (1,), (3,), ()])
 def test_penalty_that_would_mix_the_replicas_is_refused(shape: tuple[int, ...]) -> None:
     class Mistaken(Strategy):
         def penalty(self) -> Tensor:
@@ -180,3 +180,38 @@ def test_penalty_that_would_mix_the_replicas_is_refused(shape: tuple[int, ...]) 
     strategy = prepare(Mistaken(), scenario, [0, 1])
     with pytest.raises(RunError, match=r"Mistaken.penalty .*\(2,\)"):
         learn(strategy, [scenario] * 2, [0, 1], 1)
+
+
+def test_loss_is_the_mean_over_the_batch() -> None:
+    # Adam does not see what a loss is multiplied by; the penalty's weight beside it does.
+    scenario, losses = small_scenario(), []
+    strategy = prepare(Strategy(), scenario, [0, 1])
+    first = prepare(Strategy(), scenario, [0, 1]).model
+    learn(strategy, [scenario] * 2, [0, 1], 1, losses)
+    x = strategy.samples.stored[strategy.samples.__dict__["asked"][0]].float() / 255
+    noise = ReplicaRandom([0, 1], "noise", 1).normal(8, 2)
+    torch.testing.assert_close(losses[0], first.loss(x, noise).detach().mean(1))
+
+
+def test_gradient_of_a_replica_does_not_shrink_beside_others() -> None:
+    # Adam hides a factor; the gradients that the last step leaves behind do not.
+    scenario, one_step = small_scenario(), replace(SETTINGS, epochs=1, batch_size=20)
+    among, alone = prepare(Strategy(), scenario, [0, 1, 2]), prepare(Strategy(), scenario, [0])
+    learn(among, [scenario] * 3, [0, 1, 2], 1, settings=one_step)
+    learn(alone, [scenario], [0], 1, settings=one_step)
+    for one, other in zip(among.model.parameters(), alone.model.parameters(), strict=True):
+        assert one.grad is not None and other.grad is not None
+        torch.testing.assert_close(one.grad[:1], other.grad, rtol=1e-3, atol=1e-5)
+
+
+def test_each_sample_is_used_once_an_epoch_of_a_long_task() -> None:
+    # 20 samples, 40 epochs, 4 in a batch: 200 steps, more than are looked up at once.
+    scenario = small_scenario()
+    strategy = prepare(Strategy(), scenario, [0])
+    settings = replace(SETTINGS, epochs=40, batch_size=4)
+    learn(strategy, [scenario], [0], 1, settings=settings)
+    asked = torch.cat([batch.flatten() for batch in strategy.samples.__dict__["asked"]])
+    assert len(asked) == 800
+    passes = asked.view(40, 20)
+    assert torch.equal(passes.sort(dim=1).values, scenario.tasks[0].indices.expand(40, 20))
+    assert len(passes.unique(dim=0)) == 40, "shuffled anew at every pass"

@@ -42,6 +42,8 @@ def find_strategy(name: str) -> type[Strategy]:
         return own[name]
     if name in offered.names:
         return _loaded(offered[name])
+    if name.endswith(".py"):
+        raise InputError(f"Expected `strategy` to name a class in its file, {name}:CLASS.")
     raise InputError(
         f"Expected `strategy` to be one of {', '.join(sorted({*own, *offered.names}))}, or "
         f"FILE.py:CLASS, but got {name!r}."

@@ -22,7 +22,7 @@ class Strategy:
     side by side. A replica's numbers must depend on that replica alone.
 
     Attributes:
-        name: what `--strategy` calls it. Default: the class's name in lower case.
+        name: what `--strategy` calls it. Default: the class's name.
         model: the model in training.
         samples: the training samples; `samples.batch(indices)` looks them up.
         task_number: of the task that is being learnt, from 1.
@@ -40,7 +40,7 @@ class Strategy:
         """Name the subclass, where it does not do so itself."""
         super().__init_subclass__()
         if "name" not in cls.__dict__:
-            cls.name = cls.__name__.lower()
+            cls.name = cls.__name__
 
     def training_indices(self, task: Task, seen: Sequence[Task]) -> Tensor:
         """Say which training samples one replica may see during a task.
@@ -66,7 +66,10 @@ class Strategy:
         return x
 
     def penalty(self) -> Tensor | float:
-        """Give what is added to each replica's loss, (R,)."""
+        """Give what is added to each replica's loss, (R,).
+
+        A model's parameters have the replica axis first too: `(p**2).flatten(1).sum(1)`.
+        """
         return 0.0
 
     def after_task(self, tasks: Sequence[Task]) -> None:

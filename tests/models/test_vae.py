@@ -41,3 +41,19 @@ def test_reconstruct_passes_the_posterior_mean() -> None:
     output = model.reconstruct(x)
     torch.testing.assert_close(output.logits, model.decoder(model.encode(x)[0]))
     assert torch.equal(output.x, x)
+
+
+def test_loss_is_float32_where_layers_compute_in_bfloat16() -> None:
+    # What comes out of the layers is rounded, and nothing after it is.
+    model = VAE((3, 3), [0], latent_size=2, hidden_sizes=(6,))
+    x, noise = torch.rand(1, 4, 3, 3), torch.randn(1, 4, 2)
+    with torch.autocast("cpu", torch.bfloat16):
+        loss, (mean, log_variance) = model.loss(x, noise), model.encode(x)
+        z = mean + (0.5 * log_variance).exp() * noise
+        logits, means = model.decoder(z), model.decoder.means(z)
+    assert {mean.dtype, log_variance.dtype, loss.dtype, means.dtype} == {torch.float32}
+    assert logits.dtype == torch.bfloat16
+    assert torch.equal(means, logits.float().sigmoid())
+    likelihood = torch.distributions.Bernoulli(logits=logits.float(), validate_args=False)
+    kl = 0.5 * (mean**2 + log_variance.exp() - 1 - log_variance).sum(-1)
+    torch.testing.assert_close(loss, kl - likelihood.log_prob(x).sum((2, 3)))

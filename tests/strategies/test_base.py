@@ -48,11 +48,11 @@ def test_strategies_are_found_by_their_names() -> None:
     assert find_strategy("ewc") is EWC
 
 
-def test_name_is_the_class_in_lower_case_unless_given() -> None:
+def test_name_is_the_class_unless_given() -> None:
     class MyStrategy(Strategy):
         pass
 
-    assert MyStrategy.name == "mystrategy"
+    assert MyStrategy.name == "MyStrategy"
     assert EWC.name == "ewc"
 
 
@@ -65,7 +65,7 @@ def test_strategy_from_a_file(tmp_path: Path) -> None:
         "        self.share = share\n"
     )
     cls = find_strategy(f"{file}:Mine")
-    assert cls.name == "mine"
+    assert cls.name == "Mine"
     assert cls().share == 0.5  # type: ignore[attr-defined]
 
 

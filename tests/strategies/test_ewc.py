@@ -90,3 +90,12 @@ def test_larger_lambda_moves_less() -> None:
 def test_options_out_of_range(options: dict[str, float]) -> None:
     with pytest.raises(InputError, match=next(iter(options))):
         EWC(**options)
+
+
+def test_anchor_follows_the_last_task() -> None:
+    scenario, strategy = small_scenario(), EWC()
+    prepare(strategy, scenario, [0])
+    for number in (1, 2):
+        learn(strategy, [scenario], [0], number)
+        for name, weight in strategy.model.named_parameters():
+            assert torch.equal(strategy.anchor[name], weight)

@@ -1,3 +1,4 @@
+from cl_anomaly.randomness import ReplicaRandom
 import pytest
 import torch
 
@@ -82,3 +83,26 @@ def test_after_each_task_the_decoder_is_the_newest() -> None:
 def test_ratio_must_be_above_0(ratio: float) -> None:
     with pytest.raises(InputError, match="ratio"):
         GenerativeReplay(ratio)
+
+
+def test_replay_is_not_from_the_decoder_in_training() -> None:
+    scenario, strategy = small_scenario(), GenerativeReplay(1.0)
+    prepare(strategy, scenario, [0, 1])
+    learn(strategy, [scenario] * 2, [0, 1], 1)
+    strategy.task_number = 2
+    strategy.random = ReplicaRandom([0, 1], "codes")
+    codes = ReplicaRandom([0, 1], "codes").normal(8, 2)
+    expected = strategy.model.decoder.means(codes).detach()
+    with torch.no_grad():
+        for parameter in strategy.model.parameters():
+            parameter.zero_()
+    torch.testing.assert_close(strategy.extend(torch.rand(2, 8, 3, 3))[:, 8:], expected)
+
+
+def test_every_step_replays_other_samples() -> None:
+    scenario, strategy = small_scenario(), GenerativeReplay(1.0)
+    prepare(strategy, scenario, [0])
+    learn(strategy, [scenario], [0], 1)
+    strategy.task_number = 2
+    first, second = (strategy.extend(torch.zeros(1, 8, 3, 3))[:, 8:] for _ in range(2))
+    assert not torch.equal(first, second)
