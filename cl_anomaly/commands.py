@@ -10,7 +10,7 @@ from cl_anomaly.config import ResolvedConfig, RunConfig
 from cl_anomaly.datasets import DATASETS
 from cl_anomaly.environment import available_cores
 from cl_anomaly.errors import InputError, RunError
-from cl_anomaly.experiment import Run, resolve, run
+from cl_anomaly.experiment import Run, resolve
 from cl_anomaly.models import MODELS
 from cl_anomaly.options import describe_options, summary
 from cl_anomaly.plots import draw_auroc, save_figure
@@ -38,9 +38,10 @@ def run_one(config: RunConfig, out: Path, quiet: bool) -> None:
     resolved = resolve(config)
     if resolved.dataset_note:
         show_notice(resolved.dataset_note)
+    prepared = Run(resolved)
     check_writable(out)
     with Screen(quiet) as screen:
-        result = run(resolved, screen.listener(resolved.strategy.rpartition(":")[2]))
+        result = prepared.execute(screen.listener(prepared.strategy.name))
     folder = write_run(result, out)
     _conclude(folder, folder / f"{FIGURE_NAME}.png", resolved.score, quiet)
 

@@ -107,7 +107,6 @@ def run(config: RunConfig, progress: Progress | None = None) -> Result:
             training starts.
         RunError: training failed.
     """
-    set_up_processor()
     return Run(resolve(config)).execute(progress or Progress())
 
 
@@ -120,6 +119,7 @@ class Run:
         Raises:
             InputError: they do not fit together, or the data is missing or damaged.
         """
+        set_up_processor()
         self.config = config
         self.seeds = config.seed_list
         self.device = choose_device(config.device)

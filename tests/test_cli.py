@@ -211,7 +211,7 @@ def test_bad_input_is_named_and_leaves_nothing(
     message = done.err[done.err.index("error: ") :]
     for word in words.split():
         assert word in message
-    assert not list((here / "out").glob("**/*"))
+    assert not (here / "out").exists()
 
 
 @pytest.mark.parametrize(
