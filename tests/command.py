@@ -3,6 +3,8 @@
 import contextlib
 import io
 import json
+import signal
+import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -45,3 +47,18 @@ def run_quietly(out: Path, *arguments: str | Path) -> Path:
 
 def config_of(folder: Path) -> dict[str, object]:
     return json.loads((folder / "config.json").read_text())
+
+
+def open_interruptible(command: list[str]) -> subprocess.Popen[bytes]:
+    """Start a command in a session of its own, so that it hears Ctrl-C.
+
+    A shell lets its background jobs ignore it, and what is ignored stays so in a process that is
+    started: these tests may be such a job.
+    """
+    previous = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        return subprocess.Popen(  # noqa: S603
+            command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, start_new_session=True
+        )
+    finally:
+        signal.signal(signal.SIGINT, previous)

@@ -4,14 +4,13 @@ import contextlib
 import json
 import os
 import signal
-import subprocess
 import sys
 from pathlib import Path
 
 import pandas as pd
 import pytest
 
-from tests.command import SMALL, Done, cli, config_of, run_quietly
+from tests.command import SMALL, Done, cli, config_of, open_interruptible, run_quietly
 
 FAILING = """
 import os
@@ -259,9 +258,7 @@ def interrupt(words: set[str], out: Path, *arguments: str) -> tuple[int, str]:
     Returns its exit code, and what it said after that.
     """
     command = [sys.executable, "-m", "cl_anomaly", "compare", *arguments, "--out", str(out)]
-    with subprocess.Popen(  # noqa: S603
-        command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, start_new_session=True
-    ) as process:
+    with open_interruptible(command) as process:
         assert process.stderr
         try:
             for line in process.stderr:
