@@ -135,14 +135,19 @@ def _compare_parser(given: Sequence[str]) -> ArgumentParser:
     )
     parser.add_class_arguments(RunConfig, as_group=False, skip=_OF_ONE_RUN)
     parser.set_defaults(seeds=3)
-    suite = _last_value(given, "--suite")
-    if suite:
-        try:
-            shared = read_suite(Path(suite)).shared
-            parser.set_defaults({k: v for k, v in shared.items() if k not in _OF_ONE_RUN})
-        except KeyError as error:
-            raise InputError(f"Expected {suite} to hold settings of a run: {error}.") from error
+    _take_defaults_from_suite(parser, _last_value(given, "--suite"))
     return _add_output(parser)
+
+
+def _take_defaults_from_suite(parser: ArgumentParser, suite: str | None) -> None:
+    """Put the settings that a suite's runs share where flags can still change them."""
+    if not suite:
+        return
+    shared = read_suite(Path(suite)).shared
+    try:
+        parser.set_defaults({k: v for k, v in shared.items() if k not in _OF_ONE_RUN})
+    except KeyError as error:
+        raise InputError(f"Expected {suite} to hold settings of a run: {error}.") from error
 
 
 def _add_output(parser: ArgumentParser) -> ArgumentParser:
