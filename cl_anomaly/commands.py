@@ -30,6 +30,7 @@ from cl_anomaly.store import (
     write_run,
 )
 from cl_anomaly.strategies import strategies
+from cl_anomaly.suite import suite_from
 from cl_anomaly.summary import summarise
 
 
@@ -84,8 +85,7 @@ def _write_comparison(configs: dict[str, ResolvedConfig], outcome: Outcome, out:
     first = next(iter(configs.values()))
 
     def write(folder: Path) -> None:
-        runs = {name: config.to_dict() for name, config in configs.items()}
-        write_json(folder / CONFIG_FILE, {"runs": runs})
+        write_json(folder / CONFIG_FILE, suite_from(configs).content())
         write_json(folder / "runs.json", {name: path.name for name, path in finished.items()})
         environments = {n: read_json(path / ENVIRONMENT_FILE) for n, path in finished.items()}
         write_json(folder / ENVIRONMENT_FILE, {"runs": environments})

@@ -176,10 +176,7 @@ def read_runs(folders: list[Path]) -> tuple[pd.DataFrame, str]:
     for index, table in enumerate(tables):
         if any(names.count(name) > 1 for name in table["run"].unique()):
             table["run"] = table["run"] + f" ({_difference(index, folders, configs)})"
-    first = configs[0]
-    if "runs" in first:
-        first = next(iter(first["runs"].values()), {})
-    return pd.concat(tables, ignore_index=True), first.get("score", RunConfig.score)
+    return pd.concat(tables, ignore_index=True), configs[0].get("score", RunConfig.score)
 
 
 def _difference(index: int, folders: list[Path], configs: list[dict[str, Any]]) -> str:

@@ -2,6 +2,7 @@
 
 import json
 import tomllib
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,10 @@ class Suite:
 
     shared: dict[str, Any]
     runs: dict[str, dict[str, Any]]
+
+    def content(self) -> dict[str, Any]:
+        """Give what `read_suite` reads."""
+        return {**self.shared, "runs": self.runs}
 
     def configs(self, settings: dict[str, Any]) -> dict[str, RunConfig]:
         """Make each run's configuration.
@@ -54,6 +59,17 @@ def suite_of(strategies: list[str]) -> Suite:
             f"(`--suite FILE`) names its runs itself."
         )
     return Suite({}, runs)
+
+
+def suite_from(configs: Mapping[str, RunConfig]) -> Suite:
+    """Make the suite of these runs: what all have in common is shared, so that flags change it."""
+    settings = {name: config.to_dict() for name, config in configs.items()}
+    first = next(iter(settings.values()))
+    shared = {k: v for k, v in first.items() if all(own[k] == v for own in settings.values())}
+    runs = {
+        name: {k: v for k, v in own.items() if k not in shared} for name, own in settings.items()
+    }
+    return Suite(shared, runs)
 
 
 def read_suite(path: Path) -> Suite:

@@ -260,8 +260,8 @@ def test_read_runs_of_a_comparison(result: Result, tmp_path: Path) -> None:
     def write(folder: Path) -> None:
         table = pd.concat([result.metrics.assign(run=name) for name in ("mine", "yours")])
         table.to_csv(folder / "metrics.csv", index=False)
-        runs = {name: {**result.config.to_dict(), "score": "mse"} for name in ("mine", "yours")}
-        (folder / "config.json").write_text(json.dumps({"runs": runs}))
+        content = {"score": "mse", "runs": {"mine": {}, "yours": {}}}
+        (folder / "config.json").write_text(json.dumps(content))
 
     table, score = read_runs([write_folder(tmp_path, "digits-compare", write)])
     assert table["run"].unique().tolist() == ["mine", "yours"]

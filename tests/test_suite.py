@@ -7,7 +7,7 @@ import pytest
 
 from cl_anomaly.config import RunConfig
 from cl_anomaly.errors import InputError
-from cl_anomaly.suite import Suite, read_suite, suite_of
+from cl_anomaly.suite import Suite, read_suite, suite_from, suite_of
 
 TOML = """
 dataset = "digits"
@@ -40,15 +40,22 @@ def test_a_suite_in_toml(tmp_path: Path) -> None:
     assert list(suite.runs) == ["gr", "EWC, λ = 10"]
 
 
+DIFFERING = ["dataset", "seeds", "task_order", "strategy", "epochs", "strategy_options"]
+
+
 def test_the_configuration_of_a_comparison_is_a_suite(tmp_path: Path) -> None:
     configs = {
         "gr": RunConfig(dataset="digits", seeds="3,7", task_order="3,1,2"),
         "mine": RunConfig(strategy="lower", epochs=3, strategy_options={"a": [1, 2]}),
     }
-    content = {"runs": {name: config.to_dict() for name, config in configs.items()}}
-    suite = read_suite(write(tmp_path / "config.json", json.dumps(content)))
-    assert suite.shared == {}
+    suite = read_suite(write(tmp_path / "config.json", json.dumps(suite_from(configs).content())))
+    assert suite.shared.keys() == RunConfig().to_dict().keys() - set(DIFFERING)
+    assert suite.runs["gr"].keys() == suite.runs["mine"].keys() == set(DIFFERING)
     assert suite.configs({}) == configs
+    # What the runs share, a flag changes in all of them; what is a run's own, in none.
+    changed = suite.configs({"latent_size": 3, "epochs": 7})
+    assert [config.latent_size for config in changed.values()] == [3, 3]
+    assert [config.epochs for config in changed.values()] == [None, 3]
 
 
 def test_strategies_by_name() -> None:

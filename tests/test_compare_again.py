@@ -1,4 +1,4 @@
-"""What a comparison refuses, and how its workers run."""
+"""What a comparison refuses, how its workers run, and how it is run again."""
 
 import json
 from pathlib import Path
@@ -23,3 +23,16 @@ def test_runs_of_different_scores_are_refused(tmp_path: Path) -> None:
     assert done.code == 2
     assert "the same `score`, but got mse, recon" in done.err
     assert not (tmp_path / "out").exists()
+
+
+def test_flags_change_a_comparison_that_is_run_again(tmp_path: Path) -> None:
+    first = cli("compare", *SMALL, "--strategies", "lower,upper", "--quiet", "--out", tmp_path)
+    config = first.last_line / "config.json"
+    done = cli(
+        "compare", "--suite", config, "--seeds", "4,", "--quiet", "--out", tmp_path / "again"
+    )
+    assert done.code == 0, done.err
+    runs = json.loads((done.last_line / "runs.json").read_text())
+    for name, folder in runs.items():
+        again = json.loads((tmp_path / "again" / folder / "config.json").read_text())
+        assert (again["strategy"], again["seeds"], again["epochs"]) == (name, [4], 1)
