@@ -42,7 +42,7 @@ def run_one(config: RunConfig, out: Path, quiet: bool) -> None:
     prepared = Run(resolved)
     check_writable(out)
     with Screen(quiet) as screen:
-        result = prepared.execute(screen.listener(prepared.strategy.name))
+        result = prepared.execute(screen.listener(prepared.strategy_name))
     folder = write_run(result, out)
     _conclude(folder, folder / f"{FIGURE_NAME}.png", resolved.score, quiet)
 

@@ -1,5 +1,6 @@
 """Strategies and models, made from their names and options."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from cl_anomaly.config import RunConfig
@@ -39,8 +40,8 @@ def make_strategy(name: str, options: dict[str, Any]) -> Strategy:
         raise InputError(f"{cls.__name__} does not take {options}: {error}") from error
 
 
-def make_model(config: RunConfig, features: tuple[int, ...]) -> VAE:
+def make_model(config: RunConfig, features: tuple[int, ...], seeds: Sequence[int]) -> VAE:
     """Make the configured model: R replicas of it, one for each seed."""
     cls = find_model(config.model)
     options = fill_options(cls, config.model_options, FRAMEWORK_ARGUMENTS)
-    return cls(features, config.seed_list, config.latent_size, **options)
+    return cls(features, seeds, config.latent_size, **options)

@@ -5,6 +5,8 @@ import platform
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -15,6 +17,7 @@ from cl_anomaly import __version__
 from cl_anomaly.errors import InputError
 
 _PACKAGES = ("torchvision", "numpy", "pandas", "scikit-learn", "matplotlib")
+_BFLOAT16_INSTRUCTIONS = ("amx_bf16", "avx512_bf16")
 
 
 def choose_device(device: str) -> torch.device:
@@ -33,14 +36,42 @@ def choose_device(device: str) -> torch.device:
 
 
 def choose_precision(precision: str, device: torch.device) -> torch.dtype:
-    """Turn "auto", "float32" or "bfloat16" into a type; auto asks what the device does natively."""
-    if precision == "auto":
-        if device.type == "cuda":
-            native = torch.cuda.is_bf16_supported(including_emulation=False)
-        else:
-            native = torch.cpu.get_capabilities().get("amx_bf16", False)
-        return torch.bfloat16 if native else torch.float32
-    return {"float32": torch.float32, "bfloat16": torch.bfloat16}[precision]
+    """Turn "auto", "float32" or "bfloat16" into a type; auto asks what the device does natively.
+
+    Raises:
+        InputError: bfloat16 was asked for, and the processor does not multiply in it.
+    """
+    if precision == "float32":
+        return torch.float32
+    if device.type == "cuda":
+        native = torch.cuda.is_bf16_supported(including_emulation=False)
+    else:
+        capabilities = torch.cpu.get_capabilities()
+        native = any(capabilities.get(name, False) for name in _BFLOAT16_INSTRUCTIONS)
+    if not native and precision == "bfloat16":
+        raise InputError(
+            f"Expected a {device.type} that multiplies in bfloat16 for `precision` bfloat16, but "
+            f"this one does not. Use `--precision float32`, or auto."
+        )
+    return torch.bfloat16 if native else torch.float32
+
+
+@contextmanager
+def matrix_products_in(precision: torch.dtype, device: torch.device) -> Iterator[None]:
+    """Let the factors of matrix products be rounded to this precision; sums stay in float32.
+
+    On a processor everything else is float32, and no tensor is ever converted: that takes less time
+    than autocast, whose copies of weights and gradients cost as much as the products themselves,
+    and it rounds less. On a GPU this is left to autocast.
+    """
+    products: Any = torch.backends.mkldnn.matmul  # type: ignore[attr-defined]
+    before = products.fp32_precision
+    if device.type == "cpu":
+        products.fp32_precision = "bf16" if precision == torch.bfloat16 else "ieee"
+    try:
+        yield
+    finally:
+        products.fp32_precision = before
 
 
 def precision_name(precision: torch.dtype) -> str:

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
+from torch import Tensor
 
 from cl_anomaly.components import FRAMEWORK_ARGUMENTS, find_model, make_model, make_strategy
 from cl_anomaly.config import ResolvedConfig, RunConfig
@@ -24,13 +25,12 @@ from cl_anomaly.environment import (
 )
 from cl_anomaly.errors import InputError
 from cl_anomaly.evaluation import auroc_after, check_finite, score_samples
+from cl_anomaly.learner import Learner, LearningTime, side_by_side
 from cl_anomaly.options import fill_options
 from cl_anomaly.progress import Progress
-from cl_anomaly.randomness import ReplicaRandom
 from cl_anomaly.scenario import Scenario, build_scenario
 from cl_anomaly.scores import CHEAP_SCORES
-from cl_anomaly.strategies import Strategy
-from cl_anomaly.training import TrainingSettings, train_task
+from cl_anomaly.training import TrainingSettings
 
 METRICS_COLUMNS = (
     "strategy",
@@ -121,17 +121,18 @@ class Run:
         """
         set_up_processor()
         self.config = config
-        self.seeds = config.seed_list
         self.device = choose_device(config.device)
         self.precision = choose_precision(config.precision, self.device)
         dataset = load_dataset(config.dataset, config.data_root)
-        self.scenarios = [_scenario(dataset, config, seed) for seed in self.seeds]
+        self.scenarios = [_scenario(dataset, config, seed) for seed in config.seed_list]
         # Replicas may differ in the order of the classes, not in which they are.
         self.test_indices = self.scenarios[0].test_indices
         self.test_labels = self.scenarios[0].test_labels.numpy()
         _check_batch_size(config.batch_size, self.scenarios)
         self.test = dataset.test.to(self.device)
-        self.strategy = self._prepare_strategy(dataset)
+        file = config.strategy.rpartition(":")[0]
+        self.strategy_source = Path(file).read_text(encoding="utf-8") if file else None
+        self.learners = self._make_learners(dataset)
         self.environment = describe_environment(self.device, self.precision) | {
             "data_sha256": dataset.sha256,
             "dataset_note": config.dataset_note,
@@ -140,6 +141,11 @@ class Run:
         self.scores: list[dict[str, NDArray[np.float32]]] = []
         self.rows: list[tuple[Any, ...]] = []
         self.timing: list[dict[str, Any]] = []
+
+    @property
+    def strategy_name(self) -> str:
+        """What the strategy is called in results."""
+        return self.learners[0].strategy.name
 
     def execute(self, progress: Progress) -> Result:
         """Learn all tasks one after another."""
@@ -162,59 +168,67 @@ class Run:
             strategy_source=self.strategy_source,
         )
 
-    def _prepare_strategy(self, dataset: Dataset) -> Strategy:
-        strategy = make_strategy(self.config.strategy, self.config.strategy_options)
-        file = self.config.strategy.rpartition(":")[0]
-        self.strategy_source = Path(file).read_text(encoding="utf-8") if file else None
-        model = make_model(self.config, dataset.features)
-        strategy.model = model.to(self.device)
-        strategy.samples = dataset.train.to(self.device)
-        return strategy
-
-    def _learn(self, number: int, progress: Progress) -> None:
-        strategy, config = self.strategy, self.config
-        strategy.task_number = number
-        strategy.random = ReplicaRandom(self.seeds, "strategy", number, device=self.device)
-        tasks = [scenario.tasks[number - 1] for scenario in self.scenarios]
-        visible = [
-            strategy.training_indices(task, scenario.tasks[:number])
-            for task, scenario in zip(tasks, self.scenarios, strict=True)
-        ]
+    def _make_learners(self, dataset: Dataset) -> list[Learner]:
+        config, samples = self.config, dataset.train.to(self.device)
         settings = TrainingSettings(
             config.epochs, config.batch_size, config.learning_rate, self.precision
         )
-        trained = train_task(strategy, visible, self.seeds, settings, progress.step)
+        one_model = make_model(config, dataset.features, config.seed_list[:1])
+        weights = sum(parameter.numel() for parameter in one_model.parameters())
+        learners, rest = [], list(zip(config.seed_list, self.scenarios, strict=True))
+        for size in side_by_side(len(rest), weights, self.device):
+            seeds, scenarios = zip(*rest[:size], strict=True)
+            strategy = make_strategy(config.strategy, config.strategy_options)
+            strategy.model = make_model(config, dataset.features, seeds).to(self.device)
+            strategy.samples = samples
+            learners.append(Learner(strategy, seeds, scenarios, settings))
+            rest = rest[size:]
+        return learners
+
+    def _learn(self, number: int, progress: Progress) -> None:
+        visible = [learner.begin(number) for learner in self.learners]
+        steps = [max(self.learners[0].settings.steps(indices)) for indices in visible]
+        done, times = 0, []
+        for learner, indices, own in zip(self.learners, visible, steps, strict=True):
+
+            def on_step(step: int, loss: Tensor, before: int = done) -> None:
+                progress.step(before + step, sum(steps), loss)
+
+            times.append(learner.learn(indices, on_step))
+            done += own
         before = now(self.device)
-        # How much was drawn in training may depend on how long the other replicas' tasks were.
-        strategy.random = ReplicaRandom(self.seeds, "after task", number, device=self.device)
-        strategy.after_task(tasks)
-        consolidated = now(self.device)
         aurocs = self._evaluate(number)
         self.timing.append(
             {
                 "task": number,
-                "training_seconds": trained.seconds,
-                "replay_seconds": trained.replay_seconds,
-                "after_task_seconds": consolidated - before,
-                "evaluation_seconds": time.perf_counter() - consolidated,
-                "samples": trained.samples,
+                "training_seconds": sum(time.training.seconds for time in times),
+                "replay_seconds": _replay_seconds(times),
+                "after_task_seconds": sum(time.after_task_seconds for time in times),
+                "evaluation_seconds": now(self.device) - before,
+                "samples": sum(time.training.samples for time in times),
             }
         )
         progress.evaluated(number, aurocs)
 
     def _evaluate(self, number: int) -> Sequence[float]:
         """Score the test set, and return the headline AUROC of each replica."""
-        config, task_index = self.config, number - 1
-        scores = score_samples(self.strategy.model, self.test, self.test_indices, self.score_names)
-        check_finite(scores, number, self.seeds)
+        config = self.config
+        parts = [
+            score_samples(learner.strategy.model, self.test, self.test_indices, self.score_names)
+            for learner in self.learners
+        ]
+        scores = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+        check_finite(scores, number, config.seed_list)
         self.scores.append(scores)
         headline = []
-        for replica, (seed, scenario) in enumerate(zip(self.seeds, self.scenarios, strict=True)):
-            task = scenario.tasks[task_index]
+        for replica, (seed, scenario) in enumerate(
+            zip(config.seed_list, self.scenarios, strict=True)
+        ):
+            task = scenario.tasks[number - 1]
             classes = " ".join(map(str, task.classes))
             for name in self.score_names:
                 values = auroc_after(scenario, task, scores[name][replica], self.test_labels)
-                key = (self.strategy.name, config.dataset, config.anomaly_class, seed, number)
+                key = (self.strategy_name, config.dataset, config.anomaly_class, seed, number)
                 self.rows += [(*key, classes, name, metric, v) for metric, v in values.items()]
                 if name == config.score:
                     headline.append(values["auroc_seen"])
@@ -231,6 +245,11 @@ class Run:
             "peak_memory": peak_memory(self.device),
             "tasks": self.timing,
         }
+
+
+def _replay_seconds(times: Sequence[LearningTime]) -> float | None:
+    seconds = [time.training.replay_seconds for time in times]
+    return None if None in seconds else sum(filter(None, seconds))
 
 
 def _check_batch_size(batch_size: int, scenarios: Sequence[Scenario]) -> None:

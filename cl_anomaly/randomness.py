@@ -3,6 +3,7 @@
 import hashlib
 import math
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
@@ -42,29 +43,76 @@ class ReplicaRandom:
     ) -> None:
         self._generators = [generator(seed, *stream, device=device) for seed in seeds]
         self._device = device
-        self._block = torch.empty(0, 0)
-        self._used = 0
 
     def normal(self, *size: int) -> Tensor:
         """Draw standard normal numbers, shape (R, *size), float32."""
-        if self._block.shape[2:] != size or self._used == self._block.shape[1]:
-            # How many are drawn ahead depends on one replica's size alone: it must not change
-            # what a seed sees when other seeds run beside it.
-            ahead = max(1, _BLOCK // max(1, math.prod(size)))
-            self._block = torch.empty(len(self._generators), ahead, *size, device=self._device)
-            for numbers, replica in zip(self._generators, self._block, strict=True):
-                replica.normal_(generator=numbers)
-            self._used = 0
-        self._used += 1
-        return self._block[:, self._used - 1]
+        return self._draw(None, size)
 
     def integers(self, high: int, *size: int) -> Tensor:
         """Draw whole numbers from 0 to high − 1, shape (R, *size), int64."""
-        draws = [
-            torch.randint(high, size, generator=numbers, device=self._device)
-            for numbers in self._generators
-        ]
-        return torch.stack(draws)
+        return self._draw(high, size)
+
+    def _draw(self, high: int | None, size: tuple[int, ...]) -> Tensor:
+        dtype = torch.float32 if high is None else torch.int64
+        values = torch.empty(len(self._generators), *size, dtype=dtype, device=self._device)
+        for numbers, replica in zip(self._generators, values, strict=True):
+            if high is None:
+                replica.normal_(generator=numbers)
+            else:
+                replica.random_(0, high, generator=numbers)
+        return values
+
+
+@dataclass
+class _Slot:
+    """One of the draws that every step makes: what was drawn ahead, and where a step finds it."""
+
+    high: int | None
+    size: tuple[int, ...]
+    ahead: Tensor
+    used: int
+    current: Tensor
+
+
+class StepRandom(ReplicaRandom):
+    """Random numbers for training steps, which draw the same kinds and sizes one after another.
+
+    Numbers are drawn ahead for many steps. What a draw returns is the same tensor at every step,
+    filled anew by `next_step`: a step that a GPU replays finds new numbers where the old ones were.
+    """
+
+    def __init__(
+        self,
+        seeds: Sequence[int],
+        *stream: str | int,
+        device: torch.device | str = "cpu",
+    ) -> None:
+        super().__init__(seeds, *stream, device=device)
+        self._slots: list[_Slot] = []
+        self._position = 0
+
+    def next_step(self) -> None:
+        """Fill every tensor that the last step drew with new numbers."""
+        self._position = 0
+        for slot in self._slots:
+            slot.used += 1
+            if slot.used == slot.ahead.shape[1]:
+                slot.ahead, slot.used = self._draw_ahead(slot.high, slot.size), 0
+            slot.current.copy_(slot.ahead[:, slot.used])
+
+    def _draw(self, high: int | None, size: tuple[int, ...]) -> Tensor:
+        slots, position = self._slots, self._position
+        self._position += 1
+        if position == len(slots) or (slots[position].high, slots[position].size) != (high, size):
+            ahead = self._draw_ahead(high, size)
+            # This step draws other things than the last one: what follows is new as well.
+            slots[position:] = [_Slot(high, size, ahead, 0, ahead[:, 0].clone())]
+        return slots[position].current
+
+    def _draw_ahead(self, high: int | None, size: tuple[int, ...]) -> Tensor:
+        # How many steps depends on one replica's size alone: it must not change what a seed sees
+        # when other seeds run beside it.
+        return super()._draw(high, (max(1, _BLOCK // max(1, math.prod(size))), *size))
 
 
 class ShuffledIndices:

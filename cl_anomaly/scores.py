@@ -5,7 +5,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from cl_anomaly.losses import bernoulli_negative_log_likelihood, kl_to_standard_normal
+from cl_anomaly.losses import bernoulli_negative_log_likelihood
 from cl_anomaly.models import VAE, Reconstruction
 from cl_anomaly.randomness import generator
 
@@ -17,17 +17,17 @@ POSTERIOR_SAMPLES = 16
 
 def recon(model: VAE, output: Reconstruction) -> Tensor:
     """The model's own reconstruction loss at the posterior mean."""
-    return bernoulli_negative_log_likelihood(output.logits, output.x)
+    return output.negative_log_likelihood
 
 
 def mse(model: VAE, output: Reconstruction) -> Tensor:
     """Mean squared error over the features."""
-    return (output.logits.sigmoid() - output.x).square().flatten(2).mean(2)
+    return (output.means - output.x).square().flatten(2).mean(2)
 
 
 def l1(model: VAE, output: Reconstruction) -> Tensor:
     """Mean absolute error over the features."""
-    return (output.logits.sigmoid() - output.x).abs().flatten(2).mean(2)
+    return (output.means - output.x).abs().flatten(2).mean(2)
 
 
 def elbo(model: VAE, output: Reconstruction) -> Tensor:
@@ -37,7 +37,7 @@ def elbo(model: VAE, output: Reconstruction) -> Tensor:
 
 def kl(model: VAE, output: Reconstruction) -> Tensor:
     """Distance of the posterior from the prior, KL(q(z|x) ‖ N(0, I))."""
-    return kl_to_standard_normal(output.mean, output.log_variance)
+    return output.kl
 
 
 def recon_prob(model: VAE, output: Reconstruction) -> Tensor:

@@ -1,6 +1,5 @@
 """The one training loop: every strategy, model and number of replicas goes through it."""
 
-import math
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -8,33 +7,17 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from cl_anomaly.environment import now
+from cl_anomaly.environment import matrix_products_in, now
 from cl_anomaly.errors import RunError
-from cl_anomaly.randomness import ReplicaRandom, ShuffledIndices, generator
+from cl_anomaly.randomness import ShuffledIndices, generator
+from cl_anomaly.step import TrainingSettings, TrainStep, replayable
 from cl_anomaly.strategies import Strategy
 
 # Steps whose batches are looked up at once: the look-up costs as much for many as for one.
 _BLOCK_STEPS = 64
 
-OnStep = Callable[[int, int, Tensor], None]
-"""Told after each step: steps done, steps in all, and the loss of each replica (R,)."""
-
-
-@dataclass(frozen=True)
-class TrainingSettings:
-    """How each task is trained.
-
-    Attributes:
-        epochs: passes over each task's visible samples.
-        batch_size: visible samples in a batch.
-        learning_rate: of Adam.
-        precision: what layers compute in; weights and losses are float32.
-    """
-
-    epochs: int
-    batch_size: int
-    learning_rate: float
-    precision: torch.dtype
+OnStep = Callable[[int, Tensor], None]
+"""Told after each step: steps done, and the loss of each replica (R,)."""
 
 
 @dataclass(frozen=True)
@@ -43,12 +26,13 @@ class TrainingTime:
 
     Attributes:
         seconds: in all.
-        replay_seconds: of these, in the strategy's `extend`; on a GPU, only to start it.
+        replay_seconds: of these, in the strategy's `extend`; None on a GPU, which replays steps
+            whole.
         samples: trained on, over all replicas, replayed ones included.
     """
 
     seconds: float
-    replay_seconds: float
+    replay_seconds: float | None
     samples: int
 
 
@@ -61,8 +45,8 @@ def train_task(
 ) -> TrainingTime:
     """Train the strategy's model on its current task, with a new Adam.
 
-    A replica's steps are its epochs' samples divided into full batches, rounded up. One that is
-    through before the others is put back, at the end, to where it was when it ended.
+    A replica that is through before the others is put back, at the end, to where it was when it
+    ended.
 
     Args:
         strategy: prepared for the task, with its model on the training device.
@@ -76,30 +60,20 @@ def train_task(
             longer finite numbers.
     """
     _check_indices(strategy, indices)
-    model, device = strategy.model, strategy.samples.stored.device
-    noise = ReplicaRandom(seeds, "noise", strategy.task_number, device=device)
-    steps = [math.ceil(settings.epochs * len(i) / settings.batch_size) for i in indices]
-    optimizer = torch.optim.Adam(model.parameters(), lr=settings.learning_rate, fused=True)
-    ended = _EndedReplicas(model, steps)
-    started, replay_seconds, samples = time.perf_counter(), 0.0, 0
-    for step, batch in enumerate(_batches(strategy, indices, seeds, settings, max(steps)), 1):
-        x = strategy.samples.batch(batch)
-        with torch.autocast(device.type, settings.precision, settings.precision != torch.float32):
-            before = time.perf_counter()
-            x = _extended(strategy, x)
-            replay_seconds += time.perf_counter() - before
-            draws = noise.normal(x.shape[1], model.latent_size)
-            loss = model.loss(x, draws).mean(1) + _penalty(strategy, len(seeds))
-        optimizer.zero_grad()
-        # Replicas share no weight, so the gradient of the sum holds each one's own.
-        loss.sum().backward()
-        optimizer.step()
-        ended.keep(step)
-        samples += x.shape[0] * x.shape[1]
-        on_step(step, max(steps), loss.detach())
+    device = strategy.samples.stored.device
+    steps = settings.steps(indices)
+    ended = _EndedReplicas(strategy.model, steps)
+    started = time.perf_counter()
+    with matrix_products_in(settings.precision, device), replayable(device) as record:
+        train_step = TrainStep(strategy, seeds, settings, record)
+        for step, batch in enumerate(_batches(strategy, indices, seeds, settings, max(steps)), 1):
+            loss = train_step(batch)
+            ended.keep(step)
+            on_step(step, loss)
     ended.restore()
-    _check_finite(model, strategy.task_number, seeds)
-    return TrainingTime(now(device) - started, replay_seconds, samples)
+    _check_finite(strategy.model, strategy.task_number, seeds)
+    seconds = now(device) - started
+    return TrainingTime(seconds, train_step.replay_seconds, train_step.samples)
 
 
 def _check_indices(strategy: Strategy, indices: Sequence[Tensor]) -> None:
@@ -116,28 +90,6 @@ def _check_indices(strategy: Strategy, indices: Sequence[Tensor]) -> None:
             f"the training set, (n,), int64, from 0 to {count - 1}, but in task "
             f"{strategy.task_number} it gave {got}."
         )
-
-
-def _extended(strategy: Strategy, x: Tensor) -> Tensor:
-    extended = strategy.extend(x)
-    if extended.shape[0] != x.shape[0] or extended.shape[2:] != x.shape[2:]:
-        raise RunError(
-            f"Expected {type(strategy).__name__}.extend to turn {tuple(x.shape)} into a batch with "
-            f"another second dimension at most, but got {tuple(extended.shape)}."
-        )
-    return extended
-
-
-def _penalty(strategy: Strategy, replicas: int) -> Tensor | float:
-    penalty = strategy.penalty()
-    # Another shape would be spread over the replicas, and mix them without a word.
-    if isinstance(penalty, Tensor) and penalty.shape != (replicas,):
-        raise RunError(
-            f"Expected {type(strategy).__name__}.penalty to give one number for each of the "
-            f"{replicas} replicas, ({replicas},), but got {tuple(penalty.shape)}. Weights have the "
-            f"replica axis first: sum them with `.flatten(1).sum(1)`."
-        )
-    return penalty
 
 
 def _batches(

@@ -7,11 +7,12 @@ import torch
 from torch import Tensor
 
 from cl_anomaly.datasets import Dataset, Samples
+from cl_anomaly.learner import Learner
 from cl_anomaly.models import VAE
-from cl_anomaly.randomness import ReplicaRandom
 from cl_anomaly.scenario import Scenario, build_scenario
+from cl_anomaly.step import TrainingSettings
 from cl_anomaly.strategies import Strategy
-from cl_anomaly.training import TrainingSettings, TrainingTime, train_task
+from cl_anomaly.training import TrainingTime
 
 SETTINGS = TrainingSettings(epochs=2, batch_size=8, learning_rate=1e-2, precision=torch.float32)
 
@@ -39,9 +40,14 @@ class Recording(Samples):
         return super().batch(indices)
 
 
-def prepare(strategy: Strategy, scenario: Scenario, seeds: Sequence[int]) -> Strategy:
+def prepare(
+    strategy: Strategy,
+    scenario: Scenario,
+    seeds: Sequence[int],
+    hidden_sizes: tuple[int, ...] = (12,),
+) -> Strategy:
     """Do what a run does before its first task."""
-    strategy.model = VAE(scenario.dataset.features, seeds, latent_size=2, hidden_sizes=(12,))
+    strategy.model = VAE(scenario.dataset.features, seeds, latent_size=2, hidden_sizes=hidden_sizes)
     train = scenario.dataset.train
     strategy.samples = Recording(train.stored, train.scale)
     return strategy
@@ -56,18 +62,9 @@ def learn(
     settings: TrainingSettings = SETTINGS,
 ) -> TrainingTime:
     """Train on one task, and keep what the strategy keeps; losses, (R,) a step, are recorded."""
-    strategy.task_number = number
-    strategy.random = ReplicaRandom(seeds, "strategy", number)
-    tasks = [scenario.tasks[number - 1] for scenario in scenarios]
-    indices = [
-        strategy.training_indices(task, scenario.tasks[:number])
-        for task, scenario in zip(tasks, scenarios, strict=True)
-    ]
+    learner = Learner(strategy, seeds, scenarios, settings)
     record = [] if losses is None else losses
-    time = train_task(strategy, indices, seeds, settings, lambda *step: record.append(step[2]))
-    strategy.random = ReplicaRandom(seeds, "after task", number)
-    strategy.after_task(tasks)
-    return time
+    return learner.learn(learner.begin(number), lambda _, loss: record.append(loss)).training
 
 
 def weights(strategy: Strategy) -> list[Tensor]:

@@ -6,7 +6,14 @@ import numpy as np
 import pytest
 from sklearn.metrics import roc_auc_score
 
-from cl_anomaly.metrics import auroc, average, backward_transfer, forgetting, gap_closed
+from cl_anomaly.metrics import (
+    auroc,
+    average,
+    backward_transfer,
+    forgetting,
+    gap_closed,
+    placements,
+)
 
 # After task i (row), on task j (column). Task 1 is best after task 2, and task 3 has a value
 # before it is learnt, which neither backward transfer nor forgetting may look at.
@@ -51,6 +58,22 @@ def test_auroc_counts_pairs(levels: int, normal: int, anomalies: int, scale: flo
 )
 def test_auroc_by_hand(normal: list[float], anomalies: list[float], expected: float) -> None:
     assert auroc(np.array(normal), np.array(anomalies)) == pytest.approx(expected)
+
+
+def test_placements_by_hand() -> None:
+    # Of the anomalies 2, 3, 3 and 5: all score above 1; two and a half above 3; none above 6.
+    placed = placements(np.array([3.0, 1.0, 6.0]), np.array([3.0, 5.0, 2.0, 3.0]))
+    np.testing.assert_array_equal(placed, [0.5, 1.0, 0.0])
+
+
+def test_placements_average_to_the_auroc_of_any_part() -> None:
+    random = np.random.default_rng(0)
+    normal, anomalies = random.integers(0, 30, 200) / 7, random.integers(5, 40, 90) / 7
+    placed = placements(normal, anomalies)
+    for part in (normal > 2, np.arange(200) < 3, np.arange(200) % 5 == 0):
+        truth = [0] * part.sum() + [1] * 90
+        expected = roc_auc_score(truth, [*normal[part], *anomalies])
+        assert placed[part].mean() == pytest.approx(expected, abs=1e-12)
 
 
 @pytest.mark.parametrize(("normal", "anomalies"), [([], [1.0]), ([1.0], []), ([], [])])

@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from cl_anomaly.randomness import ReplicaRandom, ShuffledIndices, generator
+from cl_anomaly.randomness import ReplicaRandom, ShuffledIndices, StepRandom, generator
 
 # Sizes that change in between, as the size of a batch with replay does; some are larger than what
 # is drawn ahead at once.
@@ -12,9 +12,19 @@ CHANGING = [(64, 16), (3,), (64, 16), (), (2, 3, 4), (400, 400), (64, 16), (5,),
 
 
 def draws(random: ReplicaRandom, sizes: Sequence[tuple[int, ...]]) -> list[Tensor]:
-    return [random.normal(*size).clone() for size in sizes]
+    """Draw one size after another; random numbers for steps, one at each step."""
+    drawn = []
+    for size in sizes:
+        if isinstance(random, StepRandom):
+            random.next_step()
+        drawn.append(random.normal(*size).clone())
+    return drawn
 
 
+KINDS = pytest.mark.parametrize("kind", [ReplicaRandom, StepRandom])
+
+
+@KINDS
 @pytest.mark.parametrize(
     "sizes",
     [[(64, 16)] * 300, [(1,)] * 50, [()] * 50, [(16,)] * 50, [(17,)] * 50, CHANGING * 3],
@@ -22,21 +32,22 @@ def draws(random: ReplicaRandom, sizes: Sequence[tuple[int, ...]]) -> list[Tenso
 )
 @pytest.mark.parametrize("place", [0, 4, 9])
 def test_a_seed_draws_the_same_alone_and_among_others(
-    sizes: list[tuple[int, ...]], place: int
+    sizes: list[tuple[int, ...]], place: int, kind: type[ReplicaRandom]
 ) -> None:
     seeds = list(range(20, 29))
     seeds.insert(place, 7)
-    alone = draws(ReplicaRandom([7], "noise", 1), sizes)
-    among = draws(ReplicaRandom(seeds, "noise", 1), sizes)
+    alone = draws(kind([7], "noise", 1), sizes)
+    among = draws(kind(seeds, "noise", 1), sizes)
     for one, ten, size in zip(alone, among, sizes, strict=True):
         assert one.shape == (1, *size) and ten.shape == (10, *size)
         assert one.dtype == ten.dtype == torch.float32
         assert torch.equal(one[0], ten[place])
 
 
-def test_numbers_are_drawn_once() -> None:
+@KINDS
+def test_numbers_are_drawn_once(kind: type[ReplicaRandom]) -> None:
     # Across the end of a block, too: 131,072 numbers are drawn ahead, 128 batches of this size.
-    drawn = torch.cat(draws(ReplicaRandom([7], "noise"), [(64, 16)] * 300)).flatten()
+    drawn = torch.cat(draws(kind([7], "noise"), [(64, 16)] * 300)).flatten()
     # 300,000 numbers of 24 bits repeat a few times by chance, a block repeats every one of them.
     assert len(drawn.unique()) > 0.9 * len(drawn)
     rows = drawn.view(300, -1)
@@ -59,8 +70,9 @@ def test_replicas_differ() -> None:
     assert (torch.corrcoef(numbers) - torch.eye(5)).abs().max() < 0.15
 
 
-def test_numbers_are_standard_normal() -> None:
-    numbers = torch.cat(draws(ReplicaRandom(range(4), "noise"), [(64, 16)] * 250), dim=1)
+@KINDS
+def test_numbers_are_standard_normal(kind: type[ReplicaRandom]) -> None:
+    numbers = torch.cat(draws(kind(range(4), "noise"), [(64, 16)] * 250), dim=1)
     values = numbers.reshape(4, -1).double()
     # 256,000 each: the standard error of the mean is 0.002, of the variance 0.003.
     assert values.mean(dim=1).abs().max() < 0.01
@@ -127,11 +139,28 @@ def test_seeds_have_orders_of_their_own() -> None:
     assert not torch.equal(one.take(100), other.take(100))
 
 
-def test_integers_are_each_replicas_own() -> None:
-    among, alone = ReplicaRandom([3, 7, 11], "pick"), ReplicaRandom([7], "pick")
+@KINDS
+def test_integers_are_each_replicas_own(kind: type[ReplicaRandom]) -> None:
+    among, alone = kind([3, 7, 11], "pick"), kind([7], "pick")
     for _ in range(3):
+        for random in (among, alone):
+            if isinstance(random, StepRandom):
+                random.next_step()
         drawn = among.integers(5, 1000)
         assert drawn.shape == (3, 1000)
         assert set(drawn[0].tolist()) == {0, 1, 2, 3, 4}
         assert torch.equal(drawn[1], alone.integers(5, 1000)[0])
         assert not torch.equal(drawn[0], drawn[1])
+
+
+def test_every_draw_of_a_step_keeps_its_tensor_and_gets_new_numbers() -> None:
+    random = StepRandom([7, 8], "strategy")
+    places, values = set(), []
+    for _ in range(300):
+        random.next_step()
+        drawn = [random.normal(64, 16), random.integers(10**9, 5), random.normal(64, 16)]
+        places.add(tuple(numbers.data_ptr() for numbers in drawn))
+        values += [tuple(drawn[0][:, 0, 0].tolist()), tuple(drawn[1][:, 0].tolist())]
+        values += [tuple(drawn[2][:, 0, 0].tolist())]
+    assert len(places) == 1 and len(next(iter(places))) == len(set(next(iter(places))))
+    assert len(set(values)) == 900

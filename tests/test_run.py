@@ -1,17 +1,20 @@
 """What a run hands on to its parts."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 
+import numpy as np
 import pytest
 import torch
 from torch import Tensor
 
-from cl_anomaly import RunConfig, run
+from cl_anomaly import Result, RunConfig, learner, run
+from cl_anomaly.environment import choose_precision
 from cl_anomaly.errors import InputError
 from cl_anomaly.experiment import Run, resolve
 from cl_anomaly.models import VAE
 from cl_anomaly.progress import Progress
-from cl_anomaly.randomness import ReplicaRandom
+from cl_anomaly.randomness import ReplicaRandom, StepRandom
 from cl_anomaly.strategies import Strategy
 from tests.learning import weights
 
@@ -23,7 +26,6 @@ class _Spy(Strategy):
         self.visible: list[tuple[int, list[int]]] = []
         self.drawn: list[Tensor] = []
         self.batches: list[tuple[int, ...]] = []
-        self.types: set[torch.dtype] = set()
 
     def training_indices(self, task, seen) -> Tensor:  # type: ignore[no-untyped-def]
         self.visible.append((task.number, [past.number for past in seen]))
@@ -33,7 +35,6 @@ class _Spy(Strategy):
         if len(self.drawn) < self.task_number:
             self.drawn.append(self.random.normal(4).clone())
         self.batches.append(tuple(x.shape[:2]))
-        self.types.add(self.model.encoder(x.flatten(2)).dtype)
         return x
 
 
@@ -42,8 +43,9 @@ def _spied(**settings: object) -> tuple[Run, _Spy]:
     settings = {"dataset": "digits", "epochs": 1, "device": "cpu", "task_order": [1, 2]} | settings
     started = Run(resolve(RunConfig(strategy="lower", **settings)))  # type: ignore[arg-type]
     spy = _Spy()
-    spy.model, spy.samples = started.strategy.model, started.strategy.samples
-    started.strategy = spy
+    (only,) = started.learners
+    spy.model, spy.samples = only.strategy.model, only.strategy.samples
+    started.learners = [replace(only, strategy=spy)]
     return started, spy
 
 
@@ -58,7 +60,7 @@ def test_strategy_draws_anew_for_each_task_from_its_seeds() -> None:
     started.execute(Progress())
     assert len(spy.drawn) == 2
     for number, drawn in enumerate(spy.drawn, 1):
-        assert torch.equal(drawn, ReplicaRandom([3, 7], "strategy", number).normal(4))
+        assert torch.equal(drawn, StepRandom([3, 7], "strategy", number).normal(4))
 
 
 def test_replicas_train_on_their_own_order() -> None:
@@ -74,18 +76,22 @@ def test_replicas_train_on_their_own_order() -> None:
 
 
 def test_settings_reach_the_training() -> None:
-    started, spy = _spied(batch_size=50, precision="bfloat16", seeds=2)
+    started, spy = _spied(batch_size=50, seeds=2)
     started.execute(Progress())
     assert set(spy.batches) == {(2, 50)}
-    assert spy.types == {torch.bfloat16}
+    (only,) = started.learners
+    assert only.settings.precision == choose_precision("auto", torch.device("cpu"))
 
 
 def test_learning_rate_reaches_the_training() -> None:
     # One step: Adam's first moves each weight by the learning rate.
     started, _ = _spied(batch_size=127, learning_rate=0.01, task_order=[1])
-    before = weights(started.strategy)
+    before = weights(started.learners[0].strategy)
     started.execute(Progress())
-    moved = [(a - b).abs().max() for a, b in zip(weights(started.strategy), before, strict=True)]
+    moved = [
+        (a - b).abs().max()
+        for a, b in zip(weights(started.learners[0].strategy), before, strict=True)
+    ]
     for most in moved:
         torch.testing.assert_close(most, torch.tensor(0.01), rtol=1e-3, atol=0)
 
@@ -93,7 +99,7 @@ def test_learning_rate_reaches_the_training() -> None:
 def test_run_starts_from_the_weights_of_its_seeds() -> None:
     started, _ = _spied(seeds=[3, 7])
     expected = [parameter.detach() for parameter in VAE((8, 8), [3, 7]).parameters()]
-    for ours, theirs in zip(weights(started.strategy), expected, strict=True):
+    for ours, theirs in zip(weights(started.learners[0].strategy), expected, strict=True):
         assert torch.equal(ours, theirs)
 
 
@@ -149,3 +155,41 @@ def test_after_task_draws_from_generators_of_its_own() -> None:
     started.execute(Progress())
     for number, own in enumerate(drawn, 1):
         assert torch.equal(own, ReplicaRandom([3, 7], "after task", number).normal(4))
+
+
+def _in_groups_of(most: int, monkeypatch: pytest.MonkeyPatch, **settings: object) -> Result:
+    weights_of_one = sum(p.numel() for p in VAE((8, 8), [0]).parameters())
+    monkeypatch.setattr(learner, "_CACHE_BYTES", 16 * weights_of_one * most)
+    config = {"dataset": "digits", "strategy": "gr", "epochs": 2, "device": "cpu"} | settings
+    return run(RunConfig(task_order=[2, 1], **config))  # type: ignore[arg-type]
+
+
+def test_groups_of_replicas_give_the_same_results_in_the_same_order(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    settings = {"seeds": [3, 7, 5, 9, 4], "precision": "float32"}
+    together = _in_groups_of(5, monkeypatch, **settings)
+    apart = _in_groups_of(2, monkeypatch, **settings)
+    keys = [name for name in together.metrics.columns if name != "value"]
+    assert apart.metrics[keys].equals(together.metrics[keys])
+    for name, scores in together.scores.items():
+        assert scores.shape == apart.scores[name].shape == (5, 2, 162)
+        np.testing.assert_allclose(apart.scores[name], scores, rtol=1e-3)
+    assert apart.timing["samples"] == together.timing["samples"]
+
+
+def test_progress_counts_the_steps_of_all_groups(monkeypatch: pytest.MonkeyPatch) -> None:
+    heard: list[tuple[int, int]] = []
+
+    class Listening(Progress):
+        def step(self, done: int, total: int, loss: Tensor) -> None:
+            heard.append((done, total))
+
+    weights_of_one = sum(p.numel() for p in VAE((8, 8), [0]).parameters())
+    monkeypatch.setattr(learner, "_CACHE_BYTES", 16 * weights_of_one * 2)
+    config = RunConfig(
+        dataset="digits", strategy="lower", epochs=1, seeds=3, task_order=[1], device="cpu"
+    )
+    run(config, Listening())
+    # 127 samples in batches of 32: 4 steps for seeds 0 and 1, and 4 for seed 2.
+    assert heard == [(step, 8) for step in range(1, 9)]

@@ -6,7 +6,8 @@ import torch
 from torch import Tensor
 
 from cl_anomaly.errors import RunError
-from cl_anomaly.randomness import ReplicaRandom
+from cl_anomaly.learner import Learner
+from cl_anomaly.randomness import StepRandom
 from cl_anomaly.scenario import build_scenario
 from cl_anomaly.strategies import Strategy
 from cl_anomaly.training import train_task
@@ -18,12 +19,13 @@ def test_is_pytorchs_adam_on_the_mean_loss() -> None:
     scenario, seeds = small_scenario(), [0, 1]
     ours, theirs = (prepare(Strategy(), scenario, seeds) for _ in range(2))
     learn(ours, [scenario] * 2, seeds, 1)
-    noise = ReplicaRandom(seeds, "noise", 1)
+    noise = StepRandom(seeds, "noise", 1)
     optimizer = torch.optim.Adam(theirs.model.parameters(), lr=1e-2, fused=False)
     for indices in ours.samples.__dict__["asked"]:
         x = torch.stack([theirs.samples.stored[own] for own in indices]).float() / 255
         optimizer.zero_grad()
         theirs.model.loss(x, noise.normal(8, 2)).mean(1).sum().backward()
+        noise.next_step()
         optimizer.step()
     for one, other in zip(weights(ours), weights(theirs), strict=True):
         torch.testing.assert_close(one, other, rtol=1e-4, atol=1e-5)
@@ -66,12 +68,13 @@ def test_new_tasks_draw_new_orders_and_noise() -> None:
     strategy = prepare(Strategy(), scenario, [0])
     for number in (1, 2):
         strategy.task_number = number
+        strategy.random = StepRandom([0], "strategy", number)
         with torch.no_grad():
             for parameter in strategy.model.parameters():
                 parameter.zero_()
         record: list[Tensor] = []
         indices = [scenario.tasks[0].indices]
-        train_task(strategy, indices, [0], SETTINGS, lambda *step, r=record: r.append(step[2]))
+        train_task(strategy, indices, [0], SETTINGS, lambda _, loss, r=record: r.append(loss))
         losses.append(torch.stack(record))
     assert not torch.equal(losses[0], losses[1])
 
@@ -107,11 +110,10 @@ def test_penalty_and_extension_reach_the_loss() -> None:
 
 def test_reports_every_step() -> None:
     scenario, steps = small_scenario(), []
-    strategy = prepare(Strategy(), scenario, [0])
-    strategy.task_number = 1
-    indices = [scenario.tasks[0].indices]
-    train_task(strategy, indices, [0], SETTINGS, lambda *step: steps.append(step[:2]))
-    assert steps == [(1, 5), (2, 5), (3, 5), (4, 5), (5, 5)]
+    learner = Learner(prepare(Strategy(), scenario, [0]), [0], [scenario], SETTINGS)
+    learner.learn(learner.begin(1), lambda step, loss: steps.append(step))
+    assert steps == [1, 2, 3, 4, 5]
+    assert SETTINGS.steps([scenario.tasks[0].indices]) == [5]
 
 
 def test_loss_that_is_no_number_ends_the_run() -> None:
@@ -121,20 +123,6 @@ def test_loss_that_is_no_number_ends_the_run() -> None:
         strategy.model.decoder.layers[-1].bias[1] = float("nan")  # type: ignore[index]
     with pytest.raises(RunError, match=r"task 1, but those of seed\(s\) 5 "):
         learn(strategy, [scenario] * 2, [4, 5], 1)
-
-
-def test_bfloat16_computes_in_bfloat16() -> None:
-    types = set()
-
-    class Watching(Strategy):
-        def extend(self, x: Tensor) -> Tensor:
-            types.add(self.model.encoder(x.flatten(2)).dtype)
-            return x
-
-    scenario = small_scenario()
-    strategy = prepare(Watching(), scenario, [0])
-    learn(strategy, [scenario], [0], 1, settings=replace(SETTINGS, precision=torch.bfloat16))
-    assert types == {torch.bfloat16}
 
 
 @pytest.mark.parametrize(
@@ -189,7 +177,7 @@ def test_loss_is_the_mean_over_the_batch() -> None:
     first = prepare(Strategy(), scenario, [0, 1]).model
     learn(strategy, [scenario] * 2, [0, 1], 1, losses)
     x = strategy.samples.stored[strategy.samples.__dict__["asked"][0]].float() / 255
-    noise = ReplicaRandom([0, 1], "noise", 1).normal(8, 2)
+    noise = StepRandom([0, 1], "noise", 1).normal(8, 2)
     torch.testing.assert_close(losses[0], first.loss(x, noise).detach().mean(1))
 
 

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import ClassVar
 
 import torch
@@ -23,12 +24,28 @@ class Reconstruction:
         logits: (R, B, *features), of the decoder's means at the posterior mean.
         mean: (R, B, latent), of the posterior q(z|x).
         log_variance: (R, B, latent), of the posterior.
+        means: (R, B, *features), the decoder's, in [0, 1].
+        negative_log_likelihood: (R, B), of the samples under the decoder, in nats.
+        kl: (R, B), KL(q(z|x) ‖ N(0, I)), in nats.
     """
 
     x: Tensor
     logits: Tensor
     mean: Tensor
     log_variance: Tensor
+
+    # Several scores need the same of these; each is computed when it is first asked for.
+    @cached_property
+    def means(self) -> Tensor:  # noqa: D102
+        return self.logits.sigmoid()
+
+    @cached_property
+    def negative_log_likelihood(self) -> Tensor:  # noqa: D102
+        return bernoulli_negative_log_likelihood(self.logits, self.x)
+
+    @cached_property
+    def kl(self) -> Tensor:  # noqa: D102
+        return kl_to_standard_normal(self.mean, self.log_variance)
 
 
 class Decoder(nn.Module):

@@ -3,10 +3,14 @@
 import pytest
 import torch
 
+from cl_anomaly.environment import choose_precision
 from cl_anomaly.options import describe_options, fill_options, summary
 from cl_anomaly.scenario import build_scenario
 from cl_anomaly.strategies import Strategy, strategies
 from tests.learning import learn, prepare, small_dataset, small_scenario, weights, with_precision
+from tests.recording import recorded_steps
+
+MULTIPLIES_IN_BFLOAT16 = choose_precision("auto", torch.device("cpu")) == torch.bfloat16
 
 
 def _made(name: str) -> Strategy:
@@ -82,15 +86,29 @@ class TestEveryStrategy:
         assert not extended.requires_grad
 
     def test_learns_in_bfloat16(self, name: str) -> None:
+        # Layers wide enough for the library to take its bfloat16 path.
         scenario = small_scenario()
-        exact, rough = (prepare(_made(name), scenario, [0]) for _ in range(2))
+        exact, rough = (prepare(_made(name), scenario, [0], (64,)) for _ in range(2))
         for number in (1, 2):
             learn(exact, [scenario], [0], number)
             learn(rough, [scenario], [0], number, settings=with_precision(torch.bfloat16))
         for one, other in zip(weights(exact), weights(rough), strict=True):
             assert other.dtype == torch.float32
-            assert not torch.equal(one, other)
+            assert torch.equal(one, other) != MULTIPLIES_IN_BFLOAT16
             torch.testing.assert_close(one, other, rtol=0, atol=0.2)
+
+    def test_a_recorded_step_can_be_replayed(self, name: str) -> None:
+        # What a GPU does with a CUDA graph: a few steps, one of them recorded, the rest replayed
+        # as the list of its operations on the same tensors, with no Python in between.
+        scenario, seeds = small_scenario(), [0, 1]
+        one, other = (prepare(_made(name), scenario, seeds) for _ in range(2))
+        for number in (1, 2, 3):
+            learn(one, [scenario] * 2, seeds, number)
+            with recorded_steps() as recordings:
+                learn(other, [scenario] * 2, seeds, number)
+            assert recordings and all(recording.replays for recording in recordings)
+            for ours, theirs in zip(weights(one), weights(other), strict=True):
+                torch.testing.assert_close(ours, theirs, rtol=0, atol=1e-6)
 
     def test_says_what_it_is_and_takes_typed_options(self, name: str) -> None:
         cls = strategies()[name]

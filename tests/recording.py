@@ -1,0 +1,70 @@
+"""A stand-in for CUDA graphs: records a function's operations on tensors, and replays them."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+from unittest.mock import patch
+
+import torch
+from torch import Tensor
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_leaves
+
+from cl_anomaly import training
+
+
+class Recording(TorchDispatchMode):
+    """Operations as they reached the device: with which tensors, into which tensors.
+
+    Recording runs nothing for good on a GPU; here it does, so what it changed is put back.
+    """
+
+    def __init__(self, work: Callable[[], None]) -> None:
+        super().__init__()
+        self._calls: list[tuple[Any, Any, Any, Any]] = []
+        self._before: dict[int, tuple[Tensor, Tensor]] = {}
+        self.replays = 0
+        with self:
+            work()
+        with torch.no_grad():
+            for tensor, value in self._before.values():
+                tensor.copy_(value)
+
+    def __torch_dispatch__(
+        self, func: Any, types: Any, args: Any = (), kwargs: dict[str, Any] | None = None
+    ) -> Any:
+        kwargs = kwargs or {}
+        if func._schema.is_mutable:
+            for tensor in tree_leaves((args, kwargs)):
+                if isinstance(tensor, Tensor):
+                    kept = (tensor.detach(), tensor.detach().clone())
+                    self._before.setdefault(id(tensor), kept)
+        out = func(*args, **kwargs)
+        self._calls.append((func, args, kwargs, out))
+        return out
+
+    @torch.no_grad()
+    def replay(self) -> None:
+        self.replays += 1
+        for func, args, kwargs, out in self._calls:
+            again = func(*args, **kwargs)
+            for old, new in zip(tree_leaves(out), tree_leaves(again), strict=True):
+                if isinstance(old, Tensor) and old.data_ptr() != new.data_ptr():
+                    old.copy_(new)
+
+
+@contextmanager
+def recorded_steps() -> Iterator[list[Recording]]:
+    """Let training on the processor record and replay its steps, as it does on a GPU."""
+    recordings: list[Recording] = []
+
+    def record(work: Callable[[], None]) -> Callable[[], None]:
+        recordings.append(Recording(work))
+        return recordings[-1].replay
+
+    @contextmanager
+    def replayable(device: torch.device) -> Iterator[Callable[..., Any]]:
+        yield record
+
+    with patch.object(training, "replayable", replayable):
+        yield recordings
