@@ -4,6 +4,7 @@ import os
 import platform
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -56,6 +57,34 @@ def choose_precision(precision: str, device: torch.device) -> torch.dtype:
     return torch.bfloat16 if native else torch.float32
 
 
+class _MatrixProducts:
+    """How factors of matrix products are rounded: a setting of the process, whatever the thread."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._before = ""
+        self._open: list[str] = []
+
+    def enter(self, rounding: str) -> None:
+        setting: Any = torch.backends.mkldnn.matmul  # type: ignore[attr-defined]
+        with self._lock:
+            if not self._open:
+                self._before = setting.fp32_precision
+            self._open.append(rounding)
+            setting.fp32_precision = rounding
+
+    def leave(self, rounding: str) -> None:
+        setting: Any = torch.backends.mkldnn.matmul  # type: ignore[attr-defined]
+        with self._lock:
+            self._open.reverse()
+            self._open.remove(rounding)
+            self._open.reverse()
+            setting.fp32_precision = self._open[-1] if self._open else self._before
+
+
+_matrix_products = _MatrixProducts()
+
+
 @contextmanager
 def matrix_products_in(precision: torch.dtype, device: torch.device) -> Iterator[None]:
     """Let the factors of matrix products be rounded to this precision; sums stay in float32.
@@ -63,15 +92,17 @@ def matrix_products_in(precision: torch.dtype, device: torch.device) -> Iterator
     On a processor everything else is float32, and no tensor is ever converted: that takes less time
     than autocast, whose copies of weights and gradients cost as much as the products themselves,
     and it rounds less. On a GPU this is left to autocast.
+
+    Several threads may ask for the same at a time, but not for different things.
     """
-    products: Any = torch.backends.mkldnn.matmul  # type: ignore[attr-defined]
-    before = products.fp32_precision
+    rounding = "bf16" if precision == torch.bfloat16 else "ieee"
     if device.type == "cpu":
-        products.fp32_precision = "bf16" if precision == torch.bfloat16 else "ieee"
+        _matrix_products.enter(rounding)
     try:
         yield
     finally:
-        products.fp32_precision = before
+        if device.type == "cpu":
+            _matrix_products.leave(rounding)
 
 
 def precision_name(precision: torch.dtype) -> str:
@@ -87,7 +118,9 @@ def now(device: torch.device) -> float:
 
 
 def set_up_processor() -> None:
-    """Use as many threads as OMP_NUM_THREADS says, otherwise one, and take denormals for zero.
+    """Compute with as many threads as OMP_NUM_THREADS says, otherwise one; denormals are zero.
+
+    Both belong to the thread that calls this.
 
     Two threads on cores that other processes use are many times slower than one, and how many are
     idle is not known for as long as a run takes. One also gives the same bits on every machine of a
@@ -96,9 +129,18 @@ def set_up_processor() -> None:
     A decoder that is sure of a pixel has a gradient below 1e-38 there. Processors multiply such
     numbers in microcode: with them, the backward pass takes up to three times as long.
     """
-    wanted = os.environ.get("OMP_NUM_THREADS", "")
-    torch.set_num_threads(int(wanted) if wanted.isdecimal() and int(wanted) else 1)
+    torch.set_num_threads(_wanted_threads() or 1)
     torch.set_flush_denormal(True)
+
+
+def _wanted_threads() -> int | None:
+    wanted = os.environ.get("OMP_NUM_THREADS", "")
+    return int(wanted) if wanted.isdecimal() and int(wanted) else None
+
+
+def threads_to_use() -> int:
+    """Say how many threads a run may use: what OMP_NUM_THREADS says, otherwise all cores."""
+    return _wanted_threads() or available_cores()
 
 
 def available_cores() -> int:

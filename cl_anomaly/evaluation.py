@@ -15,9 +15,11 @@ from cl_anomaly.models import VAE
 from cl_anomaly.scenario import Scenario, Task
 from cl_anomaly.scores import SCORES
 
-# Samples scored at once, over all replicas: on a processor so few that what lies between the layers
-# stays in its cache, on a GPU enough to keep it busy.
-_CHUNK = {"cpu": 250, "cuda": 65536}
+# Samples scored at once. On a processor so few that what lies between the layers stays in its
+# cache, and as many for any number of replicas: the rounding of a sum may depend on it. On a GPU
+# enough to keep it busy, over all replicas.
+_PROCESSOR_CHUNK = 250
+_GPU_CHUNK = 65536
 
 
 @torch.no_grad()
@@ -37,8 +39,9 @@ def score_samples(
     """
     replicas, device = len(next(model.parameters())), samples.stored.device
     parts: dict[str, list[Tensor]] = {name: [] for name in scores}
+    size = _PROCESSOR_CHUNK if device.type == "cpu" else max(1, _GPU_CHUNK // replicas)
     with matrix_products_in(torch.float32, device):
-        for chunk in indices.to(device).split(max(1, _CHUNK[device.type] // replicas)):
+        for chunk in indices.to(device).split(size):
             x = samples.batch(chunk)
             output = model.reconstruct(x.expand(replicas, *x.shape))
             for name in scores:

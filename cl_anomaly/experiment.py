@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from torch import Tensor
 
 from cl_anomaly.components import FRAMEWORK_ARGUMENTS, find_model, make_model, make_strategy
 from cl_anomaly.config import ResolvedConfig, RunConfig
@@ -22,10 +21,12 @@ from cl_anomaly.environment import (
     peak_memory,
     precision_name,
     set_up_processor,
+    threads_to_use,
 )
 from cl_anomaly.errors import InputError
-from cl_anomaly.evaluation import auroc_after, check_finite, score_samples
-from cl_anomaly.learner import Learner, LearningTime, side_by_side
+from cl_anomaly.evaluation import auroc_after, check_finite
+from cl_anomaly.groups import ReplicaGroups, group_sizes
+from cl_anomaly.learner import Learner
 from cl_anomaly.options import fill_options
 from cl_anomaly.progress import Progress
 from cl_anomaly.scenario import Scenario, build_scenario
@@ -132,7 +133,7 @@ class Run:
         self.test = dataset.test.to(self.device)
         file = config.strategy.rpartition(":")[0]
         self.strategy_source = Path(file).read_text(encoding="utf-8") if file else None
-        self.learners = self._make_learners(dataset)
+        self.groups = self._make_groups(dataset)
         self.environment = describe_environment(self.device, self.precision) | {
             "data_sha256": dataset.sha256,
             "dataset_note": config.dataset_note,
@@ -145,7 +146,7 @@ class Run:
     @property
     def strategy_name(self) -> str:
         """What the strategy is called in results."""
-        return self.learners[0].strategy.name
+        return self.groups.learners[0].strategy.name
 
     def execute(self, progress: Progress) -> Result:
         """Learn all tasks one after another."""
@@ -168,7 +169,7 @@ class Run:
             strategy_source=self.strategy_source,
         )
 
-    def _make_learners(self, dataset: Dataset) -> list[Learner]:
+    def _make_groups(self, dataset: Dataset) -> ReplicaGroups:
         config, samples = self.config, dataset.train.to(self.device)
         settings = TrainingSettings(
             config.epochs, config.batch_size, config.learning_rate, self.precision
@@ -176,36 +177,29 @@ class Run:
         one_model = make_model(config, dataset.features, config.seed_list[:1])
         weights = sum(parameter.numel() for parameter in one_model.parameters())
         learners, rest = [], list(zip(config.seed_list, self.scenarios, strict=True))
-        for size in side_by_side(len(rest), weights, self.device):
+        for size in group_sizes(len(rest), weights, self.device, threads_to_use()):
             seeds, scenarios = zip(*rest[:size], strict=True)
             strategy = make_strategy(config.strategy, config.strategy_options)
             strategy.model = make_model(config, dataset.features, seeds).to(self.device)
             strategy.samples = samples
             learners.append(Learner(strategy, seeds, scenarios, settings))
             rest = rest[size:]
-        return learners
+        return ReplicaGroups(learners, threads_to_use())
 
     def _learn(self, number: int, progress: Progress) -> None:
-        visible = [learner.begin(number) for learner in self.learners]
-        steps = [max(self.learners[0].settings.steps(indices)) for indices in visible]
-        done, times = 0, []
-        for learner, indices, own in zip(self.learners, visible, steps, strict=True):
-
-            def on_step(step: int, loss: Tensor, before: int = done) -> None:
-                progress.step(before + step, sum(steps), loss)
-
-            times.append(learner.learn(indices, on_step))
-            done += own
+        trained = self.groups.train(number, progress.step)
         before = now(self.device)
+        self.groups.conclude()
+        concluded = now(self.device)
         aurocs = self._evaluate(number)
         self.timing.append(
             {
                 "task": number,
-                "training_seconds": sum(time.training.seconds for time in times),
-                "replay_seconds": _replay_seconds(times),
-                "after_task_seconds": sum(time.after_task_seconds for time in times),
-                "evaluation_seconds": now(self.device) - before,
-                "samples": sum(time.training.samples for time in times),
+                "training_seconds": trained.seconds,
+                "replay_seconds": trained.replay_seconds,
+                "after_task_seconds": concluded - before,
+                "evaluation_seconds": now(self.device) - concluded,
+                "samples": trained.samples,
             }
         )
         progress.evaluated(number, aurocs)
@@ -213,11 +207,7 @@ class Run:
     def _evaluate(self, number: int) -> Sequence[float]:
         """Score the test set, and return the headline AUROC of each replica."""
         config = self.config
-        parts = [
-            score_samples(learner.strategy.model, self.test, self.test_indices, self.score_names)
-            for learner in self.learners
-        ]
-        scores = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+        scores = self.groups.score(self.test, self.test_indices, self.score_names)
         check_finite(scores, number, config.seed_list)
         self.scores.append(scores)
         headline = []
@@ -245,11 +235,6 @@ class Run:
             "peak_memory": peak_memory(self.device),
             "tasks": self.timing,
         }
-
-
-def _replay_seconds(times: Sequence[LearningTime]) -> float | None:
-    seconds = [time.training.replay_seconds for time in times]
-    return None if None in seconds else sum(filter(None, seconds))
 
 
 def _check_batch_size(batch_size: int, scenarios: Sequence[Scenario]) -> None:

@@ -64,7 +64,9 @@ def learn(
     """Train on one task, and keep what the strategy keeps; losses, (R,) a step, are recorded."""
     learner = Learner(strategy, seeds, scenarios, settings)
     record = [] if losses is None else losses
-    return learner.learn(learner.begin(number), lambda _, loss: record.append(loss)).training
+    time = learner.train(learner.begin(number), lambda _, loss: record.append(loss))
+    learner.conclude()
+    return time
 
 
 def weights(strategy: Strategy) -> list[Tensor]:

@@ -8,9 +8,9 @@ import pytest
 import torch
 from torch import Tensor
 
-from cl_anomaly import Result, RunConfig, learner, run
+from cl_anomaly import Result, RunConfig, groups, run
 from cl_anomaly.environment import choose_precision
-from cl_anomaly.errors import InputError
+from cl_anomaly.errors import InputError, RunError
 from cl_anomaly.experiment import Run, resolve
 from cl_anomaly.models import VAE
 from cl_anomaly.progress import Progress
@@ -43,9 +43,9 @@ def _spied(**settings: object) -> tuple[Run, _Spy]:
     settings = {"dataset": "digits", "epochs": 1, "device": "cpu", "task_order": [1, 2]} | settings
     started = Run(resolve(RunConfig(strategy="lower", **settings)))  # type: ignore[arg-type]
     spy = _Spy()
-    (only,) = started.learners
+    (only,) = started.groups.learners
     spy.model, spy.samples = only.strategy.model, only.strategy.samples
-    started.learners = [replace(only, strategy=spy)]
+    started.groups.learners = [replace(only, strategy=spy)]
     return started, spy
 
 
@@ -79,18 +79,18 @@ def test_settings_reach_the_training() -> None:
     started, spy = _spied(batch_size=50, seeds=2)
     started.execute(Progress())
     assert set(spy.batches) == {(2, 50)}
-    (only,) = started.learners
+    (only,) = started.groups.learners
     assert only.settings.precision == choose_precision("auto", torch.device("cpu"))
 
 
 def test_learning_rate_reaches_the_training() -> None:
     # One step: Adam's first moves each weight by the learning rate.
     started, _ = _spied(batch_size=127, learning_rate=0.01, task_order=[1])
-    before = weights(started.learners[0].strategy)
+    before = weights(started.groups.learners[0].strategy)
     started.execute(Progress())
     moved = [
         (a - b).abs().max()
-        for a, b in zip(weights(started.learners[0].strategy), before, strict=True)
+        for a, b in zip(weights(started.groups.learners[0].strategy), before, strict=True)
     ]
     for most in moved:
         torch.testing.assert_close(most, torch.tensor(0.01), rtol=1e-3, atol=0)
@@ -99,7 +99,7 @@ def test_learning_rate_reaches_the_training() -> None:
 def test_run_starts_from_the_weights_of_its_seeds() -> None:
     started, _ = _spied(seeds=[3, 7])
     expected = [parameter.detach() for parameter in VAE((8, 8), [3, 7]).parameters()]
-    for ours, theirs in zip(weights(started.learners[0].strategy), expected, strict=True):
+    for ours, theirs in zip(weights(started.groups.learners[0].strategy), expected, strict=True):
         assert torch.equal(ours, theirs)
 
 
@@ -157,39 +157,62 @@ def test_after_task_draws_from_generators_of_its_own() -> None:
         assert torch.equal(own, ReplicaRandom([3, 7], "after task", number).normal(4))
 
 
-def _in_groups_of(most: int, monkeypatch: pytest.MonkeyPatch, **settings: object) -> Result:
+def _in_groups(
+    most: int, threads: int, monkeypatch: pytest.MonkeyPatch, **settings: object
+) -> Result:
     weights_of_one = sum(p.numel() for p in VAE((8, 8), [0]).parameters())
-    monkeypatch.setattr(learner, "_CACHE_BYTES", 16 * weights_of_one * most)
-    config = {"dataset": "digits", "strategy": "gr", "epochs": 2, "device": "cpu"} | settings
-    return run(RunConfig(task_order=[2, 1], **config))  # type: ignore[arg-type]
+    monkeypatch.setattr(groups, "_CACHE_BYTES", 16 * weights_of_one * most)
+    monkeypatch.setenv("OMP_NUM_THREADS", str(threads))
+    config = {"dataset": "digits", "epochs": 2, "device": "cpu", "task_order": [2, 1]} | settings
+    return run(RunConfig(**config))  # type: ignore[arg-type]
 
 
+@pytest.mark.parametrize("strategy", ["gr", "ewc"])
+@pytest.mark.parametrize(("most", "threads"), [(2, 1), (5, 2), (1, 3)])
 def test_groups_of_replicas_give_the_same_results_in_the_same_order(
-    monkeypatch: pytest.MonkeyPatch,
+    strategy: str, most: int, threads: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    settings = {"seeds": [3, 7, 5, 9, 4], "precision": "float32"}
-    together = _in_groups_of(5, monkeypatch, **settings)
-    apart = _in_groups_of(2, monkeypatch, **settings)
+    settings = {"strategy": strategy, "seeds": [3, 7, 5, 9, 4]}
+    together = _in_groups(5, 1, monkeypatch, **settings)
+    apart = _in_groups(most, threads, monkeypatch, **settings)
     keys = [name for name in together.metrics.columns if name != "value"]
     assert apart.metrics[keys].equals(together.metrics[keys])
     for name, scores in together.scores.items():
         assert scores.shape == apart.scores[name].shape == (5, 2, 162)
         np.testing.assert_allclose(apart.scores[name], scores, rtol=1e-3)
     assert apart.timing["samples"] == together.timing["samples"]
+    assert all(task["replay_seconds"] <= task["training_seconds"] for task in apart.timing["tasks"])
 
 
-def test_progress_counts_the_steps_of_all_groups(monkeypatch: pytest.MonkeyPatch) -> None:
-    heard: list[tuple[int, int]] = []
+@pytest.mark.parametrize("threads", [1, 2])
+def test_progress_counts_the_steps_of_all_groups(
+    threads: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    heard: list[tuple[int, int, int]] = []
 
     class Listening(Progress):
         def step(self, done: int, total: int, loss: Tensor) -> None:
-            heard.append((done, total))
+            heard.append((done, total, len(loss)))
 
+    prepared = {"strategy": "lower", "seeds": 3, "epochs": 1, "task_order": [1]}
     weights_of_one = sum(p.numel() for p in VAE((8, 8), [0]).parameters())
-    monkeypatch.setattr(learner, "_CACHE_BYTES", 16 * weights_of_one * 2)
-    config = RunConfig(
-        dataset="digits", strategy="lower", epochs=1, seeds=3, task_order=[1], device="cpu"
-    )
+    monkeypatch.setattr(groups, "_CACHE_BYTES", 16 * weights_of_one * 2)
+    monkeypatch.setenv("OMP_NUM_THREADS", str(threads))
+    config = RunConfig(dataset="digits", device="cpu", **prepared)  # type: ignore[arg-type]
     run(config, Listening())
-    # 127 samples in batches of 32: 4 steps for seeds 0 and 1, and 4 for seed 2.
-    assert heard == [(step, 8) for step in range(1, 9)]
+    # 127 samples in batches of 32: 4 steps of the group of two seeds, and 4 of the third seed's.
+    assert [(done, total) for done, total, _ in heard] == [(step, 8) for step in range(1, 9)]
+    assert sorted(replicas for *_, replicas in heard) == [1] * 4 + [2] * 4
+
+
+def test_failure_in_one_group_ends_the_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OMP_NUM_THREADS", "2")
+    config = RunConfig(dataset="digits", strategy="lower", seeds=2, device="cpu", epochs=1000)
+    started = Run(resolve(config))
+    first, second = started.groups.learners
+    with torch.no_grad():
+        next(second.strategy.model.parameters()).fill_(float("nan"))
+    second = replace(second, settings=replace(second.settings, epochs=1))
+    started.groups.learners = [first, second]
+    with pytest.raises(RunError, match=r"seed\(s\) 1 "):
+        started.execute(Progress())

@@ -111,7 +111,7 @@ def test_penalty_and_extension_reach_the_loss() -> None:
 def test_reports_every_step() -> None:
     scenario, steps = small_scenario(), []
     learner = Learner(prepare(Strategy(), scenario, [0]), [0], [scenario], SETTINGS)
-    learner.learn(learner.begin(1), lambda step, loss: steps.append(step))
+    learner.train(learner.begin(1), lambda step, loss: steps.append(step))
     assert steps == [1, 2, 3, 4, 5]
     assert SETTINGS.steps([scenario.tasks[0].indices]) == [5]
 

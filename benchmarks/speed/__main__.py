@@ -1,0 +1,100 @@
+"""How fast: `python benchmarks/speed [MEASURE ...]` prints a table and writes a JSON file."""
+
+import argparse
+import json
+import os
+from collections.abc import Callable, Iterator
+from dataclasses import asdict
+from pathlib import Path
+
+import torch
+from avalanche_naive import avalanche
+from evaluating import evaluation
+from growth import growth
+from report import Row
+from rich.console import Console
+from rich.table import Table
+from training import curve, fisher, one_replica, share_of_gemm, ten_replicas
+from whole_process import figure, memory, start, usual_script, workers
+
+from cl_anomaly.config import RunConfig
+from cl_anomaly.environment import choose_device, describe_environment, set_up_processor
+from cl_anomaly.experiment import resolve
+
+Measure = Callable[[RunConfig, int], Iterator[Row]]
+
+# Each with the number of repetitions whose median is taken: those of minutes get fewer.
+MEASURES: dict[str, tuple[Measure, int]] = {
+    "one-replica": (one_replica, 5),
+    "ten-replicas": (ten_replicas, 3),
+    "gemm": (share_of_gemm, 3),
+    "evaluation": (evaluation, 7),
+    "fisher": (fisher, 7),
+    "growth": (growth, 3),
+    "start": (start, 3),
+    "workers": (workers, 2),
+    "memory": (memory, 1),
+    "curve": (curve, 2),
+    "avalanche": (avalanche, 3),
+    "usual-script": (usual_script, 1),
+}
+if torch.cuda.is_available():
+    MEASURES["figure"] = (figure, 1)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python benchmarks/speed", description=__doc__)
+    parser.add_argument("measures", nargs="*", metavar="MEASURE", help=", ".join(MEASURES))
+    parser.add_argument("--dataset", help="mnist where it is at hand, otherwise digits")
+    parser.add_argument("--data-root", help="where MNIST is")
+    parser.add_argument("--repeats", type=int, help="of every measurement")
+    parser.add_argument("--epochs", type=int, default=10, help="of the usual script's comparison")
+    parser.add_argument("--out", type=Path, default=Path("results/speed.json"))
+    arguments = parser.parse_args()
+    unknown = set(arguments.measures) - set(MEASURES)
+    if unknown:
+        parser.error(f"expected measures among {', '.join(MEASURES)}, but got {unknown}")
+    set_up_processor()
+    config = resolve(
+        RunConfig(
+            dataset=arguments.dataset,
+            data_root=arguments.data_root,
+            strategy="lower",
+            epochs=arguments.epochs,
+        )
+    )
+    rows: dict[str, list[Row]] = {}
+    for name in arguments.measures or MEASURES:
+        measure, repeats = MEASURES[name]
+        rows[name] = []
+        for row in measure(config, arguments.repeats or repeats):
+            rows[name].append(row)
+            print(f"{row.what}: {row.value:.2f} ({row.detail})", flush=True)
+    _show(rows)
+    _write(rows, arguments.out)
+
+
+def _show(rows: dict[str, list[Row]]) -> None:
+    table = Table("what", "measured", "target", "from", title="How fast")
+    for row in (row for measured in rows.values() for row in measured):
+        mark = {True: "", False: " (missed)", None: ""}[row.met]
+        table.add_row(row.what, f"{row.value:,.2f}{mark}", row.target, row.detail)
+    Console().print(table)
+
+
+def _write(rows: dict[str, list[Row]], out: Path) -> None:
+    device = choose_device("auto")
+    machine = describe_environment(device, torch.float32) | {"cores": os.cpu_count()}
+    del machine["precision"]
+    measured = {
+        name: [asdict(row) | {"met": row.met} for row in measured]
+        for name, measured in rows.items()
+    }
+    out.parent.mkdir(parents=True, exist_ok=True)
+    content = {"machine": machine, "measures": measured}
+    out.write_text(json.dumps(content, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+    print(f"written: {out}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,62 @@
+"""Time of a task when there are more and more of them."""
+
+from collections.abc import Iterator
+from statistics import median
+
+import torch
+from clock import seconds
+from report import Row
+
+from cl_anomaly.config import RunConfig
+from cl_anomaly.datasets import Dataset, Samples
+from cl_anomaly.environment import choose_precision, set_up_processor
+from cl_anomaly.learner import Learner
+from cl_anomaly.models import VAE
+from cl_anomaly.scenario import build_scenario
+from cl_anomaly.step import TrainingSettings
+from cl_anomaly.strategies import find_strategy
+
+TASKS, SAMPLES = 100, 640
+
+
+def growth(config: RunConfig, repeats: int) -> Iterator[Row]:
+    """Tasks 91 to 100 against tasks 2 to 11 of a made-up dataset; the first replays nothing."""
+    for name, options in (("lower", {}), ("ewc", {}), ("gr", {"ratio": 1.0})):
+        early, late = [], []
+        for _ in range(repeats):
+            times = _task_seconds(name, options)
+            early += times[1:11]
+            late += times[-10:]
+        options_note = " with ratio 1.0" if options else ""
+        yield Row(
+            f"{name}{options_note}: time of a task, 91 to {TASKS} / 2 to 11",
+            median(late) / median(early),
+            f"{median(late) * 1e3:.0f} / {median(early) * 1e3:.0f} ms",
+            at_most=1.1,
+        )
+
+
+def _task_seconds(name: str, options: dict[str, float]) -> list[float]:
+    set_up_processor()
+    scenario = build_scenario(_dataset(), anomaly_class=0)
+    strategy = find_strategy(name)(**options)
+    strategy.model = VAE((784,), [0])
+    strategy.samples = scenario.dataset.train
+    precision = choose_precision("auto", torch.device("cpu"))
+    settings = TrainingSettings(1, 64, 1e-3, precision)
+    learner = Learner(strategy, [0], [scenario], settings)
+    times = []
+    for task in scenario.tasks:
+        trained = learner.train(learner.begin(task.number), lambda *_: None)
+        times.append(trained.seconds + seconds(learner.conclude))
+    return times
+
+
+def _dataset() -> Dataset:
+    """Classes of noise around a level of each pixel's own."""
+    numbers = torch.Generator().manual_seed(0)
+    labels = torch.arange(TASKS + 1).repeat_interleave(SAMPLES)
+    levels = torch.randint(0, 200, (TASKS + 1, 784), generator=numbers)
+    noise = torch.randint(0, 56, (len(labels), 784), generator=numbers)
+    samples = Samples((levels[labels] + noise).to(torch.uint8), 1 / 255)
+    return Dataset("made-up", samples, labels, samples, labels, sha256="")
