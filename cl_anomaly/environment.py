@@ -168,14 +168,25 @@ def describe_environment(device: torch.device, precision: torch.dtype) -> dict[s
 
 def peak_memory(device: torch.device) -> dict[str, int]:
     """Most memory used so far by this process, and on the GPU where one is used, in bytes."""
-    import resource  # not on Windows, whose users are told by the ImportError
-
-    # Linux counts in KiB, macOS in bytes.
-    unit = 1 if sys.platform == "darwin" else 1024
-    peak = {"host_bytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit}
+    peak = {"host_bytes": _peak_host_bytes()}
     if device.type == "cuda":
         peak["device_bytes"] = torch.cuda.max_memory_allocated(device)
     return peak
+
+
+def _peak_host_bytes() -> int:
+    try:
+        # Not from getrusage where there is another way: on Linux, that begins at the peak of the
+        # process which started this one.
+        lines = Path("/proc/self/status").read_text().splitlines()
+        (peak,) = (line.split()[1] for line in lines if line.startswith("VmHWM:"))
+        return int(peak) * 1024
+    except (OSError, ValueError):
+        import resource  # not on Windows, whose users are told by the ImportError
+
+        # macOS counts in bytes, others in KiB.
+        unit = 1 if sys.platform == "darwin" else 1024
+        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
 
 
 def _git_commit() -> str | None:

@@ -38,15 +38,17 @@ def score_samples(
         By score, (R, n).
     """
     replicas, device = len(next(model.parameters())), samples.stored.device
-    parts: dict[str, list[Tensor]] = {name: [] for name in scores}
+    # In place from the first: small results kept between large passing ones would leave holes in
+    # memory that nothing large fits into again.
+    results = {name: torch.empty(replicas, len(indices), device=device) for name in scores}
     size = _PROCESSOR_CHUNK if device.type == "cpu" else max(1, _GPU_CHUNK // replicas)
     with matrix_products_in(torch.float32, device):
-        for chunk in indices.to(device).split(size):
-            x = samples.batch(chunk)
+        for start in range(0, len(indices), size):
+            x = samples.batch(indices[start : start + size].to(device))
             output = model.reconstruct(x.expand(replicas, *x.shape))
-            for name in scores:
-                parts[name].append(SCORES[name](model, output))
-    return {name: torch.cat(part, dim=1).cpu().numpy() for name, part in parts.items()}
+            for name, result in results.items():
+                result[:, start : start + size] = SCORES[name](model, output)
+    return {name: result.cpu().numpy() for name, result in results.items()}
 
 
 def check_finite(scores: dict[str, NDArray[np.float32]], task: int, seeds: Sequence[int]) -> None:

@@ -71,6 +71,7 @@ def train_task(
             ended.keep(step)
             on_step(step, loss)
     ended.restore()
+    strategy.model.zero_grad()  # which frees them: the next task may be another group's
     _check_finite(strategy.model, strategy.task_number, seeds)
     seconds = now(device) - started
     return TrainingTime(seconds, train_step.replay_seconds, train_step.samples)

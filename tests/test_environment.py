@@ -133,3 +133,13 @@ def test_peak_memory_counts_bytes() -> None:
     before = peak_memory(CPU)["host_bytes"]
     block = bytearray(2 * before)
     assert peak_memory(CPU)["host_bytes"] > before + len(block) // 3
+
+
+def test_peak_memory_is_this_processs_own() -> None:
+    # Linux hands the peak of the process that starts another on to it.
+    block = bytearray(b"\1" * 1_500_000_000)
+    assert peak_memory(CPU)["host_bytes"] > len(block)
+    code = "import torch; from cl_anomaly.environment import peak_memory as peak; "
+    code += "print(peak(torch.device('cpu'))['host_bytes'])"
+    child = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
+    assert int(child.stdout) < len(block)

@@ -1,5 +1,6 @@
 """README's own examples, run as they stand there."""
 
+import json
 import re
 from pathlib import Path
 
@@ -65,3 +66,15 @@ def test_table_is_the_references() -> None:
         cells.append(_cell(summary, run, 9, "auroc_seen", "mse"))
         cells.append(_cell(summary, run, 9, "forgetting", "recon"))
         assert f"`{run}` | {' | '.join(cells)} |" in README
+
+
+def test_speed_table_is_the_measured_one() -> None:
+    folder = Path(__file__).parents[1] / "results" / "reference" / "speed"
+    measures = json.loads((folder / "speed.json").read_text())["measures"]
+    rows = [row for measured in measures.values() for row in measured]
+    measured = {(f"{row['value']:,.2f}", row["detail"]) for row in rows}
+    section = README.split("## How fast")[1].split("\n## ")[0]
+    lines = [line.split("|") for line in section.splitlines() if line.startswith("| ")]
+    shown = [(cells[2].strip(), cells[3].strip()) for cells in lines[2:]]
+    assert len(shown) >= 10
+    assert set(shown) <= measured

@@ -2,7 +2,6 @@
 
 import argparse
 import json
-import os
 from collections.abc import Callable, Iterator
 from dataclasses import asdict
 from pathlib import Path
@@ -18,7 +17,12 @@ from training import curve, fisher, one_replica, share_of_gemm, ten_replicas
 from whole_process import figure, memory, start, usual_script, workers
 
 from cl_anomaly.config import RunConfig
-from cl_anomaly.environment import choose_device, describe_environment, set_up_processor
+from cl_anomaly.environment import (
+    available_cores,
+    choose_device,
+    describe_environment,
+    set_up_processor,
+)
 from cl_anomaly.experiment import resolve
 
 Measure = Callable[[RunConfig, int], Iterator[Row]]
@@ -49,7 +53,12 @@ def main() -> None:
     parser.add_argument("--data-root", help="where MNIST is")
     parser.add_argument("--repeats", type=int, help="of every measurement")
     parser.add_argument("--epochs", type=int, default=10, help="of the usual script's comparison")
-    parser.add_argument("--out", type=Path, default=Path("results/speed.json"))
+    parser.add_argument(
+        "--out",
+        type=Path,
+        default=Path("results/speed.json"),
+        help="JSON file; of one that is there, what is measured again is replaced",
+    )
     arguments = parser.parse_args()
     unknown = set(arguments.measures) - set(MEASURES)
     if unknown:
@@ -83,15 +92,14 @@ def _show(rows: dict[str, list[Row]]) -> None:
 
 
 def _write(rows: dict[str, list[Row]], out: Path) -> None:
-    device = choose_device("auto")
-    machine = describe_environment(device, torch.float32) | {"cores": os.cpu_count()}
+    machine = describe_environment(choose_device("auto"), torch.float32)
+    machine |= {"cores": available_cores()}
     del machine["precision"]
-    measured = {
-        name: [asdict(row) | {"met": row.met} for row in measured]
-        for name, measured in rows.items()
-    }
+    measures = json.loads(out.read_text())["measures"] if out.exists() else {}
+    for name, measured in rows.items():
+        measures[name] = [asdict(row) | {"met": row.met} for row in measured]
     out.parent.mkdir(parents=True, exist_ok=True)
-    content = {"machine": machine, "measures": measured}
+    content = {"machine": machine, "measures": measures}
     out.write_text(json.dumps(content, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
     print(f"written: {out}")
 

@@ -19,7 +19,12 @@ class Strategy:
     line (`--strategy.NAME`), the config file and `cl-anomaly list strategies` read them from there.
 
     Every tensor in training has the replica axis first: R replicas, each with its own seed, learn
-    side by side. A replica's numbers must depend on that replica alone.
+    side by side. A replica's numbers must depend on that replica alone. A run with many seeds may
+    divide them among several objects of the class.
+
+    On a GPU, `extend` and `penalty` are recorded in the first steps of a task and then replayed
+    without Python: they must do the same work on the same tensors at every step, draw from
+    `random` alone, and read no values back (`.item()`, `if` on a tensor).
 
     Attributes:
         name: what `--strategy` calls it. Default: the class's name.
