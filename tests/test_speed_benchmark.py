@@ -33,11 +33,10 @@ def test_measures_training_evaluation_and_fisher(tmp_path: Path) -> None:
     content, shown = _measure(tmp_path, *asked, "--dataset", "digits")
     assert list(content["measures"]) == asked
     assert content["machine"]["cores"] == available_cores()
+    table = (tmp_path / "made" / "speed.md").read_text()
     for row in (row for rows in content["measures"].values() for row in rows):
         assert row["value"] > 0
-        bound = row["at_most"] if row["at_most"] is not None else row["at_least"]
-        at_most = row["at_most"] is not None
-        assert row["met"] == (row["value"] <= bound if at_most else row["value"] >= bound)
+        assert f"| {row['what']} | {row['value']:,.2f}" in table
         assert row["detail"].split()[0] in shown
     again, _ = _measure(tmp_path, "fisher", "--dataset", "digits")
     assert list(again["measures"]) == asked
@@ -55,6 +54,24 @@ def test_usual_script_and_ours_go_from_the_files_to_the_figure(tmp_path: Path) -
     one, ten = content["measures"]["usual-script"]
     assert "one seed" in one["what"] and "ten seeds" in ten["what"]
     assert one["value"] > 0 and ten["value"] > 0
+
+
+def test_missed_targets_are_marked(tmp_path: Path) -> None:
+    rows = [
+        {"what": "less is better", "value": 1.06, "detail": "", "at_most": 1.05, "at_least": None},
+        {"what": "more is better", "value": 2.2, "detail": "", "at_most": None, "at_least": 2.3},
+        {"what": "met", "value": 1.05, "detail": "", "at_most": 1.05, "at_least": None},
+        {"what": "met, too", "value": 2.3, "detail": "", "at_most": None, "at_least": 2.3},
+        {"what": "no target", "value": 7, "detail": "", "at_most": None, "at_least": None},
+    ]
+    out = tmp_path / "made" / "speed.json"
+    out.parent.mkdir()
+    out.write_text(json.dumps({"measures": {"gemm": rows}}))
+    _measure(tmp_path, "fisher", "--dataset", "digits")
+    lines = out.with_suffix(".md").read_text().splitlines()
+    marked = [line.split("|")[1].strip() for line in lines if "(missed)" in line]
+    assert marked[:2] == ["less is better", "more is better"]
+    assert not {"met", "met, too", "no target"} & set(marked)
 
 
 def test_unknown_measure_is_refused(tmp_path: Path) -> None:

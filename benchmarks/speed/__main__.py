@@ -25,6 +25,8 @@ from cl_anomaly.environment import (
 )
 from cl_anomaly.experiment import resolve
 
+COLUMNS = ("what", "measured", "target", "from")
+
 Measure = Callable[[RunConfig, int], Iterator[Row]]
 
 # Each with the number of repetitions whose median is taken: those of minutes get fewer.
@@ -47,22 +49,7 @@ if torch.cuda.is_available():
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(prog="python benchmarks/speed", description=__doc__)
-    parser.add_argument("measures", nargs="*", metavar="MEASURE", help=", ".join(MEASURES))
-    parser.add_argument("--dataset", help="mnist where it is at hand, otherwise digits")
-    parser.add_argument("--data-root", help="where MNIST is")
-    parser.add_argument("--repeats", type=int, help="of every measurement")
-    parser.add_argument("--epochs", type=int, default=10, help="of the usual script's comparison")
-    parser.add_argument(
-        "--out",
-        type=Path,
-        default=Path("results/speed.json"),
-        help="JSON file; of one that is there, what is measured again is replaced",
-    )
-    arguments = parser.parse_args()
-    unknown = set(arguments.measures) - set(MEASURES)
-    if unknown:
-        parser.error(f"expected measures among {', '.join(MEASURES)}, but got {unknown}")
+    arguments = _arguments()
     set_up_processor()
     config = resolve(
         RunConfig(
@@ -79,15 +66,39 @@ def main() -> None:
         for row in measure(config, arguments.repeats or repeats):
             rows[name].append(row)
             print(f"{row.what}: {row.value:.2f} ({row.detail})", flush=True)
-    _show(rows)
+    _show([row for measured in rows.values() for row in measured])
     _write(rows, arguments.out)
 
 
-def _show(rows: dict[str, list[Row]]) -> None:
-    table = Table("what", "measured", "target", "from", title="How fast")
-    for row in (row for measured in rows.values() for row in measured):
-        mark = {True: "", False: " (missed)", None: ""}[row.met]
-        table.add_row(row.what, f"{row.value:,.2f}{mark}", row.target, row.detail)
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python benchmarks/speed", description=__doc__)
+    parser.add_argument("measures", nargs="*", metavar="MEASURE", help=", ".join(MEASURES))
+    parser.add_argument("--dataset", help="mnist where it is at hand, otherwise digits")
+    parser.add_argument("--data-root", help="where MNIST is")
+    parser.add_argument("--repeats", type=int, help="of every measurement")
+    parser.add_argument("--epochs", type=int, default=10, help="of the usual script's comparison")
+    parser.add_argument(
+        "--out",
+        type=Path,
+        default=Path("results/speed.json"),
+        help="JSON file, with a table beside it; what is measured again replaces what is there",
+    )
+    arguments = parser.parse_args()
+    unknown = set(arguments.measures) - set(MEASURES)
+    if unknown:
+        parser.error(f"expected measures among {', '.join(MEASURES)}, but got {unknown}")
+    return arguments
+
+
+def _cells(row: Row) -> tuple[str, str, str, str]:
+    missed = " (missed)" if row.met is False else ""
+    return row.what, f"{row.value:,.2f}{missed}", row.target, row.detail
+
+
+def _show(rows: list[Row]) -> None:
+    table = Table(*COLUMNS, title="How fast")
+    for row in rows:
+        table.add_row(*_cells(row))
     Console().print(table)
 
 
@@ -97,10 +108,14 @@ def _write(rows: dict[str, list[Row]], out: Path) -> None:
     del machine["precision"]
     measures = json.loads(out.read_text())["measures"] if out.exists() else {}
     for name, measured in rows.items():
-        measures[name] = [asdict(row) | {"met": row.met} for row in measured]
+        measures[name] = [asdict(row) for row in measured]
     out.parent.mkdir(parents=True, exist_ok=True)
     content = {"machine": machine, "measures": measures}
     out.write_text(json.dumps(content, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+    lines = [COLUMNS, ["---"] * len(COLUMNS)]
+    lines += [_cells(Row(**row)) for name in MEASURES for row in measures.get(name, [])]
+    markdown = "".join(f"| {' | '.join(cells)} |\n" for cells in lines)
+    out.with_suffix(".md").write_text(markdown, encoding="utf-8")
     print(f"written: {out}")
 
 

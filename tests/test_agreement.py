@@ -1,0 +1,57 @@
+"""The table that says whether two ways to run the same thing agree."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+SCRIPT = Path(__file__).parents[1] / "benchmarks" / "agreement.py"
+
+
+def _folder(path: Path, values: dict[int, float]) -> str:
+    """Metrics of one strategy after two tasks; the first task's are not to be looked at."""
+    path.mkdir()
+    rows = [
+        ("gr", seed, task, "1", "mse", metric, value if task == 2 else 0.1)
+        for seed, value in values.items()
+        for task in (1, 2)
+        for metric in ("auroc_seen", "auroc_class_1")
+    ]
+    columns = ["strategy", "seed", "task", "classes", "score", "metric", "value"]
+    pd.DataFrame(rows, columns=columns).to_csv(path / "metrics.csv", index=False)
+    return str(path)
+
+
+def _agreement(tmp_path: Path, *folders: str) -> pd.Series:
+    out = tmp_path / "agreement.csv"
+    subprocess.run([sys.executable, str(SCRIPT), *folders, "--out", str(out)], check=True)
+    (row,) = pd.read_csv(out).to_dict("records")
+    return pd.Series(row)
+
+
+def test_by_hand(tmp_path: Path) -> None:
+    first = _folder(tmp_path / "a", {0: 0.90, 1: 0.92, 2: 0.94, 7: 0.2})
+    second = _folder(tmp_path / "b", {0: 0.91, 1: 0.90, 2: 0.92})
+    row = _agreement(tmp_path, first, second)
+    # Differences -0.01, 0.02, 0.02: mean 0.01, s.d. 0.01732. Two degrees of freedom: t is 4.303.
+    assert row["seeds"] == 3
+    assert row["first_mean"] == pytest.approx(0.92)
+    assert row["second_mean"] == pytest.approx(0.91)
+    assert row["mean_difference"] == pytest.approx(0.01)
+    assert row["half_interval"] == pytest.approx(4.303 * 0.01732 / 3**0.5, rel=1e-3)
+    assert row["largest_difference"] == pytest.approx(0.02)
+    assert row["within_seed_noise"]
+
+
+def test_difference_that_every_seed_has_is_no_noise(tmp_path: Path) -> None:
+    first = _folder(tmp_path / "a", {0: 0.90, 1: 0.92, 2: 0.94})
+    apart = [_folder(tmp_path / str(s), {s: v}) for s, v in ((0, 0.88), (1, 0.90), (2, 0.921))]
+    assert not _agreement(tmp_path, first, *apart)["within_seed_noise"]
+
+
+def test_the_same_agrees(tmp_path: Path) -> None:
+    first, second = (_folder(tmp_path / name, {0: 0.90, 1: 0.92}) for name in "ab")
+    row = _agreement(tmp_path, first, second)
+    assert row["within_seed_noise"] and row["largest_difference"] == 0
