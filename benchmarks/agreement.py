@@ -1,8 +1,8 @@
 """Do two ways to run the same thing give the same AUROC, but for what seeds do anyway?
 
-    python benchmarks/agreement.py FOLDER OTHER [OTHER ...] --out agreement.csv
+    python benchmarks/agreement.py --first FOLDER ... --second FOLDER ... --out agreement.csv
 
-Compares the headline AUROC of one folder of results with that of one or more others, seed by seed.
+Compares the headline AUROC of some folders of results with that of others, seed by seed.
 """
 
 import argparse
@@ -56,11 +56,11 @@ def agreement(first: pd.Series, second: pd.Series) -> pd.DataFrame:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("first", type=Path)
-    parser.add_argument("second", type=Path, nargs="+")
+    parser.add_argument("--first", type=Path, nargs="+", required=True)
+    parser.add_argument("--second", type=Path, nargs="+", required=True)
     parser.add_argument("--out", type=Path)
     arguments = parser.parse_args()
-    table = agreement(headline([arguments.first]), headline(arguments.second))
+    table = agreement(headline(arguments.first), headline(arguments.second))
     print(table.to_string(index=False, float_format=lambda value: f"{value:.4f}"))
     if arguments.out:
         table.to_csv(arguments.out, index=False)

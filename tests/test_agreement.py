@@ -24,9 +24,10 @@ def _folder(path: Path, values: dict[int, float]) -> str:
     return str(path)
 
 
-def _agreement(tmp_path: Path, *folders: str) -> pd.Series:
+def _agreement(tmp_path: Path, first: str, *second: str) -> pd.Series:
     out = tmp_path / "agreement.csv"
-    subprocess.run([sys.executable, str(SCRIPT), *folders, "--out", str(out)], check=True)
+    arguments = ["--first", first, "--second", *second, "--out", str(out)]
+    subprocess.run([sys.executable, str(SCRIPT), *arguments], check=True)
     (row,) = pd.read_csv(out).to_dict("records")
     return pd.Series(row)
 
