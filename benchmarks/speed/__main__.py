@@ -66,8 +66,10 @@ def main() -> None:
         for row in measure(config, arguments.repeats or repeats):
             rows[name].append(row)
             print(f"{row.what}: {row.value:.2f} ({row.detail})", flush=True)
+        # At once: half an hour of figures must not hang on the last of them.
+        _write({name: rows[name]}, arguments.out)
+    print(f"written: {arguments.out}")
     _show([row for measured in rows.values() for row in measured])
-    _write(rows, arguments.out)
 
 
 def _arguments() -> argparse.Namespace:
@@ -116,7 +118,6 @@ def _write(rows: dict[str, list[Row]], out: Path) -> None:
     lines += [_cells(Row(**row)) for name in MEASURES for row in measures.get(name, [])]
     markdown = "".join(f"| {' | '.join(cells)} |\n" for cells in lines)
     out.with_suffix(".md").write_text(markdown, encoding="utf-8")
-    print(f"written: {out}")
 
 
 if __name__ == "__main__":
