@@ -3,6 +3,7 @@ import pytest
 import torch
 from sklearn.metrics import roc_auc_score
 
+from cl_anomaly.environment import matrix_products_in
 from cl_anomaly.errors import RunError
 from cl_anomaly.evaluation import auroc_after, check_finite, score_samples
 from cl_anomaly.models import VAE
@@ -53,3 +54,14 @@ def test_one_score_that_is_no_number_is_refused(value: float) -> None:
     scores[1, 2] = value
     with pytest.raises(RunError, match=r"after task 3, but `mse` of seed\(s\) 7 is not"):
         check_finite({"mse": scores}, 3, [4, 7])
+
+
+def test_scores_are_float32_whatever_the_precision_of_training() -> None:
+    # Layers wide enough for the library to take its bfloat16 path, where the processor has one.
+    dataset, model = small_dataset(), VAE((3, 3), [0], latent_size=2, hidden_sizes=(64,))
+    x = (dataset.test.stored.float() / 255)[None]
+    with torch.no_grad():
+        expected = SCORES["recon"](model, model.reconstruct(x)).numpy()
+    with matrix_products_in(torch.bfloat16, torch.device("cpu")):
+        found = score_samples(model, dataset.test, torch.arange(85), ["recon"])["recon"]
+    np.testing.assert_allclose(found, expected, rtol=1e-6)
