@@ -9,6 +9,7 @@ from jsonargparse import ArgumentParser, Namespace
 
 from cl_anomaly import __version__
 from cl_anomaly.config import DEFAULT_STRATEGIES, RunConfig
+from cl_anomaly.durable import read_json
 from cl_anomaly.errors import CLAnomalyError, InputError
 from cl_anomaly.suite import read_suite, suite_of
 
@@ -21,7 +22,8 @@ _LISTS = ("strategies", "datasets", "models", "scores")
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command `cl-anomaly`.
 
-    Exits with 2 where the input is at fault, 1 where a run failed, and 130 on Ctrl-C.
+    Exits with 2 where the input is at fault, 1 where a run or one of its replicas failed, 130 on
+    Ctrl-C, and 143 on SIGTERM or SIGUSR1.
     """
     given = [_undotted(a) for a in (sys.argv[1:] if arguments is None else arguments)]
     try:
@@ -32,7 +34,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         print(f"error: {error}", file=sys.stderr)
         sys.exit(error.exit_code)
     except KeyboardInterrupt:
-        print("interrupted: no results were written for what was running", file=sys.stderr)
+        print("interrupted at once: nothing was saved since the last checkpoint", file=sys.stderr)
         sys.exit(130)
 
 
@@ -67,6 +69,12 @@ def _parser(given: Sequence[str]) -> ArgumentParser:
     commands = parser.add_subcommands(dest="command")
     commands.add_subcommand("run", _run_parser(given), help="train one strategy, task by task")
     commands.add_subcommand("compare", _compare_parser(given), help="run several, draw one figure")
+    commands.add_subcommand(
+        "resume", _resume_parser(), help="go on with a run that was interrupted"
+    )
+    commands.add_subcommand(
+        "runs", _runs_parser(), help="show which runs there are, and their status"
+    )
     commands.add_subcommand("plot", _plot_parser(), help="draw the AUROC of finished runs")
     commands.add_subcommand("list", _list_parser(), help="show what there is, with its options")
     return parser
@@ -153,8 +161,35 @@ def _take_defaults_from_suite(parser: ArgumentParser, suite: str | None) -> None
 def _add_output(parser: ArgumentParser) -> ArgumentParser:
     parser.add_argument("--out", type=str, default="results", help="folder for the results")
     parser.add_argument(
+        "--name",
+        type=str | None,
+        default=None,
+        help="of the folder in it. Default: made from the configuration",
+    )
+    parser.add_argument(
+        "--again", action="store_true", help="run anew what is finished, in folders of its own"
+    )
+    return _add_quiet(parser)
+
+
+def _add_quiet(parser: ArgumentParser) -> ArgumentParser:
+    parser.add_argument(
         "--quiet", action="store_true", help="print only the folder, and no progress"
     )
+    return parser
+
+
+def _resume_parser() -> ArgumentParser:
+    parser = _Parser(
+        description="Go on with a run from its last checkpoint. So does the command that began it."
+    )
+    parser.add_argument("run", type=str, help="the run's folder")
+    return _add_quiet(parser)
+
+
+def _runs_parser() -> ArgumentParser:
+    parser = _Parser(description="Show which runs there are, with status and reason.")
+    parser.add_argument("--out", type=str, default="results", help="folder with the results")
     return parser
 
 
@@ -180,10 +215,16 @@ def _run(settings: Namespace) -> None:
     from cl_anomaly import commands
 
     values = settings.as_dict()
-    out, quiet = Path(values.pop("out")), values.pop("quiet")
+    how = _how(values)
     for file in values.pop("config") or []:
-        _drop_options_of_another_strategy(values, commands.read_json(Path(file)))
-    commands.run_one(RunConfig(**values), out, quiet)
+        _drop_options_of_another_strategy(values, read_json(Path(file)))
+    commands.run_one(RunConfig(**values), **how)
+
+
+def _how(values: dict[str, Any]) -> dict[str, Any]:
+    """Take out what is not of the configuration."""
+    how = {name: values.pop(name) for name in ("out", "quiet", "again", "name")}
+    return how | {"out": Path(how["out"])}
 
 
 def _drop_options_of_another_strategy(values: dict[str, Any], config: dict[str, Any]) -> None:
@@ -201,13 +242,26 @@ def _compare(settings: Namespace) -> None:
     from cl_anomaly import commands
 
     values = settings.as_dict()
-    out, quiet, workers = Path(values.pop("out")), values.pop("quiet"), values.pop("workers")
+    how, workers = _how(values), values.pop("workers")
     file, names = values.pop("suite"), values.pop("strategies").split(",")
     names = [name.strip() for name in names]
     if workers is not None and workers < 1:
         raise InputError(f"Expected `workers` to be 1 or more, but got {workers}.")
     suite = read_suite(Path(file)) if file else suite_of(names)
-    commands.compare(suite.configs(values), out, workers, quiet)
+    commands.compare(suite.configs(values), workers=workers, **how)
+
+
+def _resume(settings: Namespace) -> None:
+    from cl_anomaly import commands
+
+    commands.resume_one(Path(settings.run), settings.quiet)
+
+
+def _runs(settings: Namespace) -> None:
+    from cl_anomaly.runs import find_runs
+    from cl_anomaly.screen import show_runs
+
+    show_runs(find_runs(Path(settings.out)))
 
 
 def _plot(settings: Namespace) -> None:
@@ -222,4 +276,11 @@ def _list(settings: Namespace) -> None:
     commands.show(settings.what)
 
 
-_COMMANDS = {"run": _run, "compare": _compare, "plot": _plot, "list": _list}
+_COMMANDS = {
+    "run": _run,
+    "compare": _compare,
+    "resume": _resume,
+    "runs": _runs,
+    "plot": _plot,
+    "list": _list,
+}

@@ -2,107 +2,106 @@
 
 from pathlib import Path
 
-import pandas as pd
-
-from cl_anomaly.compare import Outcome, run_all
+from cl_anomaly.compare import run_all
+from cl_anomaly.comparison import check_same_comparison, write_comparison
 from cl_anomaly.components import FRAMEWORK_ARGUMENTS
-from cl_anomaly.config import ResolvedConfig, RunConfig
+from cl_anomaly.config import RunConfig
 from cl_anomaly.datasets import DATASETS
 from cl_anomaly.environment import available_cores
-from cl_anomaly.errors import InputError, RunError
-from cl_anomaly.experiment import Run, resolve
+from cl_anomaly.errors import InputError, Interrupted, RunError
 from cl_anomaly.models import MODELS
 from cl_anomaly.options import describe_options, summary
 from cl_anomaly.plots import draw_auroc, save_figure
+from cl_anomaly.results import read_runs
+from cl_anomaly.runner import Finished, perform, prepare, resume
 from cl_anomaly.scores import CHEAP_SCORES, SCORES
 from cl_anomaly.screen import Screen, show_aurocs, show_list, show_notice
-from cl_anomaly.store import (
-    CONFIG_FILE,
-    ENVIRONMENT_FILE,
-    FIGURE_NAME,
-    METRICS_FILE,
-    SUMMARY_FILE,
-    check_writable,
-    read_json,
-    read_runs,
-    write_folder,
-    write_json,
-    write_run,
-)
+from cl_anomaly.store import FIGURE_NAME, check_writable, plain_name
 from cl_anomaly.strategies import strategies
-from cl_anomaly.suite import suite_from
-from cl_anomaly.summary import summarise
 
 
-def run_one(config: RunConfig, out: Path, quiet: bool) -> None:
-    """Run one configuration, write its folder, and show its table."""
-    resolved = resolve(config)
-    if resolved.dataset_note:
-        show_notice(resolved.dataset_note)
-    prepared = Run(resolved)
-    check_writable(out)
-    with Screen(quiet) as screen:
-        result = prepared.execute(screen.listener(prepared.strategy_name))
-    folder = write_run(result, out)
-    _conclude(folder, folder / f"{FIGURE_NAME}.png", resolved.score, quiet)
-
-
-def compare(configs: dict[str, RunConfig], out: Path, workers: int | None, quiet: bool) -> None:
-    """Run several configurations, and write a folder with their figure and their numbers.
+def run_one(config: RunConfig, out: Path, quiet: bool, again: bool, name: str | None) -> None:
+    """Do what is left of a run, and show its table.
 
     Raises:
-        InputError: one of the configurations is at fault; nothing has run.
+        InputError: the configuration is at fault, or another one has that name.
+        RunError: the run failed, or one of its replicas.
+        Interrupted: a signal has asked for its end.
+    """
+    run = prepare(config)
+    if run.config.dataset_note:
+        show_notice(run.config.dataset_note)
+    with Screen(quiet) as screen:
+        done = perform(run, out, screen.listener, again, name)
+    _conclude_run(done, quiet)
+
+
+def resume_one(folder: Path, quiet: bool) -> None:
+    """Go on with the run in a folder, and show its table; raises what `run_one` does."""
+    with Screen(quiet) as screen:
+        done = resume(folder, screen.listener)
+    _conclude_run(done, quiet)
+
+
+def _conclude_run(done: Finished, quiet: bool) -> None:
+    if not done.is_new:
+        show_notice(f"{done.folder} is finished already. `run --again` runs it anew.")
+    _conclude(done.folder, quiet)
+    if done.failures:
+        raise RunError("\n".join(done.failures))
+
+
+def compare(
+    configs: dict[str, RunConfig],
+    out: Path,
+    workers: int | None,
+    quiet: bool,
+    again: bool,
+    name: str | None,
+) -> None:
+    """Perform several runs, and write a folder with their figure and their numbers.
+
+    Raises:
+        InputError: one of the configurations is at fault, or another comparison has that name;
+            nothing has run.
         RunError: a run failed; the others were finished.
+        Interrupted: a signal has asked for the end of all.
     """
     scores = {config.score for config in configs.values()}
     if len(scores) > 1:
         raise InputError(
             f"Expected runs with the same `score`, but got {', '.join(sorted(scores))}."
         )
-    resolved = {name: resolve(config) for name, config in configs.items()}
-    notes = {config.dataset_note for config in resolved.values()} - {None}
-    for note in notes:
+    # What does not fit together is found here, before anything has run.
+    resolved = {run_name: prepare(config).config for run_name, config in configs.items()}
+    for note in {config.dataset_note for config in resolved.values()} - {None}:
         show_notice(str(note))
-    for config in resolved.values():
-        Run(config)  # what does not fit together is found here, before anything has run
     check_writable(out)
+    if name:
+        check_same_comparison(out / plain_name(name), resolved)
     with Screen(quiet) as screen:
-        outcome = run_all(resolved, out, workers or available_cores(), screen.listener)
+        outcome = run_all(resolved, out, workers or available_cores(), screen.listener, again)
+    if outcome.interrupted is not None:
+        raise Interrupted(
+            "interrupted, and saved. The same command goes on with what is missing.",
+            outcome.interrupted,
+        )
     if outcome.folders:
-        folder = _write_comparison(resolved, outcome, out)
-        _conclude(folder, folder / f"{FIGURE_NAME}.png", next(iter(resolved.values())).score, quiet)
+        _conclude(write_comparison(resolved, outcome.folders, out, name), quiet)
     if outcome.failures:
         raise RunError("\n".join(f"{name} failed: {why}" for name, why in outcome.failures.items()))
 
 
-def _write_comparison(configs: dict[str, ResolvedConfig], outcome: Outcome, out: Path) -> Path:
-    finished = {name: outcome.folders[name] for name in configs if name in outcome.folders}
-    tables = [
-        pd.read_csv(path / METRICS_FILE, dtype={"classes": str}).assign(run=name)
-        for name, path in finished.items()
-    ]
-    metrics = pd.concat(tables, ignore_index=True)
-    first = next(iter(configs.values()))
-
-    def write(folder: Path) -> None:
-        write_json(folder / CONFIG_FILE, suite_from(configs).content())
-        write_json(folder / "runs.json", {name: path.name for name, path in finished.items()})
-        environments = {n: read_json(path / ENVIRONMENT_FILE) for n, path in finished.items()}
-        write_json(folder / ENVIRONMENT_FILE, {"runs": environments})
-        metrics.to_csv(folder / METRICS_FILE, index=False)
-        summarise(metrics).to_csv(folder / SUMMARY_FILE, index=False)
-        save_figure(draw_auroc(metrics, first.score), folder / FIGURE_NAME)
-
-    return write_folder(out, f"{first.dataset}-compare", write)
-
-
-def _conclude(folder: Path, figure: Path, score: str, quiet: bool) -> None:
+def _conclude(folder: Path, quiet: bool) -> None:
     if quiet:
         print(folder)
         return
-    metrics, _ = read_runs([folder])
-    show_aurocs(metrics, score)
-    print(f"results: {folder}\nfigure:  {figure}")
+    metrics, score = read_runs([folder])
+    if len(metrics):
+        show_aurocs(metrics, score)
+    print(f"results: {folder}")
+    if (figure := folder / f"{FIGURE_NAME}.png").exists():
+        print(f"figure:  {figure}")
 
 
 def plot(folders: list[Path], score: str | None, out: Path) -> None:

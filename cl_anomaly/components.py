@@ -3,7 +3,9 @@
 from collections.abc import Sequence
 from typing import Any
 
-from cl_anomaly.config import RunConfig
+from cl_anomaly.config import ResolvedConfig, RunConfig
+from cl_anomaly.datasets import choose_dataset, find_dataset
+from cl_anomaly.environment import choose_device, choose_precision, precision_name
 from cl_anomaly.errors import CLAnomalyError, InputError
 from cl_anomaly.models import MODELS, VAE
 from cl_anomaly.options import fill_options
@@ -11,6 +13,31 @@ from cl_anomaly.strategies import Strategy, find_strategy
 
 FRAMEWORK_ARGUMENTS = frozenset({"features", "seeds", "latent_size"})
 """Arguments of models that come from elsewhere than their options."""
+
+
+def resolve(config: RunConfig) -> ResolvedConfig:
+    """Fill in every default that depends on the dataset, the strategy or the model.
+
+    Raises:
+        InputError: there is no such dataset, model or strategy, or it has no such option.
+    """
+    if isinstance(config, ResolvedConfig):
+        return config
+    strategy = make_strategy(config.strategy, config.strategy_options)
+    model = find_model(config.model)
+    name, note = (config.dataset, None) if config.dataset else choose_dataset(config.data_root)
+    spec = find_dataset(name)
+    precision = choose_precision(config.precision, choose_device(config.device))
+    filled = {
+        "dataset": name,
+        "dataset_note": note,
+        "precision": precision_name(precision),
+        "epochs": config.epochs or spec.epochs,
+        "batch_size": config.batch_size or spec.batch_size,
+        "strategy_options": fill_options(type(strategy), config.strategy_options),
+        "model_options": fill_options(model, config.model_options, FRAMEWORK_ARGUMENTS),
+    }
+    return ResolvedConfig(**config.to_dict() | filled)
 
 
 def find_model(name: str) -> type[VAE]:

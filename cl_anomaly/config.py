@@ -99,9 +99,13 @@ class RunConfig:
         """Everything needed to run it again, as JSON can hold it."""
         return {f.name: getattr(self, f.name) for f in dataclasses.fields(RunConfig)}
 
-    def fingerprint(self) -> str:
-        """Eight hexadecimal digits that name this configuration."""
-        content = {k: v for k, v in self.to_dict().items() if k != "data_root"}
+    def fingerprint(self, **more: Any) -> str:
+        """Eight hexadecimal digits that name this configuration.
+
+        Args:
+            more: what else the results depend on.
+        """
+        content = {k: v for k, v in self.to_dict().items() if k != "data_root"} | more
         return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:8]
 
 

@@ -1,5 +1,10 @@
 """What can go wrong, for the person who has to mend it."""
 
+import signal
+import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 
 class CLAnomalyError(Exception):
     """An error whose message is meant to be read: the command prints it without a traceback."""
@@ -15,3 +20,53 @@ class InputError(CLAnomalyError):
 
 class RunError(CLAnomalyError):
     """A run failed after it had started."""
+
+
+class Interrupted(CLAnomalyError):
+    """A signal has asked a run to end; what it had done was saved.
+
+    Args:
+        message: where the run was.
+        number: of the signal.
+
+    Attributes:
+        signal: its number.
+    """
+
+    def __init__(self, message: str, number: int = signal.SIGINT) -> None:
+        super().__init__(message)
+        self.signal = number
+        # What shells say of a process that a signal ended. SLURM's SIGUSR1 announces a SIGTERM.
+        self.exit_code = 128 + (signal.SIGINT if number == signal.SIGINT else signal.SIGTERM)
+
+
+@contextmanager
+def explained(doing: str) -> Iterator[None]:
+    """Turn errors that nobody has explained into a sentence: what failed, why, and in which line.
+
+    Args:
+        doing: when it happened, such as "in task 3".
+
+    Raises:
+        RunError: in place of any other error.
+    """
+    try:
+        yield
+    except CLAnomalyError:
+        raise
+    except Exception as error:
+        raise RunError(f"{doing}: {_reason(error)}") from error
+
+
+def _reason(error: Exception) -> str:
+    # PyTorch's error on a processor is a RuntimeError like any other.
+    words = ("out of memory", "allocate memory", "bad_alloc")
+    if isinstance(error, MemoryError) or any(word in str(error) for word in words):
+        return (
+            "there is not enough memory. Use fewer seeds, a smaller batch or a smaller model "
+            f"({str(error).strip().splitlines()[0] if str(error).strip() else 'MemoryError'})."
+        )
+    place = traceback.extract_tb(error.__traceback__)[-1]
+    return (
+        f"{type(error).__name__}: {error} ({place.filename}, line {place.lineno}, in {place.name})"
+    )

@@ -9,7 +9,6 @@ from torch import Tensor
 
 from cl_anomaly.datasets import Samples
 from cl_anomaly.environment import matrix_products_in
-from cl_anomaly.errors import RunError
 from cl_anomaly.metrics import placements
 from cl_anomaly.models import VAE
 from cl_anomaly.scenario import Scenario, Task
@@ -49,23 +48,6 @@ def score_samples(
             for name, result in results.items():
                 result[:, start : start + size] = SCORES[name](model, output)
     return {name: result.cpu().numpy() for name, result in results.items()}
-
-
-def check_finite(scores: dict[str, NDArray[np.float32]], task: int, seeds: Sequence[int]) -> None:
-    """Refuse scores from which no AUROC can be computed.
-
-    Raises:
-        RunError: a score (R, n) is not finite.
-    """
-    for name, values in scores.items():
-        failed = [
-            seed for seed, own in zip(seeds, values, strict=True) if not np.isfinite(own).all()
-        ]
-        if failed:
-            raise RunError(
-                f"Expected finite scores after task {task}, but `{name}` of seed(s) "
-                f"{', '.join(map(str, failed))} is not. Try a lower learning rate, or float32."
-            )
 
 
 def auroc_after(

@@ -1,5 +1,6 @@
 """One run, from its configuration to its results."""
 
+import hashlib
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,40 +11,28 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from cl_anomaly.components import FRAMEWORK_ARGUMENTS, find_model, make_model, make_strategy
+from cl_anomaly.checkpoints import Keeper, State
+from cl_anomaly.components import make_model, make_strategy, resolve
 from cl_anomaly.config import ResolvedConfig, RunConfig
-from cl_anomaly.datasets import Dataset, choose_dataset, find_dataset, load_dataset
+from cl_anomaly.datasets import Dataset, load_dataset
 from cl_anomaly.environment import (
     choose_device,
     choose_precision,
     describe_environment,
     now,
     peak_memory,
-    precision_name,
     set_up_processor,
     threads_to_use,
 )
-from cl_anomaly.errors import InputError
-from cl_anomaly.evaluation import auroc_after, check_finite
+from cl_anomaly.errors import InputError, explained
 from cl_anomaly.groups import ReplicaGroups, group_sizes
 from cl_anomaly.learner import Learner
-from cl_anomaly.options import fill_options
 from cl_anomaly.progress import Progress
+from cl_anomaly.record import Failure, Record
 from cl_anomaly.scenario import Scenario, build_scenario
 from cl_anomaly.scores import CHEAP_SCORES
-from cl_anomaly.training import TrainingSettings
-
-METRICS_COLUMNS = (
-    "strategy",
-    "dataset",
-    "anomaly_class",
-    "seed",
-    "task",
-    "classes",
-    "score",
-    "metric",
-    "value",
-)
+from cl_anomaly.step import TrainingSettings
+from cl_anomaly.strategies import Strategy
 
 
 @dataclass(frozen=True, eq=False)
@@ -52,52 +41,35 @@ class Result:
 
     Attributes:
         config: with every default filled in.
+        strategy_name: what the strategy is called in the metrics.
         environment: the machine, versions and data.
         metrics: in tidy form, with METRICS_COLUMNS.
         scores: by score, (R, tasks, n), of the test set after every task.
         test_labels: (n,).
         test_indices: (n,), places in the dataset's test set.
+        weights: of the model after the last task, by parameter, (R, ...).
         timing: seconds per task, samples per second, peak memory.
+        failures: of replicas that have no results after some task.
         strategy_source: the strategy's file, as it was when it was loaded, where it is one.
     """
 
     config: ResolvedConfig
+    strategy_name: str
     environment: dict[str, Any]
     metrics: pd.DataFrame
     scores: dict[str, NDArray[np.float32]]
     test_labels: NDArray[np.int64]
     test_indices: NDArray[np.int64]
+    weights: dict[str, NDArray[np.float32]]
     timing: dict[str, Any]
+    failures: list[Failure]
     strategy_source: str | None
-
-
-def resolve(config: RunConfig) -> ResolvedConfig:
-    """Fill in every default that depends on the dataset, the strategy or the model.
-
-    Raises:
-        InputError: there is no such dataset, model or strategy, or it has no such option.
-    """
-    if isinstance(config, ResolvedConfig):
-        return config
-    strategy = make_strategy(config.strategy, config.strategy_options)
-    model = find_model(config.model)
-    name, note = (config.dataset, None) if config.dataset else choose_dataset(config.data_root)
-    spec = find_dataset(name)
-    precision = choose_precision(config.precision, choose_device(config.device))
-    filled = {
-        "dataset": name,
-        "dataset_note": note,
-        "precision": precision_name(precision),
-        "epochs": config.epochs or spec.epochs,
-        "batch_size": config.batch_size or spec.batch_size,
-        "strategy_options": fill_options(type(strategy), config.strategy_options),
-        "model_options": fill_options(model, config.model_options, FRAMEWORK_ARGUMENTS),
-    }
-    return ResolvedConfig(**config.to_dict() | filled)
 
 
 def run(config: RunConfig, progress: Progress | None = None) -> Result:
     """Train one strategy on one scenario, and evaluate it after every task.
+
+    A replica whose training or scores are no longer finite numbers ends; see `Result.failures`.
 
     Args:
         config: all of the run.
@@ -124,117 +96,179 @@ class Run:
         self.config = config
         self.device = choose_device(config.device)
         self.precision = choose_precision(config.precision, self.device)
-        dataset = load_dataset(config.dataset, config.data_root)
+        self._dataset = dataset = load_dataset(config.dataset, config.data_root)
         self.scenarios = [_scenario(dataset, config, seed) for seed in config.seed_list]
         # Replicas may differ in the order of the classes, not in which they are.
         self.test_indices = self.scenarios[0].test_indices
-        self.test_labels = self.scenarios[0].test_labels.numpy()
         _check_batch_size(config.batch_size, self.scenarios)
-        self.test = dataset.test.to(self.device)
+        self.test_labels = self.scenarios[0].test_labels.numpy()
+        self.train, self.test = dataset.train.to(self.device), dataset.test.to(self.device)
         file = config.strategy.rpartition(":")[0]
         self.strategy_source = Path(file).read_text(encoding="utf-8") if file else None
-        self.groups = self._make_groups(dataset)
+        self.groups = self._make_groups(self._group_sizes())
         self.environment = describe_environment(self.device, self.precision) | {
             "data_sha256": dataset.sha256,
+            "strategy_sha256": _sha256(self.strategy_source),
             "dataset_note": config.dataset_note,
         }
-        self.score_names = list(dict.fromkeys([*CHEAP_SCORES, config.score]))
-        self.scores: list[dict[str, NDArray[np.float32]]] = []
-        self.rows: list[tuple[Any, ...]] = []
-        self.timing: list[dict[str, Any]] = []
+        score_names = list(dict.fromkeys([*CHEAP_SCORES, config.score]))
+        self.record = Record(config, self.strategy_name, self.scenarios, score_names)
+        self._task, self._learnt = 1, False
+        self.resumed_on: list[dict[str, Any]] = []
+        self._seconds, self._started, self._keeper = 0.0, time.perf_counter(), Keeper()
 
     @property
     def strategy_name(self) -> str:
         """What the strategy is called in results."""
         return self.groups.learners[0].strategy.name
 
-    def execute(self, progress: Progress) -> Result:
-        """Learn all tasks one after another."""
-        started = time.perf_counter()
-        tasks = len(self.scenarios[0].tasks)
-        for number in range(1, tasks + 1):
-            progress.task(number, tasks, self.config.epochs)
-            self._learn(number, progress)
-        return Result(
-            config=self.config,
-            environment=self.environment,
-            metrics=pd.DataFrame(self.rows, columns=list(METRICS_COLUMNS)),
-            scores={
-                name: np.stack([after[name] for after in self.scores], axis=1)
-                for name in self.score_names
-            },
-            test_labels=self.test_labels,
-            test_indices=self.test_indices.numpy(),
-            timing=self._summarise_timing(time.perf_counter() - started),
-            strategy_source=self.strategy_source,
-        )
+    @property
+    def can_be_resumed(self) -> bool:
+        """Whether the strategy can give everything that it keeps."""
+        own = type(self.groups.learners[0].strategy)
+        return own.after_task is Strategy.after_task or own.state_dict is not Strategy.state_dict
 
-    def _make_groups(self, dataset: Dataset) -> ReplicaGroups:
-        config, samples = self.config, dataset.train.to(self.device)
+    def execute(self, progress: Progress, keeper: Keeper | None = None) -> Result:
+        """Learn all tasks one after another, from where it is.
+
+        Args:
+            progress: is told how far it is.
+            keeper: saves what is needed to go on later.
+
+        Raises:
+            RunError: a hook of the strategy raised an error or gave what it should not, or memory
+                ran out.
+            Interrupted: the keeper was asked to end the run.
+        """
+        self._keeper = keeper or Keeper()
+        self._started = time.perf_counter() - self._seconds
+        while not (self.record.all_failed or (self._learnt and self._task == self._tasks)):
+            with explained(f"in task {self._task + self._learnt}"):
+                self._learn(progress)
+        return self._result()
+
+    @property
+    def _tasks(self) -> int:
+        return len(self.scenarios[0].tasks)
+
+    def _learn(self, progress: Progress) -> None:
+        """Learn the next task, or the rest of the one that has begun."""
+        if self._learnt:
+            self._task, self._learnt = self._task + 1, False
+        if not self.groups.has_begun:
+            self.groups.begin(self._task)
+        progress.task(self._task, self._tasks, self.config.epochs)
+        trained = self.groups.train(progress.step, self._keeper.is_wanted)
+        while not self.groups.is_done:
+            self._keep("in the middle")
+            trained = self.groups.train(progress.step, self._keeper.is_wanted)
+        self.record.fail(self._task, self.groups.failures())
+        before = now(self.device)
+        self.groups.conclude()
+        concluded = now(self.device)
+        scores = self.groups.score(self.test, self.test_indices, self.record.score_names)
+        aurocs = self.record.add(scores)
+        times = {
+            "task": self._task,
+            "training_seconds": trained.seconds,
+            "replay_seconds": trained.replay_seconds,
+            "after_task_seconds": concluded - before,
+            "evaluation_seconds": now(self.device) - concluded,
+            "samples": trained.samples,
+        }
+        self.record.timing.append(times)
+        self._learnt = True
+        progress.evaluated(self._task, aurocs)
+        self._keep("at the end")
+
+    def _keep(self, where: str) -> None:
+        self._seconds = time.perf_counter() - self._started
+        self._keeper.keep(self.state, f"{where} of task {self._task} of {self._tasks}")
+
+    def state(self) -> State:
+        """Give everything that is needed to go on."""
+        measured, groups = self.record.state(), self.groups.state()
+        values = {
+            "task": self._task,
+            "learnt": self._learnt,
+            "tasks": self._tasks,
+            "seconds": self._seconds,
+            "environment": self.environment,
+            "resumed_on": self.resumed_on,
+            "measured": measured.values,
+            "groups": groups.values,
+        }
+        return State(values, measured.tensors | groups.tensors)
+
+    def restore(self, state: State) -> None:
+        """Be where `state` was given.
+
+        Raises:
+            InputError: it was trained on another kind of device.
+        """
+        values = state.values
+        begun, here = values["environment"], self.environment
+        if begun["device"] != here["device"]:
+            raise InputError(
+                f"Expected to go on with this run on the device that it began on, "
+                f"{begun['device']}, but this is {here['device']}."
+            )
+        others = [] if here == begun else [here]
+        self.environment, self.resumed_on = begun, values["resumed_on"] + others
+        self._task, self._learnt = values["task"], values["learnt"]
+        self._seconds = values["seconds"]
+        self.record.restore(State(values["measured"], state.tensors))
+        # As it began, whatever the number of threads is now: groups may be at different steps.
+        sizes = [group["replicas"] for group in values["groups"]["groups"]]
+        self.groups = self._make_groups(sizes)
+        self.groups.restore(State(values["groups"], state.tensors), self._task)
+
+    def _group_sizes(self) -> list[int]:
+        one = make_model(self.config, self._dataset.features, self.config.seed_list[:1])
+        weights = sum(parameter.numel() for parameter in one.parameters())
+        return group_sizes(len(self.scenarios), weights, self.device, threads_to_use())
+
+    def _make_groups(self, sizes: Sequence[int]) -> ReplicaGroups:
+        config = self.config
         settings = TrainingSettings(
             config.epochs, config.batch_size, config.learning_rate, self.precision
         )
-        one_model = make_model(config, dataset.features, config.seed_list[:1])
-        weights = sum(parameter.numel() for parameter in one_model.parameters())
         learners, rest = [], list(zip(config.seed_list, self.scenarios, strict=True))
-        for size in group_sizes(len(rest), weights, self.device, threads_to_use()):
+        for size in sizes:
             seeds, scenarios = zip(*rest[:size], strict=True)
             strategy = make_strategy(config.strategy, config.strategy_options)
-            strategy.model = make_model(config, dataset.features, seeds).to(self.device)
-            strategy.samples = samples
+            strategy.model = make_model(config, self._dataset.features, seeds).to(self.device)
+            strategy.samples = self.train
             learners.append(Learner(strategy, seeds, scenarios, settings))
             rest = rest[size:]
         return ReplicaGroups(learners, threads_to_use())
 
-    def _learn(self, number: int, progress: Progress) -> None:
-        trained = self.groups.train(number, progress.step)
-        before = now(self.device)
-        self.groups.conclude()
-        concluded = now(self.device)
-        aurocs = self._evaluate(number)
-        self.timing.append(
-            {
-                "task": number,
-                "training_seconds": trained.seconds,
-                "replay_seconds": trained.replay_seconds,
-                "after_task_seconds": concluded - before,
-                "evaluation_seconds": now(self.device) - concluded,
-                "samples": trained.samples,
-            }
+    def _result(self) -> Result:
+        timing, record = self.record.timing, self.record
+        training = sum(task["training_seconds"] for task in timing)
+        samples = sum(task["samples"] for task in timing)
+        return Result(
+            config=self.config,
+            strategy_name=self.strategy_name,
+            environment=self.environment,
+            metrics=record.metrics(),
+            scores=record.scores(),
+            test_labels=self.test_labels,
+            test_indices=self.test_indices.numpy(),
+            weights={name: own.numpy() for name, own in self.groups.weights().items()},
+            timing={
+                "total_seconds": time.perf_counter() - self._started,
+                "training_seconds": training,
+                "checkpoint_seconds": self._keeper.seconds,
+                "samples": samples,
+                "samples_per_second": samples / training,
+                "peak_memory": peak_memory(self.device),
+                "resumed_on": self.resumed_on,
+                "tasks": timing,
+            },
+            failures=list(record.failures.values()),
+            strategy_source=self.strategy_source,
         )
-        progress.evaluated(number, aurocs)
-
-    def _evaluate(self, number: int) -> Sequence[float]:
-        """Score the test set, and return the headline AUROC of each replica."""
-        config = self.config
-        scores = self.groups.score(self.test, self.test_indices, self.score_names)
-        check_finite(scores, number, config.seed_list)
-        self.scores.append(scores)
-        headline = []
-        for replica, (seed, scenario) in enumerate(
-            zip(config.seed_list, self.scenarios, strict=True)
-        ):
-            task = scenario.tasks[number - 1]
-            classes = " ".join(map(str, task.classes))
-            for name in self.score_names:
-                values = auroc_after(scenario, task, scores[name][replica], self.test_labels)
-                key = (self.strategy_name, config.dataset, config.anomaly_class, seed, number)
-                self.rows += [(*key, classes, name, metric, v) for metric, v in values.items()]
-                if name == config.score:
-                    headline.append(values["auroc_seen"])
-        return headline
-
-    def _summarise_timing(self, total: float) -> dict[str, Any]:
-        training = sum(task["training_seconds"] for task in self.timing)
-        samples = sum(task["samples"] for task in self.timing)
-        return {
-            "total_seconds": total,
-            "training_seconds": training,
-            "samples": samples,
-            "samples_per_second": samples / training,
-            "peak_memory": peak_memory(self.device),
-            "tasks": self.timing,
-        }
 
 
 def _check_batch_size(batch_size: int, scenarios: Sequence[Scenario]) -> None:
@@ -251,3 +285,7 @@ def _scenario(dataset: Dataset, config: RunConfig, seed: int) -> Scenario:
     return build_scenario(
         dataset, config.anomaly_class, config.task_order, config.classes_per_task, seed
     )
+
+
+def _sha256(text: str | None) -> str | None:
+    return None if text is None else hashlib.sha256(text.encode()).hexdigest()

@@ -9,12 +9,13 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from cl_anomaly.checkpoints import State
 from cl_anomaly.datasets import Samples
 from cl_anomaly.environment import now
 from cl_anomaly.evaluation import score_samples
 from cl_anomaly.learner import Learner
 from cl_anomaly.threads import Threads
-from cl_anomaly.training import TrainingTime
+from cl_anomaly.training import Pause, TaskTraining, TrainingTime
 
 # A weight, its gradient, and Adam's two moments of it, in float32.
 _BYTES_PER_WEIGHT = 16
@@ -59,19 +60,43 @@ class ReplicaGroups:
         self.learners = learners
         self._device = learners[0].strategy.samples.stored.device
         self._threads = Threads(min(threads, len(learners)))
+        self._seconds = 0.0
 
-    def train(self, number: int, on_step: Callable[[int, int, Tensor], None]) -> TrainingTime:
-        """Train all replicas on a task.
+    @property
+    def has_begun(self) -> bool:
+        """Whether a task has begun that has not been concluded."""
+        return self.learners[0].has_begun
+
+    @property
+    def is_done(self) -> bool:
+        """Whether all replicas are through with the task that has begun."""
+        return all(learner.training.is_done for learner in self.learners)
+
+    def begin(self, number: int) -> None:
+        """Make all replicas ready for a task, from 1."""
+        self._seconds = 0.0
+        for learner in self.learners:
+            learner.begin(number)
+
+    def train(
+        self,
+        on_step: Callable[[int, int, Tensor], None],
+        pause: Pause = lambda: False,
+    ) -> TrainingTime:
+        """Train all replicas on the task that has begun, until it is done or they are to pause.
 
         Args:
-            number: of the task, from 1.
             on_step: told after each step of a group: steps done and steps in all, of all groups
                 together, and the loss of each of the group's replicas.
+            pause: asked after each step; all groups pause where one does.
+
+        Returns:
+            What it has taken so far.
         """
-        visible = [learner.begin(number) for learner in self.learners]
-        pairs = list(zip(self.learners, visible, strict=True))
-        steps = sum(max(learner.settings.steps(indices)) for learner, indices in pairs)
-        done, lock = [0], threading.Lock()
+        trainings = [learner.training for learner in self.learners]
+        steps = sum(max(training.steps) for training in trainings)
+        done, lock = [sum(training.done for training in trainings)], threading.Lock()
+        pausing = threading.Event()
 
         def count(_: int, loss: Tensor) -> None:
             self._threads.check()
@@ -79,9 +104,28 @@ class ReplicaGroups:
                 done[0] += 1
                 on_step(done[0], steps, loss)
 
+        def is_to_pause() -> bool:
+            if pause():
+                pausing.set()
+            return pausing.is_set()
+
+        def train(training: TaskTraining) -> TrainingTime:
+            if pausing.is_set():
+                return training.time
+            return training.run(count, is_to_pause)
+
         started = now(self._device)
-        times = self._threads.map(lambda pair: pair[0].train(pair[1], count), pairs)
-        return _together(times, now(self._device) - started)
+        times = self._threads.map(train, trainings)
+        self._seconds += now(self._device) - started
+        return _together(times, self._seconds)
+
+    def failures(self) -> dict[int, tuple[int, str]]:
+        """Give, by seed, the step at which a replica failed in this task, and what of it."""
+        return {
+            learner.seeds[replica]: failure
+            for learner in self.learners
+            for replica, failure in learner.training.failed.items()
+        }
 
     def conclude(self) -> None:
         """Let the strategies keep what they need of the task."""
@@ -98,6 +142,28 @@ class ReplicaGroups:
         parts = self._threads.map(score, self.learners)
         return {name: np.concatenate([part[name] for part in parts]) for name in scores}
 
+    def weights(self) -> dict[str, Tensor]:
+        """Give the weights of all replicas, (R, ...), by the names of the model's parameters."""
+        parts = [learner.strategy.model.state_dict() for learner in self.learners]
+        return {name: torch.cat([part[name].cpu() for part in parts]) for name in parts[0]}
+
+    def state(self) -> State:
+        """Give where all groups are."""
+        state = State({"groups": [], "seconds": self._seconds})
+        for place, learner in enumerate(self.learners):
+            own = learner.state()
+            state.values["groups"].append({"replicas": len(learner.seeds), **own.values})
+            state.add(f"group.{place}", own.tensors)
+        return state
+
+    def restore(self, state: State, number: int) -> None:
+        """Be where `state` was given: by groups of the same sizes, at the same task."""
+        self._seconds = state.values["seconds"]
+        for place, (learner, values) in enumerate(
+            zip(self.learners, state.values["groups"], strict=True)
+        ):
+            learner.restore(State(values, state.part(f"group.{place}")), number)
+
 
 def _together(times: Sequence[TrainingTime], seconds: float) -> TrainingTime:
     """Time of groups, some of which trained at the same time."""
@@ -105,5 +171,6 @@ def _together(times: Sequence[TrainingTime], seconds: float) -> TrainingTime:
     parts = [time.replay_seconds for time in times]
     if None in parts:
         return TrainingTime(seconds, None, samples)
-    share = sum(filter(None, parts)) / sum(time.seconds for time in times)
+    trained = sum(time.seconds for time in times)
+    share = sum(filter(None, parts)) / trained if trained else 0.0
     return TrainingTime(seconds, share * seconds, samples)

@@ -1,49 +1,108 @@
 """Replicas that learn side by side: a strategy with its model, and the tasks of each replica."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from torch import Tensor
 
+from cl_anomaly.checkpoints import State
+from cl_anomaly.errors import RunError
 from cl_anomaly.randomness import ReplicaRandom, StepRandom
 from cl_anomaly.scenario import Scenario
 from cl_anomaly.strategies import Strategy
-from cl_anomaly.training import OnStep, TrainingSettings, TrainingTime, train_task
+from cl_anomaly.training import OnStep, Pause, TaskTraining, TrainingSettings, TrainingTime
 
 
-@dataclass(frozen=True, eq=False)
 class Learner:
     """R replicas that learn side by side.
 
-    Attributes:
+    Args:
         strategy: with its model and the training samples.
         seeds: one for each replica.
         scenarios: one for each replica.
         settings: how each task is trained.
     """
 
-    strategy: Strategy
-    seeds: Sequence[int]
-    scenarios: Sequence[Scenario]
-    settings: TrainingSettings
+    def __init__(
+        self,
+        strategy: Strategy,
+        seeds: Sequence[int],
+        scenarios: Sequence[Scenario],
+        settings: TrainingSettings,
+    ) -> None:
+        self.strategy, self.seeds = strategy, seeds
+        self.scenarios, self.settings = scenarios, settings
+        self._training: TaskTraining | None = None
 
-    def begin(self, number: int) -> list[Tensor]:
-        """Make the strategy ready for a task, from 1; returns what each replica may see of it."""
+    @property
+    def has_begun(self) -> bool:
+        """Whether a task has begun that has not been concluded."""
+        return self._training is not None
+
+    @property
+    def training(self) -> TaskTraining:
+        """Training on the task that has begun."""
+        if self._training is None:
+            raise RuntimeError("Expected `begin` to be called first.")
+        return self._training
+
+    def begin(self, number: int) -> None:
+        """Make the strategy ready for a task, from 1."""
         self.strategy.task_number = number
         device = self.strategy.samples.stored.device
         self.strategy.random = StepRandom(self.seeds, "strategy", number, device=device)
-        return [
+        visible: list[Tensor] = [
             self.strategy.training_indices(scenario.tasks[number - 1], scenario.tasks[:number])
             for scenario in self.scenarios
         ]
+        self._training = TaskTraining(self.strategy, visible, self.seeds, self.settings)
 
-    def train(self, visible: Sequence[Tensor], on_step: OnStep) -> TrainingTime:
-        """Train on the task that has begun, from what each replica may see of it."""
-        return train_task(self.strategy, visible, self.seeds, self.settings, on_step)
+    def train(self, on_step: OnStep, pause: Pause = lambda: False) -> TrainingTime:
+        """Train on the task that has begun, see `TaskTraining.run`."""
+        return self.training.run(on_step, pause)
 
     def conclude(self) -> None:
         """Let the strategy keep what it needs of the task that it was trained on."""
         number, device = self.strategy.task_number, self.strategy.samples.stored.device
+        self._training = None
         # How much was drawn in training may depend on how long the other replicas' tasks were.
         self.strategy.random = ReplicaRandom(self.seeds, "after task", number, device=device)
         self.strategy.after_task([scenario.tasks[number - 1] for scenario in self.scenarios])
+
+    def state(self) -> State:
+        """Give the weights, what the strategy keeps, and where the training is."""
+        state = State()
+        state.add("model", self.strategy.model.state_dict())
+        state.add("strategy", _checked(self.strategy))
+        if self._training is not None:
+            training = self._training.state()
+            state.values["training"] = training.values
+            state.add("training", training.tensors)
+        return state
+
+    def restore(self, state: State, number: int) -> None:
+        """Be where `state` was given.
+
+        Args:
+            state: of as many replicas.
+            number: of the task that was being learnt, or had been.
+        """
+        self.strategy.task_number = number
+        device = self.strategy.samples.stored.device
+        self.strategy.model.load_state_dict(state.part("model"))
+        if kept := state.part("strategy"):
+            self.strategy.load_state_dict({name: own.to(device) for name, own in kept.items()})
+        if "training" in state.values:
+            self.begin(number)
+            self.training.restore(State(state.values["training"], state.part("training")))
+
+
+def _checked(strategy: Strategy) -> dict[str, Tensor]:
+    kept = strategy.state_dict()
+    if not isinstance(kept, dict) or not all(
+        isinstance(name, str) and isinstance(own, Tensor) for name, own in kept.items()
+    ):
+        raise RunError(
+            f"Expected {type(strategy).__name__}.state_dict to give tensors by name, but got "
+            f"{kept!r:.200}."
+        )
+    return kept

@@ -31,3 +31,6 @@ class Progress:
 
     def evaluated(self, number: int, aurocs: Sequence[float]) -> None:
         """A task has been learnt and evaluated: the headline AUROC of each replica."""
+
+    def notice(self, text: str) -> None:
+        """Something that the user must know."""

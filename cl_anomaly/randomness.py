@@ -8,6 +8,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from cl_anomaly.checkpoints import State
+
 # Drawn ahead at once, in numbers: large enough that a GPU is not asked for each batch anew, small
 # enough to stay in a processor's cache.
 _BLOCK = 1 << 17
@@ -62,13 +64,26 @@ class ReplicaRandom:
                 replica.random_(0, high, generator=numbers)
         return values
 
+    def _states(self) -> Tensor:
+        """Where the generators are, (R, bytes), uint8."""
+        return torch.stack([numbers.get_state() for numbers in self._generators])
+
+    def _set_states(self, states: Tensor) -> None:
+        for numbers, own in zip(self._generators, states, strict=True):
+            # A copy: PyTorch 2.15 crashes on a part of a larger tensor.
+            numbers.set_state(own.clone())
+
 
 @dataclass
 class _Slot:
-    """One of the draws that every step makes: what was drawn ahead, and where a step finds it."""
+    """One of the draws that every step makes: what was drawn ahead, and where a step finds it.
+
+    `before` is what the generators were, (R, bytes), when `ahead` was drawn.
+    """
 
     high: int | None
     size: tuple[int, ...]
+    before: Tensor
     ahead: Tensor
     used: int
     current: Tensor
@@ -97,22 +112,42 @@ class StepRandom(ReplicaRandom):
         for slot in self._slots:
             slot.used += 1
             if slot.used == slot.ahead.shape[1]:
-                slot.ahead, slot.used = self._draw_ahead(slot.high, slot.size), 0
+                slot.before, slot.used = self._states(), 0
+                slot.ahead = self._draw_ahead(slot.high, slot.size)
             slot.current.copy_(slot.ahead[:, slot.used])
 
     def _draw(self, high: int | None, size: tuple[int, ...]) -> Tensor:
         slots, position = self._slots, self._position
         self._position += 1
         if position == len(slots) or (slots[position].high, slots[position].size) != (high, size):
-            ahead = self._draw_ahead(high, size)
             # This step draws other things than the last one: what follows is new as well.
-            slots[position:] = [_Slot(high, size, ahead, 0, ahead[:, 0].clone())]
+            slots[position:] = [self._new_slot(high, size, used=0)]
         return slots[position].current
+
+    def _new_slot(self, high: int | None, size: tuple[int, ...], used: int) -> _Slot:
+        before, ahead = self._states(), self._draw_ahead(high, size)
+        return _Slot(high, size, before, ahead, used, ahead[:, used].clone())
 
     def _draw_ahead(self, high: int | None, size: tuple[int, ...]) -> Tensor:
         # How many steps depends on one replica's size alone: it must not change what a seed sees
         # when other seeds run beside it.
         return super()._draw(high, (max(1, _BLOCK // max(1, math.prod(size))), *size))
+
+    def state(self) -> State:
+        """Give where it is between two steps: not the numbers, but what draws them again."""
+        state = State({"slots": [(slot.high, slot.size, slot.used) for slot in self._slots]})
+        state.tensors["generators"] = self._states()
+        for position, slot in enumerate(self._slots):
+            state.tensors[f"before.{position}"] = slot.before
+        return state
+
+    def restore(self, state: State) -> None:
+        """Be where `state` was given."""
+        self._slots = []
+        for position, (high, size, used) in enumerate(state.values["slots"]):
+            self._set_states(state.tensors[f"before.{position}"])
+            self._slots.append(self._new_slot(high, tuple(size), used))
+        self._set_states(state.tensors["generators"])
 
 
 class ShuffledIndices:
@@ -129,6 +164,11 @@ class ShuffledIndices:
         self._indices = indices
         self._generator = generator
         self._rest = indices[:0]
+
+    def skip(self, count: int) -> None:
+        """Pass over the next `count` indices: what follows is as if they had been taken."""
+        while count > 0:
+            count -= len(self.take(min(count, len(self._indices))))
 
     def take(self, count: int) -> Tensor:
         """Take the next `count` indices, shape (count,)."""

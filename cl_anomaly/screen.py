@@ -1,14 +1,15 @@
 """What is shown on the screen: progress while it runs, tables when it is done."""
 
+from __future__ import annotations
+
 import math
 import statistics
 import sys
 import time
 from collections.abc import Iterable, Sequence
 from types import TracebackType
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
-import pandas as pd
 from rich.console import Console
 from rich.markup import escape
 from rich.panel import Panel
@@ -18,6 +19,10 @@ from rich.table import Table
 from rich.text import Text
 
 from cl_anomaly.progress import Progress
+from cl_anomaly.runs import Status
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 class Screen:
@@ -61,13 +66,24 @@ class Screen:
 
     def listener(self, run: str) -> Progress:
         """Make what shows one run's progress."""
-        if self._quiet:
-            return Progress()
-        return _Bar(self._bars, run) if self._bars else _Lines(run)
+        if self._bars:
+            return _Bar(self._console, self._bars, run)
+        return _Notices(self._console) if self._quiet else _Lines(self._console, run)
 
 
-class _Bar(Progress):
-    def __init__(self, bars: Bars, run: str) -> None:
+class _Notices(Progress):
+    """Shows what the user must know, even where no progress is to be shown."""
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+
+    def notice(self, text: str) -> None:
+        self._console.print(Panel(Text(text), title="Note", border_style="yellow"))
+
+
+class _Bar(_Notices):
+    def __init__(self, console: Console, bars: Bars, run: str) -> None:
+        super().__init__(console)
         self._bars = bars
         self._id = bars.add_task(escape(run), total=None, where="", loss="")
         self._number, self._epochs = 1, 1
@@ -86,8 +102,9 @@ class _Bar(Progress):
         )
 
 
-class _Lines(Progress):
-    def __init__(self, run: str) -> None:
+class _Lines(_Notices):
+    def __init__(self, console: Console, run: str) -> None:
+        super().__init__(console)
         self._run = run
         self._loss = math.nan
 
@@ -118,7 +135,7 @@ def mean_and_deviation(values: Iterable[float]) -> str:
 
 def show_notice(text: str) -> None:
     """Show a sentence that must not be missed."""
-    Console(stderr=True).print(Panel(Text(text), title="Note", border_style="yellow"))
+    _Notices(Console(stderr=True)).notice(text)
 
 
 def show_aurocs(metrics: pd.DataFrame, score: str) -> None:
@@ -141,6 +158,20 @@ def show_aurocs(metrics: pd.DataFrame, score: str) -> None:
         cells = [mean_and_deviation(task.loc[task["run"] == run, "value"]) for run in runs]
         table.add_row(str(number), *cells)
     console.print(table)
+
+
+def show_runs(runs: Iterable[Status]) -> None:
+    """Show how runs are doing."""
+    rows = [
+        (
+            str(run.folder),
+            run.name,
+            "\n".join(why.splitlines()[0] for why in run.why),
+            str(len(run.config.get("seeds", []))),
+        )
+        for run in runs
+    ]
+    show_list("runs", rows, ("run", "status", "where it is, or why", "seeds"))
 
 
 def show_list(title: str, rows: Iterable[Sequence[str]], columns: Sequence[str]) -> None:

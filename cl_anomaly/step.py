@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from cl_anomaly.checkpoints import State
 from cl_anomaly.errors import RunError
 from cl_anomaly.randomness import StepRandom
 from cl_anomaly.strategies import Strategy
@@ -16,6 +17,14 @@ from cl_anomaly.strategies import Strategy
 # Steps that a GPU takes one kernel at a time before it records one: libraries set themselves up in
 # the first, which cannot be recorded.
 _WARM_UP_STEPS = 3
+
+# Steps whose losses are kept until somebody looks whether they were finite.
+_TRACED_STEPS = 64
+
+# Parameters of so many numbers or fewer, such as biases, are looked at in every step. To look at
+# all gradients would cost a tenth of a step, and one that is not finite comes from an output's
+# gradient that is not, and so reaches the bias as well. What does not, spoils the next step's loss.
+_WATCHED_SIZE = 4096
 
 Record = Callable[[Callable[[], None]], Callable[[], None]]
 """Takes a function that works on the same tensors whenever it is called, and returns another that
@@ -55,7 +64,6 @@ class TrainStep:
         strategy: prepared for its task.
         seeds: one for each of the R replicas.
         settings: how to train.
-        record: makes the step's work repeatable; None on a processor, where nothing is gained.
 
     Attributes:
         replay_seconds: in the strategy's `extend` so far; None where steps are replayed.
@@ -67,10 +75,9 @@ class TrainStep:
         strategy: Strategy,
         seeds: Sequence[int],
         settings: TrainingSettings,
-        record: Record | None = None,
     ) -> None:
         self._strategy = strategy
-        self._record = record
+        self._record: Record | None = None
         device = strategy.samples.stored.device
         self._indices = torch.zeros(
             len(seeds), settings.batch_size, dtype=torch.int64, device=device
@@ -90,8 +97,22 @@ class TrainStep:
         self._work = self._step
         self._loss = torch.empty(0)
         self._steps, self._batch_samples = 0, 0
-        self.replay_seconds: float | None = None if record else 0.0
+        self._watched = [
+            p for p in strategy.model.parameters() if p.numel() <= _WATCHED_SIZE * len(seeds)
+        ]
+        self._trace = torch.zeros(_TRACED_STEPS, 2, len(seeds), device=device)
+        self._place = torch.zeros(1, dtype=torch.int64, device=device)
+        self._traced = 0
+        self.replay_seconds: float | None = None if device.type == "cuda" else 0.0
         self.samples = 0
+
+    def record_with(self, record: Record | None) -> None:
+        """Begin to train, or go on after a pause.
+
+        Args:
+            record: makes the step's work repeatable; None on a processor, where nothing is gained.
+        """
+        self._record, self._steps, self._work = record, 0, self._step
 
     def __call__(self, batch: Tensor) -> Tensor:
         """Train on the samples at these places.
@@ -113,6 +134,7 @@ class TrainStep:
             self._work = self._record(self._step)
         self._work()
         self._steps += 1
+        self._traced += 1
         self.samples += self._batch_samples
         return self._loss
 
@@ -130,6 +152,60 @@ class TrainStep:
         loss.sum().backward()
         self._optimizer.step()
         self._loss, self._batch_samples = loss.detach(), x.shape[0] * x.shape[1]
+        self._keep_trace(self._loss)
+
+    def _keep_trace(self, loss: Tensor) -> None:
+        gradients = [p.grad.flatten(1) for p in self._watched if p.grad is not None]
+        sums = torch.cat(gradients, dim=1).sum(1) if gradients else torch.zeros_like(loss)
+        self._trace.index_copy_(0, self._place, torch.stack([loss, sums])[None])
+        self._place += 1
+
+    def failures(self, done: int) -> dict[int, tuple[int, str]]:
+        """Look for numbers that are not finite in the steps since the last look, 64 at most.
+
+        Args:
+            done: steps so far.
+
+        Returns:
+            By replica, the first such step, from 1, and what was not finite in it.
+        """
+        trace, first = self._trace[: self._traced].cpu().isfinite(), done - self._traced + 1
+        self._traced = 0
+        self._place.zero_()
+        failed = {}
+        for replica in (~trace.all(0).all(0)).nonzero().flatten().tolist():
+            step = int((~trace[:, :, replica].all(1)).nonzero()[0])
+            failed[replica] = (
+                first + step,
+                "a gradient" if trace[step, 0, replica] else "its loss",
+            )
+        return failed
+
+    def state(self) -> State:
+        """Give where it is between two steps: Adam, the noise, and what the strategy draws."""
+        state = State({"replay_seconds": self.replay_seconds, "samples": self.samples})
+        for place, moments in self._optimizer.state_dict()["state"].items():
+            state.add(f"adam.{place}", moments)
+        for name, random in self._randoms():
+            own = random.state()
+            state.values[name] = own.values
+            state.add(name, own.tensors)
+        return state
+
+    def restore(self, state: State) -> None:
+        """Be where `state` was given."""
+        self.replay_seconds, self.samples = state.values["replay_seconds"], state.values["samples"]
+        adam = self._optimizer.state_dict()
+        places = adam["param_groups"][0]["params"]
+        adam["state"] = {place: state.part(f"adam.{place}") for place in places}
+        self._optimizer.load_state_dict(adam)
+        for name, random in self._randoms():
+            random.restore(State(state.values[name], state.part(name)))
+
+    def _randoms(self) -> list[tuple[str, StepRandom]]:
+        own = [("noise", self._noise)]
+        strategys = self._strategy.random
+        return [*own, ("strategy", strategys)] if isinstance(strategys, StepRandom) else own
 
 
 def _extended(strategy: Strategy, x: Tensor) -> Tensor:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from cl_anomaly.checkpoints import State
 from cl_anomaly.environment import matrix_products_in, now
 from cl_anomaly.errors import RunError
 from cl_anomaly.randomness import ShuffledIndices, generator
@@ -18,6 +19,9 @@ _BLOCK_STEPS = 64
 
 OnStep = Callable[[int, Tensor], None]
 """Told after each step: steps done, and the loss of each replica (R,)."""
+
+Pause = Callable[[], bool]
+"""Asked after each step whether to leave the training for a moment."""
 
 
 @dataclass(frozen=True)
@@ -36,14 +40,8 @@ class TrainingTime:
     samples: int
 
 
-def train_task(
-    strategy: Strategy,
-    indices: Sequence[Tensor],
-    seeds: Sequence[int],
-    settings: TrainingSettings,
-    on_step: OnStep,
-) -> TrainingTime:
-    """Train the strategy's model on its current task, with a new Adam.
+class TaskTraining:
+    """Training of a strategy's model on its current task, with a new Adam; it can be paused.
 
     A replica that is through before the others is put back, at the end, to where it was when it
     ended.
@@ -53,28 +51,138 @@ def train_task(
         indices: R tensors (n_r,), int64, the samples that each replica may see.
         seeds: one for each replica.
         settings: how.
-        on_step: told after each step.
+
+    Attributes:
+        indices: as they were given.
+        steps: of each replica, in all.
+        done: steps so far.
+        failed: by replica, the step after which its loss, a gradient or its weights were not finite
+            numbers, and which of them.
+        time: that it has taken so far.
 
     Raises:
-        RunError: a hook returned something else than it should, or a replica's weights are no
-            longer finite numbers.
+        RunError: `indices` are not places in the training set.
     """
-    _check_indices(strategy, indices)
-    device = strategy.samples.stored.device
-    steps = settings.steps(indices)
-    ended = _EndedReplicas(strategy.model, steps)
-    started = time.perf_counter()
-    with matrix_products_in(settings.precision, device), replayable(device) as record:
-        train_step = TrainStep(strategy, seeds, settings, record)
-        for step, batch in enumerate(_batches(strategy, indices, seeds, settings, max(steps)), 1):
-            loss = train_step(batch)
-            ended.keep(step)
-            on_step(step, loss)
-    ended.restore()
-    strategy.model.zero_grad()  # which frees them: the next task may be another group's
-    _check_finite(strategy.model, strategy.task_number, seeds)
-    seconds = now(device) - started
-    return TrainingTime(seconds, train_step.replay_seconds, train_step.samples)
+
+    def __init__(
+        self,
+        strategy: Strategy,
+        indices: Sequence[Tensor],
+        seeds: Sequence[int],
+        settings: TrainingSettings,
+    ) -> None:
+        _check_indices(strategy, indices)
+        self._strategy, self.indices = strategy, indices
+        self._seeds, self._settings = seeds, settings
+        self.steps = settings.steps(indices)
+        self.done = 0
+        self.failed: dict[int, tuple[int, str]] = {}
+        self._ended = _EndedReplicas(strategy.model, self.steps)
+        self._step: TrainStep | None = None
+        self.time = TrainingTime(0.0, 0.0, 0)
+
+    @property
+    def is_done(self) -> bool:
+        """Whether no step is left, or no replica that could make one."""
+        return self.done == max(self.steps) or len(self.failed) == len(self.steps)
+
+    def run(self, on_step: OnStep, pause: Pause = lambda: False) -> TrainingTime:
+        """Train until the task is done, or until it is to pause.
+
+        Args:
+            on_step: told after each step.
+            pause: asked after each step.
+
+        Returns:
+            What it has taken so far, with what it took before a pause.
+
+        Raises:
+            RunError: a hook returned something else than it should.
+        """
+        if self.is_done:
+            return self.time
+        device = self._strategy.samples.stored.device
+        started = time.perf_counter()
+        with matrix_products_in(self._settings.precision, device), replayable(device) as record:
+            step = self._step = self._step or self._new_step()
+            step.record_with(record)
+            for batch in self._batches():
+                loss = step(batch)
+                self.done += 1
+                self._ended.keep(self.done)
+                if self.done % _BLOCK_STEPS == 0:
+                    self._note_failures(step)
+                on_step(self.done, loss)
+                if self.is_done or pause():
+                    break
+        self._note_failures(step)
+        seconds = self.time.seconds + now(device) - started
+        self.time = TrainingTime(seconds, step.replay_seconds, step.samples)
+        if self.is_done:
+            self._conclude()
+        return self.time
+
+    def _new_step(self) -> TrainStep:
+        return TrainStep(self._strategy, self._seeds, self._settings)
+
+    def _conclude(self) -> None:
+        self._ended.restore()
+        # Which frees gradients and Adam's moments: the next to train may be another group.
+        self._strategy.model.zero_grad()
+        self._step = None
+        parameters = [p.detach() for p in self._strategy.model.parameters()]
+        finite = torch.stack([p.isfinite().flatten(1).all(1) for p in parameters]).all(0)
+        for replica, own in enumerate(finite.tolist()):
+            if not own:
+                self.failed.setdefault(replica, (self.steps[replica], "a weight"))
+
+    def _note_failures(self, step: TrainStep) -> None:
+        for replica, (number, what) in step.failures(self.done).items():
+            # One that has ended goes on with the others, and is put back in the end.
+            if number <= self.steps[replica]:
+                self.failed.setdefault(replica, (number, what))
+
+    def _batches(self) -> Iterator[Tensor]:
+        """Yield the indices of each batch that is left, (R, batch_size)."""
+        device, size = self._strategy.samples.stored.device, self._settings.batch_size
+        streams = [
+            ShuffledIndices(
+                visible.to(device),
+                generator(seed, "order", self._strategy.task_number, device=device),
+            )
+            for visible, seed in zip(self.indices, self._seeds, strict=True)
+        ]
+        for stream in streams:
+            stream.skip(self.done * size)
+        steps = max(self.steps)
+        for start in range(self.done, steps, _BLOCK_STEPS):
+            count = min(_BLOCK_STEPS, steps - start)
+            block = torch.stack([stream.take(count * size) for stream in streams])
+            yield from block.unflatten(1, (count, size)).unbind(1)
+
+    def state(self) -> State:
+        """Give where it is, beside the model's weights and what the strategy keeps."""
+        values = {"done": self.done, "time": vars(self.time), "failed": list(self.failed.items())}
+        state = State(values)
+        for replica, weights in self._ended.kept.items():
+            state.add(f"ended.{replica}", {str(i): weight for i, weight in enumerate(weights)})
+        if self._step:
+            step = self._step.state()
+            state.values["step"] = step.values
+            state.add("step", step.tensors)
+        return state
+
+    def restore(self, state: State) -> None:
+        """Be where `state` was given."""
+        self.done = state.values["done"]
+        self.time = TrainingTime(**state.values["time"])
+        self.failed = {replica: (step, what) for replica, (step, what) in state.values["failed"]}
+        for replica in range(len(self.steps)):
+            if weights := state.part(f"ended.{replica}"):
+                self._ended.kept[replica] = [weights[str(i)] for i in range(len(weights))]
+        if "step" in state.values:
+            self._step = self._new_step()
+            self._step.restore(State(state.values["step"], state.part("step")))
 
 
 def _check_indices(strategy: Strategy, indices: Sequence[Tensor]) -> None:
@@ -93,29 +201,12 @@ def _check_indices(strategy: Strategy, indices: Sequence[Tensor]) -> None:
         )
 
 
-def _batches(
-    strategy: Strategy,
-    indices: Sequence[Tensor],
-    seeds: Sequence[int],
-    settings: TrainingSettings,
-    steps: int,
-) -> Iterator[Tensor]:
-    """Yield the indices of each step's batch, (R, batch_size)."""
-    device = strategy.samples.stored.device
-    streams = [
-        ShuffledIndices(
-            visible.to(device), generator(seed, "order", strategy.task_number, device=device)
-        )
-        for visible, seed in zip(indices, seeds, strict=True)
-    ]
-    for start in range(0, steps, _BLOCK_STEPS):
-        count = min(_BLOCK_STEPS, steps - start)
-        block = torch.stack([stream.take(count * settings.batch_size) for stream in streams])
-        yield from block.unflatten(1, (count, settings.batch_size)).unbind(1)
-
-
 class _EndedReplicas:
-    """The weights of replicas that ended before the others, whose tasks are longer."""
+    """The weights of replicas that ended before the others, whose tasks are longer.
+
+    Attributes:
+        kept: by replica, its weights when it ended.
+    """
 
     def __init__(self, model: torch.nn.Module, steps: Sequence[int]) -> None:
         self._model = model
@@ -123,28 +214,16 @@ class _EndedReplicas:
             step: [replica for replica, own in enumerate(steps) if own == step]
             for step in set(steps) - {max(steps)}
         }
-        self._kept: list[tuple[int, list[Tensor]]] = []
+        self.kept: dict[int, list[Tensor]] = {}
 
     def keep(self, step: int) -> None:
         """Keep the weights of the replicas for which this step was the last."""
         for replica in self._ending.get(step, ()):
-            weights = [p.detach()[replica].clone() for p in self._model.parameters()]
-            self._kept.append((replica, weights))
+            self.kept[replica] = [p.detach()[replica].clone() for p in self._model.parameters()]
 
     @torch.no_grad()
     def restore(self) -> None:
         """Put them back."""
-        for replica, weights in self._kept:
+        for replica, weights in self.kept.items():
             for parameter, kept in zip(self._model.parameters(), weights, strict=True):
                 parameter[replica] = kept
-
-
-def _check_finite(model: torch.nn.Module, task_number: int, seeds: Sequence[int]) -> None:
-    # A loss that is no number has made the weights so, too.
-    finite = torch.stack([p.detach().isfinite().flatten(1).all(1) for p in model.parameters()])
-    failed = [str(seed) for seed, own in zip(seeds, finite.all(0).tolist(), strict=True) if not own]
-    if failed:
-        raise RunError(
-            f"Expected finite weights after task {task_number}, but those of seed(s) "
-            f"{', '.join(failed)} are not. Try a lower learning rate, or float32."
-        )

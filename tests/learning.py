@@ -64,7 +64,8 @@ def learn(
     """Train on one task, and keep what the strategy keeps; losses, (R,) a step, are recorded."""
     learner = Learner(strategy, seeds, scenarios, settings)
     record = [] if losses is None else losses
-    time = learner.train(learner.begin(number), lambda _, loss: record.append(loss))
+    learner.begin(number)
+    time = learner.train(lambda _, loss: record.append(loss))
     learner.conclude()
     return time
 

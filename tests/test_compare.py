@@ -1,16 +1,13 @@
 """Several runs in worker processes: real ones, as the command starts them."""
 
-import contextlib
 import json
-import os
-import signal
-import sys
 from pathlib import Path
 
 import pandas as pd
 import pytest
 
-from tests.command import SMALL, Done, cli, config_of, open_interruptible, run_quietly
+from cl_anomaly.runs import find_runs
+from tests.command import SMALL, Done, cli, config_of, run_quietly
 
 FAILING = """
 import os
@@ -26,24 +23,6 @@ class Raises(Strategy):
 class Dies(Strategy):  # as in a crash of compiled code
     def extend(self, x):
         os._exit(3)
-"""
-
-SLOW_TO_WRITE = """
-import sys
-import time
-
-from cl_anomaly import store
-from cl_anomaly.strategies import Strategy
-
-
-def wait(*arguments):
-    print("writing", file=sys.stderr, flush=True)
-    time.sleep(600)
-
-
-class SlowToWrite(Strategy):
-    def after_task(self, tasks):
-        store.save_figure = wait
 """
 
 
@@ -93,6 +72,8 @@ def test_a_comparison_leaves_a_folder_for_each_run_and_one_for_all(comparison: P
         "summary.csv",
         "auroc_per_task.png",
         "auroc_per_task.svg",
+        "manifest.json",
+        ".lock",
     }
     svg = (comparison / "auroc_per_task.svg").read_text()
     assert svg.index(">gr<") < svg.index(">lower<")
@@ -146,7 +127,7 @@ def test_it_can_be_compared_again_by_another_number_of_workers(
 def test_runs_that_fail_are_named_with_their_reasons(failures: tuple[Done, Path]) -> None:
     done, _ = failures
     assert done.code == 1
-    assert "Raises failed: ValueError: broken on purpose" in done.err
+    assert "Raises failed: in task 1: ValueError: broken on purpose" in done.err
     assert "Dies failed: its process ended with exit status 3" in done.err
     assert "lower failed" not in done.err
     assert "Traceback" not in done.err
@@ -157,7 +138,10 @@ def test_runs_that_do_not_fail_are_kept(failures: tuple[Done, Path]) -> None:
     (comparison,) = out.glob("digits-compare*")
     (name,) = runs = folders_of(comparison)
     assert name == "lower"
-    assert set(out.iterdir()) == {comparison, runs["lower"]}
+    statuses = {status.folder: status.name for status in find_runs(out)}
+    assert statuses.pop(runs["lower"]) == "finished"
+    # One says what went wrong; the other could not.
+    assert sorted(statuses.values()) == ["failed", "interrupted"]
     assert set(pd.read_csv(comparison / "metrics.csv")["run"]) == {"lower"}
     # Its configuration is what was asked for, to be repeated once the others are mended.
     assert len(json.loads((comparison / "config.json").read_text())["runs"]) == 3
@@ -250,48 +234,3 @@ def test_two_strategies_of_one_name_are_not_taken_for_one(tmp_path: Path) -> Non
     done = compare(tmp_path / "out", *SMALL, "--strategies", names, "--seeds", "1")
     # Either both have run, and failed, or they are refused.
     assert done.code == 2 or done.err.count("broken on purpose") == 2
-
-
-def interrupt(words: set[str], out: Path, *arguments: str) -> tuple[int, str]:
-    """Start a comparison, and press Ctrl-C when all words have been on its stderr.
-
-    Returns its exit code, and what it said after that.
-    """
-    command = [sys.executable, "-m", "cl_anomaly", "compare", *arguments, "--out", str(out)]
-    with open_interruptible(command) as process:
-        assert process.stderr
-        try:
-            for line in process.stderr:
-                words = {word for word in words if word not in line.decode()}
-                if not words:
-                    break
-            # As a terminal does: to every process of the group, not to the parent alone.
-            os.killpg(process.pid, signal.SIGINT)
-            # Returns when the last process that holds stderr is gone: it waits for workers too.
-            _, rest = process.communicate(timeout=60)
-        finally:
-            with contextlib.suppress(ProcessLookupError):
-                os.killpg(process.pid, signal.SIGKILL)
-    assert not words, "ended before it was interrupted"
-    return process.returncode, rest.decode()
-
-
-def test_ctrl_c_ends_all_workers_and_leaves_nothing(tmp_path: Path) -> None:
-    # Both have begun: a worker that is still importing Python would show a traceback. Neither is
-    # through: what it had written then would rightly stay.
-    words = {"upper: task 1/9", "gr: task 1/9"}
-    long = "--strategies upper,gr --dataset digits --epochs 200 --seeds 1 --device cpu --workers 2"
-    code, said = interrupt(words, tmp_path, *long.split())
-    assert code == 130
-    assert "interrupted" in said
-    assert "Traceback" not in said
-    assert not list(tmp_path.iterdir())
-
-
-def test_ctrl_c_while_a_folder_is_written_leaves_no_part_of_it(tmp_path: Path) -> None:
-    file, out = tmp_path / "slow.py", tmp_path / "out"
-    file.write_text(SLOW_TO_WRITE)
-    strategy = ("--strategies", f"{file}:SlowToWrite")
-    code, _ = interrupt({"writing"}, out, *strategy, *SMALL)
-    assert code == 130
-    assert not list(out.iterdir())

@@ -4,8 +4,7 @@ import torch
 from sklearn.metrics import roc_auc_score
 
 from cl_anomaly.environment import matrix_products_in
-from cl_anomaly.errors import RunError
-from cl_anomaly.evaluation import auroc_after, check_finite, score_samples
+from cl_anomaly.evaluation import auroc_after, score_samples
 from cl_anomaly.models import VAE
 from cl_anomaly.scenario import build_scenario
 from cl_anomaly.scores import SCORES
@@ -45,15 +44,6 @@ def test_samples_are_scored_in_their_order_whatever_their_number() -> None:
     few = score_samples(model, dataset.test, torch.tensor([4, 84]), ["mse"])["mse"]
     assert found.shape == (300, 85)
     np.testing.assert_allclose(found[:, [4, 84]], few, rtol=1e-5)
-
-
-@pytest.mark.parametrize("value", [np.nan, np.inf])
-def test_one_score_that_is_no_number_is_refused(value: float) -> None:
-    scores = np.zeros((2, 5), dtype=np.float32)
-    check_finite({"mse": scores}, 3, [4, 7])
-    scores[1, 2] = value
-    with pytest.raises(RunError, match=r"after task 3, but `mse` of seed\(s\) 7 is not"):
-        check_finite({"mse": scores}, 3, [4, 7])
 
 
 def test_scores_are_float32_whatever_the_precision_of_training() -> None:

@@ -6,8 +6,10 @@ import pytest
 import torch
 
 from cl_anomaly import Result, RunConfig, run
+from cl_anomaly.components import resolve
 from cl_anomaly.errors import InputError
-from cl_anomaly.experiment import METRICS_COLUMNS, Run, resolve
+from cl_anomaly.experiment import Run
+from cl_anomaly.record import METRICS_COLUMNS
 from cl_anomaly.strategies import Strategy
 from tests.learning import prepare, small_scenario
 

@@ -1,7 +1,6 @@
 """What a run hands on to its parts."""
 
 from collections.abc import Iterator
-from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -9,9 +8,10 @@ import torch
 from torch import Tensor
 
 from cl_anomaly import Result, RunConfig, groups, run
+from cl_anomaly.components import resolve
 from cl_anomaly.environment import choose_precision
-from cl_anomaly.errors import InputError, RunError
-from cl_anomaly.experiment import Run, resolve
+from cl_anomaly.errors import InputError
+from cl_anomaly.experiment import Run
 from cl_anomaly.models import VAE
 from cl_anomaly.progress import Progress
 from cl_anomaly.randomness import ReplicaRandom, StepRandom
@@ -45,7 +45,7 @@ def _spied(**settings: object) -> tuple[Run, _Spy]:
     spy = _Spy()
     (only,) = started.groups.learners
     spy.model, spy.samples = only.strategy.model, only.strategy.samples
-    started.groups.learners = [replace(only, strategy=spy)]
+    only.strategy = spy
     return started, spy
 
 
@@ -113,11 +113,11 @@ def test_timing_names_what_took_how_long(monkeypatch: pytest.MonkeyPatch) -> Non
         now[0] += seconds
         return result
 
-    evaluate = started._evaluate
+    evaluate = started.groups.score
     spy.extend = lambda x: takes(4.0, x)  # type: ignore[method-assign, assignment, return-value]
     spy.penalty = lambda: takes(1.0, 0.0)  # type: ignore[method-assign, assignment, return-value]
     spy.after_task = lambda tasks: takes(20.0)  # type: ignore[method-assign, assignment]
-    started._evaluate = lambda number: takes(300.0, evaluate(number))  # type: ignore[method-assign, assignment, return-value]
+    started.groups.score = lambda *args: takes(300.0, evaluate(*args))  # type: ignore[method-assign, assignment, return-value]
     (task,) = started.execute(Progress()).timing["tasks"]
     seconds = {name: value for name, value in task.items() if name.endswith("_seconds")}
     assert seconds == {
@@ -203,16 +203,3 @@ def test_progress_counts_the_steps_of_all_groups(
     # 127 samples in batches of 32: 4 steps of the group of two seeds, and 4 of the third seed's.
     assert [(done, total) for done, total, _ in heard] == [(step, 8) for step in range(1, 9)]
     assert sorted(replicas for *_, replicas in heard) == [1] * 4 + [2] * 4
-
-
-def test_failure_in_one_group_ends_the_run(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("OMP_NUM_THREADS", "2")
-    config = RunConfig(dataset="digits", strategy="lower", seeds=2, device="cpu", epochs=1000)
-    started = Run(resolve(config))
-    first, second = started.groups.learners
-    with torch.no_grad():
-        next(second.strategy.model.parameters()).fill_(float("nan"))
-    second = replace(second, settings=replace(second.settings, epochs=1))
-    started.groups.learners = [first, second]
-    with pytest.raises(RunError, match=r"seed\(s\) 1 "):
-        started.execute(Progress())

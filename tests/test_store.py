@@ -1,11 +1,6 @@
-"""A run's folder: complete or absent, never written over, and readable without this program."""
+"""The files of a run's folder: what is in them, readable without this program."""
 
 import json
-import shutil
-import threading
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -14,9 +9,10 @@ import pytest
 from sklearn.metrics import roc_auc_score
 
 from cl_anomaly import Result, RunConfig, __version__, run
-from cl_anomaly.errors import InputError, RunError
-from cl_anomaly.experiment import resolve
-from cl_anomaly.store import check_writable, read_json, read_runs, write_folder, write_run
+from cl_anomaly.components import resolve
+from cl_anomaly.errors import InputError
+from cl_anomaly.runner import write_run
+from cl_anomaly.store import check_writable
 
 SEEDS, TASKS = 2, 9
 CHEAP_SCORES = {"recon", "mse", "l1", "elbo", "kl"}
@@ -42,12 +38,6 @@ def content(folder: Path) -> dict[str, bytes]:
     return {path.name: path.read_bytes() for path in folder.iterdir()}
 
 
-def of_strategy(result: Result, name: str) -> Result:
-    """The same numbers, under another strategy's name."""
-    config = replace(result.config, strategy=name)
-    return replace(result, config=config, metrics=result.metrics.assign(strategy=name))
-
-
 def test_the_folder_has_the_files_that_are_promised(folder: Path) -> None:
     assert set(content(folder)) == {
         "config.json",
@@ -57,6 +47,10 @@ def test_the_folder_has_the_files_that_are_promised(folder: Path) -> None:
         "timing.json",
         "summary.csv",
         "auroc_per_task.png",
+        "model.safetensors",
+        "status.json",
+        "manifest.json",
+        ".lock",
     }
     assert folder.name.startswith("digits-lower-")
     assert [path.name for path in folder.parent.iterdir()] == [folder.name], "nothing beside it"
@@ -136,79 +130,6 @@ def test_a_second_run_leaves_the_first_as_it_is(result: Result, tmp_path: Path) 
     assert content(second) == before
 
 
-def fail_half_way(error: BaseException) -> Callable[[Path], None]:
-    def write(folder: Path) -> None:
-        (folder / "first.txt").write_text("written")
-        raise error
-
-    return write
-
-
-def test_what_cannot_be_written_leaves_nothing(tmp_path: Path) -> None:
-    out = tmp_path / "out"
-    full = OSError(28, "No space left on device")
-    with pytest.raises(RunError, match="Could not write .*name.*No space left on device"):
-        write_folder(out, "name", fail_half_way(full))
-    assert not list(out.iterdir())
-
-
-@pytest.mark.parametrize("error", [ValueError("a bug"), KeyboardInterrupt()], ids=repr)
-def test_any_other_error_leaves_nothing_and_goes_on(tmp_path: Path, error: BaseException) -> None:
-    with pytest.raises(type(error)):
-        write_folder(tmp_path, "name", fail_half_way(error))
-    assert not list(tmp_path.iterdir())
-
-
-def test_a_folder_appears_under_its_name_only_when_complete(tmp_path: Path) -> None:
-    def write(folder: Path) -> None:
-        (folder / "first.txt").write_text("written")
-        assert not (tmp_path / "name").exists()
-
-    assert write_folder(tmp_path, "name", write) == tmp_path / "name"
-    assert (tmp_path / "name" / "first.txt").read_text() == "written"
-
-
-def test_a_folder_can_be_read_by_others_where_the_umask_allows_it(tmp_path: Path) -> None:
-    (tmp_path / "ordinary").mkdir()
-    folder = write_folder(tmp_path, "name", lambda folder: None)
-    assert folder.stat().st_mode == (tmp_path / "ordinary").stat().st_mode
-
-
-def test_a_file_in_its_place_is_left_alone(tmp_path: Path) -> None:
-    (tmp_path / "name").write_text("mine")
-    folder = write_folder(tmp_path, "name", lambda folder: None)
-    assert folder == tmp_path / "name-2"
-    assert (tmp_path / "name").read_text() == "mine"
-
-
-@pytest.mark.parametrize("name", ["../name", "a/b", "a b:c"])
-def test_a_name_cannot_leave_the_folder(tmp_path: Path, name: str) -> None:
-    out = tmp_path / "out"
-    folder = write_folder(out, name, lambda folder: None)
-    assert folder.parent == out
-    assert list(tmp_path.iterdir()) == [out]
-
-
-def test_writers_of_one_name_all_get_a_folder_of_their_own(tmp_path: Path) -> None:
-    writers = 8
-    all_there = threading.Barrier(writers, timeout=30)
-
-    def write(number: int) -> Path:
-        def fill(folder: Path) -> None:
-            (folder / "number.txt").write_text(str(number))
-            all_there.wait()  # so that all want the name at once
-
-        return write_folder(tmp_path, "name", fill)
-
-    with ThreadPoolExecutor(writers) as pool:
-        folders = list(pool.map(write, range(writers)))
-    numbers = range(2, writers + 1)
-    assert {folder.name for folder in folders} == {"name", *(f"name-{n}" for n in numbers)}
-    assert set(tmp_path.iterdir()) == set(folders)
-    for number, folder in enumerate(folders):
-        assert (folder / "number.txt").read_text() == str(number)
-
-
 def test_check_writable_leaves_the_folder_empty(tmp_path: Path) -> None:
     check_writable(tmp_path / "a" / "b")
     assert not list((tmp_path / "a" / "b").iterdir())
@@ -221,80 +142,3 @@ def test_check_writable_refuses_what_is_no_folder(tmp_path: Path, place: str) ->
     with pytest.raises(InputError, match=f"`out`.*{tmp_path / place}.*--out"):
         check_writable(tmp_path / place)
     assert (tmp_path / "file").read_text() == "mine"
-
-
-def test_read_runs_of_one_run(folder: Path, metrics: pd.DataFrame) -> None:
-    table, score = read_runs([folder])
-    assert score == "recon"
-    assert set(table["run"]) == {"lower"}
-    np.testing.assert_array_equal(table["value"], metrics["value"])
-
-
-def test_read_runs_takes_the_score_of_the_first(result: Result, tmp_path: Path) -> None:
-    by_score = [
-        write_run(replace(result, config=replace(result.config, score=score)), tmp_path)
-        for score in ("mse", "kl")
-    ]
-    assert read_runs(by_score)[1] == "mse"
-
-
-def test_read_runs_of_different_strategies_names_them_so(result: Result, tmp_path: Path) -> None:
-    folders = [write_run(of_strategy(result, name), tmp_path) for name in ("upper", "lower")]
-    assert read_runs(folders)[0]["run"].unique().tolist() == ["upper", "lower"]
-
-
-def test_read_runs_tells_runs_of_one_strategy_apart(result: Result, tmp_path: Path) -> None:
-    first, second = write_run(result, tmp_path), write_run(result, tmp_path)
-    other = write_run(of_strategy(result, "upper"), tmp_path)
-    runs = read_runs([first, second, other])[0]["run"].unique().tolist()
-    assert runs == [f"lower ({first.name})", f"lower ({second.name})", "upper"]
-
-
-def test_read_runs_tells_runs_in_different_places_apart(result: Result, tmp_path: Path) -> None:
-    # The same configuration, as on two machines, gives the same folder name.
-    folders = [write_run(result, tmp_path / place) for place in ("here", "there")]
-    assert read_runs(folders)[0]["run"].nunique() == 2
-
-
-def test_read_runs_of_a_comparison(result: Result, tmp_path: Path) -> None:
-    def write(folder: Path) -> None:
-        table = pd.concat([result.metrics.assign(run=name) for name in ("mine", "yours")])
-        table.to_csv(folder / "metrics.csv", index=False)
-        content = {"score": "mse", "runs": {"mine": {}, "yours": {}}}
-        (folder / "config.json").write_text(json.dumps(content))
-
-    table, score = read_runs([write_folder(tmp_path, "digits-compare", write)])
-    assert table["run"].unique().tolist() == ["mine", "yours"]
-    assert score == "mse"
-
-
-def test_read_runs_names_the_folder_that_is_no_run(folder: Path, tmp_path: Path) -> None:
-    with pytest.raises(InputError, match=f"{tmp_path} .*metrics.csv"):
-        read_runs([folder, tmp_path])
-
-
-@pytest.mark.parametrize("column", ["strategy", "dataset", "anomaly_class", "value"])
-def test_read_runs_names_the_column_that_is_missing(
-    folder: Path, tmp_path: Path, metrics: pd.DataFrame, column: str
-) -> None:
-    # All that a figure needs: otherwise drawing fails, and says less.
-    damaged = tmp_path / "damaged"
-    shutil.copytree(folder, damaged)
-    metrics.drop(columns=column).to_csv(damaged / "metrics.csv", index=False)
-    with pytest.raises(InputError, match=f"{damaged}.*{column}"):
-        read_runs([damaged])
-
-
-@pytest.mark.parametrize(
-    "text", [None, "{", "[1]", "\udcff"], ids=["absent", "cut", "list", "bytes"]
-)
-def test_json_that_cannot_be_read_is_named(folder: Path, tmp_path: Path, text: str | None) -> None:
-    damaged = tmp_path / "damaged"
-    shutil.copytree(folder, damaged)
-    config = damaged / "config.json"
-    config.unlink()
-    if text is not None:
-        config.write_bytes(text.encode(errors="surrogateescape"))
-    for read in (lambda: read_json(config), lambda: read_runs([damaged])):
-        with pytest.raises(InputError, match=str(config)):
-            read()

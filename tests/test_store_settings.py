@@ -9,7 +9,10 @@ import pytest
 from cl_anomaly import Result, RunConfig, run
 from cl_anomaly.config import ResolvedConfig
 from cl_anomaly.datasets import Dataset
-from cl_anomaly.store import read_runs, write_folder, write_json, write_run
+from cl_anomaly.durable import write_json
+from cl_anomaly.results import read_runs
+from cl_anomaly.runner import write_run
+from tests.folders import write_folder
 
 EVERYTHING = {
     "strategy": "lower",

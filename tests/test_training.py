@@ -10,7 +10,7 @@ from cl_anomaly.learner import Learner
 from cl_anomaly.randomness import StepRandom
 from cl_anomaly.scenario import build_scenario
 from cl_anomaly.strategies import Strategy
-from cl_anomaly.training import train_task
+from cl_anomaly.training import TaskTraining
 from tests.learning import SETTINGS, learn, prepare, small_dataset, small_scenario, weights
 
 
@@ -74,7 +74,8 @@ def test_new_tasks_draw_new_orders_and_noise() -> None:
                 parameter.zero_()
         record: list[Tensor] = []
         indices = [scenario.tasks[0].indices]
-        train_task(strategy, indices, [0], SETTINGS, lambda _, loss, r=record: r.append(loss))
+        training = TaskTraining(strategy, indices, [0], SETTINGS)
+        training.run(lambda _, loss, r=record: r.append(loss))
         losses.append(torch.stack(record))
     assert not torch.equal(losses[0], losses[1])
 
@@ -111,18 +112,10 @@ def test_penalty_and_extension_reach_the_loss() -> None:
 def test_reports_every_step() -> None:
     scenario, steps = small_scenario(), []
     learner = Learner(prepare(Strategy(), scenario, [0]), [0], [scenario], SETTINGS)
-    learner.train(learner.begin(1), lambda step, loss: steps.append(step))
+    learner.begin(1)
+    learner.train(lambda step, loss: steps.append(step))
     assert steps == [1, 2, 3, 4, 5]
     assert SETTINGS.steps([scenario.tasks[0].indices]) == [5]
-
-
-def test_loss_that_is_no_number_ends_the_run() -> None:
-    scenario = small_scenario()
-    strategy = prepare(Strategy(), scenario, [4, 5])
-    with torch.no_grad():
-        strategy.model.decoder.layers[-1].bias[1] = float("nan")  # type: ignore[index]
-    with pytest.raises(RunError, match=r"task 1, but those of seed\(s\) 5 "):
-        learn(strategy, [scenario] * 2, [4, 5], 1)
 
 
 @pytest.mark.parametrize(
@@ -189,10 +182,8 @@ def test_gradient_of_a_replica_does_not_shrink_beside_others() -> None:
         strategy = prepare(Strategy(), scenario, seeds)
         learner = Learner(strategy, seeds, [scenario] * len(seeds), one_step)
         parameters = list(strategy.model.parameters())
-        learner.train(
-            learner.begin(1),
-            lambda *_, p=parameters: gradients.append([x.grad for x in p]),
-        )
+        learner.begin(1)
+        learner.train(lambda *_, p=parameters: gradients.append([x.grad for x in p]))
         assert all(parameter.grad is None for parameter in parameters), "they take memory"
     for one, other in zip(*gradients, strict=True):
         torch.testing.assert_close(one[:1], other, rtol=1e-3, atol=1e-5)

@@ -16,6 +16,7 @@ from rich.table import Table
 from training import curve, fisher, one_replica, share_of_gemm, ten_replicas
 from whole_process import figure, memory, start, usual_script, workers
 
+from cl_anomaly.components import resolve
 from cl_anomaly.config import RunConfig
 from cl_anomaly.environment import (
     available_cores,
@@ -23,7 +24,6 @@ from cl_anomaly.environment import (
     describe_environment,
     set_up_processor,
 )
-from cl_anomaly.experiment import resolve
 
 COLUMNS = ("what", "measured", "target", "from")
 

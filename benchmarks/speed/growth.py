@@ -47,7 +47,8 @@ def _task_seconds(name: str, options: dict[str, float]) -> list[float]:
     learner = Learner(strategy, [0], [scenario], settings)
     times = []
     for task in scenario.tasks:
-        trained = learner.train(learner.begin(task.number), lambda *_: None)
+        learner.begin(task.number)
+        trained = learner.train(lambda *_: None)
         times.append(trained.seconds + seconds(learner.conclude))
     return times
 

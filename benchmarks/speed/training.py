@@ -9,13 +9,13 @@ from clock import gemm_rate, in_turns, seconds
 from plain_loop import train as train_plain
 from report import Row
 
+from cl_anomaly.components import resolve
 from cl_anomaly.config import RunConfig
 from cl_anomaly.environment import set_up_processor
-from cl_anomaly.experiment import Run, resolve
+from cl_anomaly.experiment import Run
 from cl_anomaly.gradients import fisher_diagonal
-from cl_anomaly.learner import Learner
 from cl_anomaly.randomness import ReplicaRandom
-from cl_anomaly.training import TrainingTime
+from cl_anomaly.training import TaskTraining
 
 
 class Ours:
@@ -31,7 +31,8 @@ class Ours:
     def samples(self) -> torch.Tensor:
         """Those of the first task, (n, features), float32: what a plain loop trains on."""
         learner = self.run.groups.learners[0]
-        return learner.strategy.samples.batch(learner.begin(1)[0]).flatten(1)
+        learner.begin(1)
+        return learner.strategy.samples.batch(learner.training.indices[0]).flatten(1)
 
     def seconds_per_sample(self) -> float:
         """Train for the configured epochs."""
@@ -39,7 +40,8 @@ class Ours:
         total, samples = 0.0, 0
         for learner, start in zip(self.run.groups.learners, self._start, strict=True):
             learner.strategy.model.load_state_dict(start)
-            time = _train(learner, learner.begin(1))
+            learner.begin(1)
+            time = learner.train(_tell_nobody)
             total, samples = total + time.seconds, samples + time.samples
         return total / samples
 
@@ -121,7 +123,8 @@ def fisher(config: RunConfig, repeats: int) -> Iterator[Row]:
     """EWC's Fisher information, against a training epoch on the same samples."""
     ours = Ours(config, seeds=1, precision="auto")
     (learner,) = ours.run.groups.learners
-    visible = [learner.begin(1)[0][:6000]]
+    learner.begin(1)
+    visible = [learner.training.indices[0][:6000]]
     model, samples = learner.strategy.model, learner.strategy.samples
 
     def fisher_seconds() -> float:
@@ -129,8 +132,8 @@ def fisher(config: RunConfig, repeats: int) -> Iterator[Row]:
         return seconds(lambda: fisher_diagonal(model, samples, visible, random))
 
     def epoch_seconds() -> float:
-        learner.begin(1)
-        return _train(learner, visible).seconds
+        training = TaskTraining(learner.strategy, visible, learner.seeds, learner.settings)
+        return training.run(_tell_nobody).seconds
 
     measured = in_turns({"fisher": fisher_seconds, "epoch": epoch_seconds}, repeats)
     yield Row(
@@ -155,5 +158,5 @@ def curve(config: RunConfig, repeats: int) -> Iterator[Row]:
         )
 
 
-def _train(learner: Learner, visible: list[torch.Tensor]) -> TrainingTime:
-    return learner.train(visible, lambda *_: None)
+def _tell_nobody(*_: object) -> None:
+    pass

@@ -1,0 +1,90 @@
+"""The folder of a comparison: the numbers of several runs, and their figure."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from cl_anomaly.config import ResolvedConfig
+from cl_anomaly.durable import is_complete, publish, read_json, write_json
+from cl_anomaly.errors import InputError
+from cl_anomaly.plots import draw_auroc, save_figure
+from cl_anomaly.results import read_runs
+from cl_anomaly.runner import claimed
+from cl_anomaly.runs import CONFIG_FILE, ENVIRONMENT_FILE, METRICS_FILE, differences
+from cl_anomaly.store import FIGURE_NAME, SUMMARY_FILE
+from cl_anomaly.suite import suite_from
+from cl_anomaly.summary import summarise
+
+_RUNS_FILE = "runs.json"
+
+
+def check_same_comparison(folder: Path, configs: Mapping[str, ResolvedConfig]) -> None:
+    """Refuse to compare other runs under the name of a comparison.
+
+    Raises:
+        InputError: there is something else in the folder.
+    """
+    if not folder.exists():
+        return
+    there, here = read_json(folder / CONFIG_FILE), suite_from(configs).content()
+    if different := differences(there, here):
+        listed = "\n  ".join(different)
+        raise InputError(
+            f"{folder} holds something of that name with another configuration:\n  {listed}\n"
+            f"Give this one another name, or leave `--name` out."
+        )
+
+
+def write_comparison(
+    configs: Mapping[str, ResolvedConfig],
+    folders: Mapping[str, Path],
+    out: Path,
+    name: str | None = None,
+) -> Path:
+    """Write what several runs give together, unless just that is there already.
+
+    Args:
+        configs: of all runs, by name, in the order of the figure's lines.
+        folders: of those that have results.
+        out: folder for the comparison's folder.
+        name: of it. Default: DATASET-compare.
+
+    Returns:
+        The comparison's folder.
+    """
+    finished = {run: folders[run] for run in configs if run in folders}
+    first = next(iter(configs.values()))
+    name = name or f"{first.dataset}-compare"
+    content = suite_from(configs).content()
+    runs = {run: path.name for run, path in finished.items()}
+    for folder in sorted(out.glob(f"{name}*")):
+        if _holds(folder, content, runs):
+            return folder
+    tables = [read_runs([path])[0].assign(run=run) for run, path in finished.items()]
+    metrics = pd.concat(tables, ignore_index=True)
+
+    def write(folder: Path) -> None:
+        write_json(folder / CONFIG_FILE, content)
+        write_json(folder / _RUNS_FILE, runs)
+        environments = {run: read_json(path / ENVIRONMENT_FILE) for run, path in finished.items()}
+        write_json(folder / ENVIRONMENT_FILE, {"runs": environments})
+        metrics.to_csv(folder / METRICS_FILE, index=False)
+        summarise(metrics).to_csv(folder / SUMMARY_FILE, index=False)
+        save_figure(draw_auroc(metrics, first.score), folder / FIGURE_NAME)
+
+    with claimed(out, name, again=True) as folder:
+        publish(folder, write, complete=True)
+    return folder
+
+
+def _holds(folder: Path, content: dict[str, Any], runs: dict[str, str]) -> bool:
+    try:
+        return (
+            is_complete(folder)
+            and not differences(read_json(folder / CONFIG_FILE), content)
+            and read_json(folder / _RUNS_FILE) == runs
+        )
+    except InputError:
+        return False

@@ -1,0 +1,268 @@
+"""A run in its folder: begun, gone on with after an interruption, finished, and never twice."""
+
+import shlex
+import shutil
+import traceback
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from itertools import count
+from pathlib import Path
+
+from cl_anomaly.checkpoints import Checkpoints, Keeper
+from cl_anomaly.components import resolve
+from cl_anomaly.config import RunConfig
+from cl_anomaly.durable import (
+    MANIFEST_FILE,
+    DamagedError,
+    check_files,
+    locked,
+    publish,
+    read_json,
+    remove_partial,
+)
+from cl_anomaly.errors import CLAnomalyError, InputError, Interrupted, RunError, explained
+from cl_anomaly.experiment import Result, Run
+from cl_anomaly.interrupts import stop_requested_by_signals
+from cl_anomaly.progress import Progress
+from cl_anomaly.runs import (
+    CHECKPOINTS_FOLDER,
+    CONFIG_FILE,
+    ENVIRONMENT_FILE,
+    differences,
+    identity,
+    is_finished,
+    status_of,
+    write_status,
+)
+from cl_anomaly.store import (
+    check_writable,
+    folder_name,
+    plain_name,
+    run_fingerprint,
+    write_beginning,
+    write_results,
+)
+
+Listener = Callable[[str], Progress]
+"""Makes, from a strategy's name, what is told of a run's progress."""
+
+
+@dataclass(frozen=True)
+class Finished:
+    """A run that has its results.
+
+    Attributes:
+        folder: with them.
+        failures: a sentence for each replica that failed.
+        is_new: whether it was not finished before.
+    """
+
+    folder: Path
+    failures: list[str]
+    is_new: bool
+
+
+def prepare(config: RunConfig) -> Run:
+    """Put a run together.
+
+    Raises:
+        InputError: its parts do not fit together, or are missing.
+        RunError: there is not enough memory for it.
+    """
+    with explained("in preparation"):
+        return Run(resolve(config))
+
+
+def perform(
+    run: Run, out: Path, listener: Listener, again: bool = False, name: str | None = None
+) -> Finished:
+    """Do what is left of a run: all, the rest after an interruption, or nothing.
+
+    Args:
+        run: as it was prepared.
+        out: folder for its folder.
+        listener: makes what is told of its progress.
+        again: do all of it in a folder of its own, whatever there is.
+        name: of its folder. Default: one made from the configuration, the data, and the strategy's
+            file.
+
+    Raises:
+        InputError: there is another run, or something else, in the folder of that name, or what is
+            there is damaged.
+        RunError: another process writes there, the run failed, or could not be written.
+        Interrupted: a signal has asked for its end.
+    """
+    check_writable(out)
+    with claimed(out, name or folder_name(run), again) as folder:
+        remove_partial(folder)
+        if is_finished(folder):
+            _check_same(folder, run)
+            _remove_checkpoints(folder)
+            return Finished(folder, status_of(folder).why, is_new=False)
+        _begin(folder, run)
+        result = _execute(folder, run, listener)
+        return Finished(folder, [str(failure) for failure in result.failures], is_new=True)
+
+
+def resume(folder: Path, listener: Listener) -> Finished:
+    """Go on with the run in a folder.
+
+    Raises:
+        InputError: there is none.
+        RunError, Interrupted: as in `perform`.
+    """
+    config = read_json(folder / CONFIG_FILE)
+    if "runs" in config or not folder.name:
+        raise InputError(f"Expected {folder} to be the folder of a run, but it is a comparison's.")
+    if (folder / MANIFEST_FILE).exists():
+        check_files(folder)
+    try:
+        run = prepare(RunConfig(**config))
+    except TypeError as error:
+        raise InputError(f"Expected {folder / CONFIG_FILE} to hold a run: {error}.") from error
+    return perform(run, folder.parent, listener, name=folder.name)
+
+
+def write_run(result: Result, out: Path) -> Path:
+    """Write the results of a run that was not performed in a folder into a new one.
+
+    Returns:
+        The folder.
+
+    Raises:
+        RunError: it could not be written; nothing is left of it.
+    """
+    with claimed(out, folder_name(result), again=True) as folder:
+        publish(folder, lambda partial: write_results(result, partial), complete=True)
+        return folder
+
+
+@contextmanager
+def claimed(out: Path, name: str, again: bool) -> Iterator[Path]:
+    """Make a folder, or take the one that is there, and keep other processes from it.
+
+    Args:
+        out: folder to make it in.
+        name: of it; `name-2`, `name-3`... where there is one already and a new one is asked for.
+        again: whether a new one is asked for.
+
+    Raises:
+        RunError: it cannot be made, or another process writes there.
+    """
+    folder, is_new = _make_folder(out, plain_name(name), again)
+    with locked(folder):
+        try:
+            yield folder
+        finally:
+            if is_new and not (folder / MANIFEST_FILE).exists():
+                shutil.rmtree(folder, ignore_errors=True)
+
+
+def _make_folder(out: Path, name: str, again: bool) -> tuple[Path, bool]:
+    names = (name if number == 1 else f"{name}-{number}" for number in count(1))
+    for folder in (out / each for each in names):
+        is_new = not folder.exists()
+        try:
+            folder.mkdir(parents=True, exist_ok=not again)
+        except FileExistsError:  # a file, or a folder where a new one is asked for
+            continue
+        except OSError as error:
+            raise RunError(f"Could not make {folder}: {error.strerror}.") from error
+        return folder, is_new
+    raise AssertionError("unreachable: there is always a next number")
+
+
+def _check_same(folder: Path, run: Run) -> None:
+    """Refuse to take another run, or a damaged one, for this one."""
+    try:
+        check_files(folder)
+    except DamagedError as error:
+        raise InputError(f"{error} `--again` runs it anew, in a folder of its own.") from error
+    there = identity(read_json(folder / CONFIG_FILE), read_json(folder / ENVIRONMENT_FILE))
+    different = differences(there, identity(run.config.to_dict(), run.environment))
+    if different:
+        listed = "\n  ".join(different)
+        raise InputError(
+            f"{folder} holds a run of that name with another configuration:\n  {listed}\n"
+            f"Give this one another name, or leave `--name` out."
+        )
+
+
+def _begin(folder: Path, run: Run) -> None:
+    """Make sure that what is left of a run there is of this one."""
+    if (folder / MANIFEST_FILE).exists():
+        _check_same(folder, run)
+    elif strangers := [path.name for path in folder.iterdir() if not path.name.startswith(".")]:
+        raise InputError(
+            f"Expected {folder} to be the folder of a run, but it holds something else: "
+            f"{', '.join(sorted(strangers)[:3])}. Give this run another name, or move that away."
+        )
+
+
+def _execute(folder: Path, run: Run, listener: Listener) -> Result:
+    progress = listener(run.strategy_name)
+    with stop_requested_by_signals() as stop:
+        try:
+            checkpoints = _load(folder, run, progress)
+            keeper = Keeper(checkpoints if run.can_be_resumed else None, stop)
+            result = run.execute(progress, keeper)
+            with explained("while writing the results"):
+                publish(folder, lambda partial: write_results(result, partial), complete=True)
+        except Interrupted as interrupted:
+            _try_to_write_status(folder, interrupted)
+            raise Interrupted(
+                _how_to_resume(folder, run, interrupted), interrupted.signal
+            ) from None
+        except RunError as error:
+            _try_to_write_status(folder, error)
+            raise
+        _remove_checkpoints(folder)
+        return result
+
+
+def _load(folder: Path, run: Run, progress: Progress) -> Checkpoints:
+    """Put a run where its last checkpoint was taken, or begin it."""
+    checkpoints = Checkpoints(folder / CHECKPOINTS_FOLDER, run_fingerprint(run))
+    state = checkpoints.load()
+    where = "the beginning"
+    if state is not None:
+        with explained(f"while going on from the checkpoint in {folder}"):
+            run.restore(state)
+        where = f"task {state.values['task']} of {state.values['tasks']}"
+    for refused in checkpoints.refused:
+        progress.notice(f"{refused} Going on from an earlier checkpoint: {where}.")
+    if state is None:
+        publish(folder, lambda partial: write_beginning(run, partial), complete=False)
+    elif not checkpoints.refused:
+        progress.notice(f"Going on with {folder} from {where}.")
+    if run.resumed_on:
+        progress.notice(
+            "This is not the machine, or not the versions, that the run began with: the last "
+            "digits of its results may differ. `timing.json` will say so, under `resumed_on`."
+        )
+    write_status(folder, "running", [])
+    return checkpoints
+
+
+def _how_to_resume(folder: Path, run: Run, interrupted: Interrupted) -> str:
+    if not run.can_be_resumed:
+        return (
+            f"interrupted {interrupted}. Nothing could be saved: {run.strategy_name} overrides "
+            f"`after_task`, but not `state_dict`. The same command begins anew."
+        )
+    return (
+        f"interrupted {interrupted}, and saved. Go on with\n"
+        f"  cl-anomaly resume {shlex.quote(str(folder))}"
+    )
+
+
+def _try_to_write_status(folder: Path, error: CLAnomalyError) -> None:
+    name = "interrupted" if isinstance(error, Interrupted) else "failed"
+    trace = "".join(traceback.format_exception(error))
+    with suppress(OSError):  # as where the disk is full, which the message says
+        write_status(folder, name, [str(error)], trace if name == "failed" else None)
+
+
+def _remove_checkpoints(folder: Path) -> None:
+    shutil.rmtree(folder / CHECKPOINTS_FOLDER, ignore_errors=True)

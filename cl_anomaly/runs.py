@@ -1,0 +1,119 @@
+"""Runs on disk, and how they are doing. Reading this imports no PyTorch."""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from cl_anomaly.checkpoints import last_position
+from cl_anomaly.durable import (
+    MANIFEST_FILE,
+    DamagedError,
+    is_complete,
+    is_locked,
+    read_json,
+    write_json,
+)
+from cl_anomaly.errors import InputError
+
+CONFIG_FILE = "config.json"
+ENVIRONMENT_FILE = "environment.json"
+METRICS_FILE = "metrics.csv"
+STATUS_FILE = "status.json"
+CHECKPOINTS_FOLDER = "checkpoints"
+
+StatusName = Literal["finished", "running", "interrupted", "failed", "damaged"]
+
+
+@dataclass(frozen=True)
+class Status:
+    """How a run is doing.
+
+    Attributes:
+        folder: the run's.
+        name: of its status.
+        why: it failed or is damaged, or how far it is; a sentence for each replica that failed.
+        config: its configuration.
+    """
+
+    folder: Path
+    name: StatusName
+    why: list[str]
+    config: dict[str, Any]
+
+
+def find_runs(out: Path) -> list[Status]:
+    """Look at all runs in a folder, those that were begun last at the end."""
+    folders = [path.parent for path in out.glob(f"*/{CONFIG_FILE}")]
+    found = [status_of(f) for f in sorted(folders, key=lambda f: f.stat().st_ctime)]
+    return [status for status in found if "runs" not in status.config]
+
+
+def status_of(folder: Path) -> Status:
+    """Look at a run's folder.
+
+    Raises:
+        InputError: it is none.
+    """
+    try:
+        config = read_json(folder / CONFIG_FILE)
+    except InputError as error:
+        if (folder / MANIFEST_FILE).exists():
+            return Status(folder, "damaged", [str(error)], {})
+        raise
+    try:
+        if is_finished(folder):
+            return Status(folder, *_written(folder, "finished"), config)
+    except DamagedError as error:
+        return Status(folder, "damaged", [str(error)], config)
+    position = last_position(folder / CHECKPOINTS_FOLDER)
+    where = f"task {position['task']} of {position['tasks']}" if position else "at its beginning"
+    if is_locked(folder):
+        return Status(folder, "running", [where], config)
+    name, why = _written(folder, "interrupted")
+    return Status(folder, name, why if name == "failed" else [where], config)
+
+
+def is_finished(folder: Path) -> bool:
+    """Say whether a run has all its results; those from before there were manifests have no status.
+
+    Raises:
+        DamagedError: its manifest is not what was written.
+    """
+    older = not (folder / MANIFEST_FILE).exists() and (folder / METRICS_FILE).exists()
+    return older or is_complete(folder)
+
+
+def write_status(
+    folder: Path, name: StatusName, why: list[str], traceback: str | None = None
+) -> None:
+    """Write down how a run is doing, for `status_of`; the traceback is for whoever mends it."""
+    more = {"traceback": traceback} if traceback else {}
+    write_json(folder / STATUS_FILE, {"status": name, "why": why} | more)
+
+
+def _written(folder: Path, otherwise: StatusName) -> tuple[StatusName, list[str]]:
+    try:
+        content = read_json(folder / STATUS_FILE)
+        name, why = content["status"], content["why"]
+    except (InputError, KeyError):
+        return otherwise, []
+    # Of a process that was killed, what it wrote last is not true any more.
+    return (otherwise, []) if name == "running" else (name, why)
+
+
+def identity(config: dict[str, Any], environment: dict[str, Any]) -> dict[str, Any]:
+    """Give everything that results depend on, from a run's configuration and environment."""
+    own = {name: value for name, value in config.items() if name != "data_root"}
+    return own | {name: environment.get(name) for name in ("data_sha256", "strategy_sha256")}
+
+
+def differences(there: dict[str, Any], here: dict[str, Any]) -> list[str]:
+    """Say in what two identities differ."""
+    names = [name for name in {**there, **here} if _plain(there, name) != _plain(here, name)]
+    return [f"{name}: {_plain(there, name)} there, {_plain(here, name)} here" for name in names]
+
+
+def _plain(identity: dict[str, Any], name: str) -> str:
+    # As JSON holds it, where a tuple is a list.
+    return repr(json.loads(json.dumps(identity.get(name))))

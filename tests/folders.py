@@ -1,0 +1,14 @@
+"""Folders of results, written as the program does, with whatever files a test wants."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+from cl_anomaly.durable import publish
+from cl_anomaly.runner import claimed
+
+
+def write_folder(out: Path, name: str, write: Callable[[Path], None]) -> Path:
+    """A new folder, complete, with what `write` writes."""
+    with claimed(out, name, again=True) as folder:
+        publish(folder, write, complete=True)
+    return folder
