@@ -2,10 +2,10 @@
 
 from pathlib import Path
 
-from cl_anomaly.compare import run_all
+from cl_anomaly.compare import Outcome, run_all
 from cl_anomaly.comparison import check_same_comparison, write_comparison
 from cl_anomaly.components import FRAMEWORK_ARGUMENTS
-from cl_anomaly.config import RunConfig
+from cl_anomaly.config import ResolvedConfig, RunConfig
 from cl_anomaly.datasets import DATASETS
 from cl_anomaly.environment import available_cores
 from cl_anomaly.errors import InputError, Interrupted, RunError
@@ -13,7 +13,7 @@ from cl_anomaly.models import MODELS
 from cl_anomaly.options import describe_options, summary
 from cl_anomaly.plots import draw_auroc, save_figure
 from cl_anomaly.results import read_runs
-from cl_anomaly.runner import Finished, perform, prepare, resume
+from cl_anomaly.runner import Finished, find_finished, perform, prepare, resume
 from cl_anomaly.scores import CHEAP_SCORES, SCORES
 from cl_anomaly.screen import Screen, show_aurocs, show_list, show_notice
 from cl_anomaly.store import FIGURE_NAME, check_writable, plain_name
@@ -72,15 +72,15 @@ def compare(
         raise InputError(
             f"Expected runs with the same `score`, but got {', '.join(sorted(scores))}."
         )
-    # What does not fit together is found here, before anything has run.
-    resolved = {run_name: prepare(config).config for run_name, config in configs.items()}
+    resolved, outcome = _look_for_results(configs, out, again)
     for note in {config.dataset_note for config in resolved.values()} - {None}:
         show_notice(str(note))
     check_writable(out)
     if name:
         check_same_comparison(out / plain_name(name), resolved)
+    missing = {run: config for run, config in resolved.items() if run not in outcome.folders}
     with Screen(quiet) as screen:
-        outcome = run_all(resolved, out, workers or available_cores(), screen.listener, again)
+        run_all(missing, out, workers or available_cores(), screen.listener, again, outcome)
     if outcome.interrupted is not None:
         raise Interrupted(
             "interrupted, and saved. The same command goes on with what is missing.",
@@ -90,6 +90,22 @@ def compare(
         _conclude(write_comparison(resolved, outcome.folders, out, name), quiet)
     if outcome.failures:
         raise RunError("\n".join(f"{name} failed: {why}" for name, why in outcome.failures.items()))
+
+
+def _look_for_results(
+    configs: dict[str, RunConfig], out: Path, again: bool
+) -> tuple[dict[str, ResolvedConfig], Outcome]:
+    """Resolve every configuration, and find the runs that are finished already.
+
+    What does not fit together is found here, before anything has run.
+    """
+    resolved, outcome = {}, Outcome()
+    for name, config in configs.items():
+        run = prepare(config)
+        resolved[name] = run.config
+        if not again and (found := find_finished(run, out)):
+            outcome.add(name, found.folder, found.failures)
+    return resolved, outcome
 
 
 def _conclude(folder: Path, quiet: bool) -> None:

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 from pathlib import Path
+from typing import Any
 
 from cl_anomaly.config import RunConfig
 from cl_anomaly.errors import CLAnomalyError, Interrupted
@@ -34,14 +35,21 @@ class Outcome:
     failures: dict[str, str] = field(default_factory=dict)
     interrupted: int | None = None
 
+    def add(self, name: str, folder: Path, failures: list[str]) -> None:
+        """Add a run that has results, and a sentence for each of its replicas that failed."""
+        self.folders[name] = folder
+        if failures:
+            self.failures[name] = "\n".join(failures)
+
 
 def run_all(
     runs: Mapping[str, RunConfig],
     out: Path,
     workers: int,
     listener: Callable[[str], Progress],
-    again: bool = False,
-) -> Outcome:
+    again: bool,
+    outcome: Outcome,
+) -> None:
     """Perform each run in a worker process of one thread; one that fails stops no other.
 
     A signal that asks for the end is passed on: the workers save what they have done.
@@ -52,37 +60,86 @@ def run_all(
         workers: how many run at a time.
         listener: makes, from a run's name, what is told of its progress.
         again: run also those that are finished already.
+        outcome: is told what became of them.
     """
-    context = multiprocessing.get_context("spawn")
-    waiting, outcome = list(runs), Outcome()
-    active: dict[Connection, tuple[str, BaseProcess, Progress]] = {}
+    waiting, crew = list(runs), _Workers(out, again, outcome)
     with stop_requested_by_signals() as stop:
         try:
-            while waiting or active:
-                while waiting and len(active) < workers and stop.signal is None:
+            while waiting or crew.active:
+                while waiting and len(crew.active) < workers and stop.signal is None:
                     name = waiting.pop(0)
-                    receiver, sender = context.Pipe(duplex=False)
-                    process = context.Process(
-                        target=_work, args=(runs[name], out, again, sender), name=name, daemon=True
-                    )
-                    with _interrupts_ignored():
-                        process.start()
-                    sender.close()
-                    active[receiver] = (name, process, listener(name))
+                    crew.start(name, runs[name], listener(name))
                 if stop.signal is not None and outcome.interrupted is None:
                     outcome.interrupted, waiting = stop.signal, []
-                    for _, process, _ in active.values():
-                        process.terminate()
-                # With an end: a signal that arrives between the look and the wait is not missed.
-                for connection in wait(list(active), timeout=1.0):
-                    if not _hear(connection, *active[connection], outcome):  # type: ignore[index]
-                        active.pop(connection)  # type: ignore[arg-type]
+                    crew.terminate()
+                crew.hear()
         finally:
-            for _, process, _ in active.values():
-                process.kill()  # nothing is lost but what was done since the last checkpoint
-            for _, process, _ in active.values():
-                process.join()
-    return outcome
+            crew.kill()
+
+
+@dataclass
+class _Worker:
+    run: str
+    process: BaseProcess
+    progress: Progress
+
+
+class _Workers:
+    """The worker processes of a comparison, and what they say."""
+
+    def __init__(self, out: Path, again: bool, outcome: Outcome) -> None:
+        self._out, self._again, self._outcome = out, again, outcome
+        self._context = multiprocessing.get_context("spawn")
+        self.active: dict[Connection, _Worker] = {}
+
+    def start(self, name: str, config: RunConfig, progress: Progress) -> None:
+        receiver, sender = self._context.Pipe(duplex=False)
+        arguments = (config, self._out, self._again, sender)
+        process = self._context.Process(target=_work, args=arguments, name=name, daemon=True)
+        with _interrupts_ignored():
+            process.start()
+        sender.close()
+        self.active[receiver] = _Worker(name, process, progress)
+
+    def hear(self) -> None:
+        """Wait a second at most, and take in what the workers say."""
+        # With an end: a signal may arrive after the last look whether there was one.
+        for connection in wait(list(self.active), timeout=1.0):
+            worker = self.active[connection]  # type: ignore[index]
+            try:
+                kind, *content = connection.recv()  # type: ignore[union-attr]
+            except (EOFError, OSError):
+                del self.active[connection]  # type: ignore[arg-type]
+                worker.process.join()
+                self._note_end(worker)
+            else:
+                self._note(worker, kind, content)
+
+    def _note(self, worker: _Worker, kind: str, content: list[Any]) -> None:
+        if kind == "finished":
+            self._outcome.add(worker.run, *content)
+        elif kind == "failed":
+            self._outcome.failures[worker.run] = content[0]
+        else:
+            getattr(worker.progress, kind)(*content)
+
+    def _note_end(self, worker: _Worker) -> None:
+        outcome = self._outcome
+        known = worker.run in outcome.folders or worker.run in outcome.failures
+        if not known and outcome.interrupted is None:
+            outcome.failures[worker.run] = _describe_end(worker.process.exitcode or 0)
+
+    def terminate(self) -> None:
+        """Ask them to save what they have done, and to end."""
+        for worker in self.active.values():
+            worker.process.terminate()
+
+    def kill(self) -> None:
+        """End those that are left: nothing is lost but what came after the last checkpoint."""
+        for worker in self.active.values():
+            worker.process.kill()
+        for worker in self.active.values():
+            worker.process.join()
 
 
 @contextmanager
@@ -99,29 +156,6 @@ def _interrupts_ignored() -> Iterator[None]:
         yield
     finally:
         signal.signal(signal.SIGINT, previous)
-
-
-def _hear(
-    connection: Connection, name: str, process: BaseProcess, progress: Progress, outcome: Outcome
-) -> bool:
-    """Take one message from a worker; returns whether more may come."""
-    try:
-        kind, *content = connection.recv()
-    except (EOFError, OSError):
-        process.join()
-        known = name in outcome.folders or name in outcome.failures
-        if not known and outcome.interrupted is None:
-            outcome.failures[name] = _describe_end(process.exitcode or 0)
-        return False
-    if kind == "finished":
-        outcome.folders[name], failures = content
-        if failures:
-            outcome.failures[name] = "\n".join(failures)
-    elif kind == "failed":
-        outcome.failures[name] = content[0]
-    else:
-        getattr(progress, kind)(*content)
-    return True
 
 
 def _describe_end(status: int) -> str:

@@ -52,7 +52,11 @@ def replacing(path: Path) -> Iterator[Path]:
 
 def write_json(path: Path, content: Mapping[str, Any]) -> None:
     """Write JSON that a person can read."""
-    path.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
+    path.write_text(_rendered(content), encoding="utf-8")
+
+
+def _rendered(content: Mapping[str, Any]) -> str:
+    return json.dumps(content, indent=2) + "\n"
 
 
 def read_json(path: Path) -> dict[str, Any]:
@@ -92,10 +96,12 @@ def read_sealed(path: Path) -> dict[str, Any]:
         content = read_json(path)
     except InputError as error:
         raise DamagedError(path, str(error).removesuffix(".")) from error
+    # As it was written, to the letter: JSON has several ways to say the same.
+    as_written = path.read_text(encoding="utf-8") == _rendered(content)
     version, digest = content.pop("format", None), content.pop("sha256", None)
     if version != _FORMAT:
         raise DamagedError(path, f"its format is {version!r}, and not {_FORMAT}")
-    if digest != _seal(content):
+    if not as_written or digest != _seal(content):
         raise DamagedError(path, "its content does not have the SHA-256 that it names")
     return content
 

@@ -49,14 +49,23 @@ def draw_auroc(metrics: pd.DataFrame, score: str) -> Figure:
         FigureCanvasAgg(figure)
         axes = figure.add_subplot()
         styles = zip(cycle(_COLOURS), cycle(_MARKERS), cycle(_DASHES), strict=True)
-        seeds = headline.groupby("run", sort=False)["seed"].nunique()
-        for (run, values), style in zip(headline.groupby("run", sort=False), styles, strict=False):
+        runs = list(headline.groupby("run", sort=False))
+        seeds = {str(run): _numbers_of_seeds(values) for run, values in runs}
+        different = set().union(*seeds.values())
+        for (run, values), style in zip(runs, styles, strict=False):
             # Lines of unlike numbers of seeds say so themselves; the title speaks for all others.
-            label = str(run) if seeds.nunique() == 1 else f"{run} (n = {seeds[run]})"
+            count = " to ".join(map(str, seeds[str(run)]))
+            label = str(run) if len(different) == 1 else f"{run} (n = {count})"
             _draw_line(axes, label, values, *style)
-        _label(axes, headline, score, seeds.unique().tolist())
+        _label(axes, headline, score, sorted(different))
         _place_legend(figure, axes)
     return figure
+
+
+def _numbers_of_seeds(values: pd.DataFrame) -> list[int]:
+    """How many seeds a line's points are of: where replicas failed, the first and the last."""
+    counts = values.groupby("task")["seed"].nunique()
+    return list(dict.fromkeys([int(counts.iloc[0]), int(counts.iloc[-1])]))
 
 
 def _draw_line(

@@ -96,13 +96,28 @@ def perform(
     check_writable(out)
     with claimed(out, name or folder_name(run), again) as folder:
         remove_partial(folder)
-        if is_finished(folder):
-            _check_same(folder, run)
+        if found := _finished(folder, run):
             _remove_checkpoints(folder)
-            return Finished(folder, status_of(folder).why, is_new=False)
+            return found
         _begin(folder, run)
         result = _execute(folder, run, listener)
         return Finished(folder, [str(failure) for failure in result.failures], is_new=True)
+
+
+def find_finished(run: Run, out: Path) -> Finished | None:
+    """Find the results of a run, where it has been finished.
+
+    Raises:
+        InputError: they are damaged, or those of another run.
+    """
+    return _finished(out / folder_name(run), run)
+
+
+def _finished(folder: Path, run: Run) -> Finished | None:
+    if not is_finished(folder):
+        return None
+    _check_same(folder, run)
+    return Finished(folder, status_of(folder).why, is_new=False)
 
 
 def resume(folder: Path, listener: Listener) -> Finished:
@@ -260,8 +275,10 @@ def _how_to_resume(folder: Path, run: Run, interrupted: Interrupted) -> str:
 def _try_to_write_status(folder: Path, error: CLAnomalyError) -> None:
     name = "interrupted" if isinstance(error, Interrupted) else "failed"
     trace = "".join(traceback.format_exception(error))
-    with suppress(OSError):  # as where the disk is full, which the message says
-        write_status(folder, name, [str(error)], trace if name == "failed" else None)
+    # Not where the disk is full, which the message says, or where only the last fsync has failed.
+    with suppress(RunError):
+        if not is_finished(folder):
+            write_status(folder, name, [str(error)], trace if name == "failed" else None)
 
 
 def _remove_checkpoints(folder: Path) -> None:

@@ -12,6 +12,7 @@ from cl_anomaly.durable import (
     is_complete,
     is_locked,
     read_json,
+    replacing,
     write_json,
 )
 from cl_anomaly.errors import InputError
@@ -87,9 +88,14 @@ def is_finished(folder: Path) -> bool:
 def write_status(
     folder: Path, name: StatusName, why: list[str], traceback: str | None = None
 ) -> None:
-    """Write down how a run is doing, for `status_of`; the traceback is for whoever mends it."""
+    """Write down how a run is doing, for `status_of`; the traceback is for whoever mends it.
+
+    Raises:
+        RunError: it could not be written.
+    """
     more = {"traceback": traceback} if traceback else {}
-    write_json(folder / STATUS_FILE, {"status": name, "why": why} | more)
+    with replacing(folder / STATUS_FILE) as partial:
+        write_json(partial, {"status": name, "why": why} | more)
 
 
 def _written(folder: Path, otherwise: StatusName) -> tuple[StatusName, list[str]]:

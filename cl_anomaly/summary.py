@@ -21,8 +21,9 @@ def summarise(metrics: pd.DataFrame) -> pd.DataFrame:
 
     Returns:
         Columns run, strategy, dataset, anomaly_class, score, task, metric, mean, sd (of a sample;
-        empty for one seed) and seeds (how many). `metric` is `auroc_seen` after every task; after
-        the last also `average`, `backward_transfer` and `forgetting` of the result matrix, and
+        empty for one seed) and seeds (how many: where a replica failed, fewer from then on).
+        `metric` is `auroc_seen` after every task; after the last also `average`,
+        `backward_transfer` and `forgetting` of the result matrix, and
         `gap_closed`, the share of the way between the mean headline AUROC of a run with the
         strategy `lower` and one with `upper`, where there are both.
     """
@@ -56,8 +57,11 @@ def result_matrix(metrics: pd.DataFrame) -> np.ndarray:
 
 def _transfer(metrics: pd.DataFrame) -> pd.DataFrame:
     rows = []
+    tasks = metrics.groupby("run")["task"].max().to_dict()
     for key, group in metrics.groupby([*_KEYS, "seed"], sort=False):
         matrix = result_matrix(group)
+        if len(matrix) < tasks[key[0]]:
+            continue  # a replica that failed
         for name, function in _TRANSFER.items():
             rows.append((*key[:-1], len(matrix), name, key[-1], function(matrix)))
     return pd.DataFrame(rows, columns=[*_KEYS, "task", "metric", "seed", "value"])

@@ -49,6 +49,11 @@ def config_of(folder: Path) -> dict[str, object]:
     return json.loads((folder / "config.json").read_text())
 
 
+def plain(shown: str) -> str:
+    """What was said, without the frames around it."""
+    return " ".join(shown.translate(str.maketrans("│╭╮╰╯─", "      ")).split())
+
+
 def open_interruptible(command: list[str]) -> subprocess.Popen[bytes]:
     """Start a command in a session of its own, so that it hears Ctrl-C.
 
