@@ -94,7 +94,11 @@ def perform(
         Interrupted: a signal has asked for its end.
     """
     check_writable(out)
-    with claimed(out, name or folder_name(run), again) as folder:
+    return _perform(run, out, plain_name(name) if name else folder_name(run), again, listener)
+
+
+def _perform(run: Run, out: Path, name: str, again: bool, listener: Listener) -> Finished:
+    with claimed(out, name, again) as folder:
         remove_partial(folder)
         if found := _finished(folder, run):
             _remove_checkpoints(folder)
@@ -127,8 +131,9 @@ def resume(folder: Path, listener: Listener) -> Finished:
         InputError: there is none.
         RunError, Interrupted: as in `perform`.
     """
+    folder = folder if folder.name not in ("", "..") else folder.resolve()
     config = read_json(folder / CONFIG_FILE)
-    if "runs" in config or not folder.name:
+    if "runs" in config:
         raise InputError(f"Expected {folder} to be the folder of a run, but it is a comparison's.")
     if (folder / MANIFEST_FILE).exists():
         check_files(folder)
@@ -136,7 +141,7 @@ def resume(folder: Path, listener: Listener) -> Finished:
         run = prepare(RunConfig(**config))
     except TypeError as error:
         raise InputError(f"Expected {folder / CONFIG_FILE} to hold a run: {error}.") from error
-    return perform(run, folder.parent, listener, name=folder.name)
+    return _perform(run, folder.parent, folder.name, again=False, listener=listener)
 
 
 def write_run(result: Result, out: Path) -> Path:
@@ -165,7 +170,7 @@ def claimed(out: Path, name: str, again: bool) -> Iterator[Path]:
     Raises:
         RunError: it cannot be made, or another process writes there.
     """
-    folder, is_new = _make_folder(out, plain_name(name), again)
+    folder, is_new = _make_folder(out, name, again)
     with locked(folder):
         try:
             yield folder

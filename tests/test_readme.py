@@ -53,6 +53,17 @@ def test_linked_files_exist() -> None:
         assert (Path(__file__).parents[1] / target).exists(), target
 
 
+def test_promises_are_linked_to_tests_that_exist() -> None:
+    section = README.split("## What survives what")[1].split("\n## ")[0]
+    rows = [line for line in section.splitlines() if line.startswith("| ")][2:]
+    assert len(rows) > 10
+    for row in rows:
+        links = re.findall(r"\[`(test_\w+)`\]\((tests/\w+\.py)\)", row)
+        assert links, row
+        for name, file in links:
+            assert f"def {name}(" in (Path(__file__).parents[1] / file).read_text(), name
+
+
 def _cell(summary: pd.DataFrame, run: str, task: int, metric: str, score: str) -> str:
     keys = {"run": run, "task": task, "metric": metric, "score": score}
     row = summary.loc[(summary[list(keys)] == pd.Series(keys)).all(axis=1)].iloc[0]

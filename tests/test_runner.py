@@ -195,6 +195,18 @@ def test_another_process_that_writes_the_run_is_not_disturbed(
     assert content(folder) == before
 
 
+def test_resume_where_the_folder_was_moved_to(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    moved = tmp_path / "my runs" / "of May (2)"
+    shutil.copytree(Path(__file__).parent / "golden" / "interrupted", moved)
+    monkeypatch.chdir(moved)
+    done = cli("resume", ".", "--quiet")
+    assert done.code == 0, done.err
+    assert done.last_line == moved
+    assert [path.name for path in (tmp_path / "my runs").iterdir()] == [moved.name]
+
+
 def test_resume_of_what_is_no_run(tmp_path: Path, finished: Path) -> None:
     for folder in (tmp_path, tmp_path / "gone"):
         refused = cli("resume", folder)
