@@ -10,6 +10,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from enum import Enum, auto
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -31,6 +32,19 @@ if TYPE_CHECKING:
 # PyTorch is imported where tensors are written or read: `cl-anomaly runs` does not wait for it.
 
 _KEPT = 2
+
+
+class CannotKeepError(Exception):
+    """A strategy cannot give what it keeps, and so cannot be resumed."""
+
+
+class Wanted(Enum):
+    """What a run's training is to be left for."""
+
+    NOTHING = auto()
+    CHECKPOINT = auto()
+    END = auto()
+
 
 # Within a task, checkpoints may take this share of the time; not more often than so many seconds.
 _SHARE_OF_TIME = 0.02
@@ -181,6 +195,7 @@ class Keeper:
 
     Attributes:
         seconds: that saving has taken.
+        cannot_keep: why no more checkpoints are saved, where that is so.
     """
 
     def __init__(
@@ -190,11 +205,14 @@ class Keeper:
         self._stop = stop or StopRequest()
         self._due = time.monotonic() + _LEAST_SECONDS
         self.seconds = 0.0
+        self.cannot_keep: str | None = None
 
-    def is_wanted(self) -> bool:
-        """Say whether a task should be left for a moment, to save its state."""
+    def wanted(self) -> Wanted:
+        """Say whether a task should be left: for a moment, to save its state, or for good."""
+        if self._stop.signal is not None:
+            return Wanted.END
         overdue = self._checkpoints is not None and time.monotonic() >= self._due
-        return overdue or self._stop.signal is not None
+        return Wanted.CHECKPOINT if overdue else Wanted.NOTHING
 
     def keep(self, state: Callable[[], State], where: str) -> None:
         """Save a state.
@@ -209,9 +227,13 @@ class Keeper:
         """
         if self._checkpoints is not None:
             started = time.monotonic()
-            self._checkpoints.save(state())
+            try:
+                self._checkpoints.save(state())
+            except CannotKeepError as error:
+                # Those before stay: from them, the run can still go on.
+                self._checkpoints, self.cannot_keep = None, str(error)
             took = time.monotonic() - started
             self.seconds += took
             self._due = time.monotonic() + max(_LEAST_SECONDS, took / _SHARE_OF_TIME)
         if self._stop.signal is not None:
-            raise Interrupted(where, self._stop.signal)
+            raise Interrupted(where, self._stop.signal, self.cannot_keep)

@@ -8,8 +8,7 @@ from typing import Any, NoReturn
 from jsonargparse import ArgumentParser, Namespace
 
 from cl_anomaly import __version__
-from cl_anomaly.config import DEFAULT_STRATEGIES, RunConfig
-from cl_anomaly.durable import read_json
+from cl_anomaly.config import DEFAULT_STRATEGIES, RunConfig, read_settings
 from cl_anomaly.errors import CLAnomalyError, InputError
 from cl_anomaly.suite import read_suite, suite_of
 
@@ -27,7 +26,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """
     given = [_undotted(a) for a in (sys.argv[1:] if arguments is None else arguments)]
     try:
-        settings = _parser(given).parse_args(given)
+        settings = _parsed(given)
         command = settings.command
         _COMMANDS[command](settings[command])
     except CLAnomalyError as error:
@@ -41,6 +40,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
 class _Parser(ArgumentParser):
     """Writes flags with dashes, and the options of strategies and models with a dot."""
 
+    def __init__(self, **settings: Any) -> None:
+        # And not YAML where that is installed: its parser crashes on what is nested deeply.
+        super().__init__(parser_mode="json", **settings)
+
     def error(self, message: str, ex: Exception | None = None) -> NoReturn:  # type: ignore[override]
         raise InputError(f"{message}\nSee `{self.prog} --help`.") from ex
 
@@ -50,6 +53,17 @@ class _Parser(ArgumentParser):
         for shown, kept in _DOTTED.items():
             action.option_strings = [s.replace(kept, shown) for s in action.option_strings]
         return action
+
+
+def _parsed(given: Sequence[str]) -> Namespace:
+    files = _values_of(given, "--config")
+    for file in files:
+        read_settings(Path(file))  # which says more of what is wrong with it than the parser
+    try:
+        return _parser(given).parse_args(given)
+    except (ArithmeticError, RecursionError, TypeError, ValueError) as error:  # of what it reads
+        places = " or ".join(["the arguments", *files, *_values_of(given, "--suite")])
+        raise InputError(f"Could not read {places}: {error}.") from error
 
 
 def _undotted(argument: str) -> str:
@@ -96,24 +110,28 @@ def _run_parser(given: Sequence[str]) -> ArgumentParser:
         from cl_anomaly.strategies import find_strategy
 
         parser.add_class_arguments(RunConfig, as_group=False, skip={"strategy_options"})
-        parser.add_class_arguments(find_strategy(explained), "strategy_options", as_group=False)
+        own, skip = find_strategy(explained).options_class()
+        parser.add_class_arguments(
+            own, "strategy_options", as_group=False, skip=set(skip), fail_untyped=False
+        )
     return _add_output(parser)
 
 
 def _explained_strategy(given: Sequence[str]) -> str | None:
     """Which strategy's options `--help` is to show."""
-    return _last_value(given, "--strategy") if {"-h", "--help"} & set(given) else None
+    names = _values_of(given, "--strategy") if {"-h", "--help"} & set(given) else []
+    return names[-1] if names else None
 
 
-def _last_value(given: Sequence[str], flag: str) -> str | None:
+def _values_of(given: Sequence[str], flag: str) -> list[str]:
     """Read a flag that must be known before the parser can be made."""
-    value = None
+    values = []
     for argument, following in zip(given, [*given[1:], None], strict=False):
-        if argument == flag:
-            value = following
+        if argument == flag and following is not None:
+            values.append(following)
         elif argument.startswith(f"{flag}="):
-            value = argument.removeprefix(f"{flag}=")
-    return value
+            values.append(argument.removeprefix(f"{flag}="))
+    return values
 
 
 def _compare_parser(given: Sequence[str]) -> ArgumentParser:
@@ -143,19 +161,15 @@ def _compare_parser(given: Sequence[str]) -> ArgumentParser:
     )
     parser.add_class_arguments(RunConfig, as_group=False, skip=_OF_ONE_RUN)
     parser.set_defaults(seeds=3)
-    _take_defaults_from_suite(parser, _last_value(given, "--suite"))
+    for suite in _values_of(given, "--suite")[-1:]:
+        _take_defaults_from_suite(parser, suite)
     return _add_output(parser)
 
 
-def _take_defaults_from_suite(parser: ArgumentParser, suite: str | None) -> None:
+def _take_defaults_from_suite(parser: ArgumentParser, suite: str) -> None:
     """Put the settings that a suite's runs share where flags can still change them."""
-    if not suite:
-        return
     shared = read_suite(Path(suite)).shared
-    try:
-        parser.set_defaults({k: v for k, v in shared.items() if k not in _OF_ONE_RUN})
-    except KeyError as error:
-        raise InputError(f"Expected {suite} to hold settings of a run: {error}.") from error
+    parser.set_defaults({k: v for k, v in shared.items() if k not in _OF_ONE_RUN})
 
 
 def _add_output(parser: ArgumentParser) -> ArgumentParser:
@@ -217,7 +231,7 @@ def _run(settings: Namespace) -> None:
     values = settings.as_dict()
     how = _how(values)
     for file in values.pop("config") or []:
-        _drop_options_of_another_strategy(values, read_json(Path(file)))
+        _drop_options_of_another_strategy(values, read_settings(Path(file)))
     commands.run_one(RunConfig(**values), **how)
 
 
@@ -230,7 +244,7 @@ def _how(values: dict[str, Any]) -> dict[str, Any]:
 def _drop_options_of_another_strategy(values: dict[str, Any], config: dict[str, Any]) -> None:
     """Where a flag changed the strategy of a `--config`, take its options out again."""
     if config.get("strategy", values["strategy"]) != values["strategy"]:
-        theirs, options = config.get("strategy_options", {}), values["strategy_options"]
+        theirs, options = config.get("strategy_options") or {}, values["strategy_options"] or {}
         values["strategy_options"] = {
             name: value
             for name, value in options.items()

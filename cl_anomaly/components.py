@@ -34,7 +34,7 @@ def resolve(config: RunConfig) -> ResolvedConfig:
         "precision": precision_name(precision),
         "epochs": config.epochs or spec.epochs,
         "batch_size": config.batch_size or spec.batch_size,
-        "strategy_options": fill_options(type(strategy), config.strategy_options),
+        "strategy_options": fill_strategy_options(type(strategy), config.strategy_options),
         "model_options": fill_options(model, config.model_options, FRAMEWORK_ARGUMENTS),
     }
     return ResolvedConfig(**config.to_dict() | filled)
@@ -58,13 +58,21 @@ def make_strategy(name: str, options: dict[str, Any]) -> Strategy:
         InputError: there is none, or it does not take these options.
     """
     cls = find_strategy(name)
-    options = fill_options(cls, options)
+    options = fill_strategy_options(cls, options)
     try:
         return cls(**options)
-    except CLAnomalyError:
+    except (CLAnomalyError, KeyboardInterrupt):
         raise
-    except Exception as error:
-        raise InputError(f"{cls.__name__} does not take {options}: {error}") from error
+    except BaseException as error:  # SystemExit, too
+        raise InputError(
+            f"{cls.__name__} does not take {options}: {type(error).__name__}: {error}"
+        ) from error
+
+
+def fill_strategy_options(cls: type[Strategy], options: dict[str, Any]) -> dict[str, Any]:
+    """Check a strategy's options, and add the defaults of those not given, see `fill_options`."""
+    own, skip = cls.options_class()
+    return fill_options(own, options, skip, untyped=own is not cls)
 
 
 def make_model(config: RunConfig, features: tuple[int, ...], seeds: Sequence[int]) -> VAE:

@@ -5,16 +5,20 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
-import math
+import sys
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, Literal, get_args
 
+from cl_anomaly.durable import read_json
 from cl_anomaly.errors import InputError
 
 ScoreName = Literal["recon", "mse", "l1", "elbo", "kl", "recon-prob"]
 DeviceName = Literal["auto", "cpu", "cuda"]
 PrecisionName = Literal["auto", "float32", "bfloat16"]
 MOST_SEEDS = 10_000
+_MOST_SEED = 2**63 - 1  # what the files of a run hold
 DEFAULT_STRATEGIES = ("upper", "gr", "ewc", "lower")
 
 
@@ -25,8 +29,8 @@ class RunConfig:
     Attributes:
         strategy: a name from `list strategies`, or FILE.py:CLASS.
         strategy_options: the strategy's own keyword arguments.
-        dataset: a name from `list datasets`. Default: MNIST, or digits where MNIST is not to be
-            had.
+        dataset: a name from `list datasets`, or FILE.npz with the arrays x_train, y_train, x_test
+            and y_test. Default: MNIST, or digits where MNIST is not to be had.
         data_root: folder that holds the datasets; looked into first, and downloaded to.
         anomaly_class: the class that is never trained on, and is the anomaly at test time.
         task_order: "ascending", "random" (drawn for each seed), or classes such as 3,1,2.
@@ -65,28 +69,12 @@ class RunConfig:
         """Check what can be checked without the data.
 
         Raises:
-            InputError: a value is out of range, or is not a list of seeds or classes.
+            InputError: a value has the wrong type, is out of range, or is not a list of seeds or
+                classes.
         """
-        for name in ("classes_per_task", "latent_size", "epochs", "batch_size"):
-            value = getattr(self, name)
-            if value is not None and (type(value) is not int or value < 1):
-                raise InputError(f"Expected `{name}` to be 1 or more, but got {value!r}.")
-        if type(self.anomaly_class) is not int:
-            raise InputError(
-                f"Expected `anomaly_class` to be a class, but got {self.anomaly_class!r}."
-            )
-        if not isinstance(self.learning_rate, float | int) or not 0 < self.learning_rate < math.inf:
-            raise InputError(f"Expected `learning_rate` above 0, but got {self.learning_rate!r}.")
-        for name, kind in (
-            ("score", ScoreName),
-            ("device", DeviceName),
-            ("precision", PrecisionName),
-        ):
-            if getattr(self, name) not in get_args(kind):
-                raise InputError(
-                    f"Expected `{name}` to be one of {', '.join(get_args(kind))}, but got "
-                    f"{getattr(self, name)!r}."
-                )
+        for name, (is_right, expected) in _CHECKS.items():
+            if not is_right(value := getattr(self, name)):
+                raise InputError(f"Expected `{name}` {expected}, but got {_shown(value)}.")
         object.__setattr__(self, "seeds", parse_seeds(self.seeds))
         object.__setattr__(self, "task_order", parse_task_order(self.task_order))
 
@@ -123,23 +111,61 @@ class ResolvedConfig(RunConfig):
     dataset_note: str | None = None
 
 
+def read_settings(path: Path) -> dict[str, Any]:
+    """Read a run's `config.json`: settings of `RunConfig`, whose values are not checked.
+
+    Raises:
+        InputError: the file is missing or damaged, or holds something else.
+    """
+    try:
+        content = read_json(path)
+    except RecursionError as error:
+        raise InputError(f"Expected {path} to be a JSON file, but it nests too deeply.") from error
+    check_names(content, path)
+    return content
+
+
+def check_names(settings: Iterable[str], where: object) -> None:
+    """Make sure that settings are those of `RunConfig`.
+
+    Args:
+        settings: their names.
+        where: they are from, for the message.
+
+    Raises:
+        InputError: there is none of that name.
+    """
+    known = [f.name for f in dataclasses.fields(RunConfig)]
+    if unknown := [name for name in settings if name not in known]:
+        raise InputError(
+            f"Expected {where} to hold settings of a run ({', '.join(known)}), but got "
+            f"{', '.join(map(repr, unknown))}."
+        )
+
+
 def parse_seeds(value: int | str | list[int]) -> list[int]:
     """Turn a number of seeds, or a list of them, into that list.
 
     Raises:
-        InputError: no seed, a negative one, the same one twice, or something else altogether.
+        InputError: no seed, a negative or a huge one, the same one twice, or something else
+            altogether.
     """
+    seeds = _whole_numbers(
+        [value] if isinstance(value, int) else value,
+        "seeds",
+        "a number such as 5, or a list such as 3,7",
+    )
     if isinstance(value, int) or (isinstance(value, str) and value.isdecimal()):
-        number = 0 if isinstance(value, bool) else int(value)
+        (number,) = seeds
         if number > MOST_SEEDS:
-            raise InputError(f"Expected `seeds` to be at most {MOST_SEEDS:,}, but got {value}.")
+            raise InputError(
+                f"Expected `seeds` to be at most {MOST_SEEDS:,}, but got {_shown(value)}."
+            )
         seeds = list(range(number))
-    else:
-        seeds = _whole_numbers(value, "seeds", "a number such as 5, or a list such as 3,7")
-    if not seeds or min(seeds) < 0 or len(set(seeds)) < len(seeds):
+    if not seeds or min(seeds) < 0 or max(seeds) > _MOST_SEED or len(set(seeds)) < len(seeds):
         raise InputError(
             f"Expected `seeds` to be how many (1 or more), or a list of different seeds (0 or "
-            f"more), but got {value!r}."
+            f"more, and less than 2^63), but got {_shown(value)}."
         )
     return seeds
 
@@ -154,13 +180,75 @@ def parse_task_order(value: str | list[int]) -> str | list[int]:
         return value
     classes = _whole_numbers(value, "task_order", "ascending, random, or classes such as 3,1,2")
     if not classes or len(set(classes)) < len(classes):
-        raise InputError(f"Expected `task_order` to name each class once, but got {value!r}.")
+        raise InputError(f"Expected `task_order` to name each class once, but got {_shown(value)}.")
     return classes
 
 
-def _whole_numbers(value: str | list[int], name: str, expected: str) -> list[int]:
+def _whole_numbers(value: Any, name: str, expected: str) -> list[int]:
     parts = value.strip("[] ,").split(",") if isinstance(value, str) else value
     try:
+        if not isinstance(parts, list | tuple):
+            raise TypeError
         return [int(str(part)) for part in parts]
     except (TypeError, ValueError):
-        raise InputError(f"Expected `{name}` to be {expected}, but got {value!r}.") from None
+        raise InputError(f"Expected `{name}` to be {expected}, but got {_shown(value)}.") from None
+
+
+def _shown(value: object) -> str:
+    try:
+        return repr(value)
+    except ValueError:  # Python writes no number of more than 4,300 digits
+        return "a number of thousands of digits"
+
+
+def is_text(value: Any) -> bool:
+    """Say whether it is text that a file can be called, and can hold: no part of a character."""
+    try:
+        return "\0" not in value and len(value.encode()) > 0
+    except (TypeError, AttributeError, UnicodeEncodeError):
+        return False
+
+
+def _is_options(value: Any) -> bool:
+    return isinstance(value, dict) and all(isinstance(name, str) for name in value)
+
+
+def _is_count(value: Any) -> bool:
+    return type(value) is int and value >= 1
+
+
+def _is_class(value: Any) -> bool:
+    return type(value) is int
+
+
+def _is_rate(value: Any) -> bool:
+    is_number = isinstance(value, float | int) and not isinstance(value, bool)
+    return is_number and 0 < value <= sys.float_info.max
+
+
+def _or_none(is_right: Callable[[Any], bool]) -> Callable[[Any], bool]:
+    return lambda value: value is None or is_right(value)
+
+
+_NAME = "to be a name or a path"
+_COUNT = "to be 1 or more"
+_OPTIONS = "to be values by the names of options"
+
+# What each setting must be, beside those that are lists.
+_CHECKS: dict[str, tuple[Callable[[Any], bool], str]] = {
+    "strategy": (is_text, _NAME),
+    "strategy_options": (_is_options, _OPTIONS),
+    "dataset": (_or_none(is_text), _NAME),
+    "data_root": (_or_none(is_text), "to be a folder"),
+    "anomaly_class": (_is_class, "to be a class"),
+    "classes_per_task": (_is_count, _COUNT),
+    "model": (is_text, _NAME),
+    "model_options": (_is_options, _OPTIONS),
+    "latent_size": (_is_count, _COUNT),
+    "epochs": (_or_none(_is_count), _COUNT),
+    "batch_size": (_or_none(_is_count), _COUNT),
+    "learning_rate": (_is_rate, "above 0"),
+} | {
+    name: (get_args(kind).__contains__, f"to be one of {', '.join(get_args(kind))}")
+    for name, kind in (("score", ScoreName), ("device", DeviceName), ("precision", PrecisionName))
+}

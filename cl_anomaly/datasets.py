@@ -18,6 +18,7 @@ from torch import Tensor
 
 from cl_anomaly.errors import InputError
 from cl_anomaly.idx import read_labelled
+from cl_anomaly.npz import LabelledArrays, read_npz
 
 DOWNLOAD_TIMEOUT = 10.0
 
@@ -27,7 +28,7 @@ class Samples:
     """Samples as they were read, whole, on one device; a batch is an index lookup.
 
     Attributes:
-        stored: (N, *features), uint8.
+        stored: (N, *features), uint8 or float32.
         scale: what a stored value is multiplied by to lie in [0, 1].
     """
 
@@ -60,7 +61,7 @@ class Dataset:
     """Labelled samples to train and to test on.
 
     Attributes:
-        name: what `--dataset` calls it.
+        name: what `--dataset` calls it; of FILE.npz, FILE without its folder.
         train: N training samples.
         train_labels: (N,), int64.
         test: n test samples.
@@ -102,14 +103,23 @@ def load_dataset(name: str, data_root: str | None = None) -> Dataset:
 
 
 def find_dataset(name: str) -> DatasetSpec:
-    """Look a dataset's description up.
+    """Look a dataset's description up, or make that of FILE.npz; see `cl_anomaly.npz`.
 
     Raises:
         InputError: there is none of that name.
     """
+    if name.endswith(".npz"):
+        return DatasetSpec(
+            name,
+            "Samples of your own",
+            epochs=10,
+            batch_size=32,
+            load=lambda data_root: _load_npz(Path(name)),
+        )
     if name not in DATASETS:
         raise InputError(
-            f"Expected `dataset` to be one of {', '.join(DATASETS)}, but got {name!r}."
+            f"Expected `dataset` to be one of {', '.join(DATASETS)}, or FILE.npz with the arrays "
+            f"{', '.join(LabelledArrays._fields)}, but got {name!r}."
         )
     return DATASETS[name]
 
@@ -161,15 +171,15 @@ _FILES = [file for pair in _IDX_FILES.values() for file in pair]
 def _mnist_folder(name: str, data_root: str | None) -> Path:
     """Find the folder with torchvision's files of one of the MNIST family, or download them."""
     roots = data_roots(data_root)
-    for root in roots:
-        # One file is enough: a folder with some of them is damaged, and must be reported, not
-        # passed over for another.
-        if any((root / name / "raw" / file).exists() for file in _FILES):
-            return root / name / "raw"
     target = roots[0] if data_root else roots[-1]
     try:
+        for root in roots:
+            # One file is enough: a folder with some of them is damaged, and must be reported, not
+            # passed over for another.
+            if any((root / name / "raw" / file).exists() for file in _FILES):
+                return root / name / "raw"
         _download(name, target)
-    except (RuntimeError, OSError, HTTPException) as error:
+    except (RuntimeError, ValueError, OSError, HTTPException) as error:
         raise _NotFound(name, roots, _FILES, error) from error
     return target / name / "raw"
 
@@ -239,6 +249,20 @@ def _dataset(name: str, *arrays: np.ndarray, scale: float) -> Dataset:
         test_labels=torch.tensor(test_y, dtype=torch.int64),
         sha256=digest.hexdigest(),
     )
+
+
+def _load_npz(path: Path) -> Dataset:
+    arrays = read_npz(path)
+    digest = hashlib.sha256()
+    for array in arrays:
+        digest.update(f"{array.dtype} {array.shape}".encode())
+        digest.update(array.tobytes())
+    x_train, x_test = (
+        Samples(torch.tensor(x), 1 / 255 if x.dtype == np.uint8 else 1.0)
+        for x in (arrays.x_train, arrays.x_test)
+    )
+    y_train, y_test = torch.tensor(arrays.y_train), torch.tensor(arrays.y_test)
+    return Dataset(path.stem, x_train, y_train, x_test, y_test, digest.hexdigest())
 
 
 def _mnist_like(name: str, folder: str, summary: str) -> DatasetSpec:

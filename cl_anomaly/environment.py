@@ -17,7 +17,7 @@ import torch
 from cl_anomaly import __version__
 from cl_anomaly.errors import InputError
 
-_PACKAGES = ("torchvision", "numpy", "pandas", "scikit-learn", "matplotlib")
+_PACKAGES = ("torchvision", "numpy", "pandas", "scikit-learn", "matplotlib", "avalanche-lib")
 _BFLOAT16_INSTRUCTIONS = ("amx_bf16", "avx512_bf16")
 
 

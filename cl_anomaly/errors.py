@@ -28,14 +28,18 @@ class Interrupted(CLAnomalyError):
     Args:
         message: where the run was.
         number: of the signal.
+        cannot_keep: why what it had done could not be saved, where that is so.
 
     Attributes:
         signal: its number.
+        cannot_keep: as it was given.
     """
 
-    def __init__(self, message: str, number: int = signal.SIGINT) -> None:
+    def __init__(
+        self, message: str, number: int = signal.SIGINT, cannot_keep: str | None = None
+    ) -> None:
         super().__init__(message)
-        self.signal = number
+        self.signal, self.cannot_keep = number, cannot_keep
         # What shells say of a process that a signal ended. SLURM's SIGUSR1 announces a SIGTERM.
         self.exit_code = 128 + (signal.SIGINT if number == signal.SIGINT else signal.SIGTERM)
 

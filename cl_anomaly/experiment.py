@@ -4,7 +4,6 @@ import hashlib
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -25,14 +24,14 @@ from cl_anomaly.environment import (
     threads_to_use,
 )
 from cl_anomaly.errors import InputError, explained
-from cl_anomaly.groups import ReplicaGroups, group_sizes
+from cl_anomaly.groups import ReplicaGroups, group_sizes, split_evenly
 from cl_anomaly.learner import Learner
 from cl_anomaly.progress import Progress
 from cl_anomaly.record import Failure, Record
 from cl_anomaly.scenario import Scenario, build_scenario
 from cl_anomaly.scores import CHEAP_SCORES
 from cl_anomaly.step import TrainingSettings
-from cl_anomaly.strategies import Strategy
+from cl_anomaly.strategies import find_strategy, strategy_file
 
 
 @dataclass(frozen=True, eq=False)
@@ -103,8 +102,8 @@ class Run:
         _check_batch_size(config.batch_size, self.scenarios)
         self.test_labels = self.scenarios[0].test_labels.numpy()
         self.train, self.test = dataset.train.to(self.device), dataset.test.to(self.device)
-        file = config.strategy.rpartition(":")[0]
-        self.strategy_source = Path(file).read_text(encoding="utf-8") if file else None
+        file = strategy_file(config.strategy)
+        self.strategy_source = file.read_text(encoding="utf-8") if file else None
         self.groups = self._make_groups(self._group_sizes())
         self.environment = describe_environment(self.device, self.precision) | {
             "data_sha256": dataset.sha256,
@@ -121,12 +120,6 @@ class Run:
     def strategy_name(self) -> str:
         """What the strategy is called in results."""
         return self.groups.learners[0].strategy.name
-
-    @property
-    def can_be_resumed(self) -> bool:
-        """Whether the strategy can give everything that it keeps."""
-        own = type(self.groups.learners[0].strategy)
-        return own.after_task is Strategy.after_task or own.state_dict is not Strategy.state_dict
 
     def execute(self, progress: Progress, keeper: Keeper | None = None) -> Result:
         """Learn all tasks one after another, from where it is.
@@ -158,10 +151,10 @@ class Run:
         if not self.groups.has_begun:
             self.groups.begin(self._task)
         progress.task(self._task, self._tasks, self.config.epochs)
-        trained = self.groups.train(progress.step, self._keeper.is_wanted)
+        trained = self.groups.train(progress.step, self._keeper.wanted)
         while not self.groups.is_done:
             self._keep("in the middle")
-            trained = self.groups.train(progress.step, self._keeper.is_wanted)
+            trained = self.groups.train(progress.step, self._keeper.wanted)
         self.record.fail(self._task, self.groups.failures())
         before = now(self.device)
         self.groups.conclude()
@@ -226,7 +219,9 @@ class Run:
     def _group_sizes(self) -> list[int]:
         one = make_model(self.config, self._dataset.features, self.config.seed_list[:1])
         weights = sum(parameter.numel() for parameter in one.parameters())
-        return group_sizes(len(self.scenarios), weights, self.device, threads_to_use())
+        sizes = group_sizes(len(self.scenarios), weights, self.device, threads_to_use())
+        most = find_strategy(self.config.strategy).replicas_at_once
+        return sizes if most is None else split_evenly(len(self.scenarios), most)
 
     def _make_groups(self, sizes: Sequence[int]) -> ReplicaGroups:
         config = self.config
@@ -241,7 +236,9 @@ class Run:
             strategy.samples = self.train
             learners.append(Learner(strategy, seeds, scenarios, settings))
             rest = rest[size:]
-        return ReplicaGroups(learners, threads_to_use())
+        # What trains by a loop of its own may share the process's state, such as generators.
+        own_loop = learners[0].strategy.replicas_at_once is not None
+        return ReplicaGroups(learners, 1 if own_loop else threads_to_use())
 
     def _result(self) -> Result:
         timing, record = self.record.timing, self.record

@@ -9,13 +9,13 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from cl_anomaly.checkpoints import State
+from cl_anomaly.checkpoints import State, Wanted
 from cl_anomaly.datasets import Samples
 from cl_anomaly.environment import now
 from cl_anomaly.evaluation import score_samples
 from cl_anomaly.learner import Learner
 from cl_anomaly.threads import Threads
-from cl_anomaly.training import Pause, TaskTraining, TrainingTime
+from cl_anomaly.training import Pause, Training, TrainingTime, never
 
 # A weight, its gradient, and Adam's two moments of it, in float32.
 _BYTES_PER_WEIGHT = 16
@@ -44,7 +44,15 @@ def group_sizes(replicas: int, weights: int, device: torch.device, threads: int)
         return [replicas]
     at_once = max(1, _CACHE_BYTES // (weights * _BYTES_PER_WEIGHT))
     rounds = math.ceil(replicas / (at_once * threads))
-    groups = min(replicas, rounds * threads)
+    return _sizes(replicas, min(replicas, rounds * threads))
+
+
+def split_evenly(replicas: int, most: int) -> list[int]:
+    """Divide replicas into groups of at most so many."""
+    return _sizes(replicas, math.ceil(replicas / most))
+
+
+def _sizes(replicas: int, groups: int) -> list[int]:
     return [replicas // groups + (group < replicas % groups) for group in range(groups)]
 
 
@@ -81,7 +89,7 @@ class ReplicaGroups:
     def train(
         self,
         on_step: Callable[[int, int, Tensor], None],
-        pause: Pause = lambda: False,
+        pause: Pause = never,
     ) -> TrainingTime:
         """Train all replicas on the task that has begun, until it is done or they are to pause.
 
@@ -96,7 +104,7 @@ class ReplicaGroups:
         trainings = [learner.training for learner in self.learners]
         steps = sum(max(training.steps) for training in trainings)
         done, lock = [sum(training.done for training in trainings)], threading.Lock()
-        pausing = threading.Event()
+        pausing = [Wanted.NOTHING]
 
         def count(_: int, loss: Tensor) -> None:
             self._threads.check()
@@ -104,15 +112,15 @@ class ReplicaGroups:
                 done[0] += 1
                 on_step(done[0], steps, loss)
 
-        def is_to_pause() -> bool:
-            if pause():
-                pausing.set()
-            return pausing.is_set()
+        def look() -> Wanted:
+            if pausing[0] is Wanted.NOTHING:
+                pausing[0] = pause()
+            return pausing[0]
 
-        def train(training: TaskTraining) -> TrainingTime:
-            if pausing.is_set():
+        def train(training: Training) -> TrainingTime:
+            if pausing[0] is not Wanted.NOTHING:
                 return training.time
-            return training.run(count, is_to_pause)
+            return training.run(count, look)
 
         started = now(self._device)
         times = self._threads.map(train, trainings)

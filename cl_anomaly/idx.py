@@ -1,5 +1,6 @@
 """IDX files, the format of MNIST: read whole, and checked before anything is done with them."""
 
+import math
 from pathlib import Path
 
 import numpy as np
@@ -40,13 +41,16 @@ def read_idx(path: Path, dimensions: int) -> NDArray[np.uint8]:
     header = 4 + 4 * dimensions
     lengths = content[4:header].ljust(4 * dimensions, b"\0")
     shape = tuple(int(n) for n in np.frombuffer(lengths, dtype=">u4"))
-    size = header + int(np.prod(shape, dtype=np.uint64))
+    size = header + math.prod(shape)
     if len(content) != size:
         raise InputError(
             f"Expected {path} to have {size:,} bytes, as its header says, but got "
             f"{len(content):,}. It may be truncated: delete it and fetch it again."
         )
-    return np.frombuffer(content, dtype=np.uint8, offset=header).reshape(shape)
+    try:
+        return np.frombuffer(content, dtype=np.uint8, offset=header).reshape(shape)
+    except ValueError as error:  # no values, but lengths that are too large for an array
+        raise InputError(f"Expected {path} to hold values, but got the lengths {shape}.") from error
 
 
 def read_labelled(

@@ -4,12 +4,13 @@ from collections.abc import Sequence
 
 from torch import Tensor
 
-from cl_anomaly.checkpoints import State
+from cl_anomaly.checkpoints import CannotKeepError, State
 from cl_anomaly.errors import RunError
 from cl_anomaly.randomness import ReplicaRandom, StepRandom
 from cl_anomaly.scenario import Scenario
+from cl_anomaly.step import TrainingSettings
 from cl_anomaly.strategies import Strategy
-from cl_anomaly.training import OnStep, Pause, TaskTraining, TrainingSettings, TrainingTime
+from cl_anomaly.training import OnStep, Pause, TaskTraining, Training, TrainingTime, never
 
 
 class Learner:
@@ -31,7 +32,7 @@ class Learner:
     ) -> None:
         self.strategy, self.seeds = strategy, seeds
         self.scenarios, self.settings = scenarios, settings
-        self._training: TaskTraining | None = None
+        self._training: Training | None = None
 
     @property
     def has_begun(self) -> bool:
@@ -39,7 +40,7 @@ class Learner:
         return self._training is not None
 
     @property
-    def training(self) -> TaskTraining:
+    def training(self) -> Training:
         """Training on the task that has begun."""
         if self._training is None:
             raise RuntimeError("Expected `begin` to be called first.")
@@ -50,13 +51,18 @@ class Learner:
         self.strategy.task_number = number
         device = self.strategy.samples.stored.device
         self.strategy.random = StepRandom(self.seeds, "strategy", number, device=device)
-        visible: list[Tensor] = [
+        own = self.strategy.own_training(self.scenarios, self.seeds, self.settings)
+        self._training = own or TaskTraining(
+            self.strategy, self._visible(number), self.seeds, self.settings
+        )
+
+    def _visible(self, number: int) -> list[Tensor]:
+        return [
             self.strategy.training_indices(scenario.tasks[number - 1], scenario.tasks[:number])
             for scenario in self.scenarios
         ]
-        self._training = TaskTraining(self.strategy, visible, self.seeds, self.settings)
 
-    def train(self, on_step: OnStep, pause: Pause = lambda: False) -> TrainingTime:
+    def train(self, on_step: OnStep, pause: Pause = never) -> TrainingTime:
         """Train on the task that has begun, see `TaskTraining.run`."""
         return self.training.run(on_step, pause)
 
@@ -97,6 +103,9 @@ class Learner:
 
 
 def _checked(strategy: Strategy) -> dict[str, Tensor]:
+    own = type(strategy)
+    if own.after_task is not Strategy.after_task and own.state_dict is Strategy.state_dict:
+        raise CannotKeepError(f"{strategy.name} overrides `after_task`, but not `state_dict`")
     kept = strategy.state_dict()
     if not isinstance(kept, dict) or not all(
         isinstance(name, str) and isinstance(own, Tensor) for name, own in kept.items()

@@ -4,13 +4,13 @@ import inspect
 from collections.abc import Set
 from typing import Any, get_args, get_type_hints
 
-from jsonargparse import ArgumentError, ArgumentParser
+from jsonargparse import ArgumentParser
 
 from cl_anomaly.errors import InputError
 
 
 def fill_options(
-    cls: type, options: dict[str, Any], skip: Set[str] = frozenset()
+    cls: type, options: dict[str, Any], skip: Set[str] = frozenset(), untyped: bool = False
 ) -> dict[str, Any]:
     """Check options by type, and add the defaults of those not given.
 
@@ -18,25 +18,34 @@ def fill_options(
         cls: the class whose `__init__` takes them.
         options: by argument name.
         skip: arguments that are no options.
+        untyped: whether arguments may be without a type, as in somebody else's code.
 
     Raises:
         InputError: an option is unknown, missing, or has the wrong type, or an argument has none.
     """
     try:
-        _check_types(cls, options, skip)
-        parser = ArgumentParser(exit_on_error=False)
-        parser.add_class_arguments(cls, skip=set(skip))
+        _check_types(cls, options, skip, untyped)
+        parser = ArgumentParser(exit_on_error=False, parser_mode="json")
+        parser.add_class_arguments(cls, skip=set(skip), fail_untyped=not untyped)
         return parser.parse_object(options).as_dict()
-    except (ArgumentError, TypeError, ValueError) as error:
+    except Exception as error:  # a type that cannot be read raises what it likes
         known = ", ".join(describe_options(cls, skip)) or "none"
         raise InputError(f"{cls.__name__} takes the options: {known}. {error}") from error
 
 
-def _check_types(cls: type, options: dict[str, Any], skip: Set[str]) -> None:
-    """Refuse what the parser lets pass: an argument without a type, and None for any type."""
+def _check_types(cls: type, options: dict[str, Any], skip: Set[str], untyped: bool) -> None:
+    """Refuse what the parser lets pass.
+
+    That is an argument without a type, None for any type, and what it calls its own keys.
+    """
+    for name in options:
+        if str(name).startswith("__"):
+            raise TypeError(f"Option {name!r} is not accepted.")
     hints = get_type_hints(cls.__init__)
     for parameter in _parameters(cls, skip):
         if parameter.name not in hints:
+            if untyped:
+                continue
             raise TypeError(f"Its argument {parameter.name!r} has no type.")
         kind = hints[parameter.name]
         optional = kind is Any or type(None) in get_args(kind)

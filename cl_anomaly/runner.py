@@ -225,15 +225,14 @@ def _execute(folder: Path, run: Run, listener: Listener) -> Result:
     with stop_requested_by_signals() as stop:
         try:
             checkpoints = _load(folder, run, progress)
-            keeper = Keeper(checkpoints if run.can_be_resumed else None, stop)
+            keeper = Keeper(checkpoints, stop)
             result = run.execute(progress, keeper)
             with explained("while writing the results"):
                 publish(folder, lambda partial: write_results(result, partial), complete=True)
         except Interrupted as interrupted:
             _try_to_write_status(folder, interrupted)
-            raise Interrupted(
-                _how_to_resume(folder, run, interrupted), interrupted.signal
-            ) from None
+            message = f"interrupted {interrupted}{_how_to_resume(folder, interrupted.cannot_keep)}"
+            raise Interrupted(message, interrupted.signal) from None
         except RunError as error:
             _try_to_write_status(folder, error)
             raise
@@ -265,16 +264,13 @@ def _load(folder: Path, run: Run, progress: Progress) -> Checkpoints:
     return checkpoints
 
 
-def _how_to_resume(folder: Path, run: Run, interrupted: Interrupted) -> str:
-    if not run.can_be_resumed:
+def _how_to_resume(folder: Path, cannot_keep: str | None) -> str:
+    if cannot_keep:
         return (
-            f"interrupted {interrupted}. Nothing could be saved: {run.strategy_name} overrides "
-            f"`after_task`, but not `state_dict`. The same command begins anew."
+            f". It could not be saved: {cannot_keep}. The same command goes on from the last "
+            f"checkpoint before, or begins anew."
         )
-    return (
-        f"interrupted {interrupted}, and saved. Go on with\n"
-        f"  cl-anomaly resume {shlex.quote(str(folder))}"
-    )
+    return f", and saved. Go on with\n  cl-anomaly resume {shlex.quote(str(folder))}"
 
 
 def _try_to_write_status(folder: Path, error: CLAnomalyError) -> None:

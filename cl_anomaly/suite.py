@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from cl_anomaly.config import RunConfig
+from cl_anomaly.config import RunConfig, check_names, is_text
 from cl_anomaly.errors import InputError
 from cl_anomaly.options import fill_options
 
@@ -78,12 +78,12 @@ def read_suite(path: Path) -> Suite:
     At the top stand settings that all runs share; under `[runs.NAME]` those of one run.
 
     Raises:
-        InputError: the file is missing, is neither, or names no runs.
+        InputError: the file is missing, is neither, names no runs, or an unknown setting.
     """
     try:
         text = path.read_text(encoding="utf-8")
         content = json.loads(text) if path.suffix == ".json" else tomllib.loads(text)
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise InputError(f"Expected {path} to be a suite, a TOML file, but: {error}.") from error
     runs = content.pop("runs", None) if isinstance(content, dict) else None
     if (
@@ -92,4 +92,9 @@ def read_suite(path: Path) -> Suite:
         or not all(isinstance(r, dict) for r in runs.values())
     ):
         raise InputError(f"Expected {path} to name its runs in tables such as [runs.gr].")
+    check_names(content, path)
+    for name, own in runs.items():
+        if not is_text(name):
+            raise InputError(f"Expected the runs of {path} to have names, but got {name!r}.")
+        check_names(own, f"run {name!r} of {path}")
     return Suite(content, runs)

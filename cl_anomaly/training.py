@@ -3,11 +3,12 @@
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 import torch
 from torch import Tensor
 
-from cl_anomaly.checkpoints import State
+from cl_anomaly.checkpoints import State, Wanted
 from cl_anomaly.environment import matrix_products_in, now
 from cl_anomaly.errors import RunError
 from cl_anomaly.randomness import ShuffledIndices, generator
@@ -20,8 +21,31 @@ _BLOCK_STEPS = 64
 OnStep = Callable[[int, Tensor], None]
 """Told after each step: steps done, and the loss of each replica (R,)."""
 
-Pause = Callable[[], bool]
-"""Asked after each step whether to leave the training for a moment."""
+Pause = Callable[[], Wanted]
+"""Asked after each step whether to leave the training."""
+
+
+def never() -> Wanted:
+    """Never leave it."""
+    return Wanted.NOTHING
+
+
+class Training(Protocol):
+    """Training of R replicas on their current task; `TaskTraining` says what is what."""
+
+    steps: list[int]
+    done: int
+    failed: dict[int, tuple[int, str]]
+    time: "TrainingTime"
+
+    @property
+    def is_done(self) -> bool: ...  # noqa: D102
+
+    def run(self, on_step: OnStep, pause: Pause = never) -> "TrainingTime": ...  # noqa: D102
+
+    def state(self) -> State: ...  # noqa: D102
+
+    def restore(self, state: State) -> None: ...  # noqa: D102
 
 
 @dataclass(frozen=True)
@@ -86,7 +110,7 @@ class TaskTraining:
         """Whether no step is left, or no replica that could make one."""
         return self.done == max(self.steps) or len(self.failed) == len(self.steps)
 
-    def run(self, on_step: OnStep, pause: Pause = lambda: False) -> TrainingTime:
+    def run(self, on_step: OnStep, pause: Pause = never) -> TrainingTime:
         """Train until the task is done, or until it is to pause.
 
         Args:
@@ -113,7 +137,7 @@ class TaskTraining:
                 if self.done % _BLOCK_STEPS == 0:
                     self._note_failures(step)
                 on_step(self.done, loss)
-                if self.is_done or pause():
+                if self.is_done or pause() is not Wanted.NOTHING:
                     break
         self._note_failures(step)
         seconds = self.time.seconds + now(device) - started

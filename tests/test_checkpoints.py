@@ -14,7 +14,7 @@ import pytest
 import torch
 
 from cl_anomaly import checkpoints as module
-from cl_anomaly.checkpoints import Checkpoints, Keeper, State, last_position
+from cl_anomaly.checkpoints import Checkpoints, Keeper, State, Wanted, last_position
 from cl_anomaly.errors import Interrupted, RunError
 from cl_anomaly.interrupts import StopRequest
 from tests.faults import failing
@@ -237,7 +237,7 @@ def test_saving_takes_a_small_share_of_the_time(monkeypatch: pytest.MonkeyPatch)
     keeper = Keeper(Slow(Path("nowhere"), "run"))
     while now[0] < 1000:
         now[0] += 1.0
-        if keeper.is_wanted():
+        if keeper.wanted() is Wanted.CHECKPOINT:
             keeper.keep(State, "somewhere")
     assert saved == [10.0, 163.0, 316.0, 469.0, 622.0, 775.0, 928.0]
     assert keeper.seconds == 21.0 < 0.03 * now[0]
@@ -246,9 +246,9 @@ def test_saving_takes_a_small_share_of_the_time(monkeypatch: pytest.MonkeyPatch)
 def test_a_signal_saves_first_and_then_ends(tmp_path: Path) -> None:
     stop, own = StopRequest(), Checkpoints(tmp_path / "checkpoints", "run")
     keeper = Keeper(own, stop)
-    assert not keeper.is_wanted()
+    assert keeper.wanted() is Wanted.NOTHING
     stop.signal = signal.SIGTERM
-    assert keeper.is_wanted()
+    assert keeper.wanted() is Wanted.END
     with pytest.raises(Interrupted, match="in the middle") as caught:
         keeper.keep(lambda: _state(5), "in the middle")
     assert caught.value.exit_code == 143
@@ -258,5 +258,5 @@ def test_a_signal_saves_first_and_then_ends(tmp_path: Path) -> None:
 def test_nothing_is_kept_where_nothing_can_be(tmp_path: Path) -> None:
     keeper = Keeper()
     time.sleep(0.001)
-    assert not keeper.is_wanted()
+    assert keeper.wanted() is Wanted.NOTHING
     keeper.keep(lambda: pytest.fail("asked for the state"), "anywhere")

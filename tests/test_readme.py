@@ -2,6 +2,7 @@
 
 import json
 import re
+import shlex
 from pathlib import Path
 
 import pandas as pd
@@ -37,6 +38,33 @@ def test_from_python(capsys: pytest.CaptureFixture[str]) -> None:
     assert short != source
     exec(compile(short, "README.md", "exec"), {})  # noqa: S102
     assert capsys.readouterr().out.split()[:4] == ["seed", "0", "1", "2"]
+
+
+def test_avalanche_users_script(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (source,) = [block for block in _blocks("python") if "to_avalanche" in block]
+    short = source.replace("train_epochs=10", "train_epochs=1")
+    assert short != source
+    added = [line for line in source.splitlines() if line.endswith(("# 1", "# 2"))]
+    assert len(added) == 2
+    exec(compile(short, "README.md", "exec"), {})  # noqa: S102
+    aurocs = [line for line in capsys.readouterr().out.splitlines() if line.startswith("0.")]
+    assert len(aurocs) == 9
+    assert all(0 < float(line) <= 1 for line in aurocs)
+
+
+def test_strategies_of_avalanche(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    lines = [line for line in README.splitlines() if line.startswith("cl-anomaly ")]
+    commands = [shlex.split(line, comments=True) for line in lines if "avalanche:" in line]
+    assert len(commands) == 4
+    monkeypatch.chdir(tmp_path)
+    short = "--dataset digits --epochs 1 --task-order 1,2 --seeds 1 --quiet --device cpu".split()
+    for command in commands:
+        if "--help" not in command:
+            cli.main([*command[1:], *short])
+    names = {path.name.rsplit("-", 1)[0] for path in Path("results").iterdir()}
+    assert {"digits-avalanche_EWC", "digits-avalanche_RWalkPlugin", "digits"} <= names
 
 
 def test_first_block_holds_the_two_commands() -> None:

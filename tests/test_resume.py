@@ -12,7 +12,7 @@ import pytest
 import torch
 
 from cl_anomaly import RunConfig, groups
-from cl_anomaly.checkpoints import Checkpoints, Keeper, State
+from cl_anomaly.checkpoints import Checkpoints, Keeper, State, Wanted
 from cl_anomaly.components import resolve
 from cl_anomaly.experiment import Result, Run
 from cl_anomaly.models import VAE
@@ -30,9 +30,9 @@ class Recorder(Keeper):
         self.states: list[State] = []
         self._folder, self._every, self._most, self._asked = folder, every, most, 0
 
-    def is_wanted(self) -> bool:
+    def wanted(self) -> Wanted:
         self._asked += 1
-        return self._asked % self._every == 0
+        return Wanted.NOTHING if self._asked % self._every else Wanted.CHECKPOINT
 
     def keep(self, state: Any, where: str) -> None:
         # To the disk and back, as when a process ends and another goes on.

@@ -14,6 +14,7 @@ from cl_anomaly.config import RunConfig
 from cl_anomaly.environment import set_up_processor
 from cl_anomaly.experiment import Run
 from cl_anomaly.gradients import fisher_diagonal
+from cl_anomaly.learner import Learner
 from cl_anomaly.randomness import ReplicaRandom
 from cl_anomaly.training import TaskTraining
 
@@ -31,8 +32,7 @@ class Ours:
     def samples(self) -> torch.Tensor:
         """Those of the first task, (n, features), float32: what a plain loop trains on."""
         learner = self.run.groups.learners[0]
-        learner.begin(1)
-        return learner.strategy.samples.batch(learner.training.indices[0]).flatten(1)
+        return learner.strategy.samples.batch(_visible(learner)).flatten(1)
 
     def seconds_per_sample(self) -> float:
         """Train for the configured epochs."""
@@ -123,8 +123,7 @@ def fisher(config: RunConfig, repeats: int) -> Iterator[Row]:
     """EWC's Fisher information, against a training epoch on the same samples."""
     ours = Ours(config, seeds=1, precision="auto")
     (learner,) = ours.run.groups.learners
-    learner.begin(1)
-    visible = [learner.training.indices[0][:6000]]
+    visible = [_visible(learner)[:6000]]
     model, samples = learner.strategy.model, learner.strategy.samples
 
     def fisher_seconds() -> float:
@@ -156,6 +155,13 @@ def curve(config: RunConfig, repeats: int) -> Iterator[Row]:
             1 / measured["ours"],
             f"{at_once} at once",
         )
+
+
+def _visible(learner: Learner) -> torch.Tensor:
+    """Where the samples of the first task are, (n,)."""
+    learner.begin(1)
+    scenario = learner.scenarios[0]
+    return learner.strategy.training_indices(scenario.tasks[0], scenario.tasks[:1])
 
 
 def _tell_nobody(*_: object) -> None:

@@ -4,6 +4,8 @@ import importlib.util
 import inspect
 import pkgutil
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 from typing import Any
@@ -14,6 +16,7 @@ from cl_anomaly.strategies.base import Strategy
 __all__ = ["Strategy", "find_strategy", "strategies"]
 
 _GROUP = "cl_anomaly.strategies"
+_AVALANCHE = "avalanche:"
 
 
 def strategies() -> dict[str, type[Strategy]]:
@@ -29,11 +32,16 @@ def strategies() -> dict[str, type[Strategy]]:
 
 
 def find_strategy(name: str) -> type[Strategy]:
-    """Look a strategy up by its name, or load it from FILE.py:CLASS.
+    """Look a strategy up by its name, or load it from FILE.py:CLASS or avalanche:NAME.
 
     Raises:
         InputError: there is none, or the file cannot be loaded.
     """
+    if name.startswith(_AVALANCHE):
+        # Which takes seconds to import.
+        from cl_anomaly.avalanche.strategy import avalanche_strategy
+
+        return avalanche_strategy(name)
     if ":" in name:
         file, _, class_name = name.rpartition(":")
         return _from_file(Path(file), class_name)
@@ -50,31 +58,55 @@ def find_strategy(name: str) -> type[Strategy]:
     )
 
 
+def strategy_file(name: str) -> Path | None:
+    """Say which file a strategy comes from, where it is the user's own."""
+    if name.startswith(_AVALANCHE):
+        path = name.removeprefix(_AVALANCHE)
+        module = sys.modules.get(path.rpartition(".")[0])
+        own = module is not None and not path.startswith("avalanche.")
+        return Path(module.__file__) if own and module and module.__file__ else None
+    file = name.rpartition(":")[0]
+    return Path(file) if file else None
+
+
 def _own_strategies() -> dict[str, type[Strategy]]:
     modules = [importlib.import_module(f"{__name__}.{m.name}") for m in pkgutil.iter_modules(__path__)]
     return {cls.name: cls for module in modules for cls in _defined_in(module)}
 
 
 def _loaded(entry: EntryPoint) -> type[Strategy]:
+    with _loading(f"the strategy {entry.name} ({entry.value})"):
+        candidate = entry.load()
+    return _checked(candidate, f"entry point {entry.value}")
+
+
+@contextmanager
+def _loading(what: str) -> Iterator[None]:
+    """Name the code that could not be loaded, whatever it raised."""
     try:
-        return _checked(entry.load(), f"entry point {entry.value}")
-    except (ImportError, AttributeError) as error:
-        raise InputError(f"Could not load the strategy {entry.name} ({entry.value}): {error}") from error
+        yield
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:  # SystemExit, too
+        raise InputError(f"Could not load {what}: {type(error).__name__}: {error}") from error
 
 
 def _from_file(path: Path, class_name: str) -> type[Strategy]:
-    if not path.is_file():
-        raise InputError(f"Expected a Python file with the strategy {class_name}, but {path} is none.")
+    try:
+        path.read_bytes()
+    except (OSError, ValueError) as error:
+        raise InputError(
+            f"Expected a Python file with the strategy {class_name}, but {path} is none: {error}."
+        ) from error
     module_name = f"cl_anomaly_user_{path.stem}"
     spec = importlib.util.spec_from_file_location(module_name, path)
     if spec is None or spec.loader is None:
         raise InputError(f"Expected {path} to be a Python file: its name should end in .py.")
     module = importlib.util.module_from_spec(spec)
     sys.modules[module_name] = module
-    try:
+    with _loading(str(path)):
+        path.read_text(encoding="utf-8")  # which a run keeps; Python reads other encodings, too
         spec.loader.exec_module(module)
-    except Exception as error:
-        raise InputError(f"Could not load {path}: {type(error).__name__}: {error}") from error
     if not hasattr(module, class_name):
         names = ", ".join(cls.__name__ for cls in _defined_in(module)) or "none"
         raise InputError(f"Expected a class {class_name} in {path}, but its strategies are: {names}.")

@@ -1,0 +1,284 @@
+"""Avalanche's templates and plugins by name, with what version 0.6 needs to train our model."""
+
+import importlib
+import inspect
+import math
+import warnings
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+import torch
+from avalanche.benchmarks.utils.data_loader import MultiDatasetDataLoader
+from avalanche.core import BasePlugin
+from avalanche.training import supervised
+from avalanche.training.plugins import GenerativeReplayPlugin, SynapticIntelligencePlugin
+from avalanche.training.templates import SupervisedTemplate
+from torch import Tensor
+
+from cl_anomaly.avalanche.model import Noise
+from cl_anomaly.avalanche.scenario import rows_and_places
+from cl_anomaly.errors import InputError
+from cl_anomaly.randomness import ReplicaRandom, ShuffledIndices, StepRandom, generator
+
+PREFIX = "avalanche:"
+
+# Steps whose batches are looked up at once, as in our own loop.
+_BLOCK_STEPS = 64
+
+
+class Batches:
+    """The loader of a task: as many full batches as our own loop takes, an epoch's share at a time.
+
+    Args:
+        batches: an endless stream of them.
+        steps: in all.
+        epochs: how often the loader is gone through.
+    """
+
+    def __init__(self, batches: Iterator[Any], steps: int, epochs: int) -> None:
+        self._batches, self._steps, self._epochs, self._epoch = batches, steps, epochs, 0
+
+    def __iter__(self) -> Iterator[Any]:
+        """Yield the next epoch's batches."""
+        first, self._epoch = self._epoch, self._epoch + 1
+        begin, end = (self._steps * epoch // self._epochs for epoch in (first, first + 1))
+        for _ in range(end - begin):
+            yield next(self._batches)
+
+    def __len__(self) -> int:
+        """Count an epoch's batches, about."""
+        return max(1, self._steps // self._epochs)
+
+
+class OurSteps:
+    """Mixin for templates: our order of samples, steps and noise, and a new Adam for each task.
+
+    A plain mixin, put before the template: it has no `__init__` that could be passed over.
+
+    Attributes:
+        seed: of the replica.
+        noise: what the model draws from.
+    """
+
+    seed: int
+    noise: Noise
+
+    def make_train_dataloader(self: Any, **_: Any) -> None:
+        """Look batches up in tensors, on the training device."""
+        self.dataloader = self._scheduled(
+            self._batches_of([(self.adapted_dataset, self.train_mb_size)])
+        )
+
+    def _before_training_exp(self: Any, **settings: Any) -> None:
+        task = self.clock.train_exp_counter + 1
+        self.noise.posterior = StepRandom([self.seed], "noise", task, device=self.device)
+        self.noise.prior = StepRandom([self.seed], "strategy", task, device=self.device)
+        super()._before_training_exp(**settings)  # type: ignore[misc]
+        loader = self.dataloader
+        # A plugin may have put a loader of its own in its place.
+        if isinstance(loader, MultiDatasetDataLoader):
+            parts = list(zip(loader.datasets, loader.batch_sizes, strict=True))
+            self.dataloader = self._scheduled(self._batches_of(parts))
+        elif not isinstance(loader, Batches):
+            self.dataloader = self._scheduled(_again(loader))
+
+    def _scheduled(self: Any, batches: Iterator[Any]) -> Batches:
+        samples = self.train_epochs * len(self.adapted_dataset)
+        return Batches(batches, math.ceil(samples / self.train_mb_size), self.train_epochs)
+
+    def _batches_of(self: Any, parts: Sequence[tuple[Any, int]]) -> Iterator[list[Tensor]]:
+        """Yield batches, endlessly, that hold so many samples of each dataset."""
+        task, streams = self.clock.train_exp_counter + 1, []
+        for number, (data, size) in enumerate(parts):
+            # The first draws what our own loop draws.
+            name = ("order", task, number) if number else ("order", task)
+            numbers = generator(self.seed, *name, device=self.device)
+            rows, places = rows_and_places(data)
+            stream = ShuffledIndices(places.to(self.device), numbers)
+            streams.append((rows, min(size, len(places)), stream))
+        while True:
+            blocks = [
+                (rows, stream.take(_BLOCK_STEPS * size).unflatten(0, (_BLOCK_STEPS, size)))
+                for rows, size, stream in streams
+            ]
+            for step in range(_BLOCK_STEPS):
+                batches = [rows.batch(block[step]) for rows, block in blocks]
+                yield [torch.cat(part) for part in zip(*batches, strict=True)]
+
+    def make_optimizer(self: Any, **settings: Any) -> None:
+        """Forget the moments of the last task's gradients."""
+        super().make_optimizer(**settings | {"reset_optimizer_state": True})  # type: ignore[misc]
+
+    def _before_training_iteration(self: Any, **settings: Any) -> None:
+        self.noise.posterior.next_step()
+        self.noise.prior.next_step()
+        super()._before_training_iteration(**settings)  # type: ignore[misc]
+
+    def _after_training_exp(self: Any, **settings: Any) -> None:
+        task = self.clock.train_exp_counter + 1
+        self.noise.posterior = ReplicaRandom([self.seed], "after task", task, device=self.device)
+        # Avalanche's own buffers call what it has deprecated, and say so whatever the filters are;
+        # SI calls what NumPy has.
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            super()._after_training_exp(**settings)  # type: ignore[misc]
+        for warning in caught:
+            if not issubclass(warning.category, DeprecationWarning):
+                warnings.warn_explicit(
+                    warning.message, warning.category, warning.filename, warning.lineno
+                )
+
+
+def _again(loader: Any) -> Iterator[Any]:
+    while True:
+        yield from loader
+
+
+class ReplayOfInputs(GenerativeReplayPlugin):
+    """Generative Replay in which the model is its own generator, and targets are inputs.
+
+    The original extends the targets by labels of 0, and its weighted form computes the loss of the
+    batch before the replay.
+    """
+
+    old_generator: Any
+
+    def before_training_iteration(self, strategy: Any, **_: Any) -> None:
+        """Join the batch with samples from the model as it was after the last task."""
+        if not (self.is_weighted_replay or self.untrained_solver):
+            replayed = self.old_generator.generate(self._count(strategy))
+            strategy.mbatch = [torch.cat([part, replayed]) for part in strategy.mbatch]
+
+    def before_backward(self, strategy: Any, **_: Any) -> None:
+        """Add the weighted loss of such samples."""
+        if self.is_weighted_replay and not self.untrained_solver:
+            replayed = self.old_generator.generate(self._count(strategy))
+            loss = strategy._criterion(strategy.model(replayed), replayed)
+            strategy.loss += self.weight_replay_loss * loss
+            self.weight_replay_loss *= self.weight_replay_loss_factor
+
+    def _count(self, strategy: Any) -> int:
+        if self.replay_size:
+            return self.replay_size
+        past = strategy.experience.current_experience if self.increasing_replay_size else 1
+        return len(strategy.mbatch[0]) * past
+
+
+class GenerativeReplay(SupervisedTemplate):
+    """Avalanche's Generative Replay, with the model as its own generator.
+
+    Shin et al., "Continual Learning with Deep Generative Replay" (NeurIPS 2017).
+    """
+
+    def __init__(
+        self,
+        *,
+        replay_size: int | None = None,
+        increasing_replay_size: bool = False,
+        is_weighted_replay: bool = False,
+        weight_replay_loss_factor: float = 1.0,
+        weight_replay_loss: float = 0.0001,
+        plugins: list[Any] | None = None,
+        **base: Any,
+    ) -> None:
+        own = ReplayOfInputs(
+            None,  # type: ignore[arg-type]  # the model is the generator
+            True,
+            replay_size,
+            increasing_replay_size,
+            is_weighted_replay,
+            weight_replay_loss_factor,
+            weight_replay_loss,
+        )
+        super().__init__(plugins=[*(plugins or []), own], **base)
+
+
+class WorkingSI(SynapticIntelligencePlugin):
+    """Synaptic Intelligence that keeps copies of weights.
+
+    On a processor, the original's `param.detach().cpu().flatten()` is a view of the weights: every
+    difference is 0, and with it the penalty.
+    """
+
+    def before_training_exp(self, strategy: Any, **settings: Any) -> None:
+        """Keep the weights as they are before the task."""
+        super().before_training_exp(strategy, **settings)
+        _copy(self.ewc_data[0])
+
+    def before_training_iteration(self, strategy: Any, **settings: Any) -> None:
+        """Keep the weights as they are before the step."""
+        super().before_training_iteration(strategy, **settings)
+        _copy(self.syn_data["old_theta"])
+
+
+def _copy(weights: Any) -> None:
+    for own in weights.values():
+        own.data = own.data.clone()
+
+
+class SynapticIntelligence(SupervisedTemplate):
+    """Avalanche's Synaptic Intelligence, working on a processor too.
+
+    Zenke et al., "Continual Learning Through Synaptic Intelligence" (ICML 2017).
+    """
+
+    def __init__(
+        self,
+        *,
+        si_lambda: float = 1.0,
+        eps: float = 1e-7,
+        plugins: list[Any] | None = None,
+        **base: Any,
+    ) -> None:
+        super().__init__(plugins=[*(plugins or []), WorkingSI(si_lambda, eps)], **base)
+
+
+_MENDED: dict[str, type] = {
+    "GenerativeReplay": GenerativeReplay,
+    "SI": SynapticIntelligence,
+    "SynapticIntelligence": SynapticIntelligence,
+}
+NAMES = ("Naive", "Cumulative", "Replay", "SI", "EWC", "GenerativeReplay")
+"""What `avalanche:` is known to work with; more by dotted path."""
+
+
+def find_template(name: str) -> type:
+    """Look a template or a plugin of Avalanche up.
+
+    Args:
+        name: of one in `avalanche.training.supervised`, or a dotted path to any.
+
+    Raises:
+        InputError: there is none.
+    """
+    if name in _MENDED:
+        return _MENDED[name]
+    module, _, attribute = name.rpartition(".")
+    try:
+        found: Any = getattr(importlib.import_module(module) if module else supervised, attribute)
+    except (ImportError, AttributeError, ValueError) as error:
+        raise InputError(
+            f"Expected `strategy` to be {PREFIX} and one of {', '.join(NAMES)}, or the dotted path "
+            f"of a template or a plugin, but got {PREFIX}{name}: {error}."
+        ) from error
+    if not (inspect.isclass(found) and issubclass(found, SupervisedTemplate | BasePlugin)):
+        raise InputError(
+            f"Expected {name} to be a SupervisedTemplate or a plugin of Avalanche, but got "
+            f"{found!r}."
+        )
+    return found
+
+
+Make = Callable[..., SupervisedTemplate]
+
+
+def template_with(found: type, options: dict[str, Any]) -> tuple[Make, list[Any], dict[str, Any]]:
+    """Give the template that trains, its plugins, and the options that are its own.
+
+    A plugin is put into Naive.
+    """
+    plugins: list[Any] = []
+    if issubclass(found, BasePlugin):
+        plugins, options, found = [found(**options)], {}, supervised.Naive
+    made: Any = type(found.__name__, (OurSteps, found), {"__module__": __name__})
+    return made, plugins, options
