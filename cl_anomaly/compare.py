@@ -168,7 +168,7 @@ def _describe_end(status: int) -> str:
 
 def _work(config: RunConfig, out: Path, again: bool, connection: Connection) -> None:
     # Until the run has a folder to save what it has done in.
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
+    signal.signal(signal.SIGTERM, lambda *_: os._exit(128 + signal.SIGTERM))
     os.environ["OMP_NUM_THREADS"] = "1"
     from cl_anomaly.runner import perform, prepare
 

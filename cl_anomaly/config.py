@@ -117,10 +117,7 @@ def read_settings(path: Path) -> dict[str, Any]:
     Raises:
         InputError: the file is missing or damaged, or holds something else.
     """
-    try:
-        content = read_json(path)
-    except RecursionError as error:
-        raise InputError(f"Expected {path} to be a JSON file, but it nests too deeply.") from error
+    content = read_json(path)
     check_names(content, path)
     return content
 

@@ -67,7 +67,7 @@ def read_json(path: Path) -> dict[str, Any]:
     """
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise InputError(f"Expected {path} to be a JSON file, but: {error}.") from error
     if not isinstance(content, dict):
         raise InputError(

@@ -58,11 +58,11 @@ def explained(doing: str) -> Iterator[None]:
         yield
     except CLAnomalyError:
         raise
-    except Exception as error:
+    except (Exception, SystemExit) as error:  # as of a strategy that wants to end the program
         raise RunError(f"{doing}: {_reason(error)}") from error
 
 
-def _reason(error: Exception) -> str:
+def _reason(error: BaseException) -> str:
     # PyTorch's error on a processor is a RuntimeError like any other.
     words = ("out of memory", "allocate memory", "bad_alloc")
     if isinstance(error, MemoryError) or any(word in str(error) for word in words):

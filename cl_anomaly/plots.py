@@ -26,6 +26,8 @@ _STYLE: Any = {
     "axes.grid": True,
     "grid.alpha": 0.3,
     "grid.linewidth": 0.6,
+    # Names of runs and datasets are no formulas, whatever is in them.
+    "text.parse_math": False,
     # Text stays text in the SVG, and the same data gives the same file.
     "svg.fonttype": "none",
     "svg.hashsalt": "cl-anomaly",

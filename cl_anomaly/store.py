@@ -46,12 +46,15 @@ def run_fingerprint(run: Run | Result) -> str:
 
 def folder_name(run: Run | Result) -> str:
     """Name a run's folder: DATASET-STRATEGY-FINGERPRINT."""
-    return plain_name(f"{run.config.dataset}-{run.strategy_name}-{run_fingerprint(run)}")
+    dataset = Path(run.config.dataset).name.removesuffix(".npz")
+    return f"{plain_name(f'{dataset}-{run.strategy_name}')}-{run_fingerprint(run)}"
 
 
 def plain_name(name: str) -> str:
-    """Make a name that cannot lead out of the folder it is in."""
-    return re.sub(r"[^\w.+-]+", "_", name).lstrip(".") or "_"
+    """Make a name that cannot lead out of the folder it is in, and is short enough for any disk."""
+    return (
+        re.sub(r"[^\w.+-]+", "_", name).lstrip(".").encode()[:100].decode("utf-8", "ignore") or "_"
+    )
 
 
 def write_beginning(run: Run | Result, folder: Path) -> None:

@@ -183,3 +183,21 @@ def test_long_names_stand_below_the_axes(tmp_path: Path) -> None:
     assert box.y1 < axes.y0
     assert axes.width > 0.7 * figure.bbox.width
     assert axes.height > 0.4 * figure.bbox.height
+
+
+def test_names_are_no_formulas(tmp_path: Path) -> None:
+    table = metrics({"$\\frac$": [[0.9, 0.8]], "b_{": [[0.7, 0.6]]}).assign(dataset="$x$.npz")
+    _, svg = save_figure(draw_auroc(table, "recon"), tmp_path / "figure")
+    text = svg.read_text()
+    assert "$\\frac$" in text and "b_{" in text and "$x$.npz" in text
+
+
+def test_replicas_that_failed_show_in_the_label() -> None:
+    # Of three seeds, two are left after the second task.
+    table = metrics(TWO_RUNS)
+    table = table[(table["run"] != "lower") | (table["seed"] != 1) | (table["task"] == 1)]
+    labels = [str(line.get_label()) for line in lines_of(draw_auroc(table, "recon"))]
+    assert labels == ["my gr (n = 3)", "lower (n = 3 to 2)"]
+    only = table[table["run"] == "lower"]
+    (line,) = lines_of(draw_auroc(only, "recon"))
+    assert line.get_label() == "lower (n = 3 to 2)"

@@ -148,6 +148,11 @@ def test_a_name_cannot_leave_the_folder(tmp_path: Path, name: str) -> None:
     assert not folder.name.startswith(".")
 
 
+def test_a_long_path_makes_a_short_name(tmp_path: Path) -> None:
+    folder = run(tmp_path / "out", "--name", "ä" * 300).last_line
+    assert folder == tmp_path / "out" / ("ä" * 50)
+
+
 FILES = (
     "config.json environment.json metrics.csv summary.csv scores.npz model.safetensors timing.json "
     "status.json auroc_per_task.png manifest.json"

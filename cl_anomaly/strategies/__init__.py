@@ -70,7 +70,9 @@ def strategy_file(name: str) -> Path | None:
 
 
 def _own_strategies() -> dict[str, type[Strategy]]:
-    modules = [importlib.import_module(f"{__name__}.{m.name}") for m in pkgutil.iter_modules(__path__)]
+    modules = [
+        importlib.import_module(f"{__name__}.{m.name}") for m in pkgutil.iter_modules(__path__)
+    ]
     return {cls.name: cls for module in modules for cls in _defined_in(module)}
 
 
@@ -109,7 +111,9 @@ def _from_file(path: Path, class_name: str) -> type[Strategy]:
         spec.loader.exec_module(module)
     if not hasattr(module, class_name):
         names = ", ".join(cls.__name__ for cls in _defined_in(module)) or "none"
-        raise InputError(f"Expected a class {class_name} in {path}, but its strategies are: {names}.")
+        raise InputError(
+            f"Expected a class {class_name} in {path}, but its strategies are: {names}."
+        )
     return _checked(getattr(module, class_name), f"{class_name} in {path}")
 
 

@@ -1,8 +1,8 @@
-from cl_anomaly.randomness import ReplicaRandom
 import pytest
 import torch
 
 from cl_anomaly.errors import InputError
+from cl_anomaly.randomness import ReplicaRandom
 from cl_anomaly.strategies.generative_replay import GenerativeReplay
 from tests.learning import learn, prepare, small_scenario
 
