@@ -179,8 +179,6 @@ def _work(config: RunConfig, out: Path, again: bool, connection: Connection) -> 
         sys.exit(interrupted.exit_code)
     except CLAnomalyError as error:
         connection.send(("failed", str(error)))
-    except BrokenPipeError:
-        sys.exit("The process that compares the runs is gone.")
 
 
 class _Sender(Progress):
@@ -189,14 +187,21 @@ class _Sender(Progress):
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
 
+    def _send(self, *message: Any) -> None:
+        try:
+            self._connection.send(message)
+        except OSError:
+            # That process is gone: save what has been done, and end.
+            signal.raise_signal(signal.SIGTERM)
+
     def task(self, number: int, tasks: int, epochs: int) -> None:
-        self._connection.send(("task", number, tasks, epochs))
+        self._send("task", number, tasks, epochs)
 
     def update(self, done: int, total: int, loss: float) -> None:
-        self._connection.send(("update", done, total, loss))
+        self._send("update", done, total, loss)
 
     def evaluated(self, number: int, aurocs: Sequence[float]) -> None:
-        self._connection.send(("evaluated", number, list(aurocs)))
+        self._send("evaluated", number, list(aurocs))
 
     def notice(self, text: str) -> None:
-        self._connection.send(("notice", text))
+        self._send("notice", text)

@@ -13,7 +13,7 @@ from cl_anomaly.plots import draw_auroc, save_figure
 from cl_anomaly.results import read_runs
 from cl_anomaly.runner import claimed
 from cl_anomaly.runs import CONFIG_FILE, ENVIRONMENT_FILE, METRICS_FILE, differences
-from cl_anomaly.store import FIGURE_NAME, SUMMARY_FILE, plain_name
+from cl_anomaly.store import FIGURE_NAME, SUMMARY_FILE, dataset_name, plain_name
 from cl_anomaly.suite import suite_from
 from cl_anomaly.summary import summarise
 
@@ -56,7 +56,7 @@ def write_comparison(
     """
     finished = {run: folders[run] for run in configs if run in folders}
     first = next(iter(configs.values()))
-    name = plain_name(name or f"{first.dataset}-compare")
+    name = plain_name(name or f"{dataset_name(first)}-compare")
     content = suite_from(configs).content()
     runs = {run: path.name for run, path in finished.items()}
     for folder in sorted(out.glob(f"{name}*")):

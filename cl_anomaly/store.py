@@ -9,6 +9,7 @@ import numpy as np
 import torch
 
 from cl_anomaly.checkpoints import write_tensors
+from cl_anomaly.config import ResolvedConfig
 from cl_anomaly.durable import write_json
 from cl_anomaly.errors import InputError
 from cl_anomaly.experiment import Result, Run
@@ -46,8 +47,13 @@ def run_fingerprint(run: Run | Result) -> str:
 
 def folder_name(run: Run | Result) -> str:
     """Name a run's folder: DATASET-STRATEGY-FINGERPRINT."""
-    dataset = Path(run.config.dataset).name.removesuffix(".npz")
-    return f"{plain_name(f'{dataset}-{run.strategy_name}')}-{run_fingerprint(run)}"
+    start = plain_name(f"{dataset_name(run.config)}-{run.strategy_name}")
+    return f"{start}-{run_fingerprint(run)}"
+
+
+def dataset_name(config: ResolvedConfig) -> str:
+    """Name a dataset without the folder and the ending of its file, where it is one."""
+    return Path(config.dataset).name.removesuffix(".npz")
 
 
 def plain_name(name: str) -> str:

@@ -1,4 +1,4 @@
-"""A disk on which the n-th write fails."""
+"""A disk on which the n-th write fails, and a pickle that does harm."""
 
 import os
 from collections.abc import Callable, Iterator
@@ -7,6 +7,17 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
+
+class Malicious:
+    """What makes a folder when it is unpickled."""
+
+    def __init__(self, place: Path) -> None:
+        self._place = place
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return os.mkdir, (str(self._place),)
+
 
 _CALLS = ((os, "fsync"), (os, "replace"), (Path, "write_text"), (Path, "mkdir"))
 

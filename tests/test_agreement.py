@@ -56,3 +56,24 @@ def test_the_same_agrees(tmp_path: Path) -> None:
     first, second = (_folder(tmp_path / name, {0: 0.90, 1: 0.92}) for name in "ab")
     row = _agreement(tmp_path, first, second)
     assert row["within_seed_noise"] and row["largest_difference"] == 0
+
+
+def test_pairs_of_a_comparison_with_the_time_of_both(tmp_path: Path) -> None:
+    tables = []
+    for run, values in (("ours", {0: 0.5, 1: 0.6}), ("theirs", {0: 0.5, 1: 0.7})):
+        _folder(tmp_path / run, values)
+        tables.append(pd.read_csv(tmp_path / run / "metrics.csv").assign(run=run))
+        seconds = {"ours": 3.5, "theirs": 7.25}[run]
+        (tmp_path / run / "timing.json").write_text(f'{{"training_seconds": {seconds}}}')
+    comparison = tmp_path / "comparison"
+    comparison.mkdir()
+    pd.concat(tables).to_csv(comparison / "metrics.csv", index=False)
+    (comparison / "runs.json").write_text('{"ours": "ours", "theirs": "theirs"}')
+    out, script = tmp_path / "pairs.csv", SCRIPT.with_name("pairs.py")
+    arguments = [str(comparison), "--pair", "ours", "theirs", "--out", str(out)]
+    subprocess.run([sys.executable, str(script), *arguments], check=True)
+    (row,) = pd.read_csv(out).to_dict("records")
+    assert row["strategy"] == "ours / theirs"
+    assert row["mean_difference"] == pytest.approx(-0.05)
+    assert row["largest_after_any_task"] == pytest.approx(0.1)
+    assert (row["first_seconds"], row["second_seconds"]) == (3.5, 7.25)

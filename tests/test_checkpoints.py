@@ -17,7 +17,7 @@ from cl_anomaly import checkpoints as module
 from cl_anomaly.checkpoints import Checkpoints, Keeper, State, Wanted, last_position
 from cl_anomaly.errors import Interrupted, RunError
 from cl_anomaly.interrupts import StopRequest
-from tests.faults import failing
+from tests.faults import Malicious, failing
 
 
 def _state(number: int) -> State:
@@ -145,21 +145,13 @@ def test_those_of_another_run_or_place_are_refused(folder: Path, tmp_path: Path)
     assert "000004.json is damaged: it belongs to another run, or to another place" in sentence
 
 
-class _Malicious:
-    def __init__(self, place: Path) -> None:
-        self._place = place
-
-    def __reduce__(self) -> tuple[object, ...]:
-        return os.mkdir, (str(self._place),)
-
-
 @pytest.mark.parametrize("ending", ["json", "safetensors"])
 def test_a_pickle_is_not_executed(folder: Path, tmp_path: Path, ending: str) -> None:
     made = tmp_path / "made"
-    pickled = pickle.dumps(_Malicious(made))
+    pickled = pickle.dumps(Malicious(made))
     (folder / f"000003.{ending}").write_bytes(pickled)
     assert _loaded(folder)[0] == 2
-    torch.save(_Malicious(made), folder / f"000003.{ending}")
+    torch.save(Malicious(made), folder / f"000003.{ending}")
     assert _loaded(folder)[0] == 2
     assert not made.exists()
     pickle.loads(pickled)  # noqa: S301

@@ -9,6 +9,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+from cl_anomaly.durable import is_locked
 from cl_anomaly.runs import find_runs
 from tests.command import cli, open_interruptible
 
@@ -80,6 +81,20 @@ def test_a_second_ctrl_c_ends_all_at_once(tmp_path: Path) -> None:
     assert code == 130
     assert "Traceback" not in said
     assert {status.name for status in find_runs(tmp_path)} == {"interrupted"}
+
+
+def test_workers_end_with_the_process_that_started_them(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "cl_anomaly", "compare", *LONG.split(), "--out", str(tmp_path)]
+    with open_interruptible(command) as process:
+        assert process.stderr
+        for line in process.stderr:
+            if b"task 1/9" in line:
+                break
+        process.kill()
+        # Ends when the last process is gone that could write to it.
+        process.stderr.read()
+    assert {status.name for status in find_runs(tmp_path)} == {"interrupted"}
+    assert not any(is_locked(status.folder) for status in find_runs(tmp_path))
 
 
 def test_only_what_is_missing_is_run(tmp_path: Path) -> None:

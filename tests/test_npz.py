@@ -281,7 +281,7 @@ def test_a_run_on_a_file(mine: Path) -> None:
     done = cli("run", *settings, "--out", "out", "--quiet")
     assert done.code == 0, done.err
     folder = done.last_line
-    assert folder.name.startswith("mine.npz-gr-")
+    assert folder.name.startswith("mine-gr-")
     config = config_of(folder)
     assert (config["dataset"], config["epochs"], config["batch_size"]) == ("mine.npz", 2, 32)
     metrics = pd.read_csv(folder / "metrics.csv")

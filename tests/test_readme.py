@@ -64,7 +64,7 @@ def test_strategies_of_avalanche(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
         if "--help" not in command:
             cli.main([*command[1:], *short])
     names = {path.name.rsplit("-", 1)[0] for path in Path("results").iterdir()}
-    assert {"digits-avalanche_EWC", "digits-avalanche_RWalkPlugin", "digits"} <= names
+    assert {"digits-avalanche_EWC", "digits-avalanche_ReplayPlugin", "digits"} <= names
 
 
 def test_first_block_holds_the_two_commands() -> None:
@@ -105,6 +105,20 @@ def test_table_is_the_references() -> None:
         cells.append(_cell(summary, run, 9, "auroc_seen", "mse"))
         cells.append(_cell(summary, run, 9, "forgetting", "recon"))
         assert f"`{run}` | {' | '.join(cells)} |" in README
+
+
+def test_table_of_pairs_is_the_measured_one() -> None:
+    table = pd.read_csv(Path(__file__).parents[1] / "results/reference/avalanche/pairs.csv")
+    recon = table[table["score"] == "recon"]
+    assert recon["within_seed_noise"].all() and len(recon) == 4
+    for row in recon.to_dict("records"):
+        ours, theirs = row["strategy"].split(" / ")
+        cells = [
+            f"{row[f'{one}_mean']:.3f} ± {row[f'{one}_sd']:.3f}" for one in ("first", "second")
+        ]
+        seconds = f"{row['first_seconds']:.0f} / {row['second_seconds']:.0f}"
+        largest = f"{row['largest_after_any_task']:.4f}"
+        assert f"| `{ours}` | `{theirs}` | {' | '.join([*cells, largest, seconds])} |" in README
 
 
 def test_speed_table_is_the_measured_one() -> None:

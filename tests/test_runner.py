@@ -153,33 +153,6 @@ def test_a_long_path_makes_a_short_name(tmp_path: Path) -> None:
     assert folder == tmp_path / "out" / ("ä" * 50)
 
 
-FILES = (
-    "config.json environment.json metrics.csv summary.csv scores.npz model.safetensors timing.json "
-    "status.json auroc_per_task.png manifest.json"
-)
-
-
-@pytest.mark.parametrize("file", FILES.split())
-def test_a_damaged_file_of_a_finished_run_is_refused_by_name(
-    finished: Path, tmp_path: Path, file: str
-) -> None:
-    folder = tmp_path / finished.name
-    shutil.copytree(finished, folder)
-    damaged = bytearray((folder / file).read_bytes())
-    damaged[len(damaged) // 2] ^= 1
-    (folder / file).write_bytes(damaged)
-    out = ("--out", tmp_path / "figure")
-    for done in (cli("plot", folder, *out), cli("resume", folder), cli(*LOWER, "--out", tmp_path)):
-        assert done.code == 2
-        assert f"{folder / file}" in done.err
-        assert "Traceback" not in done.err
-    assert content(folder) == content(folder) | {file: bytes(damaged)}
-    (status,) = find_runs(tmp_path)
-    assert status.name == "damaged" or file != "manifest.json"
-    # And there is a way on.
-    assert run(tmp_path, "--again").last_line.name == f"{folder.name}-2"
-
-
 @pytest.fixture(scope="module")
 def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return run(tmp_path_factory.mktemp("finished")).last_line
