@@ -18,7 +18,8 @@ def pair_table(comparison: Path, pairs: list[tuple[str, str]]) -> pd.DataFrame:
 
     Returns:
         For each pair and score what `agreement` gives after the last task, and beside it the
-        largest absolute difference after any task, and seconds of training of both, all seeds.
+        largest absolute difference after any task, whether the 95 % confidence interval of the mean
+        difference holds 0 after every task, and seconds of training of both, all seeds.
     """
     metrics = pd.read_csv(comparison / "metrics.csv", dtype={"classes": str})
     headline = metrics[metrics["metric"] == "auroc_seen"]
@@ -32,16 +33,24 @@ def pair_table(comparison: Path, pairs: list[tuple[str, str]]) -> pd.DataFrame:
             for run in pair
         )
         after_any = (first - second).abs().groupby("score").max()
+        within = _within_after_every_task(first, second)
         seconds = [_seconds(comparison.parent / folders[run]) for run in pair]
         table = agreement(first, second)
         tables.append(
             table.assign(
                 largest_after_any_task=table["score"].map(after_any),
+                within_after_every_task=table["score"].map(within),
                 first_seconds=seconds[0],
                 second_seconds=seconds[1],
             )
         )
     return pd.concat(tables, ignore_index=True)
+
+
+def _within_after_every_task(first: pd.Series, second: pd.Series) -> pd.Series:
+    tasks = first.index.get_level_values("task")
+    tables = [agreement(first[tasks <= task], second[tasks <= task]) for task in tasks.unique()]
+    return pd.concat(tables).groupby("score")["within_seed_noise"].all()
 
 
 def _seconds(run: Path) -> float:

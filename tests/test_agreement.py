@@ -76,4 +76,5 @@ def test_pairs_of_a_comparison_with_the_time_of_both(tmp_path: Path) -> None:
     assert row["strategy"] == "ours / theirs"
     assert row["mean_difference"] == pytest.approx(-0.05)
     assert row["largest_after_any_task"] == pytest.approx(0.1)
+    assert row["within_after_every_task"]
     assert (row["first_seconds"], row["second_seconds"]) == (3.5, 7.25)
