@@ -206,7 +206,8 @@ class Run:
                 f"Expected to go on with this run on the device that it began on, "
                 f"{begun['device']}, but this is {here['device']}."
             )
-        others = [] if here == begun else [here]
+        # The number of threads does not change results.
+        others = [] if here | {"threads": 0} == begun | {"threads": 0} else [here]
         self.environment, self.resumed_on = begun, values["resumed_on"] + others
         self._task, self._learnt = values["task"], values["learnt"]
         self._seconds = values["seconds"]

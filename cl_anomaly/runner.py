@@ -36,6 +36,7 @@ from cl_anomaly.runs import (
     write_status,
 )
 from cl_anomaly.store import (
+    BEGINNING_FILES,
     check_writable,
     folder_name,
     plain_name,
@@ -213,11 +214,17 @@ def _begin(folder: Path, run: Run) -> None:
     """Make sure that what is left of a run there is of this one."""
     if (folder / MANIFEST_FILE).exists():
         _check_same(folder, run)
-    elif strangers := [path.name for path in folder.iterdir() if not path.name.startswith(".")]:
+        return
+    visible = {path.name for path in folder.iterdir() if not path.name.startswith(".")}
+    # The configuration is the first that is written.
+    if strangers := visible if CONFIG_FILE not in visible else visible - BEGINNING_FILES:
         raise InputError(
             f"Expected {folder} to be the folder of a run, but it holds something else: "
             f"{', '.join(sorted(strangers)[:3])}. Give this run another name, or move that away."
         )
+    # What a process leaves that was killed before it had written the manifest is this run's own.
+    if ENVIRONMENT_FILE in visible:
+        _check_same(folder, run)
 
 
 def _execute(folder: Path, run: Run, listener: Listener) -> Result:

@@ -20,6 +20,7 @@ from cl_anomaly.summary import summarise
 SUMMARY_FILE = "summary.csv"
 MODEL_FILE = "model.safetensors"
 STRATEGY_FILE = "strategy.py"
+BEGINNING_FILES = {CONFIG_FILE, ENVIRONMENT_FILE, STRATEGY_FILE}
 FIGURE_NAME = "auroc_per_task"
 
 

@@ -137,6 +137,8 @@ def test_what_is_no_run_is_left_alone(tmp_path: Path) -> None:
     refused = run(tmp_path, "--name", "mine", code=2)
     assert "holds something else: thesis.tex" in refused.err
     assert (tmp_path / "mine" / "thesis.tex").read_text() == "mine"
+    (tmp_path / "mine" / "thesis.tex").rename(tmp_path / "mine" / "strategy.py")
+    assert "something else: strategy.py" in run(tmp_path, "--name", "mine", code=2).err
     (tmp_path / "file").write_text("mine")
     assert run(tmp_path, "--name", "file").last_line == tmp_path / "file-2"
 
@@ -146,6 +148,20 @@ def test_a_name_cannot_leave_the_folder(tmp_path: Path, name: str) -> None:
     folder = run(tmp_path / "out", "--name", name).last_line
     assert folder.parent == tmp_path / "out"
     assert not folder.name.startswith(".")
+
+
+@pytest.mark.parametrize("left", [["config.json"], ["config.json", "environment.json"]])
+def test_a_run_killed_before_it_has_a_manifest_begins_anew(
+    finished: Path, tmp_path: Path, left: list[str]
+) -> None:
+    folder = tmp_path / finished.name
+    folder.mkdir()
+    for file in left:
+        shutil.copy(finished / file, folder)
+    (folder / ".1234.partial").mkdir()
+    assert run(tmp_path).last_line == folder
+    assert (folder / "metrics.csv").read_bytes() == (finished / "metrics.csv").read_bytes()
+    assert not list(folder.glob("*.partial"))
 
 
 def test_a_long_path_makes_a_short_name(tmp_path: Path) -> None:

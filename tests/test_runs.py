@@ -1,5 +1,6 @@
 """Runs on disk: how they are doing, and those of earlier versions."""
 
+import json
 import shutil
 import subprocess
 import sys
@@ -73,6 +74,11 @@ def test_old_runs_stay_readable(tmp_path: Path) -> None:
     done = cli("resume", golden / "interrupted", "--quiet")
     assert done.code == 0, done.err
     assert "from task 2 of 2" in plain(done.err)
+    assert "not the machine, or not the versions" in plain(done.err)
+    (here,) = json.loads((done.last_line / "timing.json").read_text())["resumed_on"]
+    assert here["cl_anomaly"]
+    begun = json.loads((golden / "interrupted" / "environment.json").read_text())
+    assert begun["git_commit"] != here["git_commit"]
     found, expected = (
         pd.read_csv(golden / name / "metrics.csv") for name in ("interrupted", "finished")
     )
