@@ -275,7 +275,7 @@ def _runs(settings: Namespace) -> None:
     from cl_anomaly.runs import find_runs
     from cl_anomaly.screen import show_runs
 
-    show_runs(find_runs(Path(settings.out)))
+    show_runs(Path(settings.out), find_runs(Path(settings.out)))
 
 
 def _plot(settings: Namespace) -> None:

@@ -133,9 +133,16 @@ def resume(folder: Path, listener: Listener) -> Finished:
         RunError, Interrupted: as in `perform`.
     """
     folder = folder if folder.name not in ("", "..") else folder.resolve()
+    if not (folder / CONFIG_FILE).exists():
+        raise InputError(
+            f"Expected {folder} to be the folder of a run, with a {CONFIG_FILE}, but it is none. "
+            f"`cl-anomaly runs` lists those that there are."
+        )
     config = read_json(folder / CONFIG_FILE)
     if "runs" in config:
-        raise InputError(f"Expected {folder} to be the folder of a run, but it is a comparison's.")
+        raise InputError(
+            f"Expected {folder} to be a run's, but it is a comparison's, which is complete."
+        )
     if (folder / MANIFEST_FILE).exists():
         check_files(folder)
     try:

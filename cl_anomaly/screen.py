@@ -7,6 +7,7 @@ import statistics
 import sys
 import time
 from collections.abc import Iterable, Sequence
+from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
@@ -160,8 +161,11 @@ def show_aurocs(metrics: pd.DataFrame, score: str) -> None:
     console.print(table)
 
 
-def show_runs(runs: Iterable[Status]) -> None:
-    """Show how runs are doing."""
+def show_runs(out: Path, runs: Sequence[Status]) -> None:
+    """Show how the runs in a folder are doing."""
+    if not runs:
+        print(f"There are no runs in {out}.")
+        return
     rows = [
         (
             str(run.folder),

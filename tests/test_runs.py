@@ -51,6 +51,11 @@ def test_runs_are_listed_with_their_status(
     assert "cl-anomaly resume" in cli("plot", tmp_path / "begun").err
 
 
+def test_a_folder_without_runs(tmp_path: Path) -> None:
+    for folder in (tmp_path, tmp_path / "gone"):
+        assert cli("runs", "--out", folder).out == f"There are no runs in {folder}.\n"
+
+
 def test_the_list_of_runs_does_not_wait_for_pytorch(finished: Path) -> None:
     code = (
         "import sys\nfrom cl_anomaly.cli import main\n"
