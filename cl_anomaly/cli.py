@@ -33,7 +33,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         print(f"error: {error}", file=sys.stderr)
         sys.exit(error.exit_code)
     except KeyboardInterrupt:
-        print("interrupted at once: nothing was saved since the last checkpoint", file=sys.stderr)
+        print("interrupted at once: only what was saved before is kept", file=sys.stderr)
         sys.exit(130)
 
 

@@ -27,7 +27,8 @@ class RunConfig:
     """One strategy on one scenario, trained with one or more seeds side by side.
 
     Attributes:
-        strategy: a name from `list strategies`, or FILE.py:CLASS.
+        strategy: a name from `list strategies`, FILE.py:CLASS, or avalanche:NAME, such as
+            avalanche:EWC.
         strategy_options: the strategy's own keyword arguments.
         dataset: a name from `list datasets`, or FILE.npz with the arrays x_train, y_train, x_test
             and y_test. Default: MNIST, or digits where MNIST is not to be had.

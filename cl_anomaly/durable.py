@@ -190,6 +190,20 @@ def check_files(folder: Path) -> None:
             check_fingerprint(folder / name, expected)
 
 
+def check_sizes(folder: Path) -> None:
+    """Make sure, at a glance, that a folder's files are there and as long as they were.
+
+    Raises:
+        DamagedError: names the file that is not.
+    """
+    for name, expected in read_sealed(folder / MANIFEST_FILE)["files"].items():
+        path = folder / name
+        size = path.stat().st_size if path.exists() else None
+        if size != expected["bytes"]:
+            found = "it is missing" if size is None else f"it has {size:,}"
+            raise DamagedError(path, f"it should have {expected['bytes']:,} bytes, but {found}")
+
+
 def remove_partial(folder: Path) -> None:
     """Take away what a process left behind that was killed while it wrote."""
     for path in folder.glob(f".*{_PARTIAL}"):

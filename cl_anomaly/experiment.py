@@ -121,6 +121,11 @@ class Run:
         """What the strategy is called in results."""
         return self.groups.learners[0].strategy.name
 
+    @property
+    def cannot_be_resumed(self) -> str | None:
+        """Say why an interrupted run would have to begin anew, where that is so."""
+        return self.groups.learners[0].strategy.cannot_be_resumed
+
     def execute(self, progress: Progress, keeper: Keeper | None = None) -> Result:
         """Learn all tasks one after another, from where it is.
 

@@ -103,9 +103,8 @@ class Learner:
 
 
 def _checked(strategy: Strategy) -> dict[str, Tensor]:
-    own = type(strategy)
-    if own.after_task is not Strategy.after_task and own.state_dict is Strategy.state_dict:
-        raise CannotKeepError(f"{strategy.name} overrides `after_task`, but not `state_dict`")
+    if why := strategy.cannot_be_resumed:
+        raise CannotKeepError(why)
     kept = strategy.state_dict()
     if not isinstance(kept, dict) or not all(
         isinstance(name, str) and isinstance(own, Tensor) for name, own in kept.items()

@@ -85,12 +85,10 @@ def perform(
         out: folder for its folder.
         listener: makes what is told of its progress.
         again: do all of it in a folder of its own, whatever there is.
-        name: of its folder. Default: one made from the configuration, the data, and the strategy's
-            file.
+        name: of its folder. Default: made from the configuration, the data, the strategy's file.
 
     Raises:
-        InputError: there is another run, or something else, in the folder of that name, or what is
-            there is damaged.
+        InputError: the folder of that name holds another run or something else, or is damaged.
         RunError: another process writes there, the run failed, or could not be written.
         Interrupted: a signal has asked for its end.
     """
@@ -266,13 +264,17 @@ def _load(folder: Path, run: Run, progress: Progress) -> Checkpoints:
     for refused in checkpoints.refused:
         progress.notice(f"{refused} Going on from an earlier checkpoint: {where}.")
     if state is None:
+        if (folder / MANIFEST_FILE).exists() and not checkpoints.refused:
+            progress.notice(f"Nothing had been saved in {folder}: the run begins anew.")
         publish(folder, lambda partial: write_beginning(run, partial), complete=False)
     elif not checkpoints.refused:
         progress.notice(f"Going on with {folder} from {where}.")
+    if why := run.cannot_be_resumed:
+        progress.notice(f"If this run is interrupted, it will have to begin anew: {why}.")
     if run.resumed_on:
         progress.notice(
-            "This is not the machine, or not the versions, that the run began with: the last "
-            "digits of its results may differ. `timing.json` will say so, under `resumed_on`."
+            "This is not the machine, or not the versions, that the run began with: its last "
+            "digits may differ. `timing.json` will say so, under `resumed_on`."
         )
     write_status(folder, "running", [])
     return checkpoints
@@ -280,10 +282,8 @@ def _load(folder: Path, run: Run, progress: Progress) -> Checkpoints:
 
 def _how_to_resume(folder: Path, cannot_keep: str | None) -> str:
     if cannot_keep:
-        return (
-            f". It could not be saved: {cannot_keep}. The same command goes on from the last "
-            f"checkpoint before, or begins anew."
-        )
+        why = f". It could not be saved: {cannot_keep}"
+        return f"{why}. The same command goes on from the checkpoint before, or begins anew."
     return f", and saved. Go on with\n  cl-anomaly resume {shlex.quote(str(folder))}"
 
 

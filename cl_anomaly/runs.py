@@ -9,6 +9,7 @@ from cl_anomaly.checkpoints import last_position
 from cl_anomaly.durable import (
     MANIFEST_FILE,
     DamagedError,
+    check_sizes,
     is_complete,
     is_locked,
     read_json,
@@ -45,7 +46,8 @@ class Status:
 
 def find_runs(out: Path) -> list[Status]:
     """Look at all runs in a folder, those that were begun last at the end."""
-    folders = [path.parent for path in out.glob(f"*/{CONFIG_FILE}")]
+    files = (CONFIG_FILE, MANIFEST_FILE)
+    folders = {path.parent for file in files for path in out.glob(f"*/{file}")}
     found = [status_of(f) for f in sorted(folders, key=lambda f: f.stat().st_ctime)]
     return [status for status in found if "runs" not in status.config]
 
@@ -64,6 +66,8 @@ def status_of(folder: Path) -> Status:
         raise
     try:
         if is_finished(folder):
+            if (folder / MANIFEST_FILE).exists():
+                check_sizes(folder)
             return Status(folder, *_written(folder, "finished"), config)
     except DamagedError as error:
         return Status(folder, "damaged", [str(error)], config)

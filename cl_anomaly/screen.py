@@ -8,6 +8,7 @@ import sys
 import time
 from collections.abc import Iterable, Sequence
 from pathlib import Path
+from textwrap import shorten
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
@@ -119,7 +120,7 @@ class _Lines(_Notices):
         seconds = time.monotonic() - self._started
         print(
             f"{self._run}: task {number}/{self._tasks}, loss {self._loss:.2f}, "
-            f"AUROC {mean_and_deviation(aurocs)}, {seconds:.1f} s",
+            f"AUROC {mean_and_deviation(aurocs) or 'of no seed'}, {seconds:.1f} s",
             file=sys.stderr,
             flush=True,
         )
@@ -170,12 +171,19 @@ def show_runs(out: Path, runs: Sequence[Status]) -> None:
         (
             str(run.folder),
             run.name,
-            "\n".join(why.splitlines()[0] for why in run.why),
-            str(len(run.config.get("seeds", []))),
+            "\n".join(shorten(why, 60, placeholder=" …") for why in run.why),
+            str(len(run.config["seeds"])) if "seeds" in run.config else "",
         )
         for run in runs
     ]
-    show_list("runs", rows, ("run", "status", "where it is, or why", "seeds"))
+    table = Table()
+    # What is to be copied into the next command is never broken into lines.
+    table.add_column("run", no_wrap=True, min_width=max(len(row[0]) for row in rows))
+    for column in ("status", "where it is, or why", "seeds"):
+        table.add_column(column)
+    for row in rows:
+        table.add_row(*(Text(cell) for cell in row))
+    Console().print(table)
 
 
 def show_list(title: str, rows: Iterable[Sequence[str]], columns: Sequence[str]) -> None:

@@ -28,8 +28,12 @@ class Threads:
     """
 
     def __init__(self, count: int) -> None:
-        self._pool = ThreadPoolExecutor(count, initializer=_set_up) if count > 1 else None
+        self._count = count
+        self._pool = self._new_pool() if count > 1 else None
         self._stopping = threading.Event()
+
+    def _new_pool(self) -> ThreadPoolExecutor:
+        return ThreadPoolExecutor(self._count, initializer=_set_up)
 
     def map(self, work: Callable[[T], U], items: Sequence[T]) -> list[U]:
         """Do the work for each item.
@@ -39,20 +43,19 @@ class Threads:
         """
         if self._pool is None:
             return [work(item) for item in items]
-        futures: list[Future[U]] = []
         try:
-            for item in items:
-                futures.append(self._pool.submit(work, item))
+            futures = [self._pool.submit(work, item) for item in items]
             wait(futures, return_when=FIRST_EXCEPTION)
             _raise_first(futures)
             return [future.result() for future in futures]
-        finally:
-            # After an interrupt, or where one has failed, the others must not go on for hours.
+        except BaseException:
+            # After an interrupt, or where one has failed, the others must not go on for hours: not
+            # even one that was handed over in the very moment of the interrupt.
             self._stopping.set()
-            for future in futures:
-                future.cancel()
-            wait(futures)
+            self._pool.shutdown(cancel_futures=True)
+            self._pool = self._new_pool()
             self._stopping.clear()
+            raise
 
     def check(self) -> None:
         """Called now and then by what runs in a thread.

@@ -40,6 +40,14 @@ def test_a_damaged_file_of_a_finished_run_is_refused_by_name(
     assert (folder / file).read_bytes() == damaged, "it is left as it is"
     (status,) = find_runs(tmp_path)
     assert status.name == "damaged" or file != "manifest.json"
+    # A look at the sizes is all that `runs` takes the time for.
+    (folder / file).write_bytes(bytes(damaged) + b" ")
+    (status,) = find_runs(tmp_path)
+    assert status.name == "damaged" and file in status.why[0]
+    (folder / file).unlink()
+    (status,) = find_runs(tmp_path)
+    assert status.name == "damaged" or file == "manifest.json"
+    (folder / file).write_bytes(bytes(damaged))
     # And there is a way on.
     again = cli(*LOWER, "--again", "--out", tmp_path)
     assert again.last_line.name == f"{folder.name}-2"

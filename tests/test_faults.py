@@ -86,6 +86,7 @@ def test_files_that_would_become_too_large(most: int, tmp_path: Path, expected: 
     command = [sys.executable, "-m", "cl_anomaly", *RUN, *SMALL_MODEL, "--out", str(tmp_path)]
     limited = (
         "import resource, runpy, sys\n"
+        "import cl_anomaly.commands\n"  # whose import makes caches
         f"resource.setrlimit(resource.RLIMIT_FSIZE, ({most}, resource.RLIM_INFINITY))\n"
         "sys.argv = sys.argv[1:]\nrunpy.run_module('cl_anomaly', run_name='__main__')\n"
     )

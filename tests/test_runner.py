@@ -225,6 +225,7 @@ def test_a_strategy_that_cannot_give_what_it_keeps_begins_anew(tmp_path: Path) -
     done = cli(*command)
     assert done.code == 0, done.err
     assert ": task 1/2" in done.err
+    assert "will have to begin anew: Keeps overrides `after_task`" in plain(done.err)
 
 
 def test_a_strategy_that_raises_is_named_with_its_line(tmp_path: Path) -> None:

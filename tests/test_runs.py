@@ -51,6 +51,16 @@ def test_runs_are_listed_with_their_status(
     assert "cl-anomaly resume" in cli("plot", tmp_path / "begun").err
 
 
+def test_a_run_of_which_nothing_was_saved_begins_anew(tmp_path: Path) -> None:
+    folder = tmp_path / "run"
+    shutil.copytree(Path(__file__).parent / "golden" / "interrupted", folder)
+    shutil.rmtree(folder / "checkpoints")
+    done = cli("resume", folder)
+    assert done.code == 0, done.err
+    assert "Nothing had been saved" in plain(done.err)
+    assert ": task 1/2" in done.err
+
+
 def test_a_folder_without_runs(tmp_path: Path) -> None:
     for folder in (tmp_path, tmp_path / "gone"):
         assert cli("runs", "--out", folder).out == f"There are no runs in {folder}.\n"

@@ -54,7 +54,7 @@ def find_strategy(name: str) -> type[Strategy]:
         raise InputError(f"Expected `strategy` to name a class in its file, {name}:CLASS.")
     raise InputError(
         f"Expected `strategy` to be one of {', '.join(sorted({*own, *offered.names}))}, or "
-        f"FILE.py:CLASS, but got {name!r}."
+        f"FILE.py:CLASS, or avalanche:NAME, but got {name!r}."
     )
 
 

@@ -92,6 +92,14 @@ class Strategy:
             tasks: the task that has just been learnt, as each of the R replicas saw it.
         """
 
+    @property
+    def cannot_be_resumed(self) -> str | None:
+        """Say why nothing else can go on from what `state_dict` gives, where that is so."""
+        own = type(self)
+        if own.after_task is not Strategy.after_task and own.state_dict is Strategy.state_dict:
+            return f"{self.name} overrides `after_task`, but not `state_dict`"
+        return None
+
     @classmethod
     def options_class(cls) -> tuple[type, frozenset[str]]:
         """Say whose typed arguments the options are, and which of them are none: its own."""
