@@ -76,6 +76,9 @@ def test_interrupt_stops_all() -> None:
 
     def interrupt() -> None:
         started.wait()
+        # Until the main thread waits: in the moment in which it hands work over, Python may lose
+        # an interrupt altogether.
+        time.sleep(0.3)
         os.kill(os.getpid(), signal.SIGINT)
 
     threading.Thread(target=interrupt).start()
