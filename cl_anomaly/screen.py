@@ -178,12 +178,13 @@ def show_runs(out: Path, runs: Sequence[Status]) -> None:
     ]
     table = Table()
     # What is to be copied into the next command is never broken into lines.
-    table.add_column("run", no_wrap=True, min_width=max(len(row[0]) for row in rows))
+    longest = max(len(row[0]) for row in rows)
+    table.add_column("run", no_wrap=True, min_width=longest)
     for column in ("status", "where it is, or why", "seeds"):
         table.add_column(column)
     for row in rows:
         table.add_row(*(Text(cell) for cell in row))
-    Console().print(table)
+    Console(width=max(Console().width, longest + 60)).print(table)
 
 
 def show_list(title: str, rows: Iterable[Sequence[str]], columns: Sequence[str]) -> None:
