@@ -45,7 +45,7 @@ class RunConfig:
         score: the anomaly score that is shown and plotted; the cheap ones are all recorded.
         seeds: how many seeds (5 means 0 to 4), or which ones (3,7; "7," is seed 7 alone).
         device: where to train. "auto" takes a GPU where there is one.
-        precision: of training. "auto" takes bfloat16 where the device computes it natively.
+        precision: of training. "auto" takes bfloat16 where the device multiplies it fast.
     """
 
     strategy: str = "gr"

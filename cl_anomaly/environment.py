@@ -4,10 +4,7 @@ import os
 import platform
 import subprocess
 import sys
-import threading
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -16,9 +13,9 @@ import torch
 
 from cl_anomaly import __version__
 from cl_anomaly.errors import InputError
+from cl_anomaly.matrix_products import describe_products, processor_way
 
 _PACKAGES = ("torchvision", "numpy", "pandas", "scikit-learn", "matplotlib", "avalanche-lib")
-_BFLOAT16_INSTRUCTIONS = ("amx_bf16", "avx512_bf16")
 
 
 def choose_device(device: str) -> torch.device:
@@ -37,72 +34,26 @@ def choose_device(device: str) -> torch.device:
 
 
 def choose_precision(precision: str, device: torch.device) -> torch.dtype:
-    """Turn "auto", "float32" or "bfloat16" into a type; auto asks what the device does natively.
+    """Turn "auto", "float32" or "bfloat16" into a type; auto is bfloat16 where that is fast.
+
+    That is on a GPU that computes it natively, and on a processor that rounds to it as it
+    multiplies (AMX) or that multiplies bfloat16 tensors (avx512_bf16); see `matrix_products`.
 
     Raises:
-        InputError: bfloat16 was asked for, and the processor does not multiply in it.
+        InputError: bfloat16 was asked for, and the device does not multiply in it.
     """
     if precision == "float32":
         return torch.float32
     if device.type == "cuda":
         native = torch.cuda.is_bf16_supported(including_emulation=False)
     else:
-        capabilities = torch.cpu.get_capabilities()
-        native = any(capabilities.get(name, False) for name in _BFLOAT16_INSTRUCTIONS)
+        native = processor_way(torch.bfloat16) is not None
     if not native and precision == "bfloat16":
         raise InputError(
             f"Expected a {device.type} that multiplies in bfloat16 for `precision` bfloat16, but "
             f"this one does not. Use `--precision float32`, or auto."
         )
     return torch.bfloat16 if native else torch.float32
-
-
-class _MatrixProducts:
-    """How factors of matrix products are rounded: a setting of the process, whatever the thread."""
-
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._before = ""
-        self._open: list[str] = []
-
-    def enter(self, rounding: str) -> None:
-        setting: Any = torch.backends.mkldnn.matmul  # type: ignore[attr-defined]
-        with self._lock:
-            if not self._open:
-                self._before = setting.fp32_precision
-            self._open.append(rounding)
-            setting.fp32_precision = rounding
-
-    def leave(self, rounding: str) -> None:
-        setting: Any = torch.backends.mkldnn.matmul  # type: ignore[attr-defined]
-        with self._lock:
-            self._open.reverse()
-            self._open.remove(rounding)
-            self._open.reverse()
-            setting.fp32_precision = self._open[-1] if self._open else self._before
-
-
-_matrix_products = _MatrixProducts()
-
-
-@contextmanager
-def matrix_products_in(precision: torch.dtype, device: torch.device) -> Iterator[None]:
-    """Let the factors of matrix products be rounded to this precision; sums stay in float32.
-
-    On a processor everything else is float32, and no tensor is ever converted: that takes less time
-    than autocast, whose copies of weights and gradients cost as much as the products themselves,
-    and it rounds less. On a GPU this is left to autocast.
-
-    Several threads may ask for the same at a time, but not for different things.
-    """
-    rounding = "bf16" if precision == torch.bfloat16 else "ieee"
-    if device.type == "cpu":
-        _matrix_products.enter(rounding)
-    try:
-        yield
-    finally:
-        if device.type == "cpu":
-            _matrix_products.leave(rounding)
 
 
 def precision_name(precision: torch.dtype) -> str:
@@ -162,6 +113,10 @@ def describe_environment(device: torch.device, precision: torch.dtype) -> dict[s
         "device": device.type,
         "device_name": torch.cuda.get_device_name(device) if device.type == "cuda" else None,
         "precision": precision_name(precision),
+        "matrix_products": {
+            "training": describe_products(precision, device),
+            "scores": describe_products(torch.float32, device),
+        },
         "threads": torch.get_num_threads(),
     }
 

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from cl_anomaly.datasets import Samples
-from cl_anomaly.environment import matrix_products_in
+from cl_anomaly.matrix_products import matrix_products_in
 from cl_anomaly.metrics import placements
 from cl_anomaly.models import VAE
 from cl_anomaly.scenario import Scenario, Task

@@ -14,6 +14,7 @@ from cl_anomaly.datasets import Samples
 from cl_anomaly.environment import now
 from cl_anomaly.evaluation import score_samples
 from cl_anomaly.learner import Learner
+from cl_anomaly.matrix_products import matrix_products_in
 from cl_anomaly.threads import Threads
 from cl_anomaly.training import Pause, Training, TrainingTime, never
 
@@ -137,7 +138,8 @@ class ReplicaGroups:
 
     def conclude(self) -> None:
         """Let the strategies keep what they need of the task."""
-        self._threads.map(Learner.conclude, self.learners)
+        with matrix_products_in(torch.float32, self._device):
+            self._threads.map(Learner.conclude, self.learners)
 
     def score(
         self, samples: Samples, indices: Tensor, scores: Sequence[str]

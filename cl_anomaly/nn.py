@@ -6,6 +6,8 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
+from cl_anomaly.matrix_products import affine
+
 
 class Linear(nn.Module):
     """R affine maps side by side: y = x W + b.
@@ -37,7 +39,7 @@ class Linear(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Map (R, B, inputs) to (R, B, outputs)."""
-        return torch.baddbmm(self.bias, x, self.weight)
+        return affine(self.bias, x, self.weight)
 
     def squared_gradients(self, x: Tensor, output_gradients: Tensor) -> dict[str, Tensor]:
         """Sum the squares of every sample's own gradient over the batch.

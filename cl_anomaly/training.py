@@ -9,8 +9,9 @@ import torch
 from torch import Tensor
 
 from cl_anomaly.checkpoints import State, Wanted
-from cl_anomaly.environment import matrix_products_in, now
+from cl_anomaly.environment import now
 from cl_anomaly.errors import RunError
+from cl_anomaly.matrix_products import matrix_products_in
 from cl_anomaly.randomness import ShuffledIndices, generator
 from cl_anomaly.step import TrainingSettings, TrainStep, replayable
 from cl_anomaly.strategies import Strategy

@@ -10,9 +10,7 @@ import torch
 from cl_anomaly import environment
 from cl_anomaly.environment import (
     choose_device,
-    choose_precision,
     describe_environment,
-    matrix_products_in,
     peak_memory,
     set_up_processor,
 )
@@ -65,49 +63,11 @@ def test_gpu_that_is_there(monkeypatch: pytest.MonkeyPatch) -> None:
     assert choose_device("cpu") == CPU
 
 
-@pytest.mark.parametrize("instructions", ["amx_bf16", "avx512_bf16"])
-def test_auto_takes_bfloat16_where_it_is_native(
-    instructions: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: {"avx2": True, instructions: True})
-    assert choose_precision("auto", CPU) == choose_precision("bfloat16", CPU) == torch.bfloat16
-    assert choose_precision("float32", CPU) == torch.float32
-
-
-@pytest.mark.parametrize("capabilities", [{}, {"avx2": True, "amx_bf16": False}])
-def test_bfloat16_on_a_processor_without_it_is_refused(
-    capabilities: dict[str, bool], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: capabilities)
-    assert choose_precision("auto", CPU) == choose_precision("float32", CPU) == torch.float32
-    with pytest.raises(InputError, match="cpu that multiplies in bfloat16.*`--precision float32`"):
-        choose_precision("bfloat16", CPU)
-
-
-def _rounds_factors() -> bool:
-    # 1 + 2**-9 is not a bfloat16: rounded to one, it is 1.
-    factor = torch.full((2, 64, 64), 1 + 2**-9)
-    product = torch.bmm(factor, factor)
-    assert product.dtype == torch.float32
-    assert product[0, 0, 0] in (64.0, 64 * (1 + 2**-9) ** 2)
-    return product[0, 0, 0].item() == 64.0
-
-
-def test_matrix_products_are_rounded_only_where_it_is_asked_for() -> None:
-    native = choose_precision("auto", CPU) == torch.bfloat16
-    assert not _rounds_factors()
-    with matrix_products_in(torch.bfloat16, CPU):
-        assert _rounds_factors() == native
-        with matrix_products_in(torch.float32, CPU):
-            assert not _rounds_factors()
-        assert _rounds_factors() == native
-    assert not _rounds_factors()
-
-
 def test_environment_is_json() -> None:
     description = describe_environment(CPU, torch.bfloat16)
     assert json.loads(json.dumps(description)) == description
     assert description["precision"] == "bfloat16"
+    assert set(description["matrix_products"]) == {"training", "scores"}
     assert description["python"] == sys.version.split()[0]
     assert description["processor"]
 

@@ -3,8 +3,8 @@ import pytest
 import torch
 from sklearn.metrics import roc_auc_score
 
-from cl_anomaly.environment import matrix_products_in
 from cl_anomaly.evaluation import auroc_after, score_samples
+from cl_anomaly.matrix_products import matrix_products_in
 from cl_anomaly.models import VAE
 from cl_anomaly.scenario import build_scenario
 from cl_anomaly.scores import SCORES

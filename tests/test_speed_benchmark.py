@@ -77,5 +77,5 @@ def test_missed_targets_are_marked(tmp_path: Path) -> None:
 def test_unknown_measure_is_refused(tmp_path: Path) -> None:
     with pytest.raises(subprocess.CalledProcessError) as caught:
         _measure(tmp_path, "warp")
-    assert "expected measures among one-replica" in caught.value.stderr
+    assert "expected measures among products" in caught.value.stderr
     assert not list(tmp_path.iterdir())

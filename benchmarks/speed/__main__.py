@@ -10,6 +10,7 @@ import torch
 from avalanche_naive import avalanche
 from evaluating import evaluation
 from growth import growth
+from products import products
 from report import Row
 from rich.console import Console
 from rich.table import Table
@@ -31,6 +32,7 @@ Measure = Callable[[RunConfig, int], Iterator[Row]]
 
 # Each with the number of repetitions whose median is taken: those of minutes get fewer.
 MEASURES: dict[str, tuple[Measure, int]] = {
+    "products": (products, 5),
     "one-replica": (one_replica, 5),
     "ten-replicas": (ten_replicas, 3),
     "gemm": (share_of_gemm, 3),
@@ -107,7 +109,8 @@ def _show(rows: list[Row]) -> None:
 def _write(rows: dict[str, list[Row]], out: Path) -> None:
     machine = describe_environment(choose_device("auto"), torch.float32)
     machine |= {"cores": available_cores()}
-    del machine["precision"]
+    # Those of the ways that each measure takes.
+    del machine["precision"], machine["matrix_products"]
     measures = json.loads(out.read_text())["measures"] if out.exists() else {}
     for name, measured in rows.items():
         measures[name] = [asdict(row) for row in measured]

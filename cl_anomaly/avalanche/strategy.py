@@ -20,7 +20,8 @@ from cl_anomaly.avalanche.scenario import rows_and_places, to_avalanche, whole_s
 from cl_anomaly.avalanche.state import restore, state_of
 from cl_anomaly.avalanche.templates import PREFIX, find_template, template_with
 from cl_anomaly.checkpoints import CannotKeepError, State, Wanted
-from cl_anomaly.environment import matrix_products_in, now
+from cl_anomaly.environment import now
+from cl_anomaly.matrix_products import matrix_products_in
 from cl_anomaly.randomness import generator
 from cl_anomaly.scenario import Scenario
 from cl_anomaly.step import TrainingSettings

@@ -3,7 +3,9 @@
 import pytest
 import torch
 
+from cl_anomaly import matrix_products
 from cl_anomaly.environment import choose_precision
+from cl_anomaly.matrix_products import Way
 from cl_anomaly.options import describe_options, fill_options, summary
 from cl_anomaly.scenario import build_scenario
 from cl_anomaly.strategies import Strategy, strategies
@@ -85,7 +87,15 @@ class TestEveryStrategy:
         assert torch.equal(extended[:, :8], x)
         assert not extended.requires_grad
 
-    def test_learns_in_bfloat16(self, name: str) -> None:
+    @pytest.mark.parametrize("way", ["the processor's own", "tensors"])
+    def test_learns_in_bfloat16(self, name: str, way: str, monkeypatch: pytest.MonkeyPatch) -> None:
+        rounds = MULTIPLIES_IN_BFLOAT16 or way == "tensors"
+        if way == "tensors":  # which a processor without the instructions emulates
+            monkeypatch.setattr(
+                matrix_products,
+                "processor_way",
+                {torch.bfloat16: Way.BFLOAT16_TENSORS, torch.float32: Way.DEFAULT}.__getitem__,
+            )
         # Layers wide enough for the library to take its bfloat16 path.
         scenario = small_scenario()
         exact, rough = (prepare(_made(name), scenario, [0], (64,)) for _ in range(2))
@@ -94,7 +104,7 @@ class TestEveryStrategy:
             learn(rough, [scenario], [0], number, settings=with_precision(torch.bfloat16))
         for one, other in zip(weights(exact), weights(rough), strict=True):
             assert other.dtype == torch.float32
-            assert torch.equal(one, other) != MULTIPLIES_IN_BFLOAT16
+            assert torch.equal(one, other) != rounds
             torch.testing.assert_close(one, other, rtol=0, atol=0.2)
 
     def test_a_recorded_step_can_be_replayed(self, name: str) -> None:

@@ -1,0 +1,200 @@
+"""How matrix products are computed here: by which library, and rounded to what.
+
+Nothing is believed of a processor that can be seen: whether oneDNN's bfloat16 mode rounds is found
+out by multiplying. The choice depends on the processor alone, and on no measured time, so that the
+same machine always gives the same bytes. `python benchmarks/speed products` shows what each way
+takes.
+"""
+
+import functools
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from enum import Enum
+from typing import Any
+
+import torch
+from torch import Tensor
+
+
+class Way(Enum):
+    """A way to multiply float32 matrices; its value is what the files of a run call it.
+
+    Attributes:
+        DEFAULT: PyTorch's own choice, MKL on an x86 processor: float32.
+        ONEDNN: oneDNN in float32. MKL takes half of an AMD processor's instructions only.
+        ONEDNN_BFLOAT16: oneDNN rounds the factors to bfloat16 as it reads them (AMX); sums stay in
+            float32, and no tensor is converted.
+        BFLOAT16_TENSORS: factors are converted to bfloat16, and so is the product.
+        AUTOCAST: a GPU's, by PyTorch's autocast.
+    """
+
+    DEFAULT = "PyTorch's default"
+    ONEDNN = "oneDNN"
+    ONEDNN_BFLOAT16 = "oneDNN, factors rounded"
+    BFLOAT16_TENSORS = "bfloat16 tensors"
+    AUTOCAST = "autocast"
+
+
+# What oneDNN's mode must be for each way.
+_MODES = {Way.ONEDNN: "bf16", Way.ONEDNN_BFLOAT16: "bf16"}
+
+
+class _Setting:
+    """The way of the whole process, whatever the thread: several blocks may be open at a time."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._before = ""
+        self._open: list[Way] = []
+
+    @property
+    def way(self) -> Way:
+        """The way that the block asked for which was opened last."""
+        return self._open[-1] if self._open else Way.DEFAULT
+
+    def enter(self, way: Way) -> None:
+        with self._lock:
+            if not self._open:
+                self._before = _matmul().fp32_precision
+            self._open.append(way)
+            _matmul().fp32_precision = _MODES.get(way, "ieee")
+
+    def leave(self, way: Way) -> None:
+        with self._lock:
+            self._open.reverse()
+            self._open.remove(way)
+            self._open.reverse()
+            still = _MODES.get(self.way, "ieee") if self._open else self._before
+            _matmul().fp32_precision = still
+
+
+def _matmul() -> Any:
+    return torch.backends.mkldnn.matmul  # type: ignore[attr-defined]
+
+
+_setting = _Setting()
+
+
+@contextmanager
+def matrix_products_in(precision: torch.dtype, device: torch.device) -> Iterator[None]:
+    """Compute matrix products in the fastest way that rounds like this; sums stay in float32.
+
+    On a GPU this is left to autocast. Several threads may ask for the same at a time, but not for
+    different things.
+    """
+    if device.type != "cpu":
+        yield
+        return
+    with multiplying(processor_way(precision) or Way.DEFAULT):
+        yield
+
+
+@contextmanager
+def multiplying(way: Way) -> Iterator[None]:
+    """Multiply in one way, whether or not it is this processor's."""
+    _setting.enter(way)
+    try:
+        yield
+    finally:
+        _setting.leave(way)
+
+
+def processor_way(precision: torch.dtype) -> Way | None:
+    """Choose how the processor multiplies; None where it does not multiply in that precision.
+
+    Args:
+        precision: float32 or bfloat16, what the factors are rounded to.
+    """
+    mode = _rounding(Way.ONEDNN_BFLOAT16) if _onednn_mode_is_available() else None
+    if precision == torch.bfloat16:
+        if mode == "bfloat16":
+            return Way.ONEDNN_BFLOAT16
+        return Way.BFLOAT16_TENSORS if _has_bfloat16_instructions() else None
+    # Where nothing in it rounds, the mode's products are float32, and not MKL's.
+    return Way.ONEDNN if mode == "float32" and not _is_intel() else Way.DEFAULT
+
+
+def describe_products(precision: torch.dtype, device: torch.device) -> dict[str, str]:
+    """Say how products are computed, as JSON can hold it: the way, and what rounding was seen."""
+    if device.type != "cpu":
+        half = precision == torch.bfloat16
+        rounding = "bfloat16" if half else "float32"
+        return {"way": (Way.AUTOCAST if half else Way.DEFAULT).value, "rounding": rounding}
+    way = processor_way(precision) or Way.DEFAULT
+    return {"way": way.value, "rounding": _rounding(way)}
+
+
+def affine(bias: Tensor, x: Tensor, weight: Tensor) -> Tensor:
+    """Compute x W + b for each replica, in the way that `matrix_products_in` has set.
+
+    Args:
+        bias: (R, 1, outputs), float32.
+        x: (R, B, inputs), float32.
+        weight: (R, inputs, outputs), float32.
+
+    Returns:
+        (R, B, outputs), float32; another type under autocast.
+    """
+    if _setting.way is Way.BFLOAT16_TENSORS and x.device.type == "cpu":
+        return _RoundedAffine.apply(bias, x, weight)  # type: ignore[no-any-return]
+    return torch.baddbmm(bias, x, weight)
+
+
+class _RoundedAffine(torch.autograd.Function):
+    """x W + b of bfloat16 factors, forward and backward; weights are converted once a step."""
+
+    @staticmethod
+    def forward(ctx: Any, bias: Tensor, x: Tensor, weight: Tensor) -> Tensor:  # type: ignore[override]
+        factors = x.bfloat16(), weight.bfloat16()
+        ctx.save_for_backward(*factors)
+        return torch.bmm(*factors).float().add_(bias)
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, Tensor | None, Tensor]:  # type: ignore[override]
+        x, weight = ctx.saved_tensors
+        rounded = gradient.bfloat16()
+        # Not of the first layer, whose input is data.
+        wanted = ctx.needs_input_grad[1]
+        inputs = torch.bmm(rounded, weight.transpose(1, 2)).float() if wanted else None
+        weights = torch.bmm(x.transpose(1, 2), rounded).float()
+        return gradient.sum(1, keepdim=True), inputs, weights
+
+
+@functools.cache
+def _rounding(way: Way) -> str:
+    """Multiply, and see what the factors were rounded to: float32, bfloat16, or now one, now other.
+
+    The library has many kernels, and takes one or another by size.
+    """
+    sizes = ((1, 64, 784, 400), (3, 576, 784, 400), (2, 32, 64, 400))
+    with multiplying(way), torch.no_grad():
+        seen = [_product_is_rounded(*size) for size in sizes]
+    if all(seen):
+        return "bfloat16"
+    return "mixed" if any(seen) else "float32"
+
+
+def _product_is_rounded(replicas: int, batch: int, inputs: int, outputs: int) -> bool:
+    # 1 + 2⁻¹⁰ is no bfloat16: rounded to one, it is 1.
+    x = torch.full((replicas, batch, inputs), 1 + 2**-10)
+    product = affine(torch.zeros(replicas, 1, outputs), x, torch.ones(replicas, inputs, outputs))
+    return bool((product == inputs).any())
+
+
+def _onednn_mode_is_available() -> bool:
+    """Say whether oneDNN takes products in its bfloat16 mode; elsewhere PyTorch passes it over."""
+    if not torch.backends.mkldnn.is_available():
+        return False
+    return bool(torch.ops.mkldnn._is_mkldnn_bf16_supported())
+
+
+def _has_bfloat16_instructions() -> bool:
+    """Say whether bfloat16 tensors are multiplied fast: others emulate it, many times slower."""
+    known = torch.cpu.get_capabilities()
+    return _onednn_mode_is_available() and bool(known.get("avx512_bf16"))
+
+
+def _is_intel() -> bool:
+    """Say whether MKL uses all of the processor: of others it takes the narrow instructions."""
+    return "Intel" in str(torch.cpu.get_capabilities().get("cpu_name"))
