@@ -2,7 +2,7 @@
 
 import signal
 import traceback
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 
 
@@ -59,10 +59,17 @@ def explained(doing: str) -> Iterator[None]:
     except CLAnomalyError:
         raise
     except (Exception, SystemExit) as error:  # as of a strategy that wants to end the program
-        raise RunError(f"{doing}: {_reason(error)}") from error
+        raise RunError(f"{doing}: {reason(error)}") from error
 
 
-def _reason(error: BaseException) -> str:
+def reason(error: BaseException, own_files: Collection[str] | None = None) -> str:
+    """Say why something failed, and in which line.
+
+    Args:
+        error: that was raised.
+        own_files: where the person's own code is: the line is the last one of these, and none where
+            none of these was reached. Default: the last line of all.
+    """
     # PyTorch's error on a processor is a RuntimeError like any other.
     words = ("out of memory", "allocate memory", "bad_alloc")
     if isinstance(error, MemoryError) or any(word in str(error) for word in words):
@@ -70,7 +77,7 @@ def _reason(error: BaseException) -> str:
             "there is not enough memory. Use fewer seeds, a smaller batch or a smaller model "
             f"({str(error).strip().splitlines()[0] if str(error).strip() else 'MemoryError'})."
         )
-    place = traceback.extract_tb(error.__traceback__)[-1]
-    return (
-        f"{type(error).__name__}: {error} ({place.filename}, line {place.lineno}, in {place.name})"
-    )
+    frames = traceback.extract_tb(error.__traceback__)
+    own = [place for place in frames if own_files is None or place.filename in own_files]
+    where = f" ({own[-1].filename}, line {own[-1].lineno}, in {own[-1].name})" if own else ""
+    return f"{type(error).__name__}: {error}{where}"

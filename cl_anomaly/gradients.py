@@ -34,7 +34,9 @@ def fisher_diagonal(
     """
     device = samples.stored.device
     counts = torch.tensor([len(i) for i in indices], device=device)
-    padded = nn.utils.rnn.pad_sequence(list(indices), batch_first=True).to(device)
+    # With a replica's own samples: others need not have arrived.
+    longest = torch.arange(max(len(own) for own in indices))
+    padded = torch.stack([own[longest % len(own)] for own in indices]).to(device)
     total: dict[str, Tensor] = {}
     for start in range(0, padded.shape[1], _CHUNK):
         chunk = padded[:, start : start + _CHUNK]

@@ -6,11 +6,14 @@ from torch import Tensor
 
 from cl_anomaly.checkpoints import CannotKeepError, State
 from cl_anomaly.errors import RunError
+from cl_anomaly.hooks import call
 from cl_anomaly.randomness import ReplicaRandom, StepRandom
+from cl_anomaly.rehearsal import rehearse
 from cl_anomaly.scenario import Scenario
 from cl_anomaly.step import TrainingSettings
 from cl_anomaly.strategies import Strategy
 from cl_anomaly.training import OnStep, Pause, TaskTraining, Training, TrainingTime, never
+from cl_anomaly.visibility import refuse_leaks_ahead, visible_indices, watched
 
 
 class Learner:
@@ -21,6 +24,9 @@ class Learner:
         seeds: one for each replica.
         scenarios: one for each replica.
         settings: how each task is trained.
+
+    Raises:
+        InputError: the strategy would be trained on samples that have not arrived.
     """
 
     def __init__(
@@ -33,6 +39,7 @@ class Learner:
         self.strategy, self.seeds = strategy, seeds
         self.scenarios, self.settings = scenarios, settings
         self._training: Training | None = None
+        refuse_leaks_ahead(strategy, scenarios, seeds)
 
     @property
     def has_begun(self) -> bool:
@@ -47,20 +54,22 @@ class Learner:
         return self._training
 
     def begin(self, number: int) -> None:
-        """Make the strategy ready for a task, from 1."""
+        """Make the strategy ready for a task, from 1.
+
+        Raises:
+            RunError: a hook gives what it should not, see `rehearse` and `visible_indices`.
+        """
         self.strategy.task_number = number
         device = self.strategy.samples.stored.device
         self.strategy.random = StepRandom(self.seeds, "strategy", number, device=device)
         own = self.strategy.own_training(self.scenarios, self.seeds, self.settings)
-        self._training = own or TaskTraining(
-            self.strategy, self._visible(number), self.seeds, self.settings
-        )
+        self._training = own or self._new_training(number)
 
-    def _visible(self, number: int) -> list[Tensor]:
-        return [
-            self.strategy.training_indices(scenario.tasks[number - 1], scenario.tasks[:number])
-            for scenario in self.scenarios
-        ]
+    def _new_training(self, number: int) -> TaskTraining:
+        strategy, settings = self.strategy, self.settings
+        visible = visible_indices(strategy, self.scenarios, self.seeds, number)
+        rehearse(strategy, self.scenarios, visible, settings.batch_size)
+        return TaskTraining(strategy, visible, self.seeds, settings)
 
     def train(self, on_step: OnStep, pause: Pause = never) -> TrainingTime:
         """Train on the task that has begun, see `TaskTraining.run`."""
@@ -72,7 +81,9 @@ class Learner:
         self._training = None
         # How much was drawn in training may depend on how long the other replicas' tasks were.
         self.strategy.random = ReplicaRandom(self.seeds, "after task", number, device=device)
-        self.strategy.after_task([scenario.tasks[number - 1] for scenario in self.scenarios])
+        tasks = [scenario.tasks[number - 1] for scenario in self.scenarios]
+        with watched(self.strategy, "after_task", self.scenarios, number):
+            call(self.strategy, "after_task", tasks)
 
     def state(self) -> State:
         """Give the weights, what the strategy keeps, and where the training is."""
@@ -96,7 +107,7 @@ class Learner:
         device = self.strategy.samples.stored.device
         self.strategy.model.load_state_dict(state.part("model"))
         if kept := state.part("strategy"):
-            self.strategy.load_state_dict({name: own.to(device) for name, own in kept.items()})
+            call(self.strategy, "load_state_dict", {k: own.to(device) for k, own in kept.items()})
         if "training" in state.values:
             self.begin(number)
             self.training.restore(State(state.values["training"], state.part("training")))
@@ -105,7 +116,7 @@ class Learner:
 def _checked(strategy: Strategy) -> dict[str, Tensor]:
     if why := strategy.cannot_be_resumed:
         raise CannotKeepError(why)
-    kept = strategy.state_dict()
+    kept = call(strategy, "state_dict")
     if not isinstance(kept, dict) or not all(
         isinstance(name, str) and isinstance(own, Tensor) for name, own in kept.items()
     ):

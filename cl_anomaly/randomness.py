@@ -2,7 +2,8 @@
 
 import hashlib
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import torch
@@ -106,6 +107,28 @@ class StepRandom(ReplicaRandom):
         self._slots: list[_Slot] = []
         self._position = 0
 
+    @contextmanager
+    def undone(self) -> Iterator[None]:
+        """Let numbers be drawn that will not have been: what follows is as if they had not."""
+        before = self.state()
+        try:
+            yield
+        finally:
+            self.restore(before)
+
+    def repeat_step(self, mirrored: Tensor | None = None) -> None:
+        """Let a step be made once more: its draws give the numbers that they gave.
+
+        Args:
+            mirrored: (R,), bool, the replicas that get other numbers of the same distribution.
+        """
+        self._position = 0
+        for slot in self._slots:
+            slot.current.copy_(slot.ahead[:, slot.used])
+            if mirrored is not None:
+                own = slot.current[mirrored]
+                slot.current[mirrored] = -own if slot.high is None else slot.high - 1 - own
+
     def next_step(self) -> None:
         """Fill every tensor that the last step drew with new numbers."""
         self._position = 0
@@ -143,7 +166,7 @@ class StepRandom(ReplicaRandom):
 
     def restore(self, state: State) -> None:
         """Be where `state` was given."""
-        self._slots = []
+        self._slots, self._position = [], 0
         for position, (high, size, used) in enumerate(state.values["slots"]):
             self._set_states(state.tensors[f"before.{position}"])
             self._slots.append(self._new_slot(high, tuple(size), used))

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from cl_anomaly.checkpoints import State
 from cl_anomaly.errors import RunError
+from cl_anomaly.hooks import extended, penalty
 from cl_anomaly.randomness import StepRandom
 from cl_anomaly.strategies import Strategy
 
@@ -142,11 +143,11 @@ class TrainStep:
         model, x = self._strategy.model, self._strategy.samples.batch(self._indices)
         with self._autocast:
             before = time.perf_counter()
-            x = _extended(self._strategy, x)
+            x = extended(self._strategy, x)
             if self.replay_seconds is not None:
                 self.replay_seconds += time.perf_counter() - before
             noise = self._noise.normal(x.shape[1], model.latent_size)
-            loss = model.loss(x, noise).mean(1) + _penalty(self._strategy, len(x))
+            loss = model.loss(x, noise).mean(1) + penalty(self._strategy, x)
         self._optimizer.zero_grad()
         # Replicas share no weight, so the gradient of the sum holds each one's own.
         loss.sum().backward()
@@ -208,28 +209,6 @@ class TrainStep:
         return [*own, ("strategy", strategys)] if isinstance(strategys, StepRandom) else own
 
 
-def _extended(strategy: Strategy, x: Tensor) -> Tensor:
-    extended = strategy.extend(x)
-    if extended.shape[0] != x.shape[0] or extended.shape[2:] != x.shape[2:]:
-        raise RunError(
-            f"Expected {type(strategy).__name__}.extend to turn {tuple(x.shape)} into a batch with "
-            f"another second dimension at most, but got {tuple(extended.shape)}."
-        )
-    return extended
-
-
-def _penalty(strategy: Strategy, replicas: int) -> Tensor | float:
-    penalty = strategy.penalty()
-    # Another shape would be spread over the replicas, and mix them without a word.
-    if isinstance(penalty, Tensor) and penalty.shape != (replicas,):
-        raise RunError(
-            f"Expected {type(strategy).__name__}.penalty to give one number for each of the "
-            f"{replicas} replicas, ({replicas},), but got {tuple(penalty.shape)}. Weights have the "
-            f"replica axis first: sum them with `.flatten(1).sum(1)`."
-        )
-    return penalty
-
-
 @contextmanager
 def replayable(device: torch.device) -> Iterator[Record | None]:
     """Prepare a device for training steps, and give what records them: on a GPU, a CUDA graph."""
@@ -249,7 +228,8 @@ def _record_cuda_graph(work: Callable[[], None]) -> Callable[[], None]:
     try:
         with torch.cuda.graph(graph, stream=torch.cuda.current_stream()):
             work()
-    except RuntimeError as error:
+    # A hook's own error has been explained already.
+    except (RuntimeError, RunError) as error:
         raise RunError(
             "Expected a training step that a GPU can record and replay, but it cannot: "
             f"{error}\nThe strategy's `extend` and `penalty` must work on the GPU alone: no "

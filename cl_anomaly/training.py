@@ -10,7 +10,6 @@ from torch import Tensor
 
 from cl_anomaly.checkpoints import State, Wanted
 from cl_anomaly.environment import now
-from cl_anomaly.errors import RunError
 from cl_anomaly.matrix_products import matrix_products_in
 from cl_anomaly.randomness import ShuffledIndices, generator
 from cl_anomaly.step import TrainingSettings, TrainStep, replayable
@@ -73,7 +72,7 @@ class TaskTraining:
 
     Args:
         strategy: prepared for the task, with its model on the training device.
-        indices: R tensors (n_r,), int64, the samples that each replica may see.
+        indices: R tensors (n_r,), int64, the samples that each replica may see; none is empty.
         seeds: one for each replica.
         settings: how.
 
@@ -84,9 +83,6 @@ class TaskTraining:
         failed: by replica, the step after which its loss, a gradient or its weights were not finite
             numbers, and which of them.
         time: that it has taken so far.
-
-    Raises:
-        RunError: `indices` are not places in the training set.
     """
 
     def __init__(
@@ -96,7 +92,6 @@ class TaskTraining:
         seeds: Sequence[int],
         settings: TrainingSettings,
     ) -> None:
-        _check_indices(strategy, indices)
         self._strategy, self.indices = strategy, indices
         self._seeds, self._settings = seeds, settings
         self.steps = settings.steps(indices)
@@ -208,22 +203,6 @@ class TaskTraining:
         if "step" in state.values:
             self._step = self._new_step()
             self._step.restore(State(state.values["step"], state.part("step")))
-
-
-def _check_indices(strategy: Strategy, indices: Sequence[Tensor]) -> None:
-    count = len(strategy.samples)
-    for own in indices:
-        if own.dtype != torch.int64 or own.dim() != 1 or not len(own):
-            got = f"{tuple(own.shape)}, {own.dtype}"
-        elif own.min() < 0 or own.max() >= count:
-            got = f"{int(own.min())} to {int(own.max())}"
-        else:
-            continue
-        raise RunError(
-            f"Expected {type(strategy).__name__}.training_indices to give one or more places in "
-            f"the training set, (n,), int64, from 0 to {count - 1}, but in task "
-            f"{strategy.task_number} it gave {got}."
-        )
 
 
 class _EndedReplicas:

@@ -1,6 +1,6 @@
 """Our scenario as one of Avalanche's: experiences whose batches are whole tensors."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, cast
 
 import torch
@@ -11,6 +11,7 @@ from torch import Tensor
 from torch.utils.data import Dataset as TorchDataset
 
 from cl_anomaly.datasets import Samples
+from cl_anomaly.errors import RunError
 from cl_anomaly.scenario import Scenario
 
 
@@ -22,11 +23,15 @@ class Rows(TorchDataset):
         labels: (N,), int64.
         targets_are_inputs: whether a target is the sample itself, and not its label. Some of
             Avalanche's plugins compute their losses from outputs and targets alone.
+
+    Attributes:
+        check: is shown the places that somebody else than our loader looks up, and may refuse.
     """
 
     def __init__(self, samples: Samples, labels: Tensor, targets_are_inputs: bool) -> None:
         self.samples, self.labels = samples, labels.to(samples.stored.device)
         self._targets_are_inputs = targets_are_inputs
+        self.check: Callable[[Tensor], None] = lambda places: None
 
     def __len__(self) -> int:
         """Count the samples."""
@@ -43,7 +48,8 @@ class Rows(TorchDataset):
 
     def __getitem__(self, place: int) -> list[Any]:
         """Look one sample up, as Avalanche does where it does not ask for whole batches."""
-        x, y = self.batch(torch.tensor([place]))
+        self.check(places := torch.tensor([place]))
+        x, y = self.batch(places)
         return [x[0], y[0] if self._targets_are_inputs else int(y[0])]
 
 
@@ -53,7 +59,8 @@ class Experience(ClassificationDataset):
     def __getitems__(self, indices: list[int]) -> list[Any]:
         """Look a batch up at once: PyTorch's own loader asks for it so."""
         rows, places = rows_and_places(self)
-        x, y = rows.batch(places[torch.tensor(indices)])
+        rows.check(chosen := places[torch.tensor(indices)])
+        x, y = rows.batch(chosen)
         return list(zip(x.unbind(), y.unbind(), strict=True))
 
 
@@ -65,11 +72,17 @@ def rows_and_places(data: Any) -> tuple[Rows, Tensor]:
 
     Returns:
         Where the samples are, and their places, (n,), int64.
+
+    Raises:
+        RunError: they are not all of one stream of ours.
     """
     if isinstance(data, Rows):
         return data, torch.arange(len(data))
     flat = getattr(data, "_flat_data", data)
-    parts = [rows_and_places(part) for part in flat._datasets]
+    parts = [rows_and_places(part) for part in getattr(flat, "_datasets", ())]
+    if not parts or any(rows is not parts[0][0] for rows, _ in parts):
+        got = "samples of several streams" if parts else f"a {type(data).__qualname__}"
+        raise RunError(f"Expected a dataset with samples of one stream, but got {got}.")
     places = torch.cat([own for _, own in parts])
     if flat._indices is not None:
         places = places[torch.tensor(list(flat._indices), dtype=torch.int64)]

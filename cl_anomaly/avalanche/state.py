@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from cl_anomaly.avalanche.scenario import rows_and_places
 from cl_anomaly.checkpoints import CannotKeepError
+from cl_anomaly.errors import RunError
 
 # Objects of these modules are made of what can be kept, and are made anew from it.
 _REBUILT = ("avalanche.training.storage_policy", "avalanche.training.regularization")
@@ -34,6 +35,7 @@ _OF_TEMPLATES = {
     "loss",
     "noise",
     "seed",
+    "strategy_name",
     "optimized_param_id",
     "current_eval_stream",
     "_eval_streams",
@@ -111,7 +113,10 @@ def _dump_tensors(value: Any, path: str, tensors: dict[str, Tensor]) -> Any:
         return {"parameter": path, "name": value.name}
     if isinstance(value, AvalancheDataset):
         nothing = torch.empty(0, dtype=torch.int64)
-        tensors[path] = rows_and_places(value)[1] if len(value) else nothing
+        try:
+            tensors[path] = rows_and_places(value)[1] if len(value) else nothing
+        except RunError as error:
+            raise CannotKeepError(f"`{path}` of the Avalanche strategy: {error}") from error
         return {"dataset": path}
     if isinstance(value, nn.Module):
         for name, own in value.state_dict().items():

@@ -6,6 +6,7 @@ import random
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from typing import Any, ClassVar
 
 import torch
@@ -21,12 +22,14 @@ from cl_anomaly.avalanche.state import restore, state_of
 from cl_anomaly.avalanche.templates import PREFIX, find_template, template_with
 from cl_anomaly.checkpoints import CannotKeepError, State, Wanted
 from cl_anomaly.environment import now
+from cl_anomaly.errors import RunError
 from cl_anomaly.matrix_products import matrix_products_in
 from cl_anomaly.randomness import generator
 from cl_anomaly.scenario import Scenario
 from cl_anomaly.step import TrainingSettings
 from cl_anomaly.strategies.base import Strategy
 from cl_anomaly.training import OnStep, Pause, TrainingTime, never
+from cl_anomaly.visibility import Arrived
 
 # Arguments of templates that come from the run.
 _OF_THE_RUN = frozenset(
@@ -68,6 +71,7 @@ class AvalancheStrategy(Strategy):
             device = self.samples.stored.device
             benchmark: Any = to_avalanche(scenarios[0], device, targets_are_inputs=True)
             self._experiences = benchmark.train_stream
+            self._scenario = scenarios[0]
         return AvalancheTraining(self, seeds[0], settings)
 
     def _make_template(self, seed: int, settings: TrainingSettings) -> Any:
@@ -85,7 +89,7 @@ class AvalancheStrategy(Strategy):
             evaluator=EvaluationPlugin(loggers=[_Silent()]),
             **options,
         )
-        template.seed, template.noise = seed, noise
+        template.seed, template.noise, template.strategy_name = seed, noise, self.name
         if self._kept:
             rows, _ = rows_and_places(self._experiences[0].dataset)
             restore(template, self._kept, whole_stream(rows))
@@ -106,7 +110,17 @@ class AvalancheStrategy(Strategy):
         if self._template is None:
             self._template = self._make_template(seed, settings)
         self._watch.tell = after_step
+        rows, _ = rows_and_places(self._experiences[0].dataset)
+        arrived = Arrived.by(self._scenario, self.task_number)
+        rows.check = partial(self._refuse_others, arrived)
         self._template.train(self._experiences[self.task_number - 1], eval_streams=[])
+
+    def _refuse_others(self, arrived: Arrived, places: Tensor) -> None:
+        if others := arrived.others(places):
+            raise RunError(
+                f"Expected {self.name} to train on samples of the tasks that have arrived, but in "
+                f"task {arrived.number} it asked for others too: {others}."
+            )
 
     def beginning(self) -> tuple[dict[str, Tensor], dict[str, Tensor]] | None:
         """Give weights and what is kept before a task; None where that cannot be given."""

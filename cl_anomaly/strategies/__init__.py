@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from cl_anomaly.errors import InputError
-from cl_anomaly.strategies.base import Strategy
+from cl_anomaly.strategies.base import Strategy, misspelt_hooks
 
 __all__ = ["Strategy", "find_strategy", "strategies"]
 
@@ -131,5 +131,10 @@ def _checked(candidate: Any, where: str) -> type[Strategy]:
         raise InputError(
             f"Expected {where} to be a subclass of cl_anomaly.strategies.Strategy, but got "
             f"{candidate!r}."
+        )
+    for name, hook in misspelt_hooks(candidate).items():
+        raise InputError(
+            f"Expected {where} to have hooks of a strategy, but `{name}` is none, and would never "
+            f"be called. Is it `{hook}`? Begin the name of a method of its own with _."
         )
     return candidate

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import difflib
+import inspect
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, ClassVar
 
@@ -16,6 +18,9 @@ if TYPE_CHECKING:
     from cl_anomaly.step import TrainingSettings
     from cl_anomaly.training import Training
 
+# Between 0 and 1, of two names: `penalti`, `after_taks` and `extended` are above it.
+_LIKENESS = 0.75
+
 
 class Strategy:
     """How a detector learns task after task. Subclass it, and override the hooks that you need.
@@ -27,6 +32,9 @@ class Strategy:
     Every tensor in training has the replica axis first: R replicas, each with its own seed, learn
     side by side. A replica's numbers must depend on that replica alone. A run with many seeds may
     divide them among several objects of the class.
+
+    Before each task a copy of the strategy is asked for `extend` and `penalty`, a few times on the
+    same batch, to see that it keeps to this; nothing is left of it.
 
     On a GPU, `extend` and `penalty` are recorded in the first steps of a task and then replayed
     without Python: they must do the same work on the same tensors at every step, draw from
@@ -63,7 +71,8 @@ class Strategy:
             seen: the tasks so far, this one included.
 
         Returns:
-            (n,), int64, places in the training set, each used once an epoch.
+            (n,), int64, places in the training set, each used once an epoch; one that is given
+            twice is used twice. Samples that have not arrived are refused.
         """
         return task.indices
 
@@ -74,7 +83,7 @@ class Strategy:
             x: (R, B, *features), the batch of visible samples.
 
         Returns:
-            (R, B', *features), each sample with the same weight in the loss.
+            (R, B', *features), float32 in [0, 1], each sample with the same weight in the loss.
         """
         return x
 
@@ -123,3 +132,12 @@ class Strategy:
 
     def load_state_dict(self, state: dict[str, Tensor]) -> None:
         """Take back what `state_dict` gave."""
+
+
+def misspelt_hooks(cls: type[Strategy]) -> dict[str, str]:
+    """Give the public methods that would never be called, and the hook that each looks like."""
+    hooks = [name for name in dir(Strategy) if callable(getattr(Strategy, name))]
+    own = [name for name in dir(cls) if name not in dir(Strategy) and name[0] != "_"]
+    methods = [name for name in own if inspect.isroutine(getattr(cls, name))]
+    close = {name: difflib.get_close_matches(name, hooks, 1, _LIKENESS) for name in methods}
+    return {name: found[0] for name, found in close.items() if found}
