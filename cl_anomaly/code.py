@@ -75,11 +75,11 @@ def recorded_code(environment: dict[str, Any]) -> dict[str, Any] | None:
     code = environment.get("code")
     if not isinstance(code, dict) or not isinstance(code.get("sha256"), str):
         return None
-    parts = [code.get("files"), code.get("packages")]
-    whole = all(isinstance(own, dict) for own in parts)
-    return (
-        code if whole and all(isinstance(v, str) for own in parts for v in own.values()) else None
-    )
+    for part in ("files", "packages"):
+        values = code.get(part)
+        if not isinstance(values, dict) or not all(isinstance(v, str) for v in values.values()):
+            return None
+    return code
 
 
 def changes(code: dict[str, Any], strategy: str) -> list[str]:
