@@ -3,17 +3,17 @@
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
 from jsonargparse import ArgumentParser, Namespace
 
 from cl_anomaly import __version__
 from cl_anomaly.config import DEFAULT_STRATEGIES, RunConfig, read_settings
 from cl_anomaly.errors import CLAnomalyError, InputError
+from cl_anomaly.flags import Parser, undotted, values_of
 from cl_anomaly.suite import read_suite, suite_of
+from cl_anomaly.trust import check_strategies
 
-# What `RunConfig` keeps in a dictionary is written with a dot on the command line.
-_DOTTED = {"--strategy.": "--strategy-options.", "--model.": "--model-options."}
 _OF_ONE_RUN: set[str | int] = {"strategy", "strategy_options"}
 _LISTS = ("strategies", "datasets", "models", "scores")
 
@@ -24,10 +24,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
     Exits with 2 where the input is at fault, 1 where a run or one of its replicas failed, 130 on
     Ctrl-C, and 143 on SIGTERM or SIGUSR1.
     """
-    given = [_undotted(a) for a in (sys.argv[1:] if arguments is None else arguments)]
+    given = [undotted(a) for a in (sys.argv[1:] if arguments is None else arguments)]
     try:
         settings = _parsed(given)
         command = settings.command
+        _check_code_that_files_name(settings[command], given)
         _COMMANDS[command](settings[command])
     except CLAnomalyError as error:
         print(f"error: {error}", file=sys.stderr)
@@ -37,45 +38,19 @@ def main(arguments: Sequence[str] | None = None) -> None:
         sys.exit(130)
 
 
-class _Parser(ArgumentParser):
-    """Writes flags with dashes, and the options of strategies and models with a dot."""
-
-    def __init__(self, **settings: Any) -> None:
-        # And not YAML where that is installed: its parser crashes on what is nested deeply.
-        super().__init__(parser_mode="json", **settings)
-
-    def error(self, message: str, ex: Exception | None = None) -> NoReturn:  # type: ignore[override]
-        raise InputError(f"{message}\nSee `{self.prog} --help`.") from ex
-
-    def add_argument(self, *flags: Any, **settings: Any) -> Any:
-        dashed = [f.replace("_", "-") if f.startswith("--") else f for f in flags]
-        action: Any = super().add_argument(*dashed, **settings)
-        for shown, kept in _DOTTED.items():
-            action.option_strings = [s.replace(kept, shown) for s in action.option_strings]
-        return action
-
-
 def _parsed(given: Sequence[str]) -> Namespace:
-    files = _values_of(given, "--config")
+    files = values_of(given, "--config")
     for file in files:
         read_settings(Path(file))  # which says more of what is wrong with it than the parser
     try:
         return _parser(given).parse_args(given)
     except (ArithmeticError, RecursionError, TypeError, ValueError) as error:  # of what it reads
-        places = " or ".join(["the arguments", *files, *_values_of(given, "--suite")])
+        places = " or ".join(["the arguments", *files, *values_of(given, "--suite")])
         raise InputError(f"Could not read {places}: {error}.") from error
 
 
-def _undotted(argument: str) -> str:
-    for shown, kept in _DOTTED.items():
-        if argument.startswith(shown):
-            name, equals, value = argument.removeprefix(shown).partition("=")
-            return kept + name.replace("-", "_") + equals + value
-    return argument
-
-
 def _parser(given: Sequence[str]) -> ArgumentParser:
-    parser = _Parser(
+    parser = Parser(
         prog="cl-anomaly",
         description="Continual learning in anomaly detection: train, compare, plot.",
         version=__version__,
@@ -95,7 +70,7 @@ def _parser(given: Sequence[str]) -> ArgumentParser:
 
 
 def _run_parser(given: Sequence[str]) -> ArgumentParser:
-    parser = _Parser(
+    parser = Parser(
         description="Train one strategy on one scenario, and record AUROC after every task.",
         epilog="The strategy's own options are --strategy.NAME VALUE, the model's --model.NAME "
         "VALUE; `cl-anomaly run --strategy ewc --help` shows those of EWC.",
@@ -119,23 +94,12 @@ def _run_parser(given: Sequence[str]) -> ArgumentParser:
 
 def _explained_strategy(given: Sequence[str]) -> str | None:
     """Which strategy's options `--help` is to show."""
-    names = _values_of(given, "--strategy") if {"-h", "--help"} & set(given) else []
+    names = values_of(given, "--strategy") if {"-h", "--help"} & set(given) else []
     return names[-1] if names else None
 
 
-def _values_of(given: Sequence[str], flag: str) -> list[str]:
-    """Read a flag that must be known before the parser can be made."""
-    values = []
-    for argument, following in zip(given, [*given[1:], None], strict=False):
-        if argument == flag and following is not None:
-            values.append(following)
-        elif argument.startswith(f"{flag}="):
-            values.append(argument.removeprefix(f"{flag}="))
-    return values
-
-
 def _compare_parser(given: Sequence[str]) -> ArgumentParser:
-    parser = _Parser(
+    parser = Parser(
         description="Run several strategies on one scenario, and draw them in one figure. Each "
         "runs in a process of its own, of one thread."
     )
@@ -161,7 +125,7 @@ def _compare_parser(given: Sequence[str]) -> ArgumentParser:
     )
     parser.add_class_arguments(RunConfig, as_group=False, skip=_OF_ONE_RUN)
     parser.set_defaults(seeds=3)
-    for suite in _values_of(given, "--suite")[-1:]:
+    for suite in values_of(given, "--suite")[-1:]:
         _take_defaults_from_suite(parser, suite)
     return _add_output(parser)
 
@@ -183,7 +147,16 @@ def _add_output(parser: ArgumentParser) -> ArgumentParser:
     parser.add_argument(
         "--again", action="store_true", help="run anew what is finished, in folders of its own"
     )
-    return _add_quiet(parser)
+    return _add_trust(_add_quiet(parser))
+
+
+def _add_trust(parser: ArgumentParser) -> ArgumentParser:
+    parser.add_argument(
+        "--trust",
+        action="store_true",
+        help="run the strategy file that a configuration names, whoever it is from",
+    )
+    return parser
 
 
 def _add_quiet(parser: ArgumentParser) -> ArgumentParser:
@@ -194,21 +167,21 @@ def _add_quiet(parser: ArgumentParser) -> ArgumentParser:
 
 
 def _resume_parser() -> ArgumentParser:
-    parser = _Parser(
+    parser = Parser(
         description="Go on with a run from its last checkpoint. So does the command that began it."
     )
     parser.add_argument("run", type=str, help="the run's folder")
-    return _add_quiet(parser)
+    return _add_trust(_add_quiet(parser))
 
 
 def _runs_parser() -> ArgumentParser:
-    parser = _Parser(description="Show which runs there are, with status and reason.")
+    parser = Parser(description="Show which runs there are, with status and reason.")
     parser.add_argument("--out", type=str, default="results", help="folder with the results")
     return parser
 
 
 def _plot_parser() -> ArgumentParser:
-    parser = _Parser(description="Draw AUROC after every task, a line for each run.")
+    parser = Parser(description="Draw AUROC after every task, a line for each run.")
     parser.add_argument("runs", nargs="+", type=str, help="folders of runs or comparisons")
     parser.add_argument(
         "--score", type=str | None, default=None, help="which score. Default: the first run's"
@@ -220,9 +193,20 @@ def _plot_parser() -> ArgumentParser:
 
 
 def _list_parser() -> ArgumentParser:
-    parser = _Parser(description="Show names, what they are, and their options with defaults.")
+    parser = Parser(description="Show names, what they are, and their options with defaults.")
     parser.add_argument("what", choices=_LISTS, help="what to list")
     return parser
+
+
+def _check_code_that_files_name(settings: Namespace, given: Sequence[str]) -> None:
+    """Let no strategy's file run that only a file names, before it is known to be the user's."""
+    for file in settings.get("config") or []:
+        strategies = {settings["strategy"]} - set(values_of(given, "--strategy"))
+        check_strategies(Path(file), strategies, settings["trust"])
+    if suite := settings.get("suite"):
+        runs = read_suite(Path(suite))
+        named = [own.get("strategy", runs.shared.get("strategy")) for own in runs.runs.values()]
+        check_strategies(Path(suite), named, settings["trust"])
 
 
 def _run(settings: Namespace) -> None:
@@ -237,6 +221,7 @@ def _run(settings: Namespace) -> None:
 
 def _how(values: dict[str, Any]) -> dict[str, Any]:
     """Take out what is not of the configuration."""
+    del values["trust"]
     how = {name: values.pop(name) for name in ("out", "quiet", "again", "name")}
     return how | {"out": Path(how["out"])}
 
@@ -268,7 +253,7 @@ def _compare(settings: Namespace) -> None:
 def _resume(settings: Namespace) -> None:
     from cl_anomaly import commands
 
-    commands.resume_one(Path(settings.run), settings.quiet)
+    commands.resume_one(Path(settings.run), settings.quiet, settings.trust)
 
 
 def _runs(settings: Namespace) -> None:

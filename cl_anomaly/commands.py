@@ -1,5 +1,6 @@
 """What the commands do, once their arguments are read."""
 
+import sys
 from pathlib import Path
 
 from cl_anomaly.compare import Outcome, run_all
@@ -12,8 +13,11 @@ from cl_anomaly.errors import InputError, Interrupted, RunError
 from cl_anomaly.models import MODELS
 from cl_anomaly.options import describe_options, summary
 from cl_anomaly.plots import draw_auroc, save_figure
+from cl_anomaly.progress import Progress
+from cl_anomaly.provenance import code_note, results_from_before
 from cl_anomaly.results import read_runs
 from cl_anomaly.runner import Finished, find_finished, perform, prepare, resume
+from cl_anomaly.runs import CONFIG_FILE
 from cl_anomaly.scores import CHEAP_SCORES, SCORES
 from cl_anomaly.screen import Screen, show_aurocs, show_list, show_notice
 from cl_anomaly.store import FIGURE_NAME, check_writable, plain_name
@@ -29,23 +33,33 @@ def run_one(config: RunConfig, out: Path, quiet: bool, again: bool, name: str | 
         Interrupted: a signal has asked for its end.
     """
     run = prepare(config)
-    if run.config.dataset_note:
-        show_notice(run.config.dataset_note)
+    note = run.config.dataset_note
+
+    def listener(strategy: str) -> Progress:
+        progress = screen.listener(strategy)
+        if note:
+            progress.notice(note)
+        return progress
+
     with Screen(quiet) as screen:
-        done = perform(run, out, screen.listener, again, name)
-    _conclude_run(done, quiet)
+        done = perform(run, out, listener, again, name)
+    _conclude_run(done, quiet, "`--again` runs it anew.", None if done.is_new else note)
 
 
-def resume_one(folder: Path, quiet: bool) -> None:
+def resume_one(folder: Path, quiet: bool, trust: bool) -> None:
     """Go on with the run in a folder, and show its table; raises what `run_one` does."""
     with Screen(quiet) as screen:
-        done = resume(folder, screen.listener)
-    _conclude_run(done, quiet)
+        done = resume(folder, screen.listener, trust)
+    _conclude_run(done, quiet, f"`cl-anomaly run --config {folder / CONFIG_FILE}` begins another.")
 
 
-def _conclude_run(done: Finished, quiet: bool) -> None:
+def _conclude_run(done: Finished, quiet: bool, way_on: str, note: str | None = None) -> None:
     if not done.is_new:
-        show_notice(f"{done.folder} is finished already. `run --again` runs it anew.")
+        # Before all else, and not among the notices: whoever reads on must know.
+        said = f"{results_from_before(done.folder)} {way_on}"
+        print(said, file=sys.stderr if quiet else sys.stdout)
+        for notice in filter(None, (code_note([done.folder]), note)):
+            show_notice(notice)
     _conclude(done.folder, quiet)
     if done.failures:
         raise RunError("\n".join(done.failures))
@@ -73,6 +87,8 @@ def compare(
             f"Expected runs with the same `score`, but got {', '.join(sorted(scores))}."
         )
     resolved, outcome = _look_for_results(configs, out, again)
+    for run, folder in outcome.folders.items():
+        print(f"{run}: {results_from_before(folder)}", file=sys.stderr if quiet else sys.stdout)
     for note in {config.dataset_note for config in resolved.values()} - {None}:
         show_notice(str(note))
     check_writable(out)
@@ -127,6 +143,8 @@ def plot(folders: list[Path], score: str | None, out: Path) -> None:
         InputError: a folder is not one of a run, or does not have the score.
     """
     metrics, first_score = read_runs(folders)
+    if note := code_note(folders):
+        show_notice(note)
     score = score or first_score
     for name, own in metrics.groupby("run", sort=False):
         known = own["score"].unique()

@@ -6,12 +6,12 @@ from typing import Any
 
 import pandas as pd
 
+from cl_anomaly.claims import claimed
 from cl_anomaly.config import ResolvedConfig
 from cl_anomaly.durable import is_complete, publish, read_json, write_json
 from cl_anomaly.errors import InputError
 from cl_anomaly.plots import draw_auroc, save_figure
 from cl_anomaly.results import read_runs
-from cl_anomaly.runner import claimed
 from cl_anomaly.runs import CONFIG_FILE, ENVIRONMENT_FILE, METRICS_FILE, differences
 from cl_anomaly.store import FIGURE_NAME, SUMMARY_FILE, dataset_name, plain_name
 from cl_anomaly.suite import suite_from

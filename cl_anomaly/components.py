@@ -1,5 +1,6 @@
 """Strategies and models, made from their names and options."""
 
+import os
 from collections.abc import Sequence
 from typing import Any
 
@@ -10,13 +11,14 @@ from cl_anomaly.errors import CLAnomalyError, InputError
 from cl_anomaly.models import MODELS, VAE
 from cl_anomaly.options import fill_options
 from cl_anomaly.strategies import Strategy, find_strategy
+from cl_anomaly.strategy_names import with_absolute_file
 
 FRAMEWORK_ARGUMENTS = frozenset({"features", "seeds", "latent_size"})
 """Arguments of models that come from elsewhere than their options."""
 
 
 def resolve(config: RunConfig) -> ResolvedConfig:
-    """Fill in every default that depends on the dataset, the strategy or the model.
+    """Fill in every default that is open, whatever it depends on, and make paths absolute.
 
     Raises:
         InputError: there is no such dataset, model or strategy, or it has no such option.
@@ -27,10 +29,13 @@ def resolve(config: RunConfig) -> ResolvedConfig:
     model = find_model(config.model)
     name, note = (config.dataset, None) if config.dataset else choose_dataset(config.data_root)
     spec = find_dataset(name)
-    precision = choose_precision(config.precision, choose_device(config.device))
+    device = choose_device(config.device)
+    precision = choose_precision(config.precision, device)
     filled = {
-        "dataset": name,
+        "strategy": with_absolute_file(config.strategy),
+        "dataset": os.path.abspath(name) if name.endswith(".npz") else name,
         "dataset_note": note,
+        "device": device.type,
         "precision": precision_name(precision),
         "epochs": config.epochs or spec.epochs,
         "batch_size": config.batch_size or spec.batch_size,

@@ -94,8 +94,7 @@ class RunConfig:
         Args:
             more: what else the results depend on.
         """
-        content = {k: v for k, v in self.to_dict().items() if k != "data_root"} | more
-        return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:8]
+        return fingerprint({k: v for k, v in self.to_dict().items() if k != "data_root"} | more)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -110,6 +109,11 @@ class ResolvedConfig(RunConfig):
     epochs: int = field()  # pyright: ignore[reportGeneralTypeIssues]
     batch_size: int = field()  # pyright: ignore[reportGeneralTypeIssues]
     dataset_note: str | None = None
+
+
+def fingerprint(content: dict[str, Any]) -> str:
+    """Eight hexadecimal digits that name what JSON can hold."""
+    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:8]
 
 
 def read_settings(path: Path) -> dict[str, Any]:

@@ -1,9 +1,9 @@
 """One run, from its configuration to its results."""
 
-import hashlib
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 
 import numpy as np
@@ -11,7 +11,8 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from cl_anomaly.checkpoints import Keeper, State
-from cl_anomaly.components import make_model, make_strategy, resolve
+from cl_anomaly.code import describe_code
+from cl_anomaly.components import find_model, make_model, make_strategy, resolve
 from cl_anomaly.config import ResolvedConfig, RunConfig
 from cl_anomaly.datasets import Dataset, load_dataset
 from cl_anomaly.environment import (
@@ -26,12 +27,14 @@ from cl_anomaly.environment import (
 from cl_anomaly.errors import InputError, explained
 from cl_anomaly.groups import ReplicaGroups, group_sizes, split_evenly
 from cl_anomaly.learner import Learner
+from cl_anomaly.own_files import loaded
 from cl_anomaly.progress import Progress
 from cl_anomaly.record import Failure, Record
 from cl_anomaly.scenario import Scenario, build_scenario
 from cl_anomaly.scores import CHEAP_SCORES
 from cl_anomaly.step import TrainingSettings
-from cl_anomaly.strategies import find_strategy, strategy_file
+from cl_anomaly.strategies import find_strategy
+from cl_anomaly.trust import sha256_of
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,7 +44,7 @@ class Result:
     Attributes:
         config: with every default filled in.
         strategy_name: what the strategy is called in the metrics.
-        environment: the machine, versions and data.
+        environment: the machine, versions, data, and the code that made the numbers.
         metrics: in tidy form, with METRICS_COLUMNS.
         scores: by score, (R, tasks, n), of the test set after every task.
         test_labels: (n,).
@@ -102,12 +105,13 @@ class Run:
         _check_batch_size(config.batch_size, self.scenarios)
         self.test_labels = self.scenarios[0].test_labels.numpy()
         self.train, self.test = dataset.train.to(self.device), dataset.test.to(self.device)
-        file = strategy_file(config.strategy)
-        self.strategy_source = file.read_text(encoding="utf-8") if file else None
         self.groups = self._make_groups(self._group_sizes())
+        own = loaded(config.strategy)
+        self.strategy_source = own.source if own else None
         self.environment = describe_environment(self.device, self.precision) | {
             "data_sha256": dataset.sha256,
-            "strategy_sha256": _sha256(self.strategy_source),
+            "strategy_sha256": sha256_of(own.source.encode()) if own else None,
+            "code": self._code(),
             "dataset_note": config.dataset_note,
         }
         score_names = list(dict.fromkeys([*CHEAP_SCORES, config.score]))
@@ -120,6 +124,10 @@ class Run:
     def strategy_name(self) -> str:
         """What the strategy is called in results."""
         return self.groups.learners[0].strategy.name
+
+    def _code(self) -> dict[str, Any]:
+        strategy, model = type(self.groups.learners[0].strategy), find_model(self.config.model)
+        return describe_code(self.config.strategy, strategy, strategy.options_class()[0], model)
 
     @property
     def cannot_be_resumed(self) -> str | None:
@@ -211,9 +219,10 @@ class Run:
                 f"Expected to go on with this run on the device that it began on, "
                 f"{begun['device']}, but this is {here['device']}."
             )
-        # The number of threads does not change results.
-        others = [] if here | {"threads": 0} == begun | {"threads": 0} else [here]
-        self.environment, self.resumed_on = begun, values["resumed_on"] + others
+        # Neither the number of threads nor words in the strategy's file change results.
+        kept = {"strategy_sha256": here["strategy_sha256"]}
+        others = [] if here == begun | kept | {"threads": here["threads"]} else [here]
+        self.environment, self.resumed_on = begun | kept, values["resumed_on"] + others
         self._task, self._learnt = values["task"], values["learnt"]
         self._seconds = values["seconds"]
         self.record.restore(State(values["measured"], state.tensors))
@@ -266,6 +275,7 @@ class Run:
                 "samples": samples,
                 "samples_per_second": samples / training,
                 "peak_memory": peak_memory(self.device),
+                "finished": datetime.now(UTC).isoformat(timespec="seconds"),
                 "resumed_on": self.resumed_on,
                 "tasks": timing,
             },
@@ -288,7 +298,3 @@ def _scenario(dataset: Dataset, config: RunConfig, seed: int) -> Scenario:
     return build_scenario(
         dataset, config.anomaly_class, config.task_order, config.classes_per_task, seed
     )
-
-
-def _sha256(text: str | None) -> str | None:
-    return None if text is None else hashlib.sha256(text.encode()).hexdigest()

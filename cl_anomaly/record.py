@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -137,7 +138,9 @@ class Record:
                 continue
             task = scenario.tasks[number - 1]
             classes = " ".join(map(str, task.classes))
-            key = (self._strategy, config.dataset, config.anomaly_class, seed, number, classes)
+            # Of FILE.npz, not the folder: that is this machine's.
+            dataset = Path(config.dataset).name
+            key = (self._strategy, dataset, config.anomaly_class, seed, number, classes)
             for name, scores in self._scores.items():
                 values = auroc_after(scenario, task, scores[number - 1][replica], self._labels)
                 rows += [(*key, name, metric, value) for metric, value in values.items()]

@@ -3,47 +3,41 @@
 import shlex
 import shutil
 import traceback
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
-from itertools import count
 from pathlib import Path
+from typing import Any
 
 from cl_anomaly.checkpoints import Checkpoints, Keeper
+from cl_anomaly.claims import check_begun, check_same, claimed
+from cl_anomaly.code import OWN_FILE, changes, in_short, recorded_code
 from cl_anomaly.components import resolve
 from cl_anomaly.config import RunConfig
-from cl_anomaly.durable import (
-    MANIFEST_FILE,
-    DamagedError,
-    check_files,
-    locked,
-    publish,
-    read_json,
-    remove_partial,
-)
+from cl_anomaly.durable import MANIFEST_FILE, check_files, publish, read_json, remove_partial
 from cl_anomaly.errors import CLAnomalyError, InputError, Interrupted, RunError, explained
 from cl_anomaly.experiment import Result, Run
 from cl_anomaly.interrupts import stop_requested_by_signals
 from cl_anomaly.progress import Progress
+from cl_anomaly.provenance import same_by_other_code
 from cl_anomaly.runs import (
     CHECKPOINTS_FOLDER,
     CONFIG_FILE,
     ENVIRONMENT_FILE,
-    differences,
-    identity,
+    fingerprint_of,
     is_finished,
     status_of,
     write_status,
 )
 from cl_anomaly.store import (
-    BEGINNING_FILES,
     check_writable,
     folder_name,
     plain_name,
-    run_fingerprint,
     write_beginning,
     write_results,
 )
+from cl_anomaly.strategy_names import file_of, with_file
+from cl_anomaly.trust import check_trusted, sha256_of
 
 Listener = Callable[[str], Progress]
 """Makes, from a strategy's name, what is told of a run's progress."""
@@ -85,7 +79,7 @@ def perform(
         out: folder for its folder.
         listener: makes what is told of its progress.
         again: do all of it in a folder of its own, whatever there is.
-        name: of its folder. Default: made from the configuration, the data, the strategy's file.
+        name: of its folder. Default: made from the configuration, the data and the code.
 
     Raises:
         InputError: the folder of that name holds another run or something else, or is damaged.
@@ -102,7 +96,7 @@ def _perform(run: Run, out: Path, name: str, again: bool, listener: Listener) ->
         if found := _finished(folder, run):
             _remove_checkpoints(folder)
             return found
-        _begin(folder, run)
+        check_begun(folder, run.config.to_dict(), run.environment)
         result = _execute(folder, run, listener)
         return Finished(folder, [str(failure) for failure in result.failures], is_new=True)
 
@@ -119,18 +113,39 @@ def find_finished(run: Run, out: Path) -> Finished | None:
 def _finished(folder: Path, run: Run) -> Finished | None:
     if not is_finished(folder):
         return None
-    _check_same(folder, run)
+    check_same(folder, run.config.to_dict(), run.environment)
     return Finished(folder, status_of(folder).why, is_new=False)
 
 
-def resume(folder: Path, listener: Listener) -> Finished:
-    """Go on with the run in a folder.
+def resume(folder: Path, listener: Listener, trust: bool = False) -> Finished:
+    """Go on with the run in a folder; of one that is finished, nothing is loaded or run.
+
+    Args:
+        folder: the run's.
+        listener: makes what is told of its progress.
+        trust: run its strategy's file, whoever it is from.
 
     Raises:
-        InputError: there is none.
+        InputError: there is none, it is of other code, or its strategy's file is not to be trusted.
         RunError, Interrupted: as in `perform`.
     """
     folder = folder if folder.name not in ("", "..") else folder.resolve()
+    config = _config_of(folder)
+    if (folder / MANIFEST_FILE).exists():
+        check_files(folder)
+    if is_finished(folder):
+        with claimed(folder.parent, folder.name, again=False):
+            _remove_checkpoints(folder)
+            return Finished(folder, status_of(folder).why, is_new=False)
+    config = config | _strategy_to_run(folder, config, trust)
+    try:
+        run = prepare(RunConfig(**config))
+    except TypeError as error:
+        raise InputError(f"Expected {folder / CONFIG_FILE} to hold a run: {error}.") from error
+    return _perform(run, folder.parent, folder.name, again=False, listener=listener)
+
+
+def _config_of(folder: Path) -> dict[str, Any]:
     if not (folder / CONFIG_FILE).exists():
         raise InputError(
             f"Expected {folder} to be the folder of a run, with a {CONFIG_FILE}, but it is none. "
@@ -141,13 +156,48 @@ def resume(folder: Path, listener: Listener) -> Finished:
         raise InputError(
             f"Expected {folder} to be a run's, but it is a comparison's, which is complete."
         )
-    if (folder / MANIFEST_FILE).exists():
-        check_files(folder)
-    try:
-        run = prepare(RunConfig(**config))
-    except TypeError as error:
-        raise InputError(f"Expected {folder / CONFIG_FILE} to hold a run: {error}.") from error
-    return _perform(run, folder.parent, folder.name, again=False, listener=listener)
+    return config
+
+
+def _strategy_to_run(folder: Path, config: dict[str, Any], trust: bool) -> dict[str, Any]:
+    """Say which strategy goes on with a run, once it is sure that it is the same and may run."""
+    if not isinstance(config.get("strategy"), str):
+        return {}
+    is_there = (folder / ENVIRONMENT_FILE).exists()
+    recorded = read_json(folder / ENVIRONMENT_FILE) if is_there else {}
+    sha256 = recorded.get("strategy_sha256")
+    strategy = _strategy_or_its_copy(folder, config["strategy"], sha256, trust)
+    code = recorded_code(recorded)
+    if code and (other := changes(code, strategy)):
+        raise InputError(
+            f"{folder} cannot be gone on with, for this is other code: {in_short(other)}. Begin a "
+            f"new run with\n  {_how_to_begin_anew(folder, strategy)}"
+        )
+    if file := file_of(strategy):
+        known = {sha256} if isinstance(sha256, str) else set()
+        check_trusted(file, folder / CONFIG_FILE, folder, known, trust)
+    return {"strategy": strategy}
+
+
+def _strategy_or_its_copy(folder: Path, strategy: str, sha256: object, trust: bool) -> str:
+    """Give the strategy's name, with the copy that the run kept where its file is gone."""
+    file, copy = file_of(strategy), folder / OWN_FILE
+    if file is None or file.exists() or not copy.is_file():
+        return strategy
+    if sha256_of(copy.read_bytes()) != sha256:
+        return strategy
+    if not trust:
+        raise InputError(
+            f"{file}, the strategy of this run, is gone. {copy} is the copy of it that the run "
+            f"kept, unchanged: look into it, and add `--trust` to go on with it."
+        )
+    return with_file(strategy, copy)
+
+
+def _how_to_begin_anew(folder: Path, strategy: str) -> str:
+    # A file that is named on the command line needs no `--trust`.
+    named = ["--strategy", strategy] if file_of(strategy) else []
+    return shlex.join(["cl-anomaly", "run", "--config", str(folder / CONFIG_FILE), *named])
 
 
 def write_run(result: Result, out: Path) -> Path:
@@ -162,74 +212,6 @@ def write_run(result: Result, out: Path) -> Path:
     with claimed(out, folder_name(result), again=True) as folder:
         publish(folder, lambda partial: write_results(result, partial), complete=True)
         return folder
-
-
-@contextmanager
-def claimed(out: Path, name: str, again: bool) -> Iterator[Path]:
-    """Make a folder, or take the one that is there, and keep other processes from it.
-
-    Args:
-        out: folder to make it in.
-        name: of it; `name-2`, `name-3`... where there is one already and a new one is asked for.
-        again: whether a new one is asked for.
-
-    Raises:
-        RunError: it cannot be made, or another process writes there.
-    """
-    folder, is_new = _make_folder(out, name, again)
-    with locked(folder):
-        try:
-            yield folder
-        finally:
-            if is_new and not (folder / MANIFEST_FILE).exists():
-                shutil.rmtree(folder, ignore_errors=True)
-
-
-def _make_folder(out: Path, name: str, again: bool) -> tuple[Path, bool]:
-    names = (name if number == 1 else f"{name}-{number}" for number in count(1))
-    for folder in (out / each for each in names):
-        is_new = not folder.exists()
-        try:
-            folder.mkdir(parents=True, exist_ok=not again)
-        except FileExistsError:  # a file, or a folder where a new one is asked for
-            continue
-        except OSError as error:
-            raise RunError(f"Could not make {folder}: {error.strerror}.") from error
-        return folder, is_new
-    raise AssertionError("unreachable: there is always a next number")
-
-
-def _check_same(folder: Path, run: Run) -> None:
-    """Refuse to take another run, or a damaged one, for this one."""
-    try:
-        check_files(folder)
-    except DamagedError as error:
-        raise InputError(f"{error} `--again` runs it anew, in a folder of its own.") from error
-    there = identity(read_json(folder / CONFIG_FILE), read_json(folder / ENVIRONMENT_FILE))
-    different = differences(there, identity(run.config.to_dict(), run.environment))
-    if different:
-        listed = "\n  ".join(different)
-        raise InputError(
-            f"{folder} holds a run of that name with another configuration:\n  {listed}\n"
-            f"Give this one another name, or leave `--name` out."
-        )
-
-
-def _begin(folder: Path, run: Run) -> None:
-    """Make sure that what is left of a run there is of this one."""
-    if (folder / MANIFEST_FILE).exists():
-        _check_same(folder, run)
-        return
-    visible = {path.name for path in folder.iterdir() if not path.name.startswith(".")}
-    # The configuration is the first that is written.
-    if strangers := visible if CONFIG_FILE not in visible else visible - BEGINNING_FILES:
-        raise InputError(
-            f"Expected {folder} to be the folder of a run, but it holds something else: "
-            f"{', '.join(sorted(strangers)[:3])}. Give this run another name, or move that away."
-        )
-    # What a process leaves that was killed before it had written the manifest is this run's own.
-    if ENVIRONMENT_FILE in visible:
-        _check_same(folder, run)
 
 
 def _execute(folder: Path, run: Run, listener: Listener) -> Result:
@@ -254,7 +236,7 @@ def _execute(folder: Path, run: Run, listener: Listener) -> Result:
 
 def _load(folder: Path, run: Run, progress: Progress) -> Checkpoints:
     """Put a run where its last checkpoint was taken, or begin it."""
-    checkpoints = Checkpoints(folder / CHECKPOINTS_FOLDER, run_fingerprint(run))
+    checkpoints = Checkpoints(folder / CHECKPOINTS_FOLDER, _fingerprint(folder, run))
     state = checkpoints.load()
     where = "the beginning"
     if state is not None:
@@ -266,6 +248,8 @@ def _load(folder: Path, run: Run, progress: Progress) -> Checkpoints:
     if state is None:
         if (folder / MANIFEST_FILE).exists() and not checkpoints.refused:
             progress.notice(f"Nothing had been saved in {folder}: the run begins anew.")
+        if other := same_by_other_code(folder.parent, run.config.to_dict(), run.environment):
+            progress.notice(other)
         publish(folder, lambda partial: write_beginning(run, partial), complete=False)
     elif not checkpoints.refused:
         progress.notice(f"Going on with {folder} from {where}.")
@@ -278,6 +262,13 @@ def _load(folder: Path, run: Run, progress: Progress) -> Checkpoints:
         )
     write_status(folder, "running", [])
     return checkpoints
+
+
+def _fingerprint(folder: Path, run: Run) -> str:
+    """Name the run as its checkpoints do: those of an earlier version do not know its code."""
+    if not (folder / MANIFEST_FILE).exists():
+        return fingerprint_of(run.config.to_dict(), run.environment)
+    return fingerprint_of(read_json(folder / CONFIG_FILE), read_json(folder / ENVIRONMENT_FILE))
 
 
 def _how_to_resume(folder: Path, cannot_keep: str | None) -> str:

@@ -6,6 +6,8 @@ from pathlib import Path
 from typing import Any, Literal
 
 from cl_anomaly.checkpoints import last_position
+from cl_anomaly.code import recorded_code
+from cl_anomaly.config import fingerprint
 from cl_anomaly.durable import (
     MANIFEST_FILE,
     DamagedError,
@@ -17,11 +19,13 @@ from cl_anomaly.durable import (
     write_json,
 )
 from cl_anomaly.errors import InputError
+from cl_anomaly.strategy_names import file_of, with_file
 
 CONFIG_FILE = "config.json"
 ENVIRONMENT_FILE = "environment.json"
 METRICS_FILE = "metrics.csv"
 STATUS_FILE = "status.json"
+TIMING_FILE = "timing.json"
 CHECKPOINTS_FOLDER = "checkpoints"
 
 StatusName = Literal["finished", "running", "interrupted", "failed", "damaged"]
@@ -113,14 +117,42 @@ def _written(folder: Path, otherwise: StatusName) -> tuple[StatusName, list[str]
 
 
 def identity(config: dict[str, Any], environment: dict[str, Any]) -> dict[str, Any]:
-    """Give everything that results depend on, from a run's configuration and environment."""
+    """Give everything that results depend on, from a run's configuration and environment.
+
+    Where a file lies is no part of it: data and code count by their content.
+    """
     own = {name: value for name, value in config.items() if name != "data_root"}
-    return own | {name: environment.get(name) for name in ("data_sha256", "strategy_sha256")}
+    for name in ("device", "precision"):
+        if own.get(name) == "auto":  # as runs of earlier versions say
+            own[name] = environment.get(name)
+    if isinstance(strategy := own.get("strategy"), str) and file_of(strategy):
+        own["strategy"] = with_file(strategy, None)
+    if isinstance(dataset := own.get("dataset"), str):
+        own["dataset"] = Path(dataset).name
+    own["data_sha256"] = environment.get("data_sha256")
+    code = recorded_code(environment)
+    if code is None:
+        return own | {"strategy_sha256": environment.get("strategy_sha256")}
+    return own | {"code": code["sha256"]}
+
+
+def fingerprint_of(config: dict[str, Any], environment: dict[str, Any]) -> str:
+    """Give eight hexadecimal digits that name everything which a run's results depend on."""
+    if recorded_code(environment) is not None:
+        return fingerprint(identity(config, environment))
+    # As earlier versions did, for the checkpoints that they left.
+    own = {name: value for name, value in config.items() if name != "data_root"}
+    return fingerprint(
+        own | {name: environment.get(name) for name in ("data_sha256", "strategy_sha256")}
+    )
 
 
 def differences(there: dict[str, Any], here: dict[str, Any]) -> list[str]:
     """Say in what two identities differ."""
     names = [name for name in {**there, **here} if _plain(there, name) != _plain(here, name)]
+    # What an earlier version left open is not known to differ.
+    open_ones = {n for n in ("device", "precision") if there.get(n) == "auto"}
+    names = [name for name in names if name not in open_ones]
     return [f"{name}: {_plain(there, name)} there, {_plain(here, name)} here" for name in names]
 
 

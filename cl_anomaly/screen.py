@@ -21,6 +21,7 @@ from rich.table import Table
 from rich.text import Text
 
 from cl_anomaly.progress import Progress
+from cl_anomaly.provenance import code_word
 from cl_anomaly.runs import Status
 
 if TYPE_CHECKING:
@@ -163,7 +164,7 @@ def show_aurocs(metrics: pd.DataFrame, score: str) -> None:
 
 
 def show_runs(out: Path, runs: Sequence[Status]) -> None:
-    """Show how the runs in a folder are doing."""
+    """Show how the runs in a folder are doing, and whether they are of the code as it is now."""
     if not runs:
         print(f"There are no runs in {out}.")
         return
@@ -173,6 +174,7 @@ def show_runs(out: Path, runs: Sequence[Status]) -> None:
             run.name,
             "\n".join(shorten(why, 60, placeholder=" …") for why in run.why),
             str(len(run.config["seeds"])) if "seeds" in run.config else "",
+            code_word(run.folder),
         )
         for run in runs
     ]
@@ -180,11 +182,11 @@ def show_runs(out: Path, runs: Sequence[Status]) -> None:
     # What is to be copied into the next command is never broken into lines.
     longest = max(len(row[0]) for row in rows)
     table.add_column("run", no_wrap=True, min_width=longest)
-    for column in ("status", "where it is, or why", "seeds"):
+    for column in ("status", "where it is, or why", "seeds", "code"):
         table.add_column(column)
     for row in rows:
         table.add_row(*(Text(cell) for cell in row))
-    Console(width=max(Console().width, longest + 60)).print(table)
+    Console(width=max(Console().width, longest + 80)).print(table)
 
 
 def show_list(title: str, rows: Iterable[Sequence[str]], columns: Sequence[str]) -> None:

@@ -9,18 +9,25 @@ import numpy as np
 import torch
 
 from cl_anomaly.checkpoints import write_tensors
+from cl_anomaly.code import OWN_FILE
 from cl_anomaly.config import ResolvedConfig
 from cl_anomaly.durable import write_json
 from cl_anomaly.errors import InputError
 from cl_anomaly.experiment import Result, Run
 from cl_anomaly.plots import draw_auroc, save_figure
-from cl_anomaly.runs import CONFIG_FILE, ENVIRONMENT_FILE, METRICS_FILE, identity, write_status
+from cl_anomaly.runs import (
+    CONFIG_FILE,
+    ENVIRONMENT_FILE,
+    METRICS_FILE,
+    TIMING_FILE,
+    fingerprint_of,
+    write_status,
+)
 from cl_anomaly.summary import summarise
 
 SUMMARY_FILE = "summary.csv"
 MODEL_FILE = "model.safetensors"
-STRATEGY_FILE = "strategy.py"
-BEGINNING_FILES = {CONFIG_FILE, ENVIRONMENT_FILE, STRATEGY_FILE}
+BEGINNING_FILES = {CONFIG_FILE, ENVIRONMENT_FILE, OWN_FILE}
 FIGURE_NAME = "auroc_per_task"
 
 
@@ -41,15 +48,10 @@ def check_writable(out: Path) -> None:
         ) from error
 
 
-def run_fingerprint(run: Run | Result) -> str:
-    """Eight hexadecimal digits that name everything which a run's results depend on."""
-    return run.config.fingerprint(**identity({}, run.environment))
-
-
 def folder_name(run: Run | Result) -> str:
     """Name a run's folder: DATASET-STRATEGY-FINGERPRINT."""
     start = plain_name(f"{dataset_name(run.config)}-{run.strategy_name}")
-    return f"{start}-{run_fingerprint(run)}"
+    return f"{start}-{fingerprint_of(run.config.to_dict(), run.environment)}"
 
 
 def dataset_name(config: ResolvedConfig) -> str:
@@ -69,13 +71,13 @@ def write_beginning(run: Run | Result, folder: Path) -> None:
     write_json(folder / CONFIG_FILE, run.config.to_dict())
     write_json(folder / ENVIRONMENT_FILE, run.environment)
     if run.strategy_source is not None:
-        (folder / STRATEGY_FILE).write_text(run.strategy_source, encoding="utf-8")
+        (folder / OWN_FILE).write_bytes(run.strategy_source.encode())
 
 
 def write_results(result: Result, folder: Path) -> None:
     """Write everything that came of a run."""
     write_beginning(result, folder)
-    write_json(folder / "timing.json", result.timing)
+    write_json(folder / TIMING_FILE, result.timing)
     failures = [str(failure) for failure in result.failures]
     write_status(folder, "failed" if failures else "finished", failures)
     result.metrics.to_csv(folder / METRICS_FILE, index=False)

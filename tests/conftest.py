@@ -39,6 +39,7 @@ def machine_independent(
 
     monkeypatch.delenv("CL_ANOMALY_DATA", raising=False)
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.mktemp("cache")))
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path_factory.mktemp("state")))
     # Matplotlib follows XDG_CACHE_HOME too, and would list the fonts anew in each child process.
     monkeypatch.setenv("MPLCONFIGDIR", str(_matplotlib_folder))
     monkeypatch.setattr(datasets, "_download", refuse)

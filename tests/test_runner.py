@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pandas as pd
@@ -59,8 +60,13 @@ def test_a_finished_run_is_shown_and_not_repeated(tmp_path: Path) -> None:
     stamps = {path: path.stat().st_mtime_ns for path in folder.iterdir()}
     shown = cli(*LOWER[:-1], "--out", tmp_path)
     assert shown.code == 0
-    assert "finished already" in plain(shown.err) and "--again" in plain(shown.err)
-    assert "AUROC after each task" in shown.out and str(folder) in shown.out
+    first, rest = shown.out.split("\n", 1)
+    finished = datetime.fromisoformat(json.loads((folder / "timing.json").read_text())["finished"])
+    assert abs(datetime.now(UTC) - finished) < timedelta(days=1)
+    when = finished.astimezone().strftime("%Y-%m-%d %H:%M")
+    assert first == f"Results from {when}, not repeated: {folder}. `--again` runs it anew."
+    assert "AUROC after each task" in rest and str(folder) in rest
+    assert "not repeated" in run(tmp_path).err, "nor with --quiet, whose output is the folder alone"
     assert [path for path in tmp_path.iterdir()] == [folder]
     assert content(folder) == before
     assert {path: path.stat().st_mtime_ns for path in folder.iterdir()} == stamps
@@ -110,10 +116,11 @@ def test_a_changed_strategy_file_is_another_run(
     file.write_text(STRATEGY.replace("= 5", "= 6"))
     assert run(tmp_path / "out", *mine).last_line != first
     refused = run(tmp_path / "out", *mine, "--name", "named", code=2)
-    assert "strategy_sha256" in refused.err
-    refused = cli("resume", named)
-    assert refused.code == 2
-    assert "strategy_sha256" in refused.err
+    assert "by other code: mine.py differs. Give this one another name" in refused.err
+    shown = cli("resume", named)
+    assert shown.code == 0, "they are still its results"
+    assert "Not of the code as it is now" in plain(shown.err)
+    assert "mine.py differs" in plain(shown.err)
 
 
 def test_other_data_is_another_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -208,7 +215,7 @@ def test_resume_of_what_is_no_run(tmp_path: Path, finished: Path) -> None:
         assert str(folder) in refused.err
     shown = cli("resume", finished)
     assert shown.code == 0
-    assert "finished already" in plain(shown.err)
+    assert f"not repeated: {finished}. `cl-anomaly run --config" in shown.out.splitlines()[0]
 
 
 def test_a_strategy_that_cannot_give_what_it_keeps_begins_anew(tmp_path: Path) -> None:

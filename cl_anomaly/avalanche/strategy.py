@@ -19,7 +19,7 @@ from torch import Tensor
 from cl_anomaly.avalanche.model import Loss, Noise, OneReplica
 from cl_anomaly.avalanche.scenario import rows_and_places, to_avalanche, whole_stream
 from cl_anomaly.avalanche.state import restore, state_of
-from cl_anomaly.avalanche.templates import PREFIX, find_template, template_with
+from cl_anomaly.avalanche.templates import find_template, template_with
 from cl_anomaly.checkpoints import CannotKeepError, State, Wanted
 from cl_anomaly.environment import now
 from cl_anomaly.errors import RunError
@@ -28,6 +28,7 @@ from cl_anomaly.randomness import generator
 from cl_anomaly.scenario import Scenario
 from cl_anomaly.step import TrainingSettings
 from cl_anomaly.strategies.base import Strategy
+from cl_anomaly.strategy_names import AVALANCHE_PREFIX, file_of
 from cl_anomaly.training import OnStep, Pause, TrainingTime, never
 from cl_anomaly.visibility import Arrived
 
@@ -150,13 +151,14 @@ def avalanche_strategy(name: str) -> type[Strategy]:
     """Make the strategy of a template or a plugin.
 
     Args:
-        name: with the prefix: `avalanche:EWC`, or a dotted path behind it.
+        name: with the prefix: `avalanche:EWC`, or a dotted path or FILE.py:CLASS behind it.
 
     Raises:
         InputError: there is none.
     """
-    found = find_template(name.removeprefix(PREFIX))
-    members = {"name": PREFIX + name.rpartition(".")[2].removeprefix(PREFIX), "found": found}
+    found = find_template(name.removeprefix(AVALANCHE_PREFIX))
+    last = name.rpartition(":")[2] if file_of(name) else name.rpartition(".")[2]
+    members = {"name": AVALANCHE_PREFIX + last.removeprefix(AVALANCHE_PREFIX), "found": found}
     doc = {"__doc__": inspect.getdoc(found)}
     return type(found.__name__, (AvalancheStrategy,), members | doc)
 

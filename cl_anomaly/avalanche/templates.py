@@ -3,6 +3,7 @@
 import importlib
 import inspect
 from collections.abc import Callable
+from importlib.metadata import entry_points
 from typing import Any
 
 import torch
@@ -13,8 +14,8 @@ from avalanche.training.templates import SupervisedTemplate
 
 from cl_anomaly.avalanche.steps import OurSteps
 from cl_anomaly.errors import InputError
-
-PREFIX = "avalanche:"
+from cl_anomaly.own_files import load_class, loading
+from cl_anomaly.strategy_names import file_of
 
 
 class ReplayOfInputs(GenerativeReplayPlugin):
@@ -122,34 +123,48 @@ _MENDED: dict[str, type] = {
     "SynapticIntelligence": SynapticIntelligence,
 }
 NAMES = ("Naive", "Cumulative", "Replay", "SI", "EWC", "GenerativeReplay")
-"""What `avalanche:` is known to work with; more by dotted path."""
+"""What `avalanche:` is known to work with."""
 
 
 def find_template(name: str) -> type:
-    """Look a template or a plugin of Avalanche up.
+    """Look a template or a plugin of Avalanche up, or one that is written for it.
 
     Args:
-        name: of one in `avalanche.training.supervised`, or a dotted path to any.
+        name: of one in `avalanche.training.supervised`, a dotted path to another of Avalanche's,
+            FILE.py:CLASS, or an entry point's in the group `cl_anomaly.avalanche`.
 
     Raises:
         InputError: there is none.
     """
-    if name in _MENDED:
-        return _MENDED[name]
-    module, _, attribute = name.rpartition(".")
-    try:
-        found: Any = getattr(importlib.import_module(module) if module else supervised, attribute)
-    except (ImportError, AttributeError, ValueError) as error:
-        raise InputError(
-            f"Expected `strategy` to be {PREFIX} and one of {', '.join(NAMES)}, or the dotted path "
-            f"of a template or a plugin, but got {PREFIX}{name}: {error}."
-        ) from error
+    found = _look_up(name)
     if not (inspect.isclass(found) and issubclass(found, SupervisedTemplate | BasePlugin)):
         raise InputError(
             f"Expected {name} to be a SupervisedTemplate or a plugin of Avalanche, but got "
             f"{found!r}."
         )
     return found
+
+
+def _look_up(name: str) -> Any:
+    if name in _MENDED:
+        return _MENDED[name]
+    if (file := file_of(name)) is not None:
+        return load_class(file, name.rpartition(":")[2])
+    if name in (offered := entry_points(group="cl_anomaly.avalanche")).names:
+        with loading(f"the entry point {name} ({offered[name].value})"):
+            return offered[name].load()
+    module, _, attribute = name.rpartition(".")
+    try:
+        # A configuration may come from anybody: it must not have any module imported.
+        if module and not name.startswith("avalanche."):
+            raise ImportError("that is none of Avalanche's own modules")
+        return getattr(importlib.import_module(module) if module else supervised, attribute)
+    except (ImportError, AttributeError, ValueError) as error:
+        raise InputError(
+            f"Expected `strategy` to be avalanche: and one of {', '.join(NAMES)}, or the dotted "
+            f"path of another of Avalanche's own, or FILE.py:CLASS, but got avalanche:{name}: "
+            f"{error}."
+        ) from error
 
 
 Make = Callable[..., SupervisedTemplate]

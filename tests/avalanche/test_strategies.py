@@ -4,6 +4,7 @@ import json
 import signal
 import subprocess
 import sys
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ import pytest
 import torch
 
 from cl_anomaly import RunConfig
-from cl_anomaly.avalanche.templates import NAMES
+from cl_anomaly.avalanche.templates import NAMES, find_template
 from cl_anomaly.checkpoints import Checkpoints, Keeper, State, Wanted
 from cl_anomaly.components import resolve
 from cl_anomaly.errors import InputError, Interrupted
@@ -50,12 +51,10 @@ class KeepsFunction(SupervisedPlugin):
 
 
 @pytest.fixture
-def plugins(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A module of the user's own, where Python finds it."""
+def plugins(tmp_path: Path) -> Path:
+    """A file of the user's own."""
     file = tmp_path / "own_plugins.py"
     file.write_text(PLUGINS)
-    monkeypatch.syspath_prepend(str(tmp_path))
-    monkeypatch.delitem(sys.modules, "own_plugins", raising=False)
     return file
 
 
@@ -181,24 +180,56 @@ def test_a_plugin_by_its_dotted_path_does_what_its_template_does() -> None:
 
 def test_a_replica_that_fails_ends_alone(plugins: Path) -> None:
     # 8 steps a task; each replica has a plugin of its own, which counts its own.
-    result = _prepared("own_plugins.Spoils", {"limit": 10}, seeds=[3, 7]).execute(Progress())
+    result = _prepared(f"{plugins}:Spoils", {"limit": 10}, seeds=[3, 7]).execute(Progress())
     assert result.failures == [Failure(3, 2, 2, "its loss"), Failure(7, 2, 2, "its loss")]
     assert result.metrics["task"].unique().tolist() == [1]
 
 
 def test_what_cannot_be_kept_is_said(plugins: Path, tmp_path: Path) -> None:
-    run, keeper = _prepared("own_plugins.KeepsFunction"), Keeper(Checkpoints(tmp_path, "run"))
+    run, keeper = _prepared(f"{plugins}:KeepsFunction"), Keeper(Checkpoints(tmp_path, "run"))
     result = run.execute(Progress(), keeper)
     assert len(result.timing["tasks"]) == 3
     assert keeper.cannot_keep
     assert "kept` of the Avalanche strategy is a function" in keeper.cannot_keep
 
 
-def test_a_users_own_module_belongs_to_the_run(plugins: Path) -> None:
-    run = _prepared("own_plugins.Spoils")
+def test_a_users_own_file_belongs_to_the_run(plugins: Path) -> None:
+    run = _prepared(f"{plugins}:Spoils")
+    assert run.strategy_name == "avalanche:Spoils"
     assert run.strategy_source == PLUGINS
     assert run.environment["strategy_sha256"]
     assert _prepared("EWC").strategy_source is None
+
+
+def test_its_code_is_the_bridge_and_avalanches_version(plugins: Path) -> None:
+    code = _prepared(f"{plugins}:Spoils").environment["code"]
+    assert {"strategy.py", "cl_anomaly/avalanche/state.py"} <= code["files"].keys()
+    assert not [name for name in code["files"] if name.startswith("avalanche")]
+    assert code["packages"] == {"avalanche-lib": version("avalanche-lib")}
+    assert "cl_anomaly/avalanche/state.py" in _prepared("EWC").environment["code"]["files"]
+
+
+def test_no_module_is_imported_because_a_name_says_so(
+    plugins: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # As a configuration may, which anybody may have written.
+    plugins.write_text("raise AssertionError('it ran')")
+    monkeypatch.syspath_prepend(str(plugins.parent))
+    for name in ("own_plugins.Spoils", "avalanchery.Spoils", "own_plugins.avalanche.Spoils"):
+        with pytest.raises(InputError, match="none of Avalanche's own modules"):
+            find_template(name)
+
+
+def test_an_installed_package_offers_a_plugin(
+    plugins: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    about = plugins.parent / "theirs-1.0.dist-info"
+    about.mkdir()
+    (about / "METADATA").write_text("Metadata-Version: 2.1\nName: theirs\nVersion: 1.0\n")
+    (about / "entry_points.txt").write_text("[cl_anomaly.avalanche]\nspoils = own_plugins:Spoils\n")
+    monkeypatch.syspath_prepend(str(plugins.parent))
+    monkeypatch.delitem(sys.modules, "own_plugins", raising=False)
+    assert find_template("spoils").__name__ == "Spoils"
 
 
 @pytest.mark.parametrize(
