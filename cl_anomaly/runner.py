@@ -24,6 +24,7 @@ from cl_anomaly.durable import (
 from cl_anomaly.errors import CLAnomalyError, InputError, Interrupted, RunError, explained
 from cl_anomaly.experiment import Result, Run
 from cl_anomaly.interrupts import stop_requested_by_signals
+from cl_anomaly.names import checked_name
 from cl_anomaly.progress import Progress
 from cl_anomaly.runs import (
     CHECKPOINTS_FOLDER,
@@ -39,7 +40,6 @@ from cl_anomaly.store import (
     BEGINNING_FILES,
     check_writable,
     folder_name,
-    plain_name,
     run_fingerprint,
     write_beginning,
     write_results,
@@ -93,7 +93,7 @@ def perform(
         Interrupted: a signal has asked for its end.
     """
     check_writable(out)
-    return _perform(run, out, plain_name(name) if name else folder_name(run), again, listener)
+    return _perform(run, out, checked_name(name) if name else folder_name(run), again, listener)
 
 
 def _perform(run: Run, out: Path, name: str, again: bool, listener: Listener) -> Finished:
