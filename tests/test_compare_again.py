@@ -92,7 +92,7 @@ def test_the_screen_calls_runs_what_the_figure_does(tmp_path: Path) -> None:
     assert "three, epochs" in tables[1] and "three" not in tables[0]
     assert "lower, epochs" in shown and "(n = 2)" in shown
     assert "These runs differ in epochs (1, 2)" in done.err
-    again = cli("plot", comparison, "--out", tmp_path / "again.svg")
+    again = cli("plot", comparison, "--out", tmp_path / "again")
     assert again.code == 0
     assert (tmp_path / "again.svg").read_bytes() == svg.encode()
     same = cli("compare", "--suite", suite, "--out", tmp_path / "out", "--name", name, "--quiet")
