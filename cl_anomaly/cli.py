@@ -11,7 +11,7 @@ from cl_anomaly import __version__
 from cl_anomaly.config import DEFAULT_STRATEGIES, RunConfig, read_settings
 from cl_anomaly.errors import CLAnomalyError, InputError
 from cl_anomaly.flags import Parser, undotted, values_of
-from cl_anomaly.suite import read_suite, suite_of
+from cl_anomaly.suite import check_flags, read_suite, suite_of
 from cl_anomaly.trust import check_strategies
 
 _OF_ONE_RUN: set[str | int] = {"strategy", "strategy_options"}
@@ -126,14 +126,10 @@ def _compare_parser(given: Sequence[str]) -> ArgumentParser:
     parser.add_class_arguments(RunConfig, as_group=False, skip=_OF_ONE_RUN)
     parser.set_defaults(seeds=3)
     for suite in values_of(given, "--suite")[-1:]:
-        _take_defaults_from_suite(parser, suite)
+        read = read_suite(Path(suite))
+        check_flags(read, suite, given)
+        parser.set_defaults({k: v for k, v in read.shared.items() if k not in _OF_ONE_RUN})
     return _add_output(parser)
-
-
-def _take_defaults_from_suite(parser: ArgumentParser, suite: str) -> None:
-    """Put the settings that a suite's runs share where flags can still change them."""
-    shared = read_suite(Path(suite)).shared
-    parser.set_defaults({k: v for k, v in shared.items() if k not in _OF_ONE_RUN})
 
 
 def _add_output(parser: ArgumentParser) -> ArgumentParser:
@@ -181,14 +177,18 @@ def _runs_parser() -> ArgumentParser:
 
 
 def _plot_parser() -> ArgumentParser:
-    parser = Parser(description="Draw AUROC after every task, a line for each run.")
+    parser = Parser(description="Draw AUROC after every task, a line for each run with results.")
     parser.add_argument("runs", nargs="+", type=str, help="folders of runs or comparisons")
     parser.add_argument(
         "--score", type=str | None, default=None, help="which score. Default: the first run's"
     )
     parser.add_argument(
-        "--out", type=str, default="auroc_per_task", help="the files, without .png and .svg"
+        "--out",
+        type=str,
+        default="auroc_per_task",
+        help="NAME.png, .svg or .pdf; NAME: png and svg",
     )
+    parser.add_argument("--overwrite", action="store_true", help="replace a figure that is there")
     return parser
 
 
@@ -266,7 +266,7 @@ def _runs(settings: Namespace) -> None:
 def _plot(settings: Namespace) -> None:
     from cl_anomaly import commands
 
-    commands.plot([Path(run) for run in settings.runs], settings.score, Path(settings.out))
+    commands.plot(map(Path, settings.runs), settings.score, Path(settings.out), settings.overwrite)
 
 
 def _list(settings: Namespace) -> None:

@@ -1,6 +1,8 @@
 """What the commands do, once their arguments are read."""
 
+import os
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 
 from cl_anomaly.compare import Outcome, run_all
@@ -8,19 +10,22 @@ from cl_anomaly.comparison import check_same_comparison, write_comparison
 from cl_anomaly.components import FRAMEWORK_ARGUMENTS
 from cl_anomaly.config import ResolvedConfig, RunConfig
 from cl_anomaly.datasets import DATASETS
+from cl_anomaly.durable import replacing
 from cl_anomaly.environment import available_cores
 from cl_anomaly.errors import InputError, Interrupted, RunError
+from cl_anomaly.labels import labelled
 from cl_anomaly.models import MODELS
+from cl_anomaly.names import checked_name
 from cl_anomaly.options import describe_options, summary
-from cl_anomaly.plots import draw_auroc, save_figure
+from cl_anomaly.plots import FORMATS, draw_auroc, write_figure
 from cl_anomaly.progress import Progress
 from cl_anomaly.provenance import code_note, results_from_before
-from cl_anomaly.results import read_runs
+from cl_anomaly.results import RunResults, read_results, read_what_can_be_drawn
 from cl_anomaly.runner import Finished, find_finished, perform, prepare, resume
 from cl_anomaly.runs import CONFIG_FILE
 from cl_anomaly.scores import CHEAP_SCORES, SCORES
 from cl_anomaly.screen import Screen, show_aurocs, show_list, show_notice
-from cl_anomaly.store import FIGURE_NAME, check_writable, plain_name
+from cl_anomaly.store import FIGURE_NAME, check_writable
 from cl_anomaly.strategies import strategies
 
 
@@ -32,6 +37,7 @@ def run_one(config: RunConfig, out: Path, quiet: bool, again: bool, name: str | 
         RunError: the run failed, or one of its replicas.
         Interrupted: a signal has asked for its end.
     """
+    _check_name(name)
     run = prepare(config)
     note = run.config.dataset_note
 
@@ -81,6 +87,7 @@ def compare(
         RunError: a run failed; the others were finished.
         Interrupted: a signal has asked for the end of all.
     """
+    _check_name(name)
     scores = {config.score for config in configs.values()}
     if len(scores) > 1:
         raise InputError(
@@ -92,8 +99,8 @@ def compare(
     for note in {config.dataset_note for config in resolved.values()} - {None}:
         show_notice(str(note))
     check_writable(out)
-    if name:
-        check_same_comparison(out / plain_name(name), resolved)
+    if name is not None:
+        check_same_comparison(out / name, resolved)
     missing = {run: config for run, config in resolved.items() if run not in outcome.folders}
     with Screen(quiet) as screen:
         run_all(missing, out, workers or available_cores(), screen.listener, again, outcome)
@@ -106,6 +113,12 @@ def compare(
         _conclude(write_comparison(resolved, outcome.folders, out, name), quiet)
     if outcome.failures:
         raise RunError("\n".join(f"{name} failed: {why}" for name, why in outcome.failures.items()))
+
+
+def _check_name(name: str | None) -> None:
+    """Refuse a name before anything is loaded or run."""
+    if name is not None:
+        checked_name(name)
 
 
 def _look_for_results(
@@ -128,38 +141,83 @@ def _conclude(folder: Path, quiet: bool) -> None:
     if quiet:
         print(folder)
         return
-    metrics, score = read_runs([folder])
-    if len(metrics):
-        show_aurocs(metrics, score)
+    if results := read_results(folder):
+        metrics, remarks = labelled(results)
+        _say(remarks)
+        show_aurocs(metrics, results[0].score)
     print(f"results: {folder}")
     if (figure := folder / f"{FIGURE_NAME}.png").exists():
         print(f"figure:  {figure}")
 
 
-def plot(folders: list[Path], score: str | None, out: Path) -> None:
+def plot(folders: Iterable[Path], score: str | None, out: Path, overwrite: bool) -> None:
     """Draw finished runs in one figure, and print its files.
 
+    What has no results, or not the score, is left out where something else is left to draw.
+
     Raises:
-        InputError: a folder is not one of a run, or does not have the score.
+        InputError: nothing is left, or the figure cannot be written to `out`.
     """
-    metrics, first_score = read_runs(folders)
-    if note := code_note(folders):
-        show_notice(note)
-    score = score or first_score
-    for name, own in metrics.groupby("run", sort=False):
-        known = own["score"].unique()
-        if score not in known:
-            raise InputError(
-                f"Expected `score` to be one that {name} has ({', '.join(known)}), but got "
-                f"{score!r}."
-            )
-    if out.suffix in (".png", ".svg"):
-        out = out.with_suffix("")
-    if not out.name:
-        raise InputError(f"Expected `out` to be a file without its ending, but got {str(out)!r}.")
+    files = _figure_files(out, overwrite)
+    results, left_out = read_what_can_be_drawn(folders)
+    results, without = _with_score(results, score or results[0].score)
+    metrics, remarks = labelled(results)
+    scores = list(dict.fromkeys(own.score for own in results))
+    if score is None and len(scores) > 1:
+        remarks.append(
+            f"These runs show different scores ({', '.join(scores)}): drawn is {scores[0]}. "
+            f"`--score` chooses another."
+        )
+    if note := code_note([own.folder for own in results]):
+        remarks.append(note)
+    _say([f"Left out: {why}" for why in [*left_out, *without]] + remarks)
     check_writable(out.parent)
-    for file in save_figure(draw_auroc(metrics, score), out):
+    figure = draw_auroc(metrics, score or results[0].score)
+    for file, ending in files.items():
+        with replacing(file) as partial:
+            write_figure(figure, partial, ending)
         print(file)
+
+
+def _figure_files(out: Path, overwrite: bool) -> dict[Path, str]:
+    """Say which files a figure is written to, and as what."""
+    ending = out.suffix.removeprefix(".")
+    if not out.name or os.path.isdir(out):
+        raise InputError(f"Expected `out` to be a figure's file, but got the folder {str(out)!r}.")
+    if ending.lower() in FORMATS:
+        files = {out: ending.lower()}
+    elif ending.isalpha():
+        raise InputError(
+            f"Expected `out` to end in .{', .'.join(FORMATS)} or, for both .png and .svg, in "
+            f"nothing, but got {str(out)!r}."
+        )
+    else:
+        files = {out.with_name(f"{out.name}.{each}"): each for each in ("png", "svg")}
+    there = [str(file) for file in files if os.path.lexists(file)]
+    if there and not overwrite:
+        raise InputError(
+            f"Expected `out` to be a new figure, but there is {' and '.join(there)} already. Give "
+            f"another name with `--out`, or replace it with `--overwrite`."
+        )
+    return files
+
+
+def _with_score(results: list[RunResults], score: str) -> tuple[list[RunResults], list[str]]:
+    """Part runs that have a score from those that do not, of which a sentence says so."""
+    has = [score in set(own.metrics["score"]) for own in results]
+    if not any(has):
+        known = dict.fromkeys(name for own in results for name in own.metrics["score"].unique())
+        raise InputError(
+            f"Expected `score` to be one that a run has ({', '.join(known)}), but got {score!r}."
+        )
+    without = [f"{own.folder} does not have the score {score}." for own in results]
+    left_out = [why for why, there in zip(without, has, strict=True) if not there]
+    return [own for own, there in zip(results, has, strict=True) if there], left_out
+
+
+def _say(sentences: list[str]) -> None:
+    for sentence in sentences:
+        print(sentence, file=sys.stderr)
 
 
 def show(what: str) -> None:

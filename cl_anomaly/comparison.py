@@ -1,6 +1,8 @@
 """The folder of a comparison: the numbers of several runs, and their figure."""
 
-from collections.abc import Mapping
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,14 +12,15 @@ from cl_anomaly.claims import claimed
 from cl_anomaly.config import ResolvedConfig
 from cl_anomaly.durable import is_complete, publish, read_json, write_json
 from cl_anomaly.errors import InputError
+from cl_anomaly.labels import labelled
+from cl_anomaly.names import checked_name
 from cl_anomaly.plots import draw_auroc, save_figure
-from cl_anomaly.results import read_runs
+from cl_anomaly.record import METRICS_COLUMNS
+from cl_anomaly.results import RUNS_FILE, RunResults, read_results
 from cl_anomaly.runs import CONFIG_FILE, ENVIRONMENT_FILE, METRICS_FILE, differences
 from cl_anomaly.store import FIGURE_NAME, SUMMARY_FILE, dataset_name, plain_name
 from cl_anomaly.suite import suite_from
 from cl_anomaly.summary import summarise
-
-_RUNS_FILE = "runs.json"
 
 
 def check_same_comparison(folder: Path, configs: Mapping[str, ResolvedConfig]) -> None:
@@ -56,27 +59,39 @@ def write_comparison(
     """
     finished = {run: folders[run] for run in configs if run in folders}
     first = next(iter(configs.values()))
-    name = plain_name(name or f"{dataset_name(first)}-compare")
+    name = checked_name(name) if name is not None else plain_name(f"{dataset_name(first)}-compare")
     content = suite_from(configs).content()
     runs = {run: path.name for run, path in finished.items()}
-    for folder in sorted(out.glob(f"{name}*")):
+    numbered = re.compile(rf"{re.escape(name)}(-\d+)?")
+    for folder in sorted(path for path in out.iterdir() if numbered.fullmatch(path.name)):
         if _holds(folder, content, runs):
             return folder
-    tables = [read_runs([path])[0].assign(run=run) for run, path in finished.items()]
-    metrics = pd.concat(tables, ignore_index=True)
+    results = [
+        replace(own, name=run) for run, path in finished.items() for own in read_results(path)
+    ]
 
     def write(folder: Path) -> None:
         write_json(folder / CONFIG_FILE, content)
-        write_json(folder / _RUNS_FILE, runs)
+        write_json(folder / RUNS_FILE, runs)
         environments = {run: read_json(path / ENVIRONMENT_FILE) for run, path in finished.items()}
         write_json(folder / ENVIRONMENT_FILE, {"runs": environments})
-        metrics.to_csv(folder / METRICS_FILE, index=False)
-        summarise(metrics).to_csv(folder / SUMMARY_FILE, index=False)
-        save_figure(draw_auroc(metrics, first.score), folder / FIGURE_NAME)
+        _write_numbers(folder, results, first.score)
 
     with claimed(out, name, again=True) as folder:
         publish(folder, write, complete=True)
     return folder
+
+
+def _write_numbers(folder: Path, results: Sequence[RunResults], score: str) -> None:
+    """Write what was measured, where not every seed of every run has failed."""
+    none = pd.DataFrame(columns=[*METRICS_COLUMNS, "run"])
+    tables = [own.metrics.assign(run=own.name) for own in results]
+    metrics = pd.concat(tables, ignore_index=True) if tables else none
+    metrics.to_csv(folder / METRICS_FILE, index=False)
+    if results:
+        summarise(metrics).to_csv(folder / SUMMARY_FILE, index=False)
+        lines, _ = labelled(results)
+        save_figure(draw_auroc(lines, score), folder / FIGURE_NAME)
 
 
 def _holds(folder: Path, content: dict[str, Any], runs: dict[str, str]) -> bool:
@@ -84,7 +99,7 @@ def _holds(folder: Path, content: dict[str, Any], runs: dict[str, str]) -> bool:
         return (
             is_complete(folder)
             and not differences(read_json(folder / CONFIG_FILE), content)
-            and read_json(folder / _RUNS_FILE) == runs
+            and read_json(folder / RUNS_FILE) == runs
         )
     except InputError:
         return False

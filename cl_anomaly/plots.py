@@ -1,23 +1,20 @@
 """Figures, for print and for the colour-blind."""
 
 from collections.abc import Sequence
-from itertools import cycle
 from pathlib import Path
 from typing import Any
 
 import matplotlib as mpl
 import pandas as pd
+from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.ticker import MultipleLocator
 
-# Okabe & Ito's colours, "Color Universal Design" (2008), dark ones first. Marker and dashes tell
-# the lines apart once more, where there is no colour. As many markers as one more than colours: no
-# two of 56 lines look the same.
-_COLOURS = ("#0072B2", "#D55E00", "#009E73", "#000000", "#CC79A7", "#56B4E9", "#E69F00")
-_MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*")
-_DASHES = ("-", "--", "-.", ":", (0, (5, 1)), (0, (3, 1, 1, 1)), (0, (1, 1)))
+from cl_anomaly.labels import headline_of, panels_of
+from cl_anomaly.legends import place_legend, wrapped
+from cl_anomaly.styles import Style, styles_of
 
 _STYLE: Any = {
     "font.size": 9,
@@ -28,14 +25,22 @@ _STYLE: Any = {
     "grid.linewidth": 0.6,
     # Names of runs and datasets are no formulas, whatever is in them.
     "text.parse_math": False,
-    # Text stays text in the SVG, and the same data gives the same file.
+    # Text stays text in the SVG and the PDF, and the same data gives the same file.
     "svg.fonttype": "none",
     "svg.hashsalt": "cl-anomaly",
+    "pdf.fonttype": 42,
 }
+# No date: the same data gives the same file.
+_METADATA: dict[str, Any] = {"svg": {"Date": None}, "pdf": {"CreationDate": None}}
+FORMATS = ("png", "svg", "pdf")
+_MOST_IN_A_ROW = 4
+_POINTS = 72.0  # in an inch
 
 
 def draw_auroc(metrics: pd.DataFrame, score: str) -> Figure:
     """Draw the headline AUROC after every task: a line for each run, the mean over its seeds.
+
+    Different datasets and anomaly classes have a panel each.
 
     Args:
         metrics: in tidy form, with a column `run` that names the lines; they are drawn in the order
@@ -45,89 +50,116 @@ def draw_auroc(metrics: pd.DataFrame, score: str) -> Figure:
     Returns:
         The figure; the band is ± one standard deviation over the seeds.
     """
-    headline = metrics[(metrics["metric"] == "auroc_seen") & (metrics["score"] == score)]
+    headline = headline_of(metrics, score)
+    panels = panels_of(headline)
+    strategies = headline.drop_duplicates("run").set_index("run")["strategy"].to_dict()
+    styles = styles_of({str(run): str(strategy) for run, strategy in strategies.items()})
     with mpl.rc_context(_STYLE):
-        figure = Figure(figsize=(5.5, 3.5), layout="constrained")
-        FigureCanvasAgg(figure)
-        axes = figure.add_subplot()
-        styles = zip(cycle(_COLOURS), cycle(_MARKERS), cycle(_DASHES), strict=True)
-        runs = list(headline.groupby("run", sort=False))
-        seeds = {str(run): _numbers_of_seeds(values) for run, values in runs}
-        different = set().union(*seeds.values())
-        for (run, values), style in zip(runs, styles, strict=False):
-            # Lines of unlike numbers of seeds say so themselves; the title speaks for all others.
-            count = " to ".join(map(str, seeds[str(run)]))
-            label = str(run) if len(different) == 1 else f"{run} (n = {count})"
-            _draw_line(axes, label, values, *style)
-        _label(axes, headline, score, sorted(different))
-        _place_legend(figure, axes)
+        figure, every_axes = _lay_out(len(panels))
+        lines: dict[str, Artist] = {}
+        for axes, (title, rows) in zip(every_axes, panels, strict=True):
+            for run, values in rows.groupby("run", sort=False):
+                lines[str(run)] = _draw_line(axes, values, styles[str(run)])
+            axes.set_xlabel("After task")
+            axes.xaxis.set_major_locator(MultipleLocator(max(1, rows["task"].max() // 10)))
+            axes.set_title(wrapped(title, 0.85 * _width(figure, every_axes)), fontsize=9)
+        _label(figure, every_axes, headline, score)
+        _mark_chance(every_axes)
+        place_legend(figure, {run: lines[run] for run in styles}, beside=len(panels) == 1)
     return figure
 
 
-def _numbers_of_seeds(values: pd.DataFrame) -> list[int]:
-    """How many seeds a line's points are of: where replicas failed, the first and the last."""
-    counts = values.groupby("task")["seed"].nunique()
-    return list(dict.fromkeys([int(counts.iloc[0]), int(counts.iloc[-1])]))
+def _lay_out(panels: int) -> tuple[Figure, list[Axes]]:
+    """Make the axes of a figure, in rows, which share what is up and down."""
+    columns = min(panels, _MOST_IN_A_ROW)
+    rows = -(-panels // columns)
+    size = (5.5, 3.5) if panels == 1 else (0.9 + 2.5 * columns, 1.0 + 2.2 * rows)
+    figure = Figure(figsize=size, layout="constrained")
+    FigureCanvasAgg(figure)
+    every_axes: list[Axes] = []
+    for number in range(panels):
+        axes = figure.add_subplot(
+            rows, columns, number + 1, sharey=every_axes[0] if every_axes else None
+        )
+        axes.tick_params(labelleft=number % columns == 0)
+        every_axes.append(axes)
+    return figure, every_axes
 
 
-def _draw_line(
-    axes: Axes,
-    run: str,
-    values: pd.DataFrame,
-    colour: str,
-    marker: str,
-    dashes: str | tuple[int, tuple[int, ...]],
-) -> None:
+def _width(figure: Figure, every_axes: Sequence[Axes]) -> float:
+    """How many points of width there are for each panel."""
+    return _POINTS * figure.get_figwidth() / min(len(every_axes), _MOST_IN_A_ROW)
+
+
+def _draw_line(axes: Axes, values: pd.DataFrame, style: Style) -> Artist:
     by_task = values.groupby("task")["value"]
     mean, deviation = by_task.mean(), by_task.std()
     tasks = mean.index.to_numpy()
-    axes.plot(
+    (line,) = axes.plot(
         tasks,
         mean,
-        color=colour,
-        marker=marker,
-        linestyle=dashes,
+        color=style.colour,
+        marker=style.marker,
+        linestyle=style.dashes,
         markersize=4,
-        label=run,
+        label=values["run"].iloc[0],
         zorder=3,
     )
     if values["seed"].nunique() > 1:
         axes.fill_between(
-            tasks, mean - deviation, mean + deviation, color=colour, alpha=0.18, linewidth=0
+            tasks, mean - deviation, mean + deviation, color=style.colour, alpha=0.18, linewidth=0
         )
+    return line
 
 
-def _label(axes: Axes, headline: pd.DataFrame, score: str, seeds: list[int]) -> None:
+def _label(figure: Figure, every_axes: Sequence[Axes], headline: pd.DataFrame, score: str) -> None:
+    """Say what the axes are, and what all panels have in common."""
     anomalies, datasets = headline["anomaly_class"].unique(), headline["dataset"].unique()
     anomaly = f"class {anomalies[0]}" if len(anomalies) == 1 else "the anomaly class"
-    axes.set_xlabel("After task")
-    axes.set_ylabel(f"AUROC, {anomaly} against\nall classes seen so far")
-    if seeds == [1]:
-        names = headline["seed"].unique()
-        over = f", seed {names[0]}" if len(names) == 1 else ", one seed each"
+    for axes in every_axes[::_MOST_IN_A_ROW]:
+        axes.set_ylabel(f"AUROC, {anomaly} against\nall classes seen so far")
+    words = [Path(str(datasets[0])).name] if len(datasets) == 1 else []
+    title = ", ".join([*words, f"score {score}", _seeds(headline)])
+    if len(every_axes) == 1:
+        # Not into the legend, where that stands beside the axes.
+        every_axes[0].set_title(wrapped(title, 0.58 * _width(figure, every_axes)), fontsize=9)
     else:
-        over = ", mean ± s.d." + (f" of {seeds[0]} seeds" if len(seeds) == 1 else "")
-    axes.set_title(f"{', '.join(datasets)}, score {score}{over}", fontsize=9)
-    axes.xaxis.set_major_locator(MultipleLocator(max(1, headline["task"].max() // 10)))
-    low, high = axes.get_ylim()
+        room = 0.9 * _POINTS * figure.get_figwidth()
+        figure.suptitle(wrapped(title, room), fontsize=9)
+
+
+def _seeds(headline: pd.DataFrame) -> str:
+    """Say over what the lines are means."""
+    by_task = headline.groupby(["run", "dataset", "anomaly_class", "task"])["seed"]
+    numbers = set(by_task.nunique())
+    if numbers == {1}:
+        names = headline["seed"].unique()
+        return f"seed {names[0]}" if len(names) == 1 else "one seed each"
+    return "mean ± s.d." + (f" of {numbers.pop()} seeds" if len(numbers) == 1 else "")
+
+
+def _mark_chance(every_axes: Sequence[Axes]) -> None:
+    low, high = every_axes[0].get_ylim()
     if low < 0.5:
-        high = max(high, 0.52)
-        axes.axhline(0.5, color="0.5", linewidth=0.8, zorder=1)
-        place: Any = {"xycoords": ("axes fraction", "data"), "ha": "right", "va": "bottom"}
-        axes.annotate("chance", (1, 0.5), color="0.4", fontsize=8, **place)
-    axes.set_ylim(low, min(high, 1.005))
-
-
-def _place_legend(figure: Figure, axes: Axes) -> None:
-    """Put the legend beside the axes where its labels are short, below them where they are not."""
-    handles, labels = axes.get_legend_handles_labels()
-    if max(map(len, labels)) <= 14:
-        figure.legend(handles, labels, loc="outside right upper", frameon=False)
-        return
-    columns = 2 if max(map(len, labels)) <= 32 else 1
-    rows = -(-len(labels) // columns)
-    figure.set_figheight(figure.get_figheight() + 0.18 * rows)
-    figure.legend(handles, labels, loc="outside lower center", frameon=False, ncols=columns)
+        low, high = min(low, 0.48), max(high, 0.52)
+        for axes in every_axes:
+            axes.axhline(0.5, color="0.5", linewidth=0.8, zorder=1)
+        for axes in {*every_axes[_MOST_IN_A_ROW - 1 :: _MOST_IN_A_ROW], every_axes[-1]}:
+            # Beside the axes, where no line is.
+            word = axes.annotate(
+                "chance",
+                (1, 0.5),
+                xycoords=("axes fraction", "data"),
+                xytext=(3, 0),
+                textcoords="offset points",
+                color="0.4",
+                fontsize=8,
+                va="center",
+            )
+            # There is room beside a row that is not full.
+            place = axes.get_subplotspec()
+            word.set_in_layout(place is not None and place.is_last_col())
+    every_axes[0].set_ylim(low, min(high, 1.015))
 
 
 def save_figure(figure: Figure, path: Path, formats: Sequence[str] = ("png", "svg")) -> list[Path]:
@@ -141,10 +173,13 @@ def save_figure(figure: Figure, path: Path, formats: Sequence[str] = ("png", "sv
     Returns:
         The files.
     """
-    files = [path.with_name(f"{path.name}.{ending}") for ending in formats]
-    for file, ending in zip(files, formats, strict=True):
-        # No date in the SVG: the same data gives the same file.
-        metadata = {"Date": None} if ending == "svg" else None
-        with mpl.rc_context(_STYLE):
-            figure.savefig(file, dpi=300, metadata=metadata)
-    return files
+    files = {path.with_name(f"{path.name}.{ending}"): ending for ending in formats}
+    for file, ending in files.items():
+        write_figure(figure, file, ending)
+    return list(files)
+
+
+def write_figure(figure: Figure, file: Path, ending: str) -> None:
+    """Write a figure into a file of any name, as what its ending would say."""
+    with mpl.rc_context(_STYLE):
+        figure.savefig(file, dpi=300, format=ending, metadata=_METADATA.get(ending))

@@ -1,6 +1,9 @@
 """Finished runs and comparisons, read for figures and tables."""
 
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 from pathlib import Path
+from textwrap import shorten
 from typing import Any
 
 import pandas as pd
@@ -9,65 +12,154 @@ from cl_anomaly.config import RunConfig
 from cl_anomaly.durable import check_files, read_json
 from cl_anomaly.errors import InputError
 from cl_anomaly.record import METRICS_COLUMNS
-from cl_anomaly.runs import CONFIG_FILE, METRICS_FILE, is_finished
+from cl_anomaly.runs import CONFIG_FILE, ENVIRONMENT_FILE, METRICS_FILE, is_finished, status_of
+
+RUNS_FILE = "runs.json"
 
 
-def read_runs(folders: list[Path]) -> tuple[pd.DataFrame, str]:
-    """Read the metrics of runs, or of comparisons, for one figure.
+@dataclass(frozen=True, eq=False)
+class RunResults:
+    """What a finished run has measured, and by what.
 
-    Args:
-        folders: of runs or comparisons.
+    Attributes:
+        folder: the run's, whichever path or comparison it was found by.
+        name: its strategy's, or what its comparison calls it.
+        config: its settings.
+        environment: the machine, data and code; empty where nothing was recorded.
+        metrics: in tidy form.
+    """
 
-    Returns:
-        Their metrics with a column `run` that tells them apart, and the score of the first.
+    folder: Path
+    name: str
+    config: dict[str, Any]
+    environment: dict[str, Any]
+    metrics: pd.DataFrame
+
+    @property
+    def strategy(self) -> str:
+        """What its strategy is called in results."""
+        return str(self.metrics["strategy"].iloc[0])
+
+    @property
+    def dataset(self) -> str:
+        """The dataset's name, or that of its file."""
+        return Path(str(self.metrics["dataset"].iloc[0])).name
+
+    @property
+    def data(self) -> str:
+        """The SHA-256 of its data; empty where it was not recorded."""
+        return str(self.environment.get("data_sha256") or "")
+
+    @property
+    def anomaly_class(self) -> int:
+        """The class that is the anomaly."""
+        return int(self.metrics["anomaly_class"].iloc[0])
+
+    @property
+    def score(self) -> str:
+        """The score that it was made to show."""
+        return self.config.get("score", RunConfig.score)
+
+
+def read_results(folder: Path) -> list[RunResults]:
+    """Read what a run, or every run of a comparison, has measured; nothing where every seed failed.
 
     Raises:
-        InputError: a folder is not one of a run.
+        InputError: the folder is of neither, is damaged, or is not finished; says why.
     """
-    folders = list(dict.fromkeys(folders))
-    tables = [_read_metrics(folder) for folder in folders]
-    configs = [read_json(folder / CONFIG_FILE) for folder in folders]
-    names = [name for table in tables for name in table["run"].unique()]
-    for index, table in enumerate(tables):
-        if any(names.count(name) > 1 for name in table["run"].unique()):
-            table["run"] = table["run"] + f" ({_difference(index, folders, configs)})"
-    return pd.concat(tables, ignore_index=True), configs[0].get("score", RunConfig.score)
-
-
-def _difference(index: int, folders: list[Path], configs: list[dict[str, Any]]) -> str:
-    """Say what tells a run from others with its strategy: settings, or else where it is."""
-    settings = [_plain_settings(config) for config in configs]
-    own = settings.pop(index)
-    rivals = [other for other in settings if other.get("strategy") == own.get("strategy")]
-    differing = [name for name in own if any(other.get(name) != own[name] for other in rivals)]
-    if differing and own not in rivals:
-        return ", ".join(f"{name}={own[name]}" for name in differing)
-    folder = folders[index]
-    return folder.name if [f.name for f in folders].count(folder.name) == 1 else str(folder)
-
-
-def _plain_settings(config: dict[str, Any]) -> dict[str, Any]:
-    together = config | config.get("strategy_options", {})
-    plain = {k: v for k, v in together.items() if isinstance(v, str | int | float)}
-    return {name: value for name, value in plain.items() if name != "data_root"}
-
-
-def _read_metrics(folder: Path) -> pd.DataFrame:
-    if folder.is_dir() and (folder / CONFIG_FILE).exists() and not is_finished(folder):
-        raise InputError(
-            f"Expected {folder} to be a finished run, but it is not: `cl-anomaly runs` shows why, "
-            f"and `cl-anomaly resume {folder}` goes on with it."
+    _check_finished(folder)
+    config = read_json(folder / CONFIG_FILE)
+    metrics = _read_metrics(folder, {"run"} if "runs" in config else set())
+    environment = _read_if_there(folder / ENVIRONMENT_FILE)
+    if "runs" not in config:
+        names = metrics["strategy"].unique()[:1]
+        return [RunResults(folder.resolve(), n, config, environment, metrics) for n in names]
+    folders, environments = _read_if_there(folder / RUNS_FILE), environment.get("runs", {})
+    own, shared = config["runs"], {k: v for k, v in config.items() if k != "runs"}
+    return [
+        RunResults(
+            # Where the run is, or was: the comparison lies beside its runs.
+            folder.resolve().parent / folders.get(name, f"{folder.resolve().name}/{name}"),
+            name,
+            shared | own.get(name, {}),
+            environments.get(name, {}),
+            table.drop(columns="run").reset_index(drop=True),
         )
+        for name, table in ((str(run), rows) for run, rows in metrics.groupby("run", sort=False))
+    ]
+
+
+def each_once(results: Iterable[RunResults]) -> list[RunResults]:
+    """Leave out what is there already: a comparison's member, a folder by another path."""
+    found: dict[Path, RunResults] = {}
+    for result in results:
+        first = found.setdefault(result.folder, result)
+        if first.name == first.strategy:  # which any other name says more than
+            found[result.folder] = replace(first, name=result.name)
+    return list(found.values())
+
+
+def read_what_can_be_drawn(folders: Iterable[Path]) -> tuple[list[RunResults], list[str]]:
+    """Read runs and comparisons, and leave out what has no results.
+
+    Returns:
+        The runs, each once, and a sentence for each folder that was left out.
+
+    Raises:
+        InputError: nothing is left.
+    """
+    results, left_out = [], []
+    for folder in dict.fromkeys(folders):
+        try:
+            found = read_results(folder)
+            results += found
+            if not found:
+                left_out.append(f"{folder} has no results: every seed failed.")
+        except InputError as error:
+            left_out.append(str(error))
+    if not results:
+        raise InputError("\n".join([*left_out, "`cl-anomaly runs` lists the runs that there are."]))
+    return each_once(results), left_out
+
+
+def _check_finished(folder: Path) -> None:
+    if not folder.is_dir():
+        why = "a file" if folder.exists() else "not there"
+        raise InputError(f"{folder} is no folder of a run or comparison: it is {why}.")
+    if not any((folder / file).exists() for file in (CONFIG_FILE, METRICS_FILE)):
+        raise InputError(
+            f"{folder} is no folder of a run or comparison: it has no {CONFIG_FILE} and no "
+            f"{METRICS_FILE}."
+        )
+    if is_finished(folder):
+        return
+    status = status_of(folder)
+    why = shorten("; ".join(status.why), 160, placeholder=" …")
+    if status.name == "failed":
+        raise InputError(f"{folder} has no results: it failed: {why}")
+    raise InputError(
+        f"{folder} has no results yet: it is {status.name}, {why}. `cl-anomaly resume {folder}` "
+        f"goes on with it."
+    )
+
+
+def _read_metrics(folder: Path, more: set[str]) -> pd.DataFrame:
     check_files(folder)
+    text = dict.fromkeys(("classes", "run", "strategy", "dataset"), str)
     try:
-        table = pd.read_csv(folder / METRICS_FILE, dtype={"classes": str})
+        # A run may be called 1 or NA, too.
+        table = pd.read_csv(folder / METRICS_FILE, dtype=text, keep_default_na=False)
     except (OSError, ValueError) as error:
         raise InputError(
             f"Expected {folder} to be the folder of a run, with a {METRICS_FILE}, but: {error}."
         ) from error
-    missing = set(METRICS_COLUMNS) - set(table.columns)
+    missing = ({*METRICS_COLUMNS} | more) - set(table.columns)
     if missing:
         raise InputError(
             f"Expected {folder / METRICS_FILE} to have the column(s) {', '.join(sorted(missing))}."
         )
-    return table if "run" in table else table.assign(run=table["strategy"])
+    return table
+
+
+def _read_if_there(path: Path) -> dict[str, Any]:
+    return read_json(path) if path.exists() else {}

@@ -18,6 +18,7 @@ from cl_anomaly.durable import MANIFEST_FILE, check_files, publish, read_json, r
 from cl_anomaly.errors import CLAnomalyError, InputError, Interrupted, RunError, explained
 from cl_anomaly.experiment import Result, Run
 from cl_anomaly.interrupts import stop_requested_by_signals
+from cl_anomaly.names import checked_name
 from cl_anomaly.progress import Progress
 from cl_anomaly.provenance import same_by_other_code
 from cl_anomaly.runs import (
@@ -32,7 +33,6 @@ from cl_anomaly.runs import (
 from cl_anomaly.store import (
     check_writable,
     folder_name,
-    plain_name,
     write_beginning,
     write_results,
 )
@@ -87,7 +87,7 @@ def perform(
         Interrupted: a signal has asked for its end.
     """
     check_writable(out)
-    return _perform(run, out, plain_name(name) if name else folder_name(run), again, listener)
+    return _perform(run, out, checked_name(name) if name else folder_name(run), again, listener)
 
 
 def _perform(run: Run, out: Path, name: str, again: bool, listener: Listener) -> Finished:

@@ -148,19 +148,29 @@ def show_aurocs(metrics: pd.DataFrame, score: str) -> None:
         metrics: in tidy form, with a column `run`.
         score: which of the scores.
     """
-    headline = metrics[(metrics["metric"] == "auroc_seen") & (metrics["score"] == score)]
-    runs = list(headline["run"].unique())
-    console, table = Console(), Table()
+    # Only here: the list of runs does not wait for pandas.
+    from cl_anomaly.labels import headline_of, panels_of
+
+    headline = headline_of(metrics, score)
     several = headline["seed"].nunique() > 1
     over = ", mean ± s.d. over the seeds" if several else f", seed {headline['seed'].iloc[0]}"
-    console.print(f"AUROC after each task, score {score}{over}:")
+    console = Console()
+    for which, rows in panels_of(headline):
+        console.print(
+            Text(f"AUROC after each task, {which}{', ' * bool(which)}score {score}{over}:")
+        )
+        console.print(_auroc_table(rows))
+
+
+def _auroc_table(headline: pd.DataFrame) -> Table:
+    table, runs = Table(), list(headline["run"].unique())
     table.add_column("task", justify="right")
     for run in runs:
         table.add_column(Text(run), justify="right")
     for number, task in headline.groupby("task"):
         cells = [mean_and_deviation(task.loc[task["run"] == run, "value"]) for run in runs]
         table.add_row(str(number), *cells)
-    console.print(table)
+    return table
 
 
 def show_runs(out: Path, runs: Sequence[Status]) -> None:

@@ -2,7 +2,7 @@
 
 import json
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -98,3 +98,38 @@ def read_suite(path: Path) -> Suite:
             raise InputError(f"Expected the runs of {path} to have names, but got {name!r}.")
         check_names(own, f"run {name!r} of {path}")
     return Suite(content, runs)
+
+
+def check_flags(suite: Suite, file: str, given: Iterable[str]) -> None:
+    """Refuse flags that a suite would not obey.
+
+    Args:
+        suite: from the file.
+        file: its name.
+        given: the arguments on the command line.
+
+    Raises:
+        InputError: a flag names strategies, or a setting that one of the runs has of its own.
+    """
+    for flag in [argument.partition("=")[0] for argument in given if argument.startswith("--")]:
+        # `--model-options.beta` sets a part; `--epo` is short for `--epochs`.
+        name = flag.removeprefix("--").partition(".")[0].replace("-", "_")
+        if name and "strategies".startswith(name):
+            raise InputError(
+                f"Expected either `--suite` or `--strategies`, but got both: {file} names its runs "
+                f"itself, {', '.join(suite.runs)}."
+            )
+        for run, own in suite.runs.items():
+            if setting := _named(name, own):
+                raise InputError(
+                    f"Expected flags for what the runs of {file} share, but run {run!r} sets "
+                    f"`{setting}` itself, and {flag} would not change it. Change it in the file, "
+                    f"or leave the flag out."
+                )
+
+
+def _named(name: str, settings: Iterable[str]) -> str | None:
+    """Find the setting that a flag is the name of, or short for."""
+    if name in RunConfig.__dataclass_fields__:
+        return name if name in settings else None
+    return next((setting for setting in settings if name and setting.startswith(name)), None)

@@ -233,7 +233,7 @@ def test_list_shows_names_and_defaults(what: str, words: str) -> None:
 def test_plot_draws_runs_in_one_figure(gr_run: Path, ewc_run: Path, tmp_path: Path) -> None:
     out = tmp_path / "new" / "figure"
     done = cli("plot", gr_run, ewc_run, "--score", "mse", "--out", out)
-    assert done == Done(0, f"{out}.png\n{out}.svg\n", "")
+    assert done == Done(0, f"{out}.png\n{out}.svg\n", ""), "they are comparable"
     assert Path(f"{out}.png").read_bytes().startswith(b"\x89PNG")
     svg = Path(f"{out}.svg").read_text()
     for words in (">gr (n = 2)<", ">ewc (n = 1)<", "score mse"):
@@ -244,7 +244,7 @@ def test_plot_draws_runs_in_one_figure(gr_run: Path, ewc_run: Path, tmp_path: Pa
     ("arguments", "words"),
     [
         ("--score nope --out figure", "`score` 'nope'"),
-        ("gone --out figure", "gone metrics.csv"),
+        ("--out figure.jpg", "`out` .png .svg .pdf figure.jpg"),
         ("--out .", "`out`"),
         ("--out my_file.py/figure", "`out` my_file.py"),
     ],

@@ -27,7 +27,7 @@ def metrics(runs: dict[str, list[list[float]]]) -> pd.DataFrame:
     There is another score and another metric beside it, which must not be drawn.
     """
     rows = [
-        {"run": run, "seed": seed, "task": task, "value": value}
+        {"run": run, "strategy": run, "seed": seed, "task": task, "value": value}
         for run, seeds in runs.items()
         for seed, values in enumerate(seeds)
         for task, value in enumerate(values, 1)
@@ -114,7 +114,7 @@ def test_lines_differ_in_colour_marker_and_dashes(tmp_path: Path) -> None:
     assert len({line.get_color() for line in lines}) == 7
     assert len({str(line.get_marker()) for line in lines}) == 7
     # matplotlib keeps own patterns of dashes to itself; the file shows them. The width tells the
-    # black line from the axes.
+    # lines from what else may have the colour.
     _, svg = save_figure(figure, tmp_path / "seven")
     text = svg.read_text()
     dashes = set()

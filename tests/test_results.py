@@ -12,7 +12,8 @@ import pytest
 from cl_anomaly import Result, RunConfig, run
 from cl_anomaly.durable import read_json
 from cl_anomaly.errors import InputError
-from cl_anomaly.results import read_runs
+from cl_anomaly.labels import labelled
+from cl_anomaly.results import each_once, read_results
 from cl_anomaly.runner import write_run
 from tests.folders import write_folder
 
@@ -51,64 +52,62 @@ def of_strategy(result: Result, name: str) -> Result:
     return replace(result, config=config, strategy_name=name, metrics=metrics)
 
 
-def test_read_runs_of_one_run(folder: Path, metrics: pd.DataFrame) -> None:
-    table, score = read_runs([folder])
-    assert score == "recon"
-    assert set(table["run"]) == {"lower"}
-    np.testing.assert_array_equal(table["value"], metrics["value"])
+def runs_of(*folders: Path) -> list[str]:
+    """What a figure calls the runs in these folders."""
+    results = each_once(own for folder in folders for own in read_results(folder))
+    return labelled(results)[0]["run"].unique().tolist()
 
 
-def test_read_runs_takes_the_score_of_the_first(result: Result, tmp_path: Path) -> None:
-    by_score = [
-        write_run(replace(result, config=replace(result.config, score=score)), tmp_path)
-        for score in ("mse", "kl")
-    ]
-    assert read_runs(by_score)[1] == "mse"
+def test_results_of_one_run(folder: Path, metrics: pd.DataFrame) -> None:
+    (own,) = read_results(folder)
+    assert (own.name, own.strategy, own.score) == ("lower", "lower", "recon")
+    assert (own.dataset, own.anomaly_class, len(own.data)) == ("digits", 0, 64)
+    np.testing.assert_array_equal(own.metrics["value"], metrics["value"])
 
 
-def test_read_runs_of_different_strategies_names_them_so(result: Result, tmp_path: Path) -> None:
+def test_results_of_different_strategies_names_them_so(result: Result, tmp_path: Path) -> None:
     folders = [write_run(of_strategy(result, name), tmp_path) for name in ("upper", "lower")]
-    assert read_runs(folders)[0]["run"].unique().tolist() == ["upper", "lower"]
+    assert runs_of(*folders) == ["upper", "lower"]
 
 
-def test_read_runs_tells_runs_of_one_strategy_apart(result: Result, tmp_path: Path) -> None:
+def test_results_tells_runs_of_one_strategy_apart(result: Result, tmp_path: Path) -> None:
     first, second = write_run(result, tmp_path), write_run(result, tmp_path)
     other = write_run(of_strategy(result, "upper"), tmp_path)
-    runs = read_runs([first, second, other])[0]["run"].unique().tolist()
-    assert runs == [f"lower ({first.name})", f"lower ({second.name})", "upper"]
+    runs = runs_of(first, second, other)
+    assert runs == [f"lower, {first.name}", f"lower, {second.name}", "upper"]
 
 
-def test_read_runs_tells_runs_in_different_places_apart(result: Result, tmp_path: Path) -> None:
+def test_results_tells_runs_in_different_places_apart(result: Result, tmp_path: Path) -> None:
     # The same configuration, as on two machines, gives the same folder name.
     folders = [write_run(result, tmp_path / place) for place in ("here", "there")]
-    assert read_runs(folders)[0]["run"].nunique() == 2
+    assert runs_of(*folders) == [f"lower, {folder}" for folder in folders]
 
 
-def test_read_runs_of_a_comparison(result: Result, tmp_path: Path) -> None:
+def test_results_of_a_comparison(result: Result, tmp_path: Path) -> None:
     def write(folder: Path) -> None:
         table = pd.concat([result.metrics.assign(run=name) for name in ("mine", "yours")])
         table.to_csv(folder / "metrics.csv", index=False)
         content = {"score": "mse", "runs": {"mine": {}, "yours": {}}}
         (folder / "config.json").write_text(json.dumps(content))
 
-    table, score = read_runs([write_folder(tmp_path, "digits-compare", write)])
-    assert table["run"].unique().tolist() == ["mine", "yours"]
-    assert score == "mse"
+    comparison = write_folder(tmp_path, "digits-compare", write)
+    assert runs_of(comparison) == ["mine", "yours"]
+    assert {own.score for own in read_results(comparison)} == {"mse"}
 
 
-def test_read_runs_names_the_folder_that_is_no_run(folder: Path, tmp_path: Path) -> None:
+def test_results_names_the_folder_that_is_no_run(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=f"{tmp_path} .*metrics.csv"):
-        read_runs([folder, tmp_path])
+        read_results(tmp_path)
 
 
 @pytest.mark.parametrize("column", ["strategy", "dataset", "anomaly_class", "value"])
-def test_read_runs_names_the_column_that_is_missing(
+def test_results_names_the_column_that_is_missing(
     without_manifest: Path, metrics: pd.DataFrame, column: str
 ) -> None:
     # All that a figure needs: otherwise drawing fails, and says less.
     metrics.drop(columns=column).to_csv(without_manifest / "metrics.csv", index=False)
     with pytest.raises(InputError, match=f"{without_manifest}.*{column}"):
-        read_runs([without_manifest])
+        read_results(without_manifest)
 
 
 @pytest.mark.parametrize(
@@ -119,6 +118,6 @@ def test_json_that_cannot_be_read_is_named(without_manifest: Path, text: str | N
     config.unlink()
     if text is not None:
         config.write_bytes(text.encode(errors="surrogateescape"))
-    for read in (lambda: read_json(config), lambda: read_runs([without_manifest])):
+    for read in (lambda: read_json(config), lambda: read_results(without_manifest)):
         with pytest.raises(InputError, match=str(config)):
             read()

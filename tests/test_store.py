@@ -12,7 +12,7 @@ from cl_anomaly import Result, RunConfig, __version__, run
 from cl_anomaly.components import resolve
 from cl_anomaly.errors import InputError
 from cl_anomaly.runner import write_run
-from cl_anomaly.store import check_writable
+from cl_anomaly.store import check_writable, plain_name
 
 SEEDS, TASKS = 2, 9
 CHEAP_SCORES = {"recon", "mse", "l1", "elbo", "kl"}
@@ -142,3 +142,11 @@ def test_check_writable_refuses_what_is_no_folder(tmp_path: Path, place: str) ->
     with pytest.raises(InputError, match=f"`out`.*{tmp_path / place}.*--out"):
         check_writable(tmp_path / place)
     assert (tmp_path / "file").read_text() == "mine"
+
+
+@pytest.mark.parametrize(
+    ("name", "plain"),
+    [("../my data", "_my_data"), (".hidden", "hidden"), ("ä" * 300, "ä" * 50), ("/", "_")],
+)
+def test_a_dataset_s_name_becomes_a_folder_s(name: str, plain: str) -> None:
+    assert plain_name(name) == plain

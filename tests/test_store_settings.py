@@ -10,7 +10,8 @@ from cl_anomaly import Result, RunConfig, run
 from cl_anomaly.config import ResolvedConfig
 from cl_anomaly.datasets import Dataset
 from cl_anomaly.durable import write_json
-from cl_anomaly.results import read_runs
+from cl_anomaly.labels import labelled
+from cl_anomaly.results import read_results
 from cl_anomaly.runner import write_run
 from tests.folders import write_folder
 
@@ -68,5 +69,6 @@ def _folder(out: Path, name: str, metrics: pd.DataFrame, **settings: object) -> 
 def test_runs_of_one_strategy_are_called_by_what_differs(unusual: Result, tmp_path: Path) -> None:
     first = _folder(tmp_path, "a", unusual.metrics, epochs=3, strategy_options={"ratio": 1.0})
     second = _folder(tmp_path, "b", unusual.metrics, epochs=3, strategy_options={"ratio": 2.0})
-    names = read_runs([first, second])[0]["run"].unique().tolist()
-    assert names == ["lower (ratio=1.0)", "lower (ratio=2.0)"]
+    table, remarks = labelled(read_results(first) + read_results(second))
+    assert table["run"].unique().tolist() == ["lower, ratio 1", "lower, ratio 2"]
+    assert not remarks, "options of one strategy are compared"

@@ -7,7 +7,7 @@ import pytest
 
 from cl_anomaly.config import RunConfig
 from cl_anomaly.errors import InputError
-from cl_anomaly.suite import Suite, read_suite, suite_from, suite_of
+from cl_anomaly.suite import Suite, check_flags, read_suite, suite_from, suite_of
 
 TOML = """
 dataset = "digits"
@@ -151,3 +151,37 @@ def test_settings_change_what_is_shared_and_not_what_is_a_runs_own() -> None:
     configs = suite.configs({"epochs": 5})
     assert {name: config.epochs for name, config in configs.items()} == {"gr": 5, "own": 9}
     assert configs["gr"].latent_size == 2
+
+
+OWN = Suite(
+    {"epochs": 3},
+    {"gr": {}, "long": {"epochs": 9, "anomaly_class": 3, "model_options": {"beta": 2.0}}},
+)
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        ["--anomaly-class", "3"],
+        ["--anomaly-class=0"],
+        ["--anomaly_class", "3"],
+        ["--anom", "3"],
+        ["--epochs", "9"],
+        ["--model-options.beta", "1"],
+    ],
+    ids=" ".join,
+)
+def test_a_flag_that_a_run_would_not_obey_is_refused(given: list[str]) -> None:
+    with pytest.raises(InputError, match="s.toml share, but run 'long' sets `(anom|epo|model_opt)"):
+        check_flags(OWN, "s.toml", given)
+
+
+@pytest.mark.parametrize("flag", ["--strategies", "--strategies=lower", "--strateg"])
+def test_strategies_beside_a_suite_are_refused(flag: str) -> None:
+    with pytest.raises(InputError, match="either `--suite` or `--strategies`.*gr, long"):
+        check_flags(OWN, "s.toml", [flag, "lower"])
+
+
+def test_flags_that_are_obeyed_pass() -> None:
+    given = "compare --suite s.toml --seeds 3 --model vae --workers 2 --out x --name=epochs --again"
+    check_flags(OWN, "s.toml", given.split())

@@ -1,0 +1,101 @@
+"""How a line looks: by its strategy, in every figure the same."""
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from matplotlib.colors import to_hex, to_rgb
+
+Dashes = str | tuple[int, tuple[float, ...]]
+
+
+@dataclass(frozen=True)
+class Style:
+    """How a line looks; marker and dashes tell it apart once more, where there is no colour."""
+
+    colour: str
+    marker: str
+    dashes: Dashes
+
+
+# Okabe & Ito's colours, "Color Universal Design" (2008), dark ones first.
+_BUILT_IN = {
+    "upper": Style("#0072B2", "o", "-"),
+    "gr": Style("#D55E00", "s", "--"),
+    "ewc": Style("#009E73", "^", "-."),
+    "lower": Style("#000000", "D", ":"),
+}
+# For all others: the rest of those colours, then some of Paul Tol's "muted".
+_COLOURS = ("#CC79A7", "#56B4E9", "#E69F00", "#882255", "#999933", "#332288", "#8C564B")
+_MARKERS = ("v", "P", "X", "*", "<", ">", "p", "h", "d")
+_DASHES: tuple[Dashes, ...] = (
+    (0, (5, 1)),
+    (0, (3, 1, 1, 1)),
+    (0, (1, 1)),
+    (0, (8, 2)),
+    (0, (6, 1, 1, 1, 1, 1)),
+    (0, (2, 1)),
+    (0, (9, 1, 3, 1)),
+)
+# No two of so many look the same: the numbers of colours and markers have no common divisor.
+_SLOTS = len(_COLOURS) * len(_MARKERS)
+_ALL_MARKERS = ("o", "s", "^", "D", *_MARKERS)
+_ALL_DASHES: tuple[Dashes, ...] = ("-", "--", "-.", ":", *_DASHES)
+
+
+def styles_of(strategies: Mapping[str, str]) -> dict[str, Style]:
+    """Give every line of a figure its look.
+
+    A built-in strategy always has the same. Another has one that its name gives, and the next free
+    one where two names give the same. Several lines of one strategy are shades of its colour.
+
+    Args:
+        strategies: of each line, by the line's name.
+
+    Returns:
+        Styles by the line's name; no two are the same, up to 63 strategies.
+    """
+    first = _styles_of_strategies(set(strategies.values()))
+    lines: dict[str, list[str]] = {}
+    for line, strategy in strategies.items():
+        lines.setdefault(strategy, []).append(line)
+    return {
+        line: _shade(first[strategy], number, len(own))
+        for strategy, own in lines.items()
+        for number, line in enumerate(own)
+    }
+
+
+def _styles_of_strategies(strategies: set[str]) -> dict[str, Style]:
+    styles = {name: style for name, style in _BUILT_IN.items() if name in strategies}
+    # In the order of the alphabet, so that the order of the lines changes nothing.
+    for strategy in sorted(strategies - styles.keys()):
+        start = int.from_bytes(hashlib.sha256(strategy.encode()).digest()[:8]) % _SLOTS
+        slots = [_style((start + step) % _SLOTS) for step in range(_SLOTS)]
+        colours = {style.colour for style in styles.values()}
+        markers = {style.marker for style in styles.values()}
+        # The first that shares least with those that are taken; a colour weighs most.
+        styles[strategy] = min(
+            slots,
+            key=lambda s: (s in styles.values(), s.colour in colours, s.marker in markers),
+        )
+    return styles
+
+
+def _style(slot: int) -> Style:
+    colour, marker = _COLOURS[slot % len(_COLOURS)], _MARKERS[slot % len(_MARKERS)]
+    return Style(colour, marker, _DASHES[slot % len(_DASHES)])
+
+
+def _shade(style: Style, number: int, count: int) -> Style:
+    """Give the look of one of several lines of a strategy: the first has the strategy's own."""
+    if number == 0:
+        return style
+    marker = _ALL_MARKERS[(_ALL_MARKERS.index(style.marker) + number) % len(_ALL_MARKERS)]
+    dashes = _ALL_DASHES[(_ALL_DASHES.index(style.dashes) + number) % len(_ALL_DASHES)]
+    own = to_rgb(style.colour)
+    # Black has no darker shades; of the others, every second line is one.
+    dark = number % 2 == 0 and any(own)
+    share, end = (0.6, 0.0) if dark else (0.7, 1.0)
+    red, green, blue = (part + share * number / count * (end - part) for part in own)
+    return Style(to_hex((red, green, blue)), marker, dashes)
