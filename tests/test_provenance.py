@@ -14,9 +14,9 @@ import pytest
 
 from cl_anomaly import code
 from cl_anomaly.code import OWN_FILE
-from cl_anomaly.durable import publish, read_sealed, write_sealed
+from cl_anomaly.durable import read_sealed, write_sealed
 from cl_anomaly.provenance import code_word
-from cl_anomaly.runs import differences, identity, status_of
+from cl_anomaly.runs import status_of
 from tests.command import SMALL, Done, cli, config_of, plain
 
 PACKAGE = Path(code.__file__).parent
@@ -145,61 +145,6 @@ def test_code_that_was_not_recorded_is_unknown(tmp_path: Path) -> None:
     config = ("--config", golden / "finished" / "config.json", "--epochs", "40")
     done = cli("run", *config, "--epochs", "1", "--out", golden)
     assert "by code that was not recorded" not in done.err, "its settings are others"
-
-
-def test_what_an_earlier_version_left_open_is_no_difference() -> None:
-    environment = {"device": "cpu", "precision": "float32", "data_sha256": "a"}
-    config = {"strategy": "lower", "dataset": "digits", "device": "cpu", "precision": "float32"}
-    auto = config | {"device": "auto", "precision": "auto"}
-    assert identity(auto, environment) == identity(config, environment)
-    assert not differences(auto, config), "of a comparison, whose machine is not known"
-    assert differences(config, config | {"device": "cuda"})
-
-
-def test_an_earlier_versions_run_that_says_auto_goes_on(tmp_path: Path) -> None:
-    folder = tmp_path / "run"
-    shutil.copytree(Path(__file__).parent / "golden" / "interrupted", folder)
-    shutil.rmtree(folder / "checkpoints")
-    config = config_of(folder) | {"device": "auto", "precision": "auto"}
-    environment = json.loads((folder / "environment.json").read_text())
-    (folder / "manifest.json").unlink()
-
-    def write(partial: Path) -> None:
-        (partial / "config.json").write_text(json.dumps(config))
-        (partial / "environment.json").write_text(json.dumps(environment))
-
-    publish(folder, write, complete=False)
-    done = cli("resume", folder, "--quiet")
-    if json.loads((folder / "environment.json").read_text())["precision"] == "float32":
-        assert done.code == 0, done.err
-    else:  # a processor that takes another precision says so
-        assert "precision: 'float32' there" in done.err
-
-
-def test_every_auto_stands_resolved(tmp_path: Path) -> None:
-    folder = folder_of(run(tmp_path, "--strategy", "lower", "--device", "auto"))
-    assert "auto" not in config_of(folder).values()
-    assert folder_of(run(tmp_path, "--strategy", "lower", "--device", "cpu")) == folder
-
-
-def test_where_an_npz_lies_does_not_matter(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    random, labels = np.random.default_rng(0), np.repeat(np.arange(3), 40)
-    folders, tables = [], []
-    for place in ("a", "b"):
-        file = tmp_path / place / "own.npz"
-        file.parent.mkdir()
-        if place == "a":
-            x = random.random((120, 4), dtype=np.float32)
-            np.savez(file, x_train=x, y_train=labels, x_test=x, y_test=labels)
-        else:
-            shutil.copy(tmp_path / "a" / "own.npz", file)
-        monkeypatch.chdir(file.parent)
-        for named in ("own.npz", str(file)):
-            folders.append(folder_of(run(tmp_path, "--strategy", "lower", "--dataset", named)))
-    assert len(set(folders)) == 1, "one run, shown thrice"
-    assert config_of(folders[0])["dataset"] == str(tmp_path / "a" / "own.npz")
-    tables = pd.read_csv(folders[0] / "metrics.csv")
-    assert set(tables["dataset"]) == {"own.npz"}
 
 
 @pytest.fixture
