@@ -26,14 +26,18 @@ def learn_two_tasks(listener: Progress) -> None:
 
 def rows(runs: dict[str, list[list[float]]], score: str = "recon") -> pd.DataFrame:
     """Headline AUROC by run: a list for each seed, a number for each task."""
-    return pd.DataFrame(
-        [
-            {"run": run, "seed": seed, "task": task, "score": score, "value": value}
-            for run, seeds in runs.items()
-            for seed, values in enumerate(seeds)
-            for task, value in enumerate(values, 1)
-        ]
-    ).assign(metric="auroc_seen")
+    return (
+        pd.DataFrame(
+            [
+                {"run": run, "seed": seed, "task": task, "score": score, "value": value}
+                for run, seeds in runs.items()
+                for seed, values in enumerate(seeds)
+                for task, value in enumerate(values, 1)
+            ]
+        )
+        .assign(metric="auroc_seen")
+        .assign(dataset="digits", anomaly_class=0)
+    )
 
 
 def cells(table: str) -> list[list[str]]:
