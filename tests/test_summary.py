@@ -250,3 +250,16 @@ def test_bound_of_several_runs_is_the_mean_of_their_means() -> None:
     table = summarise(pd.concat(metrics, ignore_index=True))
     assert cell(table, "gr 3", 2, "gap_closed")["mean"] == pytest.approx(0.5)
     assert cell(table, "lower 2", 2, "gap_closed")["mean"] == pytest.approx(0.2 / 0.3)
+
+
+def test_bounds_are_those_of_the_same_dataset() -> None:
+    matrix = [[0.9, 0.5], [0.8, 0.9]]
+    ends = {"lower": (0.5, 0.7), "gr": (0.8, 0.8), "upper": (0.9, 0.9)}
+    metrics = [
+        rows(strategy, 0, [0.9, end], matrix, run=f"{strategy} {dataset}").assign(dataset=dataset)
+        for strategy, own in ends.items()
+        for dataset, end in zip(("digits", "mnist"), own, strict=True)
+    ]
+    table = summarise(pd.concat(metrics, ignore_index=True))
+    assert cell(table, "gr digits", 2, "gap_closed")["mean"] == pytest.approx(0.75)
+    assert cell(table, "gr mnist", 2, "gap_closed")["mean"] == pytest.approx(0.5)
