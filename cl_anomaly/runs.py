@@ -80,7 +80,10 @@ def status_of(folder: Path) -> Status:
     if is_locked(folder):
         return Status(folder, "running", [where], config)
     name, why = _written(folder, "interrupted")
-    return Status(folder, name, why if name == "failed" else [where], config)
+    if name == "failed":
+        return Status(folder, name, why, config)
+    # It may say "finished": killed when its results were there, and the manifest was not.
+    return Status(folder, "interrupted", [where], config)
 
 
 def is_finished(folder: Path) -> bool:

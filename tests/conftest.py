@@ -1,12 +1,15 @@
 import gzip
 import hashlib
 import os
+import shutil
+import tempfile
 import threading
 from collections.abc import Iterator
 from http.server import ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
+import torch
 
 from cl_anomaly import datasets
 from cl_anomaly.datasets import Dataset, load_dataset
@@ -16,9 +19,39 @@ from tests.helpers import (
     FileHandler,
     mnist_files,
 )
+from tests.isolation import Watch, set_environment
 
 # Read before `machine_independent` hides it.
 _REAL_DATA_ROOT = os.environ.get("CL_ANOMALY_DATA")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Before anything is imported that looks at the user's home."""
+    home = Path(tempfile.mkdtemp(prefix="home-of-tests-"))
+    config.add_cleanup(lambda: shutil.rmtree(home, ignore_errors=True))
+    set_environment(home)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _watch(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Watch]:
+    """Holds for fixtures that several tests share, too, which are made before a test's own."""
+    watch = Watch([tmp_path_factory.getbasetemp(), Path(tempfile.gettempdir())])
+    with pytest.MonkeyPatch.context() as patch, watch.watching():
+        patch.delenv("CL_ANOMALY_DATA", raising=False)
+        patch.chdir(tmp_path_factory.mktemp("here"))
+        torch.set_num_threads(1)
+        yield watch
+
+
+@pytest.fixture(autouse=True)
+def writes_nothing_elsewhere(
+    monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory, _watch: Watch
+) -> Iterator[None]:
+    """A test has a folder of its own to be in, and no process of its own writes outside it."""
+    monkeypatch.chdir(tmp_path_factory.mktemp("here"))
+    yield
+    outside, _watch.outside = _watch.outside, []
+    assert not outside, "written outside the tests' own folders"
 
 
 @pytest.fixture(scope="session")

@@ -23,7 +23,7 @@ _CALLS = ((os, "fsync"), (os, "replace"), (Path, "write_text"), (Path, "mkdir"))
 
 
 @contextmanager
-def failing(number: int, error: OSError) -> Iterator[list[str]]:
+def failing(number: int, error: BaseException) -> Iterator[list[str]]:
     """Let the n-th of the calls by which files come to the disk fail; gives the calls' names."""
     calls: list[str] = []
 

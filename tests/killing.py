@@ -1,7 +1,9 @@
-"""A command that is killed at a chosen moment: `python -m tests.killing WHEN NUMBER ARGUMENTS...`.
+"""A run that is killed again and again: `python -m tests.killing MOMENTS OUT ARGUMENTS...`.
 
-WHEN is `step` (after so many training steps of this process), `saved` or `saving` (after, or in the
-middle of, so many checkpoints), or `never`. Checkpoints are taken within tasks, too, however short.
+MOMENTS are such as `step:12,saved:2,never:0`: for each, a child process runs the command, and is
+killed after so many training steps of its own, after so many checkpoints (`saved`), or in the
+middle of writing them (`saving`). Checkpoints are taken within tasks, too, however short. Forked,
+so that no child imports PyTorch again. Prints the children's exit codes.
 """
 
 import os
@@ -13,8 +15,14 @@ from cl_anomaly import checkpoints
 from cl_anomaly.cli import main
 from cl_anomaly.step import TrainStep
 
+PLACES: dict[str, tuple[Any, str]] = {
+    "step": (TrainStep, "__call__"),
+    "saved": (checkpoints.Checkpoints, "save"),
+    "saving": (checkpoints, "write_tensors"),
+}
 
-def _after(owner: Any, name: str, number: int) -> None:
+
+def _kill_after(owner: Any, name: str, number: int) -> None:
     """Kill this process after so many calls of a function."""
     original, calls = getattr(owner, name), [0]
 
@@ -28,14 +36,23 @@ def _after(owner: Any, name: str, number: int) -> None:
     setattr(owner, name, counted)
 
 
-if __name__ == "__main__":
-    when, number, *arguments = sys.argv[1:]
-    checkpoints._LEAST_SECONDS = 0.02
-    checkpoints._SHARE_OF_TIME = 1.0
-    if when == "step":
-        _after(TrainStep, "__call__", int(number))
-    elif when == "saved":
-        _after(checkpoints.Checkpoints, "save", int(number))
-    elif when == "saving":
-        _after(checkpoints, "write_tensors", int(number))
+def _child(moment: str, arguments: list[str]) -> None:
+    when, number = moment.split(":")
+    checkpoints._LEAST_SECONDS = -1.0
+    checkpoints._SHARE_OF_TIME = float("inf")
+    if when != "never":
+        _kill_after(*PLACES[when], int(number))
     main(arguments)
+
+
+if __name__ == "__main__":
+    codes = []
+    for moment in sys.argv[1].split(","):
+        if (child := os.fork()) == 0:
+            try:
+                _child(moment, sys.argv[2:])
+            except SystemExit as stop:
+                os._exit(int(stop.code or 0))
+            os._exit(0)
+        codes.append(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
+    print(*codes)

@@ -6,7 +6,6 @@ import shutil
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -206,14 +205,14 @@ except RunError as error:
     assert len(list(folder.iterdir())) == 4
 
 
-@pytest.mark.slow
-def test_killed_200_times_while_saving_an_old_or_the_new_one_loads(tmp_path: Path) -> None:
-    command = [sys.executable, "-m", "tests.saving", str(tmp_path / "checkpoints"), "200"]
+def test_killed_at_every_moment_of_saving_an_old_or_the_new_one_loads(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "tests.saving", str(tmp_path / "checkpoints")]
     done = subprocess.run(command, capture_output=True, text=True)  # noqa: S603
     assert done.returncode == 0, done.stderr
-    last, in_the_middle = map(int, done.stdout.split())
-    assert last > 100
-    assert in_the_middle > 20, "killed while it wrote, and not between"
+    kills, in_the_middle = map(int, done.stdout.split())
+    # Each of three checkpoints takes ten calls or more that change the disk.
+    assert kills >= 30
+    assert in_the_middle >= 10, "with a file that was half written, and not only between"
 
 
 def test_saving_takes_a_small_share_of_the_time(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -247,8 +246,8 @@ def test_a_signal_saves_first_and_then_ends(tmp_path: Path) -> None:
     assert _loaded(tmp_path / "checkpoints") == (5, [])
 
 
-def test_nothing_is_kept_where_nothing_can_be(tmp_path: Path) -> None:
+def test_nothing_is_kept_where_nothing_can_be(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "_LEAST_SECONDS", -1.0)
     keeper = Keeper()
-    time.sleep(0.001)
     assert keeper.wanted() is Wanted.NOTHING
     keeper.keep(lambda: pytest.fail("asked for the state"), "anywhere")

@@ -86,24 +86,59 @@ def test_a_folder_that_was_whole_stays_so_wherever_writing_fails(tmp_path: Path)
     assert is_complete(folder)
 
 
-def test_the_content_reaches_the_disk_before_the_name(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    events: list[str] = []
+@pytest.fixture
+def calls(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, Path]]:
+    """What reaches the disk, and what is renamed to what, in their order."""
+    made: list[tuple[str, Path]] = []
     fsync, replace = os.fsync, os.replace
 
     def note_fsync(descriptor: int) -> None:
-        events.append(f"fsync {Path(os.readlink(f'/proc/self/fd/{descriptor}')).name[:5]}")
+        made.append(("fsync", Path(os.readlink(f"/proc/self/fd/{descriptor}"))))
         fsync(descriptor)
 
     def note_replace(source: Path, target: Path) -> None:
-        events.append("rename")
+        made.append((f"rename {source}", Path(target)))
         replace(source, target)
 
     monkeypatch.setattr(os, "fsync", note_fsync)
     monkeypatch.setattr(os, "replace", note_replace)
+    return made
+
+
+def test_the_content_reaches_the_disk_before_the_name(
+    tmp_path: Path, calls: list[tuple[str, Path]]
+) -> None:
     write_sealed(tmp_path / "file", NEW)
-    assert events == ["fsync .file", "rename", f"fsync {tmp_path.name[:5]}"]
+    (synced, partial), (renamed, target), last = calls
+    assert partial.parent == tmp_path and partial.name.startswith(".file")
+    assert (synced, renamed) == ("fsync", f"rename {partial}")
+    assert target == tmp_path / "file"
+    assert last == ("fsync", tmp_path)
+
+
+def test_every_file_of_a_folder_reaches_the_disk_before_any_name_and_the_manifest_last(
+    tmp_path: Path, calls: list[tuple[str, Path]]
+) -> None:
+    folder, names = tmp_path / "run", ["a.bin", "b.bin", "c.bin"]
+    folder.mkdir()
+
+    def write(partial: Path) -> None:
+        for name in names:
+            (partial / name).write_text(name)
+
+    publish(folder, write, complete=True)
+    partial = calls[0][1].parent
+    assert partial.parent == folder and partial.name.endswith(".partial")
+    assert calls[:7] == [
+        *(("fsync", partial / name) for name in names),
+        *((f"rename {partial / name}", folder / name) for name in names),
+        ("fsync", folder),
+    ]
+    (synced, manifest), (renamed, target), *rest = calls[7:]
+    assert (synced, renamed) == ("fsync", f"rename {manifest}")
+    assert target == folder / "manifest.json"
+    # The manifest's own name, and the folder's.
+    assert rest == [("fsync", folder), ("fsync", tmp_path)]
 
 
 def test_an_interrupt_leaves_what_was_there(tmp_path: Path) -> None:

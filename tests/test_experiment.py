@@ -62,7 +62,7 @@ def test_timing_adds_up(result: Result) -> None:
     assert timing["samples"] == sum(task["samples"] for task in timing["tasks"])
     assert timing["samples_per_second"] == timing["samples"] / timing["training_seconds"]
     assert timing["total_seconds"] > timing["training_seconds"]
-    assert timing["tasks"][1]["replay_seconds"] > timing["tasks"][0]["replay_seconds"] > 0
+    assert all(task["replay_seconds"] > 0 for task in timing["tasks"])
     assert timing["peak_memory"]["host_bytes"] > 10_000_000
     # Two seeds, at task i: i times the class's samples, in full batches.
     assert timing["tasks"][1]["samples"] > 1.5 * timing["tasks"][0]["samples"]

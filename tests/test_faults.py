@@ -7,13 +7,18 @@ import resource
 import signal
 import subprocess
 import sys
-import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from cl_anomaly import checkpoints, groups, store
 from cl_anomaly.durable import check_files
 from cl_anomaly.runs import find_runs, status_of
+from cl_anomaly.step import TrainStep
+from cl_anomaly.strategies.generative_replay import GenerativeReplay
 from tests.command import cli
 from tests.faults import failing
 
@@ -146,44 +151,70 @@ def test_a_folder_that_cannot_be_written(place: str, tmp_path: Path, expected: P
     assert "Traceback" not in done.err
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("seed", range(2))
-def test_signals_at_random_moments(seed: int, tmp_path: Path) -> None:
-    numbers = random.Random(seed)  # noqa: S311
-    command = [*RUN[:4], "60", *RUN[5:], "--seeds", "2"]
-    whole = cli(*command, "--out", tmp_path / "whole")
-    assert whole.code == 0, whole.err
-    full = [sys.executable, "-m", "cl_anomaly", *command, "--out", str(tmp_path / "stopped")]
-    codes = set()
-    for _ in range(12):
-        number = numbers.choice([signal.SIGTERM, signal.SIGINT, signal.SIGUSR1])
-        with subprocess.Popen(  # noqa: S603
-            full,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            start_new_session=True,
-            text=True,
-            # As in a terminal, whatever the tests' own parent ignores.
-            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
-            env=os.environ | {"OMP_NUM_THREADS": "1"},
-        ) as process:
-            time.sleep(numbers.uniform(2.0, 5.0))
-            process.send_signal(number)
-            _, said = process.communicate(timeout=60)
-        codes.add(process.returncode)
-        if process.returncode == 0:
-            break
-        expected_code = 130 if number == signal.SIGINT else 143
-        # Before the run has its folder, and after it is complete, a signal ends the process itself.
-        assert process.returncode in (expected_code, -number), said
-        if process.returncode == expected_code and "saved. Go on with" in said:
-            assert f"cl-anomaly resume {tmp_path / 'stopped'}" in said
-            (status,) = find_runs(tmp_path / "stopped")
-            assert status.name == "interrupted"
-    assert codes & {130, 143}
-    done = cli(*command, "--out", tmp_path / "stopped")
+@contextmanager
+def _signal_after(owner: Any, name: str, calls: int, number: int) -> Iterator[None]:
+    """Send this process a signal at the end of a function's call, after so many calls of it."""
+    original, made = getattr(owner, name), [0]
+
+    def counted(*arguments: Any, **settings: Any) -> Any:
+        result = original(*arguments, **settings)
+        made[0] += 1
+        if made[0] == calls:
+            os.kill(os.getpid(), number)
+        return result
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(owner, name, counted)
+        # As in a terminal, whatever the tests' own parent ignores.
+        previous = signal.signal(signal.SIGINT, signal.default_int_handler)
+        try:
+            yield
+        finally:
+            signal.signal(signal.SIGINT, previous)
+    assert made[0] >= calls, "the moment has not come"
+
+
+# One after another: each goes on from what the one before had saved. A task has 8 steps.
+STOPS = {
+    "steps": [
+        (TrainStep, "__call__", calls, number)
+        for calls, number in ((1, signal.SIGTERM), (5, signal.SIGINT), (4, signal.SIGUSR1))
+    ],
+    "saving": [
+        (checkpoints, "write_tensors", 1, signal.SIGUSR1),
+        (checkpoints.Checkpoints, "save", 1, signal.SIGINT),
+    ],
+    "between": [
+        (GenerativeReplay, "after_task", 1, signal.SIGTERM),
+        (groups.ReplicaGroups, "score", 1, signal.SIGINT),
+    ],
+}
+
+
+@pytest.mark.parametrize("stops", STOPS.values(), ids=STOPS.keys())
+def test_signals_at_chosen_moments(stops: list[Any], tmp_path: Path, expected: Path) -> None:
+    for stop in stops:
+        with _signal_after(*stop):
+            done = cli(*RUN, *SMALL_MODEL, "--out", tmp_path)
+        assert done.code == (130 if stop[-1] == signal.SIGINT else 143), (stop, done.err)
+        assert f"saved. Go on with\n  cl-anomaly resume {tmp_path}" in done.err
+        (status,) = find_runs(tmp_path)
+        assert status.name == "interrupted"
+    done = cli(*RUN, *SMALL_MODEL, "--out", tmp_path)
     assert done.code == 0, done.err
-    _same(done.last_line, whole.last_line)
+    _same(done.last_line, expected)
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGUSR1])
+def test_a_signal_while_results_are_written_costs_nothing(
+    number: int, tmp_path: Path, expected: Path
+) -> None:
+    with _signal_after(store, "summarise", 1, number):
+        done = cli(*RUN, *SMALL_MODEL, "--out", tmp_path)
+    assert done.code in (0, 130, 143), done.err
+    done = cli(*RUN, *SMALL_MODEL, "--out", tmp_path)
+    assert done.code == 0, done.err
+    _same(done.last_line, expected)
     assert status_of(done.last_line).name == "finished"
 
 

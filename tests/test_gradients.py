@@ -3,13 +3,13 @@ from collections.abc import Sequence
 import pytest
 import torch
 from torch import Tensor, nn
-from torch.func import functional_call, grad, vmap
 
 from cl_anomaly.datasets import Samples
 from cl_anomaly.errors import RunError
 from cl_anomaly.gradients import fisher_diagonal, squared_gradients
 from cl_anomaly.models import VAE
 from cl_anomaly.randomness import ReplicaRandom
+from tests.per_sample import squared_per_sample
 
 SEEDS = [0, 5]
 
@@ -18,36 +18,12 @@ def _model(seeds: Sequence[int] = SEEDS) -> VAE:
     return VAE((2, 3), seeds, latent_size=2, hidden_sizes=(5, 4))
 
 
-def _reference(model: VAE, replica: int, x: Tensor, noise: Tensor) -> dict[str, Tensor]:
-    """Squared per-sample gradients by torch.func, (B, *parameter)."""
-    single = _model([0])
-    weights = {name: p.detach()[replica : replica + 1] for name, p in model.named_parameters()}
-
-    def loss(weights: dict[str, Tensor], x: Tensor, noise: Tensor) -> Tensor:
-        arguments = (x[None, None], noise[None, None])
-        return functional_call(_Loss(single), weights, arguments).squeeze()
-
-    per_sample = vmap(grad(loss), (None, 0, 0))(
-        {f"model.{name}": value for name, value in weights.items()}, x, noise
-    )
-    return {name.removeprefix("model."): g.square()[:, 0] for name, g in per_sample.items()}
-
-
-class _Loss(nn.Module):
-    def __init__(self, model: VAE) -> None:
-        super().__init__()
-        self.model = model
-
-    def forward(self, x: Tensor, noise: Tensor) -> Tensor:
-        return self.model.loss(x, noise)
-
-
 def test_squared_gradients_are_torch_funcs() -> None:
     model, x, noise = _model(), torch.rand(2, 7, 2, 3), torch.randn(2, 7, 2)
     squared = squared_gradients(model, x, noise, torch.ones(2, 7))
     assert set(squared) == {name for name, _ in model.named_parameters()}
     for replica in range(2):
-        expected = _reference(model, replica, x[replica], noise[replica])
+        expected = squared_per_sample(model, replica, x[replica], noise[replica])
         for name, value in squared.items():
             torch.testing.assert_close(value[replica], expected[name].sum(0))
 
@@ -77,7 +53,7 @@ def test_fisher_is_the_mean_over_each_replicas_own_samples() -> None:
         # Alone, the replica's tasks need no padding, and its noise is drawn in the same order.
         random = ReplicaRandom([SEEDS[replica]], "fisher")
         noise = torch.cat([random.normal(256, 2)[0] for _ in range(3)])[: len(own)]
-        expected = _reference(model, replica, samples.batch(own), noise)
+        expected = squared_per_sample(model, replica, samples.batch(own), noise)
         for name, value in fisher.items():
             torch.testing.assert_close(value[replica], expected[name].mean(0))
 

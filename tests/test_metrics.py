@@ -84,8 +84,10 @@ def test_auroc_of_nothing(normal: list[float], anomalies: list[float]) -> None:
 
 @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
 def test_auroc_of_what_is_not_finite(value: float) -> None:
-    with pytest.raises(ValueError, match="NaN|infinity"):
-        auroc(np.array([0.1, value]), np.array([0.5]))
+    for normal, anomalies in (([0.1, value], [0.5]), ([0.1, 0.2], [0.5, value])):
+        for metric in (auroc, placements):
+            with pytest.raises(ValueError, match="NaN|infinity"):
+                metric(np.array(normal), np.array(anomalies))
 
 
 def test_average_is_the_mean_of_the_last_row() -> None:

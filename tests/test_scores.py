@@ -3,6 +3,8 @@ import pytest
 import torch
 
 from cl_anomaly.models import VAE
+from cl_anomaly.nn import Linear
+from cl_anomaly.randomness import generator
 from cl_anomaly.scores import POSTERIOR_SAMPLES, SCORES
 
 
@@ -65,3 +67,24 @@ def test_recon_prob_is_the_mean_over_draws_from_the_posterior(model: VAE, x: tor
     error = np.std(draws, axis=0) / np.sqrt(POSTERIOR_SAMPLES)
     assert (np.abs(_score("recon-prob", model, x) - np.mean(draws, axis=0)) < 5 * error).all()
     assert not np.allclose(_score("recon-prob", model, x), _score("recon", model, x))
+
+
+def test_recon_prob_by_numpy_with_the_same_draws(x: torch.Tensor) -> None:
+    # A posterior of its own width in each dimension: σ = e⁻¹, e^½ and e, and not σ².
+    model = VAE((4, 4), [0, 1], latent_size=3, hidden_sizes=(8,))
+    last = model.encoder[-1]
+    assert isinstance(last, Linear)
+    with torch.no_grad():
+        last.weight[..., 3:] = 0
+        last.bias[..., 3:] = torch.tensor([-2.0, 1.0, 2.0])
+        mean = model.encode(x)[0].double().numpy()
+    noise = torch.randn(16, 3, generator=generator(0, "recon-prob")).double().numpy()
+    layers = [m for m in model.decoder.layers if isinstance(m, Linear)]
+    (w1, b1), (w2, b2) = ([p.detach().double().numpy() for p in m.parameters()] for m in layers)
+    flat, losses = x.flatten(2).double().numpy(), []
+    for draw in noise:
+        z = mean + np.exp([-1.0, 0.5, 1.0]) * draw
+        hidden = np.maximum(z @ w1 + b1.reshape(2, 1, -1), 0)
+        means = 1 / (1 + np.exp(-(hidden @ w2 + b2.reshape(2, 1, -1))))
+        losses.append(-(flat * np.log(means) + (1 - flat) * np.log(1 - means)).sum(-1))
+    np.testing.assert_allclose(_score("recon-prob", model, x), np.mean(losses, axis=0), rtol=1e-5)

@@ -226,3 +226,40 @@ def test_longer_run_takes_nothing_from_the_others() -> None:
     # Lower ends at (0.60 + 0.64) / 2 = 0.62, gr at (0.80 + 0.86) / 2 = 0.83: 0.21 of 0.28.
     assert cell(table, "gr", 2, "gap_closed")["mean"] == pytest.approx(0.75)
     assert "gap_closed" not in set(table.loc[table["run"] == "longer", "metric"])
+
+
+def test_a_mean_is_no_median() -> None:
+    # 0.9, 0.9 and 0.3: mean 0.7, median 0.9; deviations 0.2, 0.2 and −0.4: √(0.24 / 2).
+    first = [rows("gr", seed, [v], [[v]]) for seed, v in ((3, 0.9), (7, 0.9), (9, 0.3))]
+    row = cell(summarise(pd.concat(first)), "gr", 1, "auroc_seen")
+    assert row["mean"] == pytest.approx(0.7)
+    assert row["sd"] == pytest.approx(np.sqrt(0.12))
+    assert row["seeds"] == 3
+    assert cell(summarise(pd.concat(first)), "gr", 1, "average")["mean"] == pytest.approx(0.7)
+
+
+def test_bound_of_several_runs_is_the_mean_of_their_means() -> None:
+    # Lower 0.50, 0.50 and 0.80: 0.60. Upper 0.80, 0.95 and 0.95: 0.90. gr 0.75: 0.15 of 0.30.
+    ends = [("lower", 0.5), ("lower", 0.5), ("lower", 0.8), ("gr", 0.75)]
+    ends += [("upper", 0.8), ("upper", 0.95), ("upper", 0.95)]
+    matrix = [[0.9, 0.5], [0.8, 0.9]]
+    metrics = [
+        rows(strategy, 0, [0.9, end], matrix, run=f"{strategy} {place}")
+        for place, (strategy, end) in enumerate(ends)
+    ]
+    table = summarise(pd.concat(metrics, ignore_index=True))
+    assert cell(table, "gr 3", 2, "gap_closed")["mean"] == pytest.approx(0.5)
+    assert cell(table, "lower 2", 2, "gap_closed")["mean"] == pytest.approx(0.2 / 0.3)
+
+
+def test_bounds_are_those_of_the_same_dataset() -> None:
+    matrix = [[0.9, 0.5], [0.8, 0.9]]
+    ends = {"lower": (0.5, 0.7), "gr": (0.8, 0.8), "upper": (0.9, 0.9)}
+    metrics = [
+        rows(strategy, 0, [0.9, end], matrix, run=f"{strategy} {dataset}").assign(dataset=dataset)
+        for strategy, own in ends.items()
+        for dataset, end in zip(("digits", "mnist"), own, strict=True)
+    ]
+    table = summarise(pd.concat(metrics, ignore_index=True))
+    assert cell(table, "gr digits", 2, "gap_closed")["mean"] == pytest.approx(0.75)
+    assert cell(table, "gr mnist", 2, "gap_closed")["mean"] == pytest.approx(0.5)

@@ -2,6 +2,7 @@
 
 import os
 import signal
+import sys
 import threading
 import time
 
@@ -14,9 +15,13 @@ from cl_anomaly.threads import Threads
 @pytest.mark.parametrize("count", [1, 2, 5])
 def test_results_come_in_the_order_of_the_items(count: int) -> None:
     def slow_first(item: int) -> int:
-        time.sleep(0.05 if item == 0 else 0)
+        if item == 0 and count > 1:
+            assert second.wait(30), "the next one is worked on, too"
+        elif item == 1:
+            second.set()
         return item * item
 
+    second = threading.Event()
     assert Threads(count).map(slow_first, range(5)) == [0, 1, 4, 9, 16]
 
 
@@ -62,7 +67,18 @@ def test_failure_stops_the_others_and_is_raised() -> None:
     assert threads.map(lambda item: item, [7, 8]) == [7, 8]
 
 
+def _waits_for_work(ident: int | None) -> bool:
+    frame = sys._current_frames().get(ident or 0)
+    names = []
+    while frame:
+        names.append((frame.f_code.co_filename.rpartition("/")[2], frame.f_code.co_name))
+        frame = frame.f_back
+    # The innermost is the lock's: `wait` of threading, which `wait` of concurrent.futures calls.
+    return names[:1] == [("threading.py", "wait")] and ("_base.py", "wait") in names
+
+
 def test_interrupt_stops_all() -> None:
+    main = threading.main_thread().ident
     threads, started, stopped = Threads(2), threading.Barrier(3), []
 
     def work(item: int) -> None:
@@ -78,7 +94,8 @@ def test_interrupt_stops_all() -> None:
         started.wait()
         # Until the main thread waits: in the moment in which it hands work over, Python may lose
         # an interrupt altogether.
-        time.sleep(0.3)
+        while not _waits_for_work(main):
+            time.sleep(0.001)
         os.kill(os.getpid(), signal.SIGINT)
 
     threading.Thread(target=interrupt).start()

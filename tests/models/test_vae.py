@@ -11,6 +11,10 @@ def test_sizes_follow_the_paper_and_the_dataset() -> None:
     sizes = [tuple(m.weight.shape[1:]) for m in model.modules() if isinstance(m, Linear)]
     encoder, decoder = [(784, 400), (400, 400), (400, 32)], [(16, 400), (400, 400), (400, 784)]
     assert sizes == encoder + decoder
+    assert model.beta == 1
+    unlike = VAE((4,), [0], latent_size=3, hidden_sizes=(30, 20))
+    layers = [tuple(m.weight.shape[1:]) for m in unlike.modules() if isinstance(m, Linear)]
+    assert layers == [(4, 30), (30, 20), (20, 6), (3, 20), (20, 30), (30, 4)]
     assert VAE((8, 8), [0]).decoder.means(torch.zeros(1, 2, 16)).shape == (1, 2, 8, 8)
 
 

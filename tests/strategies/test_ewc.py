@@ -6,6 +6,7 @@ from cl_anomaly.gradients import fisher_diagonal
 from cl_anomaly.randomness import ReplicaRandom
 from cl_anomaly.strategies.ewc import EWC
 from tests.learning import learn, prepare, small_scenario, weights
+from tests.per_sample import squared_per_sample
 
 
 def test_nothing_is_held_in_the_first_task() -> None:
@@ -99,3 +100,23 @@ def test_anchor_follows_the_last_task() -> None:
         learn(strategy, [scenario], [0], number)
         for name, weight in strategy.model.named_parameters():
             assert torch.equal(strategy.anchor[name], weight)
+
+
+def test_fisher_of_each_replica_is_that_of_its_own_task() -> None:
+    # Orders of their own: each replica's first task is another class, with another count.
+    seeds = [3, 7, 9]
+    scenarios = [small_scenario(task_order=order) for order in ([1, 2, 3], [3, 1, 2], [2, 3, 1])]
+    strategy = EWC()
+    prepare(strategy, scenarios[0], seeds)
+    learn(strategy, scenarios, seeds, 1)
+    for replica, (seed, scenario) in enumerate(zip(seeds, scenarios, strict=True)):
+        own = scenario.tasks[0].indices
+        noise = ReplicaRandom([seed], "after task", 1).normal(256, 2)[0, : len(own)]
+        x = scenario.dataset.train.stored[own].float() / 255
+        expected = squared_per_sample(strategy.model, replica, x, noise)
+        for name, value in strategy.fisher.items():
+            torch.testing.assert_close(value[replica], expected[name].mean(0))
+
+
+def test_defaults_are_those_that_are_published() -> None:
+    assert (EWC().lam, EWC().decay) == (1000.0, 1.0)

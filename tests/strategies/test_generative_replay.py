@@ -1,8 +1,9 @@
 import pytest
 import torch
+from torch import Tensor
 
 from cl_anomaly.errors import InputError
-from cl_anomaly.randomness import ReplicaRandom
+from cl_anomaly.randomness import ReplicaRandom, StepRandom
 from cl_anomaly.strategies.generative_replay import GenerativeReplay
 from tests.learning import learn, prepare, small_scenario
 
@@ -22,7 +23,11 @@ def test_first_task_has_nothing_to_replay() -> None:
 
 @pytest.mark.parametrize(
     ("ratio", "task", "replayed"),
-    [("proportional", 2, 8), ("proportional", 5, 32), (1.0, 5, 8), (0.5, 5, 4), (0.01, 5, 1)],
+    [
+        *(("proportional", 2, 8), ("proportional", 5, 32), (1.0, 5, 8), (0.5, 5, 4)),
+        # Rounded, and not cut off: 1.6, 6.4 and 11.76 for each 8; and never none.
+        *((0.2, 5, 2), (0.8, 5, 6), (1.47, 2, 12), (0.01, 5, 1)),
+    ],
 )
 def test_how_many_are_replayed(ratio: float, task: int, replayed: int) -> None:
     strategy = _after_first_task(GenerativeReplay(ratio), [0, 1])
@@ -106,3 +111,27 @@ def test_every_step_replays_other_samples() -> None:
     strategy.task_number = 2
     first, second = (strategy.extend(torch.zeros(1, 8, 3, 3))[:, 8:] for _ in range(2))
     assert not torch.equal(first, second)
+
+
+def test_by_default_every_past_task_weighs_what_the_new_one_does() -> None:
+    assert GenerativeReplay().ratio == "proportional"
+
+
+def test_each_step_of_training_replays_the_next_codes_of_its_generator() -> None:
+    scenario, seeds, strategy = small_scenario(), [3, 7], GenerativeReplay()
+    prepare(strategy, scenario, seeds)
+    learn(strategy, [scenario] * 2, seeds, 1)
+    decoder, batches, extend = strategy.previous, [], strategy.extend
+
+    def noting(x: Tensor) -> Tensor:
+        batches.append(extend(x))
+        return batches[-1]
+
+    strategy.extend = noting  # type: ignore[method-assign]
+    learn(strategy, [scenario] * 2, seeds, 2)
+    assert decoder is not None and len(batches) == 8
+    stream = StepRandom(seeds, "strategy", 2)
+    for batch in batches:
+        stream.next_step()
+        torch.testing.assert_close(batch[:, 8:], decoder.means(stream.normal(8, 2)))
+    assert len(torch.stack(batches)[:, 0, 8].flatten(1).unique(dim=0)) == 8

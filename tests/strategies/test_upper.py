@@ -17,3 +17,10 @@ def test_sees_every_task_so_far_once_an_epoch() -> None:
     assert set(asked.tolist()) == expected
     assert len(asked) == 104
     assert counts.min() == 2 and counts.sum() == 104
+
+
+def test_forgets_no_task_however_many_there_are() -> None:
+    tasks = small_scenario().tasks
+    found = Upper().training_indices(tasks[2], tasks)
+    expected = torch.cat([task.indices for task in tasks])
+    assert len(tasks) == 3 and torch.equal(found.sort().values, expected.sort().values)

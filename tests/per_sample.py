@@ -1,0 +1,39 @@
+"""Per-sample gradients by torch.func: one sample after another, as far as its caller can tell."""
+
+from torch import Tensor, nn
+from torch.func import functional_call, grad, vmap
+
+from cl_anomaly.models import VAE
+
+
+class _Loss(nn.Module):
+    def __init__(self, model: VAE) -> None:
+        super().__init__()
+        self.model = model
+
+    def forward(self, x: Tensor, noise: Tensor) -> Tensor:
+        return self.model.loss(x, noise)
+
+
+def squared_per_sample(model: VAE, replica: int, x: Tensor, noise: Tensor) -> dict[str, Tensor]:
+    """Square the gradient of each sample's loss with one replica.
+
+    Args:
+        model: R replicas.
+        replica: which of them.
+        x: (B, *features).
+        noise: (B, latent), what the posterior is drawn with.
+
+    Returns:
+        By parameter name, (B, *parameter).
+    """
+    own = {name: p.detach()[replica : replica + 1] for name, p in model.named_parameters()}
+
+    def loss(weights: dict[str, Tensor], x: Tensor, noise: Tensor) -> Tensor:
+        arguments = (x[None, None], noise[None, None])
+        return functional_call(_Loss(model), weights, arguments).squeeze()
+
+    per_sample = vmap(grad(loss), (None, 0, 0))(
+        {f"model.{name}": value for name, value in own.items()}, x, noise
+    )
+    return {name.removeprefix("model."): g.square()[:, 0] for name, g in per_sample.items()}
