@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import torch
 
-from cl_anomaly.scenario import Task
+from cl_anomaly.scenarios.class_stream import Task
 from cl_anomaly.strategies.ewc import EWC
 
 

@@ -9,17 +9,17 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from cl_anomaly.config import RunConfig
-    from cl_anomaly.experiment import Result, run
+    from cl_anomaly.runs.run import Result, run
     from cl_anomaly.strategies import Strategy
 
 __version__ = "0.1.0"
 __all__ = ["Result", "RunConfig", "Strategy", "run"]
 
 _HOME = {
-    "Result": "cl_anomaly.experiment",
+    "Result": "cl_anomaly.runs.run",
     "RunConfig": "cl_anomaly.config",
     "Strategy": "cl_anomaly.strategies",
-    "run": "cl_anomaly.experiment",
+    "run": "cl_anomaly.runs.run",
 }
 
 

@@ -11,8 +11,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, get_args
 
-from cl_anomaly.durable import read_json
 from cl_anomaly.errors import InputError
+from cl_anomaly.json_files import read_json
 
 ScoreName = Literal["recon", "mse", "l1", "elbo", "kl", "recon-prob"]
 DeviceName = Literal["auto", "cpu", "cuda"]
@@ -99,7 +99,7 @@ class RunConfig:
 
 @dataclass(frozen=True, kw_only=True)
 class ResolvedConfig(RunConfig):
-    """A configuration in which no default is left open; see `cl_anomaly.experiment.resolve`.
+    """A configuration in which no default is left open; see `cl_anomaly.runs.run.resolve`.
 
     Attributes:
         dataset_note: why the dataset is a second choice, where it is.

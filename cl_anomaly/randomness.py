@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from cl_anomaly.checkpoints import State
+from cl_anomaly.state import State
 
 # Drawn ahead at once, in numbers: large enough that a GPU is not asked for each batch anew, small
 # enough to stay in a processor's cache.

@@ -8,7 +8,7 @@ import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
-from cl_anomaly.cli import main
+from cl_anomaly.cli.main import main
 
 # Two tasks of one epoch: all that a run does, in a moment.
 SMALL = "--dataset digits --epochs 1 --device cpu --task-order 1,2".split()

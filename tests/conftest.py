@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from cl_anomaly import datasets
-from cl_anomaly.datasets import Dataset, load_dataset
+from cl_anomaly.data import datasets
+from cl_anomaly.data.datasets import Dataset, load_dataset
 from tests.helpers import (
     IDX_FILES,
     REAL_DOWNLOAD,

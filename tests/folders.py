@@ -3,8 +3,8 @@
 from collections.abc import Callable
 from pathlib import Path
 
-from cl_anomaly.claims import claimed
-from cl_anomaly.durable import publish
+from cl_anomaly.runs.claims import claimed
+from cl_anomaly.storage.files import publish
 
 
 def write_folder(out: Path, name: str, write: Callable[[Path], None]) -> Path:

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 import torch
 
-from cl_anomaly import datasets
-from cl_anomaly.datasets import Dataset, Samples
+from cl_anomaly.data import datasets
+from cl_anomaly.data.datasets import Dataset, Samples
 
 IDX_FILES = (
     "train-images-idx3-ubyte",

@@ -11,9 +11,10 @@ import signal
 import sys
 from typing import Any
 
-from cl_anomaly import checkpoints
-from cl_anomaly.cli import main
-from cl_anomaly.step import TrainStep
+from cl_anomaly.cli.main import main
+from cl_anomaly.runs import keeping
+from cl_anomaly.storage import checkpoints
+from cl_anomaly.training.step import TrainStep
 
 PLACES: dict[str, tuple[Any, str]] = {
     "step": (TrainStep, "__call__"),
@@ -38,8 +39,8 @@ def _kill_after(owner: Any, name: str, number: int) -> None:
 
 def _child(moment: str, arguments: list[str]) -> None:
     when, number = moment.split(":")
-    checkpoints._LEAST_SECONDS = -1.0
-    checkpoints._SHARE_OF_TIME = float("inf")
+    keeping._LEAST_SECONDS = -1.0
+    keeping._SHARE_OF_TIME = float("inf")
     if when != "never":
         _kill_after(*PLACES[when], int(number))
     main(arguments)

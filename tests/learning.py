@@ -6,13 +6,13 @@ from dataclasses import replace
 import torch
 from torch import Tensor
 
-from cl_anomaly.datasets import Dataset, Samples
-from cl_anomaly.learner import Learner
+from cl_anomaly.data.datasets import Dataset, Samples
 from cl_anomaly.models import VAE
-from cl_anomaly.scenario import Scenario, build_scenario
-from cl_anomaly.step import TrainingSettings
+from cl_anomaly.scenarios.class_stream import Scenario, build_scenario
 from cl_anomaly.strategies import Strategy
-from cl_anomaly.training import TrainingTime
+from cl_anomaly.training.learner import Learner
+from cl_anomaly.training.step import TrainingSettings
+from cl_anomaly.training.task import TrainingTime
 
 SETTINGS = TrainingSettings(epochs=2, batch_size=8, learning_rate=1e-2, precision=torch.float32)
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pandas as pd
 
-from cl_anomaly.durable import write_json
+from cl_anomaly.json_files import write_json
 from tests.folders import write_folder
 
 SETTINGS: dict[str, Any] = {

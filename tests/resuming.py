@@ -4,10 +4,12 @@ from pathlib import Path
 from typing import Any
 
 from cl_anomaly import RunConfig
-from cl_anomaly.checkpoints import Checkpoints, Keeper, State, Wanted
-from cl_anomaly.components import resolve
-from cl_anomaly.experiment import Result, Run
 from cl_anomaly.progress import Progress
+from cl_anomaly.runs.build import resolve
+from cl_anomaly.runs.keeping import Keeper
+from cl_anomaly.runs.run import Result, Run
+from cl_anomaly.state import State, Wanted
+from cl_anomaly.storage.checkpoints import Checkpoints
 
 
 def kept(state: State, folder: Path) -> State:

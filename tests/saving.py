@@ -16,7 +16,8 @@ from typing import Any
 import safetensors.torch
 import torch
 
-from cl_anomaly.checkpoints import Checkpoints, State
+from cl_anomaly.state import State
+from cl_anomaly.storage.checkpoints import Checkpoints
 
 SIZE, SAVES = 2_000, 3
 

@@ -7,10 +7,11 @@ import numpy as np
 import pytest
 import torch
 
-from cl_anomaly import evaluation, matrix_products
-from cl_anomaly.environment import choose_precision, describe_environment
+from cl_anomaly import matrix_products
 from cl_anomaly.errors import InputError
-from cl_anomaly.evaluation import score_samples
+from cl_anomaly.evaluation import scoring as evaluation
+from cl_anomaly.evaluation.scoring import score_samples
+from cl_anomaly.machine import choose_precision, describe_environment
 from cl_anomaly.matrix_products import Way, affine, describe_products, matrix_products_in
 from cl_anomaly.matrix_products import processor_way as way_for
 from cl_anomaly.models import VAE

@@ -17,14 +17,14 @@ from rich.table import Table
 from training import curve, fisher, one_replica, share_of_gemm, ten_replicas
 from whole_process import figure, memory, start, usual_script, workers
 
-from cl_anomaly.components import resolve
 from cl_anomaly.config import RunConfig
-from cl_anomaly.environment import (
+from cl_anomaly.machine import (
     available_cores,
     choose_device,
     describe_environment,
     set_up_processor,
 )
+from cl_anomaly.runs.build import resolve
 
 COLUMNS = ("what", "measured", "target", "from")
 

@@ -8,8 +8,8 @@ from report import Row
 from training import Ours
 
 from cl_anomaly.config import RunConfig
-from cl_anomaly.evaluation import auroc_after, score_samples
-from cl_anomaly.scores import CHEAP_SCORES
+from cl_anomaly.evaluation.scores import CHEAP_SCORES
+from cl_anomaly.evaluation.scoring import auroc_after, score_samples
 
 
 def evaluation(config: RunConfig, repeats: int) -> Iterator[Row]:

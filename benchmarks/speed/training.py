@@ -9,14 +9,14 @@ from clock import gemm_rate, in_turns, seconds
 from plain_loop import train as train_plain
 from report import Row
 
-from cl_anomaly.components import resolve
 from cl_anomaly.config import RunConfig
-from cl_anomaly.environment import set_up_processor
-from cl_anomaly.experiment import Run
-from cl_anomaly.gradients import fisher_diagonal
-from cl_anomaly.learner import Learner
+from cl_anomaly.machine import set_up_processor
+from cl_anomaly.models.fisher import fisher_diagonal
 from cl_anomaly.randomness import ReplicaRandom
-from cl_anomaly.training import TaskTraining
+from cl_anomaly.runs.build import resolve
+from cl_anomaly.runs.run import Run
+from cl_anomaly.training.learner import Learner
+from cl_anomaly.training.task import TaskTraining
 
 
 class Ours:

@@ -13,8 +13,8 @@ from clock import in_turns, seconds
 from report import Row
 
 from cl_anomaly.config import RunConfig
-from cl_anomaly.datasets import data_roots
-from cl_anomaly.environment import available_cores
+from cl_anomaly.data.datasets import data_roots
+from cl_anomaly.machine import available_cores
 
 HERE = Path(__file__).parent
 
@@ -91,11 +91,11 @@ def workers(config: RunConfig, repeats: int) -> Iterator[Row]:
 
 _PEAK = """
 import sys, torch
-from cl_anomaly.environment import peak_memory
+from cl_anomaly.machine import peak_memory
 def peak():
     return peak_memory(torch.device("cpu"))["host_bytes"]
 imported = peak()
-from cl_anomaly.cli import main
+from cl_anomaly.cli.main import main
 main(sys.argv[1:])
 print(peak() - imported)
 """

@@ -10,8 +10,8 @@ import torch
 from torch import Tensor, nn
 
 from cl_anomaly.errors import InputError
-from cl_anomaly.losses import bernoulli_negative_log_likelihood, kl_to_standard_normal
-from cl_anomaly.nn import mlp
+from cl_anomaly.models.layers import mlp
+from cl_anomaly.models.losses import bernoulli_negative_log_likelihood, kl_to_standard_normal
 from cl_anomaly.randomness import generator
 
 

@@ -3,17 +3,19 @@
 import importlib
 import inspect
 import pkgutil
+from collections.abc import Callable
 from importlib.metadata import EntryPoint, entry_points
 from typing import Any
 
+from cl_anomaly.code.own_files import load_class, loading
+from cl_anomaly.code.strategy_names import family_of, file_of, within_family
 from cl_anomaly.errors import InputError
-from cl_anomaly.own_files import load_class, loading
 from cl_anomaly.strategies.base import Strategy, misspelt_hooks
-from cl_anomaly.strategy_names import AVALANCHE_PREFIX, file_of
 
 __all__ = ["Strategy", "find_strategy", "strategies"]
 
 _GROUP = "cl_anomaly.strategies"
+_FAMILIES = "cl_anomaly.strategy_families"
 
 
 def strategies() -> dict[str, type[Strategy]]:
@@ -29,16 +31,16 @@ def strategies() -> dict[str, type[Strategy]]:
 
 
 def find_strategy(name: str) -> type[Strategy]:
-    """Look a strategy up by its name, or load it from FILE.py:CLASS or avalanche:NAME.
+    """Look a strategy up by its name, load it from FILE.py:CLASS, or ask FAMILY for FAMILY:NAME.
+
+    A package offers a family by an entry point in the group `cl_anomaly.strategy_families`: a
+    function that makes a subclass of Strategy from a NAME. It is loaded when it is asked for.
 
     Raises:
         InputError: there is none, or the file cannot be loaded.
     """
-    if name.startswith(AVALANCHE_PREFIX):
-        # Which takes seconds to import.
-        from cl_anomaly.avalanche.strategy import avalanche_strategy
-
-        return avalanche_strategy(name)
+    if family := family_of(name):
+        return _checked(_family(family)(within_family(name)), f"strategy {name}")
     if (file := file_of(name)) is not None:
         class_name = name.rpartition(":")[2]
         return _checked(load_class(file, class_name), f"{class_name} in {file}")
@@ -51,8 +53,19 @@ def find_strategy(name: str) -> type[Strategy]:
         raise InputError(f"Expected `strategy` to name a class in its file, {name}:CLASS.")
     raise InputError(
         f"Expected `strategy` to be one of {', '.join(sorted({*own, *offered.names}))}, or "
-        f"FILE.py:CLASS, or avalanche:NAME, but got {name!r}."
+        f"FILE.py:CLASS, or FAMILY:NAME such as avalanche:EWC, but got {name!r}."
     )
+
+
+def _family(name: str) -> Callable[[str], Any]:
+    offered = entry_points(group=_FAMILIES)
+    if name not in offered.names:
+        raise InputError(
+            f"Expected `strategy` to be a name, FILE.py:CLASS, or FAMILY:NAME with a family among "
+            f"{', '.join(sorted(offered.names))}, but there is no family {name!r}."
+        )
+    with loading(f"the family of strategies {name} ({offered[name].value})"):
+        return offered[name].load()
 
 
 def _own_strategies() -> dict[str, type[Strategy]]:

@@ -5,18 +5,14 @@ from __future__ import annotations
 import difflib
 import inspect
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, ClassVar
+from typing import ClassVar
 
 from torch import Tensor
 
-from cl_anomaly.datasets import Samples
+from cl_anomaly.data.datasets import Samples
 from cl_anomaly.models import VAE
 from cl_anomaly.randomness import ReplicaRandom
-from cl_anomaly.scenario import Scenario, Task
-
-if TYPE_CHECKING:
-    from cl_anomaly.step import TrainingSettings
-    from cl_anomaly.training import Training
+from cl_anomaly.scenarios.class_stream import Task
 
 # Between 0 and 1, of two names: `penalti`, `after_taks` and `extended` are above it.
 _LIKENESS = 0.75
@@ -42,7 +38,6 @@ class Strategy:
 
     Attributes:
         name: what `--strategy` calls it. Default: the class's name.
-        replicas_at_once: how many of a run's replicas one object can train. Default: any number.
         model: the model in training.
         samples: the training samples; `samples.batch(indices)` looks them up.
         task_number: of the task that is being learnt, from 1.
@@ -51,7 +46,6 @@ class Strategy:
     """
 
     name: ClassVar[str]
-    replicas_at_once: ClassVar[int | None] = None
     model: VAE
     samples: Samples
     task_number: int
@@ -113,18 +107,6 @@ class Strategy:
     def options_class(cls) -> tuple[type, frozenset[str]]:
         """Say whose typed arguments the options are, and which of them are none: its own."""
         return cls, frozenset()
-
-    def own_training(
-        self, scenarios: Sequence[Scenario], seeds: Sequence[int], settings: TrainingSettings
-    ) -> Training | None:
-        """Train the current task by a loop of the strategy's own, where it has one.
-
-        Args:
-            scenarios: one for each replica.
-            seeds: one for each replica.
-            settings: how to train.
-        """
-        return None
 
     def state_dict(self) -> dict[str, Tensor]:
         """Give everything that `after_task` has kept, by name."""

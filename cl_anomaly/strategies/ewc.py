@@ -6,8 +6,8 @@ import torch
 from torch import Tensor
 
 from cl_anomaly.errors import InputError
-from cl_anomaly.gradients import fisher_diagonal
-from cl_anomaly.scenario import Task
+from cl_anomaly.models.fisher import fisher_diagonal
+from cl_anomaly.scenarios.class_stream import Task
 from cl_anomaly.strategies.base import Strategy
 
 

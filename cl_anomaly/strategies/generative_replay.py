@@ -9,7 +9,7 @@ from torch import Tensor
 
 from cl_anomaly.errors import InputError
 from cl_anomaly.models import Decoder
-from cl_anomaly.scenario import Task
+from cl_anomaly.scenarios.class_stream import Task
 from cl_anomaly.strategies.base import Strategy
 
 

@@ -3,8 +3,8 @@
 import pytest
 import torch
 
+from cl_anomaly.evaluation.scores import SCORES
 from cl_anomaly.models import VAE
-from cl_anomaly.scores import SCORES
 
 
 @pytest.fixture(scope="module")

@@ -4,10 +4,10 @@ import pytest
 import torch
 
 from cl_anomaly import matrix_products
-from cl_anomaly.environment import choose_precision
+from cl_anomaly.machine import choose_precision
 from cl_anomaly.matrix_products import Way
 from cl_anomaly.options import describe_options, fill_options, summary
-from cl_anomaly.scenario import build_scenario
+from cl_anomaly.scenarios.class_stream import build_scenario
 from cl_anomaly.strategies import Strategy, strategies
 from tests.learning import learn, prepare, small_dataset, small_scenario, weights, with_precision
 from tests.recording import recorded_steps

@@ -3,7 +3,7 @@ from torch import nn
 from torch.distributions import Bernoulli, Normal, kl_divergence
 
 from cl_anomaly.models import VAE
-from cl_anomaly.nn import Linear
+from cl_anomaly.models.layers import Linear
 
 
 def test_sizes_follow_the_paper_and_the_dataset() -> None:

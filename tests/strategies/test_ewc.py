@@ -2,7 +2,7 @@ import pytest
 import torch
 
 from cl_anomaly.errors import InputError
-from cl_anomaly.gradients import fisher_diagonal
+from cl_anomaly.models.fisher import fisher_diagonal
 from cl_anomaly.randomness import ReplicaRandom
 from cl_anomaly.strategies.ewc import EWC
 from tests.learning import learn, prepare, small_scenario, weights

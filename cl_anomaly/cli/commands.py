@@ -1,0 +1,246 @@
+"""What the commands do, once their arguments are read."""
+
+import os
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+
+from cl_anomaly.cli.screen import Screen, show_aurocs, show_list, show_notice
+from cl_anomaly.config import ResolvedConfig, RunConfig
+from cl_anomaly.data.datasets import DATASETS
+from cl_anomaly.engines.local import Outcome, run_all
+from cl_anomaly.errors import InputError, Interrupted, RunError
+from cl_anomaly.evaluation.scores import CHEAP_SCORES, SCORES
+from cl_anomaly.machine import available_cores
+from cl_anomaly.models import MODELS
+from cl_anomaly.options import describe_options, summary
+from cl_anomaly.progress import Progress
+from cl_anomaly.report.figures import FORMATS, draw_auroc, write_figure
+from cl_anomaly.report.labels import labelled
+from cl_anomaly.runs.build import FRAMEWORK_ARGUMENTS
+from cl_anomaly.runs.comparison import check_same_comparison, write_comparison
+from cl_anomaly.runs.lifecycle import Finished, find_finished, perform, prepare, resume
+from cl_anomaly.runs.provenance import code_note, results_from_before
+from cl_anomaly.runs.run_folder import FIGURE_NAME, check_writable
+from cl_anomaly.storage.files import replacing
+from cl_anomaly.storage.names import checked_name
+from cl_anomaly.storage.results import RunResults, read_results, read_what_can_be_drawn
+from cl_anomaly.storage.status import CONFIG_FILE
+from cl_anomaly.strategies import strategies
+
+
+def run_one(config: RunConfig, out: Path, quiet: bool, again: bool, name: str | None) -> None:
+    """Do what is left of a run, and show its table.
+
+    Raises:
+        InputError: the configuration is at fault, or another one has that name.
+        RunError: the run failed, or one of its replicas.
+        Interrupted: a signal has asked for its end.
+    """
+    _check_name(name)
+    run = prepare(config)
+    note = run.config.dataset_note
+
+    def listener(strategy: str) -> Progress:
+        progress = screen.listener(strategy)
+        if note:
+            progress.notice(note)
+        return progress
+
+    with Screen(quiet) as screen:
+        done = perform(run, out, listener, again, name)
+    _conclude_run(done, quiet, "`--again` runs it anew.", None if done.is_new else note)
+
+
+def resume_one(folder: Path, quiet: bool, trust: bool) -> None:
+    """Go on with the run in a folder, and show its table; raises what `run_one` does."""
+    with Screen(quiet) as screen:
+        done = resume(folder, screen.listener, trust)
+    _conclude_run(done, quiet, f"`cl-anomaly run --config {folder / CONFIG_FILE}` begins another.")
+
+
+def _conclude_run(done: Finished, quiet: bool, way_on: str, note: str | None = None) -> None:
+    if not done.is_new:
+        # Before all else, and not among the notices: whoever reads on must know.
+        said = f"{results_from_before(done.folder)} {way_on}"
+        print(said, file=sys.stderr if quiet else sys.stdout)
+        for notice in filter(None, (code_note([done.folder]), note)):
+            show_notice(notice)
+    _conclude(done.folder, quiet)
+    if done.failures:
+        raise RunError("\n".join(done.failures))
+
+
+def compare(
+    configs: dict[str, RunConfig],
+    out: Path,
+    workers: int | None,
+    quiet: bool,
+    again: bool,
+    name: str | None,
+) -> None:
+    """Perform several runs, and write a folder with their figure and their numbers.
+
+    Raises:
+        InputError: one of the configurations is at fault, or another comparison has that name;
+            nothing has run.
+        RunError: a run failed; the others were finished.
+        Interrupted: a signal has asked for the end of all.
+    """
+    _check_name(name)
+    scores = {config.score for config in configs.values()}
+    if len(scores) > 1:
+        raise InputError(
+            f"Expected runs with the same `score`, but got {', '.join(sorted(scores))}."
+        )
+    resolved, outcome = _look_for_results(configs, out, again)
+    for run, folder in outcome.folders.items():
+        print(f"{run}: {results_from_before(folder)}", file=sys.stderr if quiet else sys.stdout)
+    for note in {config.dataset_note for config in resolved.values()} - {None}:
+        show_notice(str(note))
+    check_writable(out)
+    if name is not None:
+        check_same_comparison(out / name, resolved)
+    missing = {run: config for run, config in resolved.items() if run not in outcome.folders}
+    with Screen(quiet) as screen:
+        run_all(missing, out, workers or available_cores(), screen.listener, again, outcome)
+    if outcome.interrupted is not None:
+        raise Interrupted(
+            "interrupted, and saved. The same command goes on with what is missing.",
+            outcome.interrupted,
+        )
+    if outcome.folders:
+        _conclude(write_comparison(resolved, outcome.folders, out, name), quiet)
+    if outcome.failures:
+        raise RunError("\n".join(f"{name} failed: {why}" for name, why in outcome.failures.items()))
+
+
+def _check_name(name: str | None) -> None:
+    """Refuse a name before anything is loaded or run."""
+    if name is not None:
+        checked_name(name)
+
+
+def _look_for_results(
+    configs: dict[str, RunConfig], out: Path, again: bool
+) -> tuple[dict[str, ResolvedConfig], Outcome]:
+    """Resolve every configuration, and find the runs that are finished already.
+
+    What does not fit together is found here, before anything has run.
+    """
+    resolved, outcome = {}, Outcome()
+    for name, config in configs.items():
+        run = prepare(config)
+        resolved[name] = run.config
+        if not again and (found := find_finished(run, out)):
+            outcome.add(name, found.folder, found.failures)
+    return resolved, outcome
+
+
+def _conclude(folder: Path, quiet: bool) -> None:
+    if quiet:
+        print(folder)
+        return
+    if results := read_results(folder):
+        metrics, remarks = labelled(results)
+        _say(remarks)
+        show_aurocs(metrics, results[0].score)
+    print(f"results: {folder}")
+    if (figure := folder / f"{FIGURE_NAME}.png").exists():
+        print(f"figure:  {figure}")
+
+
+def plot(folders: Iterable[Path], score: str | None, out: Path, overwrite: bool) -> None:
+    """Draw finished runs in one figure, and print its files.
+
+    What has no results, or not the score, is left out where something else is left to draw.
+
+    Raises:
+        InputError: nothing is left, or the figure cannot be written to `out`.
+    """
+    files = _figure_files(out, overwrite)
+    results, left_out = read_what_can_be_drawn(folders)
+    results, without = _with_score(results, score or results[0].score)
+    metrics, remarks = labelled(results)
+    scores = list(dict.fromkeys(own.score for own in results))
+    if score is None and len(scores) > 1:
+        remarks.append(
+            f"These runs show different scores ({', '.join(scores)}): drawn is {scores[0]}. "
+            f"`--score` chooses another."
+        )
+    if note := code_note([own.folder for own in results]):
+        remarks.append(note)
+    _say([f"Left out: {why}" for why in [*left_out, *without]] + remarks)
+    check_writable(out.parent)
+    figure = draw_auroc(metrics, score or results[0].score)
+    for file, ending in files.items():
+        with replacing(file) as partial:
+            write_figure(figure, partial, ending)
+        print(file)
+
+
+def _figure_files(out: Path, overwrite: bool) -> dict[Path, str]:
+    """Say which files a figure is written to, and as what."""
+    ending = out.suffix.removeprefix(".")
+    if not out.name or os.path.isdir(out):
+        raise InputError(f"Expected `out` to be a figure's file, but got the folder {str(out)!r}.")
+    if ending.lower() in FORMATS:
+        files = {out: ending.lower()}
+    elif ending.isalpha():
+        raise InputError(
+            f"Expected `out` to end in .{', .'.join(FORMATS)} or, for both .png and .svg, in "
+            f"nothing, but got {str(out)!r}."
+        )
+    else:
+        files = {out.with_name(f"{out.name}.{each}"): each for each in ("png", "svg")}
+    there = [str(file) for file in files if os.path.lexists(file)]
+    if there and not overwrite:
+        raise InputError(
+            f"Expected `out` to be a new figure, but there is {' and '.join(there)} already. Give "
+            f"another name with `--out`, or replace it with `--overwrite`."
+        )
+    return files
+
+
+def _with_score(results: list[RunResults], score: str) -> tuple[list[RunResults], list[str]]:
+    """Part runs that have a score from those that do not, of which a sentence says so."""
+    has = [score in set(own.metrics["score"]) for own in results]
+    if not any(has):
+        known = dict.fromkeys(name for own in results for name in own.metrics["score"].unique())
+        raise InputError(
+            f"Expected `score` to be one that a run has ({', '.join(known)}), but got {score!r}."
+        )
+    without = [f"{own.folder} does not have the score {score}." for own in results]
+    left_out = [why for why, there in zip(without, has, strict=True) if not there]
+    return [own for own, there in zip(results, has, strict=True) if there], left_out
+
+
+def _say(sentences: list[str]) -> None:
+    for sentence in sentences:
+        print(sentence, file=sys.stderr)
+
+
+def show(what: str) -> None:
+    """List the strategies, datasets, models or scores that there are."""
+    if what == "strategies":
+        rows = [(n, summary(c), "\n".join(describe_options(c))) for n, c in strategies().items()]
+        columns = ("name", "what it is", "options, --strategy.NAME")
+    elif what == "models":
+        rows = [
+            (name, summary(model), "\n".join(describe_options(model, FRAMEWORK_ARGUMENTS)))
+            for name, model in MODELS.items()
+        ]
+        columns = ("name", "what it is", "options, --model.NAME")
+    elif what == "datasets":
+        rows = [
+            (spec.name, spec.summary, f"epochs={spec.epochs}\nbatch_size={spec.batch_size}")
+            for spec in DATASETS.values()
+        ]
+        columns = ("name", "what it is", "defaults")
+    else:
+        rows = [
+            (name, summary(score), "always" if name in CHEAP_SCORES else "with --score")
+            for name, score in SCORES.items()
+        ]
+        columns = ("name", "what it is", "recorded")
+    show_list(what, rows, columns)

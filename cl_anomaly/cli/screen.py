@@ -1,0 +1,209 @@
+"""What is shown on the screen: progress while it runs, tables when it is done."""
+
+from __future__ import annotations
+
+import math
+import statistics
+import sys
+import time
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from textwrap import shorten
+from types import TracebackType
+from typing import TYPE_CHECKING, Self
+
+from rich.console import Console
+from rich.markup import escape
+from rich.panel import Panel
+from rich.progress import BarColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.progress import Progress as Bars
+from rich.table import Table
+from rich.text import Text
+
+from cl_anomaly.progress import Progress
+from cl_anomaly.runs.provenance import code_word
+from cl_anomaly.storage.status import Status
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+class Screen:
+    """Shows the progress of one or more runs: bars on a terminal, a line for each task in a log.
+
+    Args:
+        quiet: show no progress.
+    """
+
+    def __init__(self, quiet: bool = False) -> None:
+        self._console = Console(stderr=True)
+        self._quiet = quiet
+        self._bars: Bars | None = None
+        if self._console.is_terminal and not quiet:
+            self._bars = Bars(
+                TextColumn("[bold]{task.description}"),
+                TextColumn("{task.fields[where]}"),
+                BarColumn(),
+                TextColumn("{task.fields[loss]}"),
+                TimeElapsedColumn(),
+                TextColumn("left"),
+                TimeRemainingColumn(),
+                console=self._console,
+            )
+
+    def __enter__(self) -> Self:
+        """Start to show."""
+        if self._bars:
+            self._bars.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        """Leave the screen as it is."""
+        if self._bars:
+            self._bars.stop()
+
+    def listener(self, run: str) -> Progress:
+        """Make what shows one run's progress."""
+        if self._bars:
+            return _Bar(self._console, self._bars, run)
+        return _Notices(self._console) if self._quiet else _Lines(self._console, run)
+
+
+class _Notices(Progress):
+    """Shows what the user must know, even where no progress is to be shown."""
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+
+    def notice(self, text: str) -> None:
+        self._console.print(Panel(Text(text), title="Note", border_style="yellow"))
+
+
+class _Bar(_Notices):
+    def __init__(self, console: Console, bars: Bars, run: str) -> None:
+        super().__init__(console)
+        self._bars = bars
+        self._id = bars.add_task(escape(run), total=None, where="", loss="")
+        self._number, self._epochs = 1, 1
+
+    def task(self, number: int, tasks: int, epochs: int) -> None:
+        self._number, self._tasks, self._epochs = number, tasks, epochs
+        self._bars.update(self._id, total=tasks, completed=number - 1)
+
+    def update(self, done: int, total: int, loss: float) -> None:
+        epoch = max(1, math.ceil(self._epochs * done / total))
+        self._bars.update(
+            self._id,
+            completed=self._number - 1 + done / total,
+            where=f"task {self._number}/{self._tasks} epoch {epoch}/{self._epochs}",
+            loss=f"loss {loss:.2f}",
+        )
+
+
+class _Lines(_Notices):
+    def __init__(self, console: Console, run: str) -> None:
+        super().__init__(console)
+        self._run = run
+        self._loss = math.nan
+
+    def task(self, number: int, tasks: int, epochs: int) -> None:
+        self._tasks, self._started = tasks, time.monotonic()
+
+    def update(self, done: int, total: int, loss: float) -> None:
+        self._loss = loss
+
+    def evaluated(self, number: int, aurocs: Sequence[float]) -> None:
+        seconds = time.monotonic() - self._started
+        print(
+            f"{self._run}: task {number}/{self._tasks}, loss {self._loss:.2f}, "
+            f"AUROC {mean_and_deviation(aurocs) or 'of no seed'}, {seconds:.1f} s",
+            file=sys.stderr,
+            flush=True,
+        )
+
+
+def mean_and_deviation(values: Iterable[float]) -> str:
+    """Write numbers as mean ± standard deviation of a sample; one alone as it is."""
+    numbers = list(values)
+    if not numbers:
+        return ""
+    mean = f"{statistics.fmean(numbers):.3f}"
+    return f"{mean} ± {statistics.stdev(numbers):.3f}" if len(numbers) > 1 else mean
+
+
+def show_notice(text: str) -> None:
+    """Show a sentence that must not be missed."""
+    _Notices(Console(stderr=True)).notice(text)
+
+
+def show_aurocs(metrics: pd.DataFrame, score: str) -> None:
+    """Show the headline AUROC after every task, a column for each run.
+
+    Args:
+        metrics: in tidy form, with a column `run`.
+        score: which of the scores.
+    """
+    # Only here: the list of runs does not wait for pandas.
+    from cl_anomaly.report.labels import headline_of, panels_of
+
+    headline = headline_of(metrics, score)
+    several = headline["seed"].nunique() > 1
+    over = ", mean ± s.d. over the seeds" if several else f", seed {headline['seed'].iloc[0]}"
+    console = Console()
+    for which, rows in panels_of(headline):
+        console.print(
+            Text(f"AUROC after each task, {which}{', ' * bool(which)}score {score}{over}:")
+        )
+        console.print(_auroc_table(rows))
+
+
+def _auroc_table(headline: pd.DataFrame) -> Table:
+    table, runs = Table(), list(headline["run"].unique())
+    table.add_column("task", justify="right")
+    for run in runs:
+        table.add_column(Text(run), justify="right")
+    for number, task in headline.groupby("task"):
+        cells = [mean_and_deviation(task.loc[task["run"] == run, "value"]) for run in runs]
+        table.add_row(str(number), *cells)
+    return table
+
+
+def show_runs(out: Path, runs: Sequence[Status]) -> None:
+    """Show how the runs in a folder are doing, and whether they are of the code as it is now."""
+    if not runs:
+        print(f"There are no runs in {out}.")
+        return
+    rows = [
+        (
+            str(run.folder),
+            run.name,
+            "\n".join(shorten(why, 60, placeholder=" …") for why in run.why),
+            str(len(run.config["seeds"])) if "seeds" in run.config else "",
+            code_word(run.folder),
+        )
+        for run in runs
+    ]
+    table = Table()
+    # What is to be copied into the next command is never broken into lines.
+    longest = max(len(row[0]) for row in rows)
+    table.add_column("run", no_wrap=True, min_width=longest)
+    for column in ("status", "where it is, or why", "seeds", "code"):
+        table.add_column(column)
+    for row in rows:
+        table.add_row(*(Text(cell) for cell in row))
+    Console(width=max(Console().width, longest + 80)).print(table)
+
+
+def show_list(title: str, rows: Iterable[Sequence[str]], columns: Sequence[str]) -> None:
+    """Show a table of text."""
+    table = Table(title=title)
+    for column in columns:
+        table.add_column(column, no_wrap=column == "name", overflow="fold")
+    for row in rows:
+        table.add_row(*(Text(cell) for cell in row))
+    Console().print(table)

@@ -1,0 +1,1 @@
+"""At home in other libraries; each is imported when it is used."""

@@ -1,0 +1,97 @@
+"""Per-sample squared gradients, without ever holding a per-sample gradient."""
+
+from collections.abc import Sequence
+from contextlib import ExitStack
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from cl_anomaly.data.datasets import Samples
+from cl_anomaly.errors import RunError
+from cl_anomaly.models import VAE
+from cl_anomaly.randomness import ReplicaRandom
+
+_CHUNK = 256
+
+
+def fisher_diagonal(
+    model: VAE, samples: Samples, indices: Sequence[Tensor], random: ReplicaRandom
+) -> dict[str, Tensor]:
+    """Diagonal Fisher information: the mean over samples of each one's squared gradient.
+
+    The gradient is that of the model's loss with one draw from the posterior. The square of a
+    batch's gradient would be another number, and would change with the batch size.
+
+    Args:
+        model: R replicas.
+        samples: where the training samples are.
+        indices: R tensors (n_r,), int64, each replica's samples; none may be empty.
+        random: draws the posterior's noise.
+
+    Returns:
+        By parameter name, in the parameter's shape, float32.
+    """
+    device = samples.stored.device
+    counts = torch.tensor([len(i) for i in indices], device=device)
+    # With a replica's own samples: others need not have arrived.
+    longest = torch.arange(max(len(own) for own in indices))
+    padded = torch.stack([own[longest % len(own)] for own in indices]).to(device)
+    total: dict[str, Tensor] = {}
+    for start in range(0, padded.shape[1], _CHUNK):
+        chunk = padded[:, start : start + _CHUNK]
+        # Padding makes the replicas' tasks equally long, and counts for nothing.
+        real = torch.arange(start, start + chunk.shape[1], device=device) < counts[:, None]
+        # Always a full chunk of noise: a seed must see the same numbers beside longer tasks.
+        noise = random.normal(_CHUNK, model.latent_size)[:, : chunk.shape[1]]
+        for name, squared in squared_gradients(model, samples.batch(chunk), noise, real).items():
+            total[name] = total[name] + squared if name in total else squared
+    return {
+        name: value / counts.view(-1, *[1] * (value.dim() - 1)) for name, value in total.items()
+    }
+
+
+def squared_gradients(model: VAE, x: Tensor, noise: Tensor, weights: Tensor) -> dict[str, Tensor]:
+    """Sum over the batch of every sample's squared gradient of the loss.
+
+    Args:
+        model: R replicas, all of whose parameters belong to layers of `cl_anomaly.models.layers`.
+        x: (R, B, *features).
+        noise: (R, B, latent), standard normal.
+        weights: (R, B), what each sample's gradient is multiplied by.
+
+    Returns:
+        By parameter name, in the parameter's shape, float32.
+
+    Raises:
+        RunError: a parameter belongs to another layer, or a layer is used twice.
+    """
+    passes: dict[str, tuple[Any, Tensor, Tensor]] = {}
+
+    def remember(name: str, layer: nn.Module) -> torch.utils.hooks.RemovableHandle:
+        def hook(_: nn.Module, inputs: tuple[Tensor], output: Tensor) -> None:
+            if name in passes:
+                raise RunError(
+                    f"Expected layer {name} once in the model's loss, but it came twice."
+                )
+            passes[name] = (layer, inputs[0].detach(), output)
+
+        return layer.register_forward_hook(hook)
+
+    with ExitStack() as hooks:
+        for name, layer in model.named_modules():
+            if hasattr(layer, "squared_gradients"):
+                hooks.callback(remember(name, layer).remove)
+        losses = model.loss(x, noise) * weights
+    gradients = torch.autograd.grad(losses.sum(), [output for *_, output in passes.values()])
+    result: dict[str, Tensor] = {}
+    for (name, (layer, inputs, _)), gradient in zip(passes.items(), gradients, strict=True):
+        for parameter, squared in layer.squared_gradients(inputs, gradient).items():
+            result[f"{name}.{parameter}"] = squared.float()
+    missing = {name for name, _ in model.named_parameters()} - set(result)
+    if missing:
+        raise RunError(
+            f"Expected every parameter in a layer of cl_anomaly.models.layers, whose squared "
+            f"gradients are known, but these are not: {', '.join(sorted(missing))}."
+        )
+    return result

@@ -1,0 +1,1 @@
+"""What finished runs look like: figures, their labels, and tables."""

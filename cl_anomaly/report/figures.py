@@ -1,0 +1,185 @@
+"""Figures, for print and for the colour-blind."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import matplotlib as mpl
+import pandas as pd
+from matplotlib.artist import Artist
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+from matplotlib.ticker import MultipleLocator
+
+from cl_anomaly.report.labels import headline_of, panels_of
+from cl_anomaly.report.legends import place_legend, wrapped
+from cl_anomaly.report.styles import Style, styles_of
+
+_STYLE: Any = {
+    "font.size": 9,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.grid": True,
+    "grid.alpha": 0.3,
+    "grid.linewidth": 0.6,
+    # Names of runs and datasets are no formulas, whatever is in them.
+    "text.parse_math": False,
+    # Text stays text in the SVG and the PDF, and the same data gives the same file.
+    "svg.fonttype": "none",
+    "svg.hashsalt": "cl-anomaly",
+    "pdf.fonttype": 42,
+}
+# No date: the same data gives the same file.
+_METADATA: dict[str, Any] = {"svg": {"Date": None}, "pdf": {"CreationDate": None}}
+FORMATS = ("png", "svg", "pdf")
+_MOST_IN_A_ROW = 4
+_POINTS = 72.0  # in an inch
+
+
+def draw_auroc(metrics: pd.DataFrame, score: str) -> Figure:
+    """Draw the headline AUROC after every task: a line for each run, the mean over its seeds.
+
+    Different datasets and anomaly classes have a panel each.
+
+    Args:
+        metrics: in tidy form, with a column `run` that names the lines; they are drawn in the order
+            in which they first appear.
+        score: which of the scores.
+
+    Returns:
+        The figure; the band is ± one standard deviation over the seeds.
+    """
+    headline = headline_of(metrics, score)
+    panels = panels_of(headline)
+    strategies = headline.drop_duplicates("run").set_index("run")["strategy"].to_dict()
+    styles = styles_of({str(run): str(strategy) for run, strategy in strategies.items()})
+    with mpl.rc_context(_STYLE):
+        figure, every_axes = _lay_out(len(panels))
+        lines: dict[str, Artist] = {}
+        for axes, (title, rows) in zip(every_axes, panels, strict=True):
+            for run, values in rows.groupby("run", sort=False):
+                lines[str(run)] = _draw_line(axes, values, styles[str(run)])
+            axes.set_xlabel("After task")
+            axes.xaxis.set_major_locator(MultipleLocator(max(1, rows["task"].max() // 10)))
+            axes.set_title(wrapped(title, 0.85 * _width(figure, every_axes)), fontsize=9)
+        _label(figure, every_axes, headline, score)
+        _mark_chance(every_axes)
+        place_legend(figure, {run: lines[run] for run in styles}, beside=len(panels) == 1)
+    return figure
+
+
+def _lay_out(panels: int) -> tuple[Figure, list[Axes]]:
+    """Make the axes of a figure, in rows, which share what is up and down."""
+    columns = min(panels, _MOST_IN_A_ROW)
+    rows = -(-panels // columns)
+    size = (5.5, 3.5) if panels == 1 else (0.9 + 2.5 * columns, 1.0 + 2.2 * rows)
+    figure = Figure(figsize=size, layout="constrained")
+    FigureCanvasAgg(figure)
+    every_axes: list[Axes] = []
+    for number in range(panels):
+        axes = figure.add_subplot(
+            rows, columns, number + 1, sharey=every_axes[0] if every_axes else None
+        )
+        axes.tick_params(labelleft=number % columns == 0)
+        every_axes.append(axes)
+    return figure, every_axes
+
+
+def _width(figure: Figure, every_axes: Sequence[Axes]) -> float:
+    """How many points of width there are for each panel."""
+    return _POINTS * figure.get_figwidth() / min(len(every_axes), _MOST_IN_A_ROW)
+
+
+def _draw_line(axes: Axes, values: pd.DataFrame, style: Style) -> Artist:
+    by_task = values.groupby("task")["value"]
+    mean, deviation = by_task.mean(), by_task.std()
+    tasks = mean.index.to_numpy()
+    (line,) = axes.plot(
+        tasks,
+        mean,
+        color=style.colour,
+        marker=style.marker,
+        linestyle=style.dashes,
+        markersize=4,
+        label=values["run"].iloc[0],
+        zorder=3,
+    )
+    if values["seed"].nunique() > 1:
+        axes.fill_between(
+            tasks, mean - deviation, mean + deviation, color=style.colour, alpha=0.18, linewidth=0
+        )
+    return line
+
+
+def _label(figure: Figure, every_axes: Sequence[Axes], headline: pd.DataFrame, score: str) -> None:
+    """Say what the axes are, and what all panels have in common."""
+    anomalies, datasets = headline["anomaly_class"].unique(), headline["dataset"].unique()
+    anomaly = f"class {anomalies[0]}" if len(anomalies) == 1 else "the anomaly class"
+    for axes in every_axes[::_MOST_IN_A_ROW]:
+        axes.set_ylabel(f"AUROC, {anomaly} against\nall classes seen so far")
+    words = [Path(str(datasets[0])).name] if len(datasets) == 1 else []
+    title = ", ".join([*words, f"score {score}", _seeds(headline)])
+    if len(every_axes) == 1:
+        # Not into the legend, where that stands beside the axes.
+        every_axes[0].set_title(wrapped(title, 0.58 * _width(figure, every_axes)), fontsize=9)
+    else:
+        room = 0.9 * _POINTS * figure.get_figwidth()
+        figure.suptitle(wrapped(title, room), fontsize=9)
+
+
+def _seeds(headline: pd.DataFrame) -> str:
+    """Say over what the lines are means."""
+    by_task = headline.groupby(["run", "dataset", "anomaly_class", "task"])["seed"]
+    numbers = set(by_task.nunique())
+    if numbers == {1}:
+        names = headline["seed"].unique()
+        return f"seed {names[0]}" if len(names) == 1 else "one seed each"
+    return "mean ± s.d." + (f" of {numbers.pop()} seeds" if len(numbers) == 1 else "")
+
+
+def _mark_chance(every_axes: Sequence[Axes]) -> None:
+    low, high = every_axes[0].get_ylim()
+    if low < 0.5:
+        low, high = min(low, 0.48), max(high, 0.52)
+        for axes in every_axes:
+            axes.axhline(0.5, color="0.5", linewidth=0.8, zorder=1)
+        for axes in {*every_axes[_MOST_IN_A_ROW - 1 :: _MOST_IN_A_ROW], every_axes[-1]}:
+            # Beside the axes, where no line is.
+            word = axes.annotate(
+                "chance",
+                (1, 0.5),
+                xycoords=("axes fraction", "data"),
+                xytext=(3, 0),
+                textcoords="offset points",
+                color="0.4",
+                fontsize=8,
+                va="center",
+            )
+            # There is room beside a row that is not full.
+            place = axes.get_subplotspec()
+            word.set_in_layout(place is not None and place.is_last_col())
+    every_axes[0].set_ylim(low, min(high, 1.015))
+
+
+def save_figure(figure: Figure, path: Path, formats: Sequence[str] = ("png", "svg")) -> list[Path]:
+    """Save a figure as PATH.png, PATH.svg...
+
+    Args:
+        figure: what to save.
+        path: without the ending.
+        formats: the endings.
+
+    Returns:
+        The files.
+    """
+    files = {path.with_name(f"{path.name}.{ending}"): ending for ending in formats}
+    for file, ending in files.items():
+        write_figure(figure, file, ending)
+    return list(files)
+
+
+def write_figure(figure: Figure, file: Path, ending: str) -> None:
+    """Write a figure into a file of any name, as what its ending would say."""
+    with mpl.rc_context(_STYLE):
+        figure.savefig(file, dpi=300, format=ending, metadata=_METADATA.get(ending))

@@ -1,0 +1,105 @@
+"""The folder of a comparison: the numbers of several runs, and their figure."""
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from cl_anomaly.config import ResolvedConfig
+from cl_anomaly.errors import InputError
+from cl_anomaly.evaluation.statistics import summarise
+from cl_anomaly.json_files import read_json, write_json
+from cl_anomaly.report.figures import draw_auroc, save_figure
+from cl_anomaly.report.labels import labelled
+from cl_anomaly.runs.claims import claimed
+from cl_anomaly.runs.run_folder import FIGURE_NAME, SUMMARY_FILE, dataset_name, plain_name
+from cl_anomaly.runs.suites import suite_from
+from cl_anomaly.storage.files import is_complete, publish
+from cl_anomaly.storage.names import checked_name
+from cl_anomaly.storage.results import METRICS_COLUMNS, RUNS_FILE, RunResults, read_results
+from cl_anomaly.storage.status import CONFIG_FILE, ENVIRONMENT_FILE, METRICS_FILE, differences
+
+
+def check_same_comparison(folder: Path, configs: Mapping[str, ResolvedConfig]) -> None:
+    """Refuse to compare other runs under the name of a comparison.
+
+    Raises:
+        InputError: there is something else in the folder.
+    """
+    if not folder.exists():
+        return
+    there, here = read_json(folder / CONFIG_FILE), suite_from(configs).content()
+    if different := differences(there, here):
+        listed = "\n  ".join(different)
+        raise InputError(
+            f"{folder} holds something of that name with another configuration:\n  {listed}\n"
+            f"Give this one another name, or leave `--name` out."
+        )
+
+
+def write_comparison(
+    configs: Mapping[str, ResolvedConfig],
+    folders: Mapping[str, Path],
+    out: Path,
+    name: str | None = None,
+) -> Path:
+    """Write what several runs give together, unless just that is there already.
+
+    Args:
+        configs: of all runs, by name, in the order of the figure's lines.
+        folders: of those that have results.
+        out: folder for the comparison's folder.
+        name: of it. Default: DATASET-compare.
+
+    Returns:
+        The comparison's folder.
+    """
+    finished = {run: folders[run] for run in configs if run in folders}
+    first = next(iter(configs.values()))
+    name = checked_name(name) if name is not None else plain_name(f"{dataset_name(first)}-compare")
+    content = suite_from(configs).content()
+    runs = {run: path.name for run, path in finished.items()}
+    numbered = re.compile(rf"{re.escape(name)}(-\d+)?")
+    for folder in sorted(path for path in out.iterdir() if numbered.fullmatch(path.name)):
+        if _holds(folder, content, runs):
+            return folder
+    results = [
+        replace(own, name=run) for run, path in finished.items() for own in read_results(path)
+    ]
+
+    def write(folder: Path) -> None:
+        write_json(folder / CONFIG_FILE, content)
+        write_json(folder / RUNS_FILE, runs)
+        environments = {run: read_json(path / ENVIRONMENT_FILE) for run, path in finished.items()}
+        write_json(folder / ENVIRONMENT_FILE, {"runs": environments})
+        _write_numbers(folder, results, first.score)
+
+    with claimed(out, name, again=True) as folder:
+        publish(folder, write, complete=True)
+    return folder
+
+
+def _write_numbers(folder: Path, results: Sequence[RunResults], score: str) -> None:
+    """Write what was measured, where not every seed of every run has failed."""
+    none = pd.DataFrame(columns=[*METRICS_COLUMNS, "run"])
+    tables = [own.metrics.assign(run=own.name) for own in results]
+    metrics = pd.concat(tables, ignore_index=True) if tables else none
+    metrics.to_csv(folder / METRICS_FILE, index=False)
+    if results:
+        summarise(metrics).to_csv(folder / SUMMARY_FILE, index=False)
+        lines, _ = labelled(results)
+        save_figure(draw_auroc(lines, score), folder / FIGURE_NAME)
+
+
+def _holds(folder: Path, content: dict[str, Any], runs: dict[str, str]) -> bool:
+    try:
+        return (
+            is_complete(folder)
+            and not differences(read_json(folder / CONFIG_FILE), content)
+            and read_json(folder / RUNS_FILE) == runs
+        )
+    except InputError:
+        return False

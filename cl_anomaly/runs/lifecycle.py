@@ -1,0 +1,293 @@
+"""A run in its folder: begun, gone on with after an interruption, finished, and never twice."""
+
+import shlex
+import shutil
+import traceback
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from cl_anomaly.code.fingerprint import OWN_FILE, changes, in_short, recorded_code
+from cl_anomaly.code.strategy_names import file_of, with_file
+from cl_anomaly.code.trust import check_trusted, sha256_of
+from cl_anomaly.config import RunConfig
+from cl_anomaly.errors import CLAnomalyError, InputError, Interrupted, RunError, explained
+from cl_anomaly.json_files import read_json
+from cl_anomaly.progress import Progress
+from cl_anomaly.runs.build import resolve
+from cl_anomaly.runs.claims import check_begun, check_same, claimed
+from cl_anomaly.runs.interrupts import stop_requested_by_signals
+from cl_anomaly.runs.keeping import Keeper
+from cl_anomaly.runs.provenance import same_by_other_code
+from cl_anomaly.runs.run import Result, Run
+from cl_anomaly.runs.run_folder import (
+    check_writable,
+    folder_name,
+    write_beginning,
+    write_results,
+)
+from cl_anomaly.storage.checkpoints import Checkpoints
+from cl_anomaly.storage.files import MANIFEST_FILE, check_files, publish, remove_partial
+from cl_anomaly.storage.names import checked_name
+from cl_anomaly.storage.status import (
+    CHECKPOINTS_FOLDER,
+    CONFIG_FILE,
+    ENVIRONMENT_FILE,
+    fingerprint_of,
+    is_finished,
+    status_of,
+    write_status,
+)
+
+Listener = Callable[[str], Progress]
+"""Makes, from a strategy's name, what is told of a run's progress."""
+
+
+@dataclass(frozen=True)
+class Finished:
+    """A run that has its results.
+
+    Attributes:
+        folder: with them.
+        failures: a sentence for each replica that failed.
+        is_new: whether it was not finished before.
+    """
+
+    folder: Path
+    failures: list[str]
+    is_new: bool
+
+
+def prepare(config: RunConfig) -> Run:
+    """Put a run together.
+
+    Raises:
+        InputError: its parts do not fit together, or are missing.
+        RunError: there is not enough memory for it.
+    """
+    with explained("in preparation"):
+        return Run(resolve(config))
+
+
+def perform(
+    run: Run, out: Path, listener: Listener, again: bool = False, name: str | None = None
+) -> Finished:
+    """Do what is left of a run: all, the rest after an interruption, or nothing.
+
+    Args:
+        run: as it was prepared.
+        out: folder for its folder.
+        listener: makes what is told of its progress.
+        again: do all of it in a folder of its own, whatever there is.
+        name: of its folder. Default: made from the configuration, the data and the code.
+
+    Raises:
+        InputError: the folder of that name holds another run or something else, or is damaged.
+        RunError: another process writes there, the run failed, or could not be written.
+        Interrupted: a signal has asked for its end.
+    """
+    check_writable(out)
+    return _perform(run, out, checked_name(name) if name else folder_name(run), again, listener)
+
+
+def _perform(run: Run, out: Path, name: str, again: bool, listener: Listener) -> Finished:
+    with claimed(out, name, again) as folder:
+        remove_partial(folder)
+        if found := _finished(folder, run):
+            _remove_checkpoints(folder)
+            return found
+        check_begun(folder, run.config.to_dict(), run.environment)
+        result = _execute(folder, run, listener)
+        return Finished(folder, [str(failure) for failure in result.failures], is_new=True)
+
+
+def find_finished(run: Run, out: Path) -> Finished | None:
+    """Find the results of a run, where it has been finished.
+
+    Raises:
+        InputError: they are damaged, or those of another run.
+    """
+    return _finished(out / folder_name(run), run)
+
+
+def _finished(folder: Path, run: Run) -> Finished | None:
+    if not is_finished(folder):
+        return None
+    check_same(folder, run.config.to_dict(), run.environment)
+    return Finished(folder, status_of(folder).why, is_new=False)
+
+
+def resume(folder: Path, listener: Listener, trust: bool = False) -> Finished:
+    """Go on with the run in a folder; of one that is finished, nothing is loaded or run.
+
+    Args:
+        folder: the run's.
+        listener: makes what is told of its progress.
+        trust: run its strategy's file, whoever it is from.
+
+    Raises:
+        InputError: there is none, it is of other code, or its strategy's file is not to be trusted.
+        RunError, Interrupted: as in `perform`.
+    """
+    folder = folder if folder.name not in ("", "..") else folder.resolve()
+    config = _config_of(folder)
+    if (folder / MANIFEST_FILE).exists():
+        check_files(folder)
+    if is_finished(folder):
+        with claimed(folder.parent, folder.name, again=False):
+            _remove_checkpoints(folder)
+            return Finished(folder, status_of(folder).why, is_new=False)
+    config = config | _strategy_to_run(folder, config, trust)
+    try:
+        run = prepare(RunConfig(**config))
+    except TypeError as error:
+        raise InputError(f"Expected {folder / CONFIG_FILE} to hold a run: {error}.") from error
+    return _perform(run, folder.parent, folder.name, again=False, listener=listener)
+
+
+def _config_of(folder: Path) -> dict[str, Any]:
+    if not (folder / CONFIG_FILE).exists():
+        raise InputError(
+            f"Expected {folder} to be the folder of a run, with a {CONFIG_FILE}, but it is none. "
+            f"`cl-anomaly runs` lists those that there are."
+        )
+    config = read_json(folder / CONFIG_FILE)
+    if "runs" in config:
+        raise InputError(
+            f"Expected {folder} to be a run's, but it is a comparison's, which is complete."
+        )
+    return config
+
+
+def _strategy_to_run(folder: Path, config: dict[str, Any], trust: bool) -> dict[str, Any]:
+    """Say which strategy goes on with a run, once it is sure that it is the same and may run."""
+    if not isinstance(config.get("strategy"), str):
+        return {}
+    is_there = (folder / ENVIRONMENT_FILE).exists()
+    recorded = read_json(folder / ENVIRONMENT_FILE) if is_there else {}
+    sha256 = recorded.get("strategy_sha256")
+    strategy = _strategy_or_its_copy(folder, config["strategy"], sha256, trust)
+    code = recorded_code(recorded)
+    if code and (other := changes(code, strategy)):
+        raise InputError(
+            f"{folder} cannot be gone on with, for this is other code: {in_short(other)}. Begin a "
+            f"new run with\n  {_how_to_begin_anew(folder, strategy)}"
+        )
+    if file := file_of(strategy):
+        known = {sha256} if isinstance(sha256, str) else set()
+        check_trusted(file, folder / CONFIG_FILE, folder, known, trust)
+    return {"strategy": strategy}
+
+
+def _strategy_or_its_copy(folder: Path, strategy: str, sha256: object, trust: bool) -> str:
+    """Give the strategy's name, with the copy that the run kept where its file is gone."""
+    file, copy = file_of(strategy), folder / OWN_FILE
+    if file is None or file.exists() or not copy.is_file():
+        return strategy
+    if sha256_of(copy.read_bytes()) != sha256:
+        return strategy
+    if not trust:
+        raise InputError(
+            f"{file}, the strategy of this run, is gone. {copy} is the copy of it that the run "
+            f"kept, unchanged: look into it, and add `--trust` to go on with it."
+        )
+    return with_file(strategy, copy)
+
+
+def _how_to_begin_anew(folder: Path, strategy: str) -> str:
+    # A file that is named on the command line needs no `--trust`.
+    named = ["--strategy", strategy] if file_of(strategy) else []
+    return shlex.join(["cl-anomaly", "run", "--config", str(folder / CONFIG_FILE), *named])
+
+
+def write_run(result: Result, out: Path) -> Path:
+    """Write the results of a run that was not performed in a folder into a new one.
+
+    Returns:
+        The folder.
+
+    Raises:
+        RunError: it could not be written; nothing is left of it.
+    """
+    with claimed(out, folder_name(result), again=True) as folder:
+        publish(folder, lambda partial: write_results(result, partial), complete=True)
+        return folder
+
+
+def _execute(folder: Path, run: Run, listener: Listener) -> Result:
+    progress = listener(run.strategy_name)
+    with stop_requested_by_signals() as stop:
+        try:
+            checkpoints = _load(folder, run, progress)
+            keeper = Keeper(checkpoints, stop)
+            result = run.execute(progress, keeper)
+            with explained("while writing the results"):
+                publish(folder, lambda partial: write_results(result, partial), complete=True)
+        except Interrupted as interrupted:
+            _try_to_write_status(folder, interrupted)
+            message = f"interrupted {interrupted}{_how_to_resume(folder, interrupted.cannot_keep)}"
+            raise Interrupted(message, interrupted.signal) from None
+        except RunError as error:
+            _try_to_write_status(folder, error)
+            raise
+        _remove_checkpoints(folder)
+        return result
+
+
+def _load(folder: Path, run: Run, progress: Progress) -> Checkpoints:
+    """Put a run where its last checkpoint was taken, or begin it."""
+    checkpoints = Checkpoints(folder / CHECKPOINTS_FOLDER, _fingerprint(folder, run))
+    state = checkpoints.load()
+    where = "the beginning"
+    if state is not None:
+        with explained(f"while going on from the checkpoint in {folder}"):
+            run.restore(state)
+        where = f"task {state.values['task']} of {state.values['tasks']}"
+    for refused in checkpoints.refused:
+        progress.notice(f"{refused} Going on from an earlier checkpoint: {where}.")
+    if state is None:
+        if (folder / MANIFEST_FILE).exists() and not checkpoints.refused:
+            progress.notice(f"Nothing had been saved in {folder}: the run begins anew.")
+        if other := same_by_other_code(folder.parent, run.config.to_dict(), run.environment):
+            progress.notice(other)
+        publish(folder, lambda partial: write_beginning(run, partial), complete=False)
+    elif not checkpoints.refused:
+        progress.notice(f"Going on with {folder} from {where}.")
+    if why := run.cannot_be_resumed:
+        progress.notice(f"If this run is interrupted, it will have to begin anew: {why}.")
+    if run.resumed_on:
+        progress.notice(
+            "This is not the machine, or not the versions, that the run began with: its last "
+            "digits may differ. `timing.json` will say so, under `resumed_on`."
+        )
+    write_status(folder, "running", [])
+    return checkpoints
+
+
+def _fingerprint(folder: Path, run: Run) -> str:
+    """Name the run as its checkpoints do: those of an earlier version do not know its code."""
+    if not (folder / MANIFEST_FILE).exists():
+        return fingerprint_of(run.config.to_dict(), run.environment)
+    return fingerprint_of(read_json(folder / CONFIG_FILE), read_json(folder / ENVIRONMENT_FILE))
+
+
+def _how_to_resume(folder: Path, cannot_keep: str | None) -> str:
+    if cannot_keep:
+        why = f". It could not be saved: {cannot_keep}"
+        return f"{why}. The same command goes on from the checkpoint before, or begins anew."
+    return f", and saved. Go on with\n  cl-anomaly resume {shlex.quote(str(folder))}"
+
+
+def _try_to_write_status(folder: Path, error: CLAnomalyError) -> None:
+    name = "interrupted" if isinstance(error, Interrupted) else "failed"
+    trace = "".join(traceback.format_exception(error))
+    # Not where the disk is full, which the message says, or where only the last fsync has failed.
+    with suppress(RunError):
+        if not is_finished(folder):
+            write_status(folder, name, [str(error)], trace if name == "failed" else None)
+
+
+def _remove_checkpoints(folder: Path) -> None:
+    shutil.rmtree(folder / CHECKPOINTS_FOLDER, ignore_errors=True)

@@ -1,0 +1,97 @@
+"""The files of a run's folder, and of a comparison's."""
+
+import re
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from cl_anomaly.code.fingerprint import OWN_FILE
+from cl_anomaly.config import ResolvedConfig
+from cl_anomaly.errors import InputError
+from cl_anomaly.evaluation.statistics import summarise
+from cl_anomaly.json_files import write_json
+from cl_anomaly.report.figures import draw_auroc, save_figure
+from cl_anomaly.runs.run import Result, Run
+from cl_anomaly.storage.checkpoints import write_tensors
+from cl_anomaly.storage.status import (
+    CONFIG_FILE,
+    ENVIRONMENT_FILE,
+    METRICS_FILE,
+    TIMING_FILE,
+    fingerprint_of,
+    write_status,
+)
+
+SUMMARY_FILE = "summary.csv"
+MODEL_FILE = "model.safetensors"
+BEGINNING_FILES = {CONFIG_FILE, ENVIRONMENT_FILE, OWN_FILE}
+FIGURE_NAME = "auroc_per_task"
+
+
+def check_writable(out: Path) -> None:
+    """Make sure, before hours of training, that results can be kept.
+
+    Raises:
+        InputError: the folder cannot be made or written to.
+    """
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=out):
+            pass
+    except OSError as error:
+        raise InputError(
+            f"Expected `out` to be a folder that can be written to, but {out} is not: "
+            f"{error.strerror}. Choose another with `--out DIR`."
+        ) from error
+
+
+def folder_name(run: Run | Result) -> str:
+    """Name a run's folder: DATASET-STRATEGY-FINGERPRINT."""
+    start = plain_name(f"{dataset_name(run.config)}-{run.strategy_name}")
+    return f"{start}-{fingerprint_of(run.config.to_dict(), run.environment)}"
+
+
+def dataset_name(config: ResolvedConfig) -> str:
+    """Name a dataset without the folder and the ending of its file, where it is one."""
+    return Path(config.dataset).name.removesuffix(".npz")
+
+
+def plain_name(name: str) -> str:
+    """Make a name that cannot lead out of the folder it is in, and is short enough for any disk."""
+    return (
+        re.sub(r"[^\w.+-]+", "_", name).lstrip(".").encode()[:100].decode("utf-8", "ignore") or "_"
+    )
+
+
+def write_beginning(run: Run | Result, folder: Path) -> None:
+    """Write what is known before a run has trained."""
+    write_json(folder / CONFIG_FILE, run.config.to_dict())
+    write_json(folder / ENVIRONMENT_FILE, run.environment)
+    if run.strategy_source is not None:
+        (folder / OWN_FILE).write_bytes(run.strategy_source.encode())
+
+
+def write_results(result: Result, folder: Path) -> None:
+    """Write everything that came of a run."""
+    write_beginning(result, folder)
+    write_json(folder / TIMING_FILE, result.timing)
+    failures = [str(failure) for failure in result.failures]
+    write_status(folder, "failed" if failures else "finished", failures)
+    result.metrics.to_csv(folder / METRICS_FILE, index=False)
+    arrays: dict[str, Any] = result.scores
+    np.savez_compressed(
+        folder / "scores.npz",
+        labels=result.test_labels,
+        test_indices=result.test_indices,
+        seeds=np.array(result.config.seed_list),
+        **arrays,
+    )
+    weights = {name: torch.from_numpy(own) for name, own in result.weights.items()}
+    write_tensors(weights, folder / MODEL_FILE)
+    if len(result.metrics):
+        metrics = result.metrics.assign(run=result.strategy_name)
+        summarise(metrics).to_csv(folder / SUMMARY_FILE, index=False)
+        save_figure(draw_auroc(metrics, result.config.score), folder / FIGURE_NAME, ("png",))

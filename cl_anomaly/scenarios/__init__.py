@@ -1,0 +1,1 @@
+"""What is normal, what is anomalous, and in which order it arrives."""

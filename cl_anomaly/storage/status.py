@@ -1,0 +1,163 @@
+"""Runs on disk, and how they are doing. Reading this imports no PyTorch."""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from cl_anomaly.code.fingerprint import recorded_code
+from cl_anomaly.code.strategy_names import file_of, with_file
+from cl_anomaly.config import fingerprint
+from cl_anomaly.errors import InputError
+from cl_anomaly.json_files import read_json, write_json
+from cl_anomaly.storage.checkpoints import last_position
+from cl_anomaly.storage.files import (
+    MANIFEST_FILE,
+    DamagedError,
+    check_sizes,
+    is_complete,
+    is_locked,
+    replacing,
+)
+
+CONFIG_FILE = "config.json"
+ENVIRONMENT_FILE = "environment.json"
+METRICS_FILE = "metrics.csv"
+STATUS_FILE = "status.json"
+TIMING_FILE = "timing.json"
+CHECKPOINTS_FOLDER = "checkpoints"
+
+StatusName = Literal["finished", "running", "interrupted", "failed", "damaged"]
+
+
+@dataclass(frozen=True)
+class Status:
+    """How a run is doing.
+
+    Attributes:
+        folder: the run's.
+        name: of its status.
+        why: it failed or is damaged, or how far it is; a sentence for each replica that failed.
+        config: its configuration.
+    """
+
+    folder: Path
+    name: StatusName
+    why: list[str]
+    config: dict[str, Any]
+
+
+def find_runs(out: Path) -> list[Status]:
+    """Look at all runs in a folder, those that were begun last at the end."""
+    files = (CONFIG_FILE, MANIFEST_FILE)
+    folders = {path.parent for file in files for path in out.glob(f"*/{file}")}
+    found = [status_of(f) for f in sorted(folders, key=lambda f: f.stat().st_ctime)]
+    return [status for status in found if "runs" not in status.config]
+
+
+def status_of(folder: Path) -> Status:
+    """Look at a run's folder.
+
+    Raises:
+        InputError: it is none.
+    """
+    try:
+        config = read_json(folder / CONFIG_FILE)
+    except InputError as error:
+        if (folder / MANIFEST_FILE).exists():
+            return Status(folder, "damaged", [str(error)], {})
+        raise
+    try:
+        if is_finished(folder):
+            if (folder / MANIFEST_FILE).exists():
+                check_sizes(folder)
+            return Status(folder, *_written(folder, "finished"), config)
+    except DamagedError as error:
+        return Status(folder, "damaged", [str(error)], config)
+    position = last_position(folder / CHECKPOINTS_FOLDER)
+    where = f"task {position['task']} of {position['tasks']}" if position else "at its beginning"
+    if is_locked(folder):
+        return Status(folder, "running", [where], config)
+    name, why = _written(folder, "interrupted")
+    if name == "failed":
+        return Status(folder, name, why, config)
+    # It may say "finished": killed when its results were there, and the manifest was not.
+    return Status(folder, "interrupted", [where], config)
+
+
+def is_finished(folder: Path) -> bool:
+    """Say whether a run has all its results; those from before there were manifests have no status.
+
+    Raises:
+        DamagedError: its manifest is not what was written.
+    """
+    older = not (folder / MANIFEST_FILE).exists() and (folder / METRICS_FILE).exists()
+    return older or is_complete(folder)
+
+
+def write_status(
+    folder: Path, name: StatusName, why: list[str], traceback: str | None = None
+) -> None:
+    """Write down how a run is doing, for `status_of`; the traceback is for whoever mends it.
+
+    Raises:
+        RunError: it could not be written.
+    """
+    more = {"traceback": traceback} if traceback else {}
+    with replacing(folder / STATUS_FILE) as partial:
+        write_json(partial, {"status": name, "why": why} | more)
+
+
+def _written(folder: Path, otherwise: StatusName) -> tuple[StatusName, list[str]]:
+    try:
+        content = read_json(folder / STATUS_FILE)
+        name, why = content["status"], content["why"]
+    except (InputError, KeyError):
+        return otherwise, []
+    # Of a process that was killed, what it wrote last is not true any more.
+    return (otherwise, []) if name == "running" else (name, why)
+
+
+def identity(config: dict[str, Any], environment: dict[str, Any]) -> dict[str, Any]:
+    """Give everything that results depend on, from a run's configuration and environment.
+
+    Where a file lies is no part of it: data and code count by their content.
+    """
+    own = {name: value for name, value in config.items() if name != "data_root"}
+    for name in ("device", "precision"):
+        if own.get(name) == "auto":  # as runs of earlier versions say
+            own[name] = environment.get(name)
+    if isinstance(strategy := own.get("strategy"), str) and file_of(strategy):
+        own["strategy"] = with_file(strategy, None)
+    if isinstance(dataset := own.get("dataset"), str):
+        own["dataset"] = Path(dataset).name
+    own["data_sha256"] = environment.get("data_sha256")
+    code = recorded_code(environment)
+    if code is None:
+        return own | {"strategy_sha256": environment.get("strategy_sha256")}
+    return own | {"code": code["sha256"]}
+
+
+def fingerprint_of(config: dict[str, Any], environment: dict[str, Any]) -> str:
+    """Give eight hexadecimal digits that name everything which a run's results depend on."""
+    if recorded_code(environment) is not None:
+        return fingerprint(identity(config, environment))
+    # As earlier versions did, for the checkpoints that they left.
+    own = {name: value for name, value in config.items() if name != "data_root"}
+    return fingerprint(
+        own | {name: environment.get(name) for name in ("data_sha256", "strategy_sha256")}
+    )
+
+
+def differences(there: dict[str, Any], here: dict[str, Any]) -> list[str]:
+    """Say in what two identities differ."""
+    names = [name for name in {**there, **here} if _plain(there, name) != _plain(here, name)]
+    # What an earlier version left open is not known to differ.
+    open_ones = {n for n in ("device", "precision") if there.get(n) == "auto"}
+    names = [name for name in names if name not in open_ones]
+    return [f"{name}: {_plain(there, name)} there, {_plain(here, name)} here" for name in names]
+
+
+def _plain(identity: dict[str, Any], name: str) -> str:
+    # As JSON holds it, where a tuple is a list.
+    return repr(json.loads(json.dumps(identity.get(name))))

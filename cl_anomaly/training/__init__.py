@@ -1,0 +1,1 @@
+"""How a strategy's model is trained on a task."""

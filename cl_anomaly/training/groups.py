@@ -1,0 +1,181 @@
+"""All replicas of a run: groups that train one after another, or beside each other in threads."""
+
+import math
+import threading
+from collections.abc import Callable, Sequence
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from cl_anomaly.data.datasets import Samples
+from cl_anomaly.evaluation.scoring import score_samples
+from cl_anomaly.machine import now
+from cl_anomaly.matrix_products import matrix_products_in
+from cl_anomaly.state import State, Wanted
+from cl_anomaly.training.learner import Learner
+from cl_anomaly.training.task import Pause, Training, TrainingTime, never
+from cl_anomaly.training.threads import Threads
+
+# A weight, its gradient, and Adam's two moments of it, in float32.
+_BYTES_PER_WEIGHT = 16
+
+# Every step reads and writes all of these. Where a processor's cache does not keep them from one
+# step to the next, Adam takes nearly twice as long, and the matrix products longer, too.
+_CACHE_BYTES = 48 * 2**20
+
+
+def group_sizes(replicas: int, weights: int, device: torch.device, threads: int) -> list[int]:
+    """Divide replicas into groups that train side by side.
+
+    On a GPU all are one group: the more, the busier it is. On a processor a group is what its cache
+    holds, or less, so that each thread has as many groups as the others.
+
+    Args:
+        replicas: how many, in all.
+        weights: of one replica.
+        device: what they train on.
+        threads: that train groups at the same time.
+
+    Returns:
+        The size of each group.
+    """
+    if device.type != "cpu":
+        return [replicas]
+    at_once = max(1, _CACHE_BYTES // (weights * _BYTES_PER_WEIGHT))
+    rounds = math.ceil(replicas / (at_once * threads))
+    return _sizes(replicas, min(replicas, rounds * threads))
+
+
+def _sizes(replicas: int, groups: int) -> list[int]:
+    return [replicas // groups + (group < replicas % groups) for group in range(groups)]
+
+
+class ReplicaGroups:
+    """The groups of a run's replicas, in the order of its seeds; they share nothing.
+
+    Args:
+        learners: one for each group.
+        threads: how many groups may train at a time.
+    """
+
+    def __init__(self, learners: Sequence[Learner], threads: int) -> None:
+        self.learners = learners
+        self._device = learners[0].strategy.samples.stored.device
+        self._threads = Threads(min(threads, len(learners)))
+        self._seconds = 0.0
+
+    @property
+    def has_begun(self) -> bool:
+        """Whether a task has begun that has not been concluded."""
+        return self.learners[0].has_begun
+
+    @property
+    def is_done(self) -> bool:
+        """Whether all replicas are through with the task that has begun."""
+        return all(learner.training.is_done for learner in self.learners)
+
+    def begin(self, number: int) -> None:
+        """Make all replicas ready for a task, from 1."""
+        self._seconds = 0.0
+        for learner in self.learners:
+            learner.begin(number)
+
+    def train(
+        self,
+        on_step: Callable[[int, int, Tensor], None],
+        pause: Pause = never,
+    ) -> TrainingTime:
+        """Train all replicas on the task that has begun, until it is done or they are to pause.
+
+        Args:
+            on_step: told after each step of a group: steps done and steps in all, of all groups
+                together, and the loss of each of the group's replicas.
+            pause: asked after each step; all groups pause where one does.
+
+        Returns:
+            What it has taken so far.
+        """
+        trainings = [learner.training for learner in self.learners]
+        steps = sum(max(training.steps) for training in trainings)
+        done, lock = [sum(training.done for training in trainings)], threading.Lock()
+        pausing = [Wanted.NOTHING]
+
+        def count(_: int, loss: Tensor) -> None:
+            self._threads.check()
+            with lock:
+                done[0] += 1
+                on_step(done[0], steps, loss)
+
+        def look() -> Wanted:
+            if pausing[0] is Wanted.NOTHING:
+                pausing[0] = pause()
+            return pausing[0]
+
+        def train(training: Training) -> TrainingTime:
+            if pausing[0] is not Wanted.NOTHING:
+                return training.time
+            return training.run(count, look)
+
+        started = now(self._device)
+        times = self._threads.map(train, trainings)
+        self._seconds += now(self._device) - started
+        return _together(times, self._seconds)
+
+    def failures(self) -> dict[int, tuple[int, str]]:
+        """Give, by seed, the step at which a replica failed in this task, and what of it."""
+        return {
+            learner.seeds[replica]: failure
+            for learner in self.learners
+            for replica, failure in learner.training.failed.items()
+        }
+
+    def conclude(self) -> None:
+        """Let the strategies keep what they need of the task."""
+        with matrix_products_in(torch.float32, self._device):
+            self._threads.map(Learner.conclude, self.learners)
+
+    def score(
+        self, samples: Samples, indices: Tensor, scores: Sequence[str]
+    ) -> dict[str, NDArray[np.float32]]:
+        """Score samples with every replica, see `evaluation.score_samples`."""
+
+        def score(learner: Learner) -> dict[str, NDArray[np.float32]]:
+            return score_samples(learner.strategy.model, samples, indices, scores)
+
+        parts = self._threads.map(score, self.learners)
+        return {name: np.concatenate([part[name] for part in parts]) for name in scores}
+
+    def weights(self) -> dict[str, Tensor]:
+        """Give the weights of all replicas, (R, ...), by the names of the model's parameters."""
+        parts = [learner.strategy.model.state_dict() for learner in self.learners]
+        return {name: torch.cat([part[name].cpu() for part in parts]) for name in parts[0]}
+
+    def state(self) -> State:
+        """Give where all groups are."""
+        state = State({"groups": [], "seconds": self._seconds})
+        for place, learner in enumerate(self.learners):
+            own = learner.state()
+            state.values["groups"].append({"replicas": len(learner.seeds), **own.values})
+            state.add(f"group.{place}", own.tensors)
+        return state
+
+    def restore(self, state: State, number: int) -> None:
+        """Be where `state` was given: by groups of the same sizes, at the same task."""
+        self._seconds = state.values["seconds"]
+        for place, (learner, values) in enumerate(
+            zip(self.learners, state.values["groups"], strict=True)
+        ):
+            learner.restore(State(values, state.part(f"group.{place}")), number)
+
+
+def _together(times: Sequence[TrainingTime], seconds: float) -> TrainingTime:
+    """Time of groups, some of which trained at the same time."""
+    samples = sum(time.samples for time in times)
+    parts = [time.replay_seconds for time in times]
+    if None in parts:
+        return TrainingTime(seconds, None, samples)
+    trained = sum(time.seconds for time in times)
+    share = sum(filter(None, parts)) / trained if trained else 0.0
+    return TrainingTime(seconds, share * seconds, samples)

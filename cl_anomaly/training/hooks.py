@@ -1,0 +1,129 @@
+"""Calls of a strategy's hooks: what they raise is explained, and what they give is looked at."""
+
+import copy
+import inspect
+from contextlib import suppress
+from typing import Any
+
+from torch import Tensor
+
+from cl_anomaly.errors import CLAnomalyError, RunError, reason
+from cl_anomaly.state import CannotKeepError
+from cl_anomaly.strategies import Strategy
+
+
+def call(strategy: Strategy, hook: str, *arguments: Any) -> Any:
+    """Call a hook of a strategy.
+
+    Args:
+        strategy: whose hook it is.
+        hook: its name, such as "extend".
+        arguments: what it takes.
+
+    Raises:
+        RunError: it raised an error. The message names the line in the strategy's own file.
+    """
+    try:
+        return getattr(strategy, hook)(*arguments)
+    except (CLAnomalyError, CannotKeepError):
+        raise
+    except (Exception, SystemExit) as error:  # as of one that wants to end the program
+        raise RunError(
+            f"in task {strategy.task_number}: {reason(error, _own_files(strategy))}, raised by "
+            f"{named(strategy, hook)}"
+        ) from error
+
+
+def named(strategy: Strategy, hook: str) -> str:
+    """Name a hook with its class, as in `EWC.penalty`."""
+    return f"{type(strategy).__name__}.{hook}"
+
+
+def overrides(strategy: Strategy, hook: str) -> bool:
+    """Say whether a strategy has a hook of its own."""
+    return getattr(getattr(strategy, hook), "__func__", None) is not getattr(Strategy, hook)
+
+
+def extended(strategy: Strategy, x: Tensor) -> Tensor:
+    """Ask for the batch that is trained on, and look at its form.
+
+    Args:
+        strategy: whose `extend` is called.
+        x: (R, B, *features), the visible samples.
+
+    Raises:
+        RunError: it raised an error, or gave something else than a batch.
+    """
+    batch = call(strategy, "extend", x)
+    if not (
+        isinstance(batch, Tensor)
+        and batch.dim() == x.dim()
+        and batch.shape[0] == x.shape[0]
+        and batch.shape[1] > 0
+        and batch.shape[2:] == x.shape[2:]
+        and batch.dtype == x.dtype
+        and batch.device == x.device
+    ):
+        raise RunError(
+            f"Expected {named(strategy, 'extend')} to turn {shown(x)} into a batch like it, with "
+            f"one or more samples in its second dimension, but in task {strategy.task_number} it "
+            f"gave {shown(batch)}."
+        )
+    return batch
+
+
+def penalty(strategy: Strategy, x: Tensor) -> Tensor | float:
+    """Ask for what is added to each replica's loss, and look at its form.
+
+    Args:
+        strategy: whose `penalty` is called.
+        x: (R, B', *features), the batch that is trained on.
+
+    Returns:
+        (R,), or one number for all.
+
+    Raises:
+        RunError: it raised an error, or gave something else.
+    """
+    added = call(strategy, "penalty")
+    if isinstance(added, float | int):
+        return added
+    # Another shape would be spread over the replicas, and mix them without a word.
+    if not (
+        isinstance(added, Tensor)
+        and added.shape == x.shape[:1]
+        and added.is_floating_point()
+        and added.device == x.device
+    ):
+        raise RunError(
+            f"Expected {named(strategy, 'penalty')} to give one number for each of the {len(x)} "
+            f"replicas, ({len(x)},), on {x.device}, but in task {strategy.task_number} it gave "
+            f"{shown(added)}. Weights have the replica axis first: sum them with "
+            f"`.flatten(1).sum(1)`."
+        )
+    return added
+
+
+def shown(value: Any) -> str:
+    """Say what a hook gave, in a few words."""
+    if isinstance(value, Tensor):
+        return f"{tuple(value.shape)}, {str(value.dtype).removeprefix('torch.')} on {value.device}"
+    return "None" if value is None else f"a {type(value).__qualname__}"
+
+
+def stand_in(strategy: Strategy) -> Strategy:
+    """Make a copy that can be asked without the strategy's noticing; model and draws are shared."""
+    shared: list[Any] = [strategy.model, *strategy.model.modules(), *strategy.model.parameters()]
+    shared += [vars(strategy)[name] for name in ("samples", "random") if name in vars(strategy)]
+    with suppress(Exception):  # of what Python cannot copy, such as an open file
+        return copy.deepcopy(strategy, {id(own): own for own in shared})
+    return copy.copy(strategy)
+
+
+def _own_files(strategy: Strategy) -> set[str]:
+    files = set()
+    for cls in type(strategy).__mro__:
+        if issubclass(cls, Strategy) and cls is not Strategy:
+            with suppress(TypeError, OSError):  # of a class that is in no file
+                files.add(inspect.getfile(cls))
+    return files

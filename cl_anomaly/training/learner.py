@@ -1,0 +1,138 @@
+"""Replicas that learn side by side: a strategy with its model, and the tasks of each replica."""
+
+from collections.abc import Sequence
+from typing import Protocol, runtime_checkable
+
+from torch import Tensor
+
+from cl_anomaly.errors import RunError
+from cl_anomaly.randomness import ReplicaRandom, StepRandom
+from cl_anomaly.scenarios.class_stream import Scenario
+from cl_anomaly.state import CannotKeepError, State
+from cl_anomaly.strategies import Strategy
+from cl_anomaly.training.hooks import call
+from cl_anomaly.training.rehearsal import rehearse
+from cl_anomaly.training.step import TrainingSettings
+from cl_anomaly.training.task import OnStep, Pause, TaskTraining, Training, TrainingTime, never
+from cl_anomaly.training.visibility import refuse_leaks_ahead, visible_indices, watched
+
+
+@runtime_checkable
+class TrainsItself(Protocol):
+    """A strategy that trains by a loop of its own: a single replica, in the main thread."""
+
+    def own_training(self, scenario: Scenario, seed: int, settings: TrainingSettings) -> Training:
+        """Give the training on the current task."""
+        ...
+
+
+class Learner:
+    """R replicas that learn side by side.
+
+    Args:
+        strategy: with its model and the training samples.
+        seeds: one for each replica.
+        scenarios: one for each replica.
+        settings: how each task is trained.
+
+    Raises:
+        InputError: the strategy would be trained on samples that have not arrived.
+    """
+
+    def __init__(
+        self,
+        strategy: Strategy,
+        seeds: Sequence[int],
+        scenarios: Sequence[Scenario],
+        settings: TrainingSettings,
+    ) -> None:
+        self.strategy, self.seeds = strategy, seeds
+        self.scenarios, self.settings = scenarios, settings
+        self._training: Training | None = None
+        refuse_leaks_ahead(strategy, scenarios, seeds)
+
+    @property
+    def has_begun(self) -> bool:
+        """Whether a task has begun that has not been concluded."""
+        return self._training is not None
+
+    @property
+    def training(self) -> Training:
+        """Training on the task that has begun."""
+        if self._training is None:
+            raise RuntimeError("Expected `begin` to be called first.")
+        return self._training
+
+    def begin(self, number: int) -> None:
+        """Make the strategy ready for a task, from 1.
+
+        Raises:
+            RunError: a hook gives what it should not, see `rehearse` and `visible_indices`.
+        """
+        self.strategy.task_number = number
+        device = self.strategy.samples.stored.device
+        self.strategy.random = StepRandom(self.seeds, "strategy", number, device=device)
+        self._training = self._new_training(number)
+
+    def _new_training(self, number: int) -> Training:
+        strategy, settings = self.strategy, self.settings
+        if isinstance(strategy, TrainsItself):
+            return strategy.own_training(self.scenarios[0], self.seeds[0], settings)
+        visible = visible_indices(strategy, self.scenarios, self.seeds, number)
+        rehearse(strategy, self.scenarios, visible, settings.batch_size)
+        return TaskTraining(strategy, visible, self.seeds, settings)
+
+    def train(self, on_step: OnStep, pause: Pause = never) -> TrainingTime:
+        """Train on the task that has begun, see `TaskTraining.run`."""
+        return self.training.run(on_step, pause)
+
+    def conclude(self) -> None:
+        """Let the strategy keep what it needs of the task that it was trained on."""
+        number, device = self.strategy.task_number, self.strategy.samples.stored.device
+        self._training = None
+        # How much was drawn in training may depend on how long the other replicas' tasks were.
+        self.strategy.random = ReplicaRandom(self.seeds, "after task", number, device=device)
+        tasks = [scenario.tasks[number - 1] for scenario in self.scenarios]
+        with watched(self.strategy, "after_task", self.scenarios, number):
+            call(self.strategy, "after_task", tasks)
+
+    def state(self) -> State:
+        """Give the weights, what the strategy keeps, and where the training is."""
+        state = State()
+        state.add("model", self.strategy.model.state_dict())
+        state.add("strategy", _checked(self.strategy))
+        if self._training is not None:
+            training = self._training.state()
+            state.values["training"] = training.values
+            state.add("training", training.tensors)
+        return state
+
+    def restore(self, state: State, number: int) -> None:
+        """Be where `state` was given.
+
+        Args:
+            state: of as many replicas.
+            number: of the task that was being learnt, or had been.
+        """
+        self.strategy.task_number = number
+        device = self.strategy.samples.stored.device
+        self.strategy.model.load_state_dict(state.part("model"))
+        if kept := state.part("strategy"):
+            call(self.strategy, "load_state_dict", {k: own.to(device) for k, own in kept.items()})
+        if "training" in state.values:
+            self.begin(number)
+            self.training.restore(State(state.values["training"], state.part("training")))
+
+
+def _checked(strategy: Strategy) -> dict[str, Tensor]:
+    if why := strategy.cannot_be_resumed:
+        raise CannotKeepError(why)
+    kept = call(strategy, "state_dict")
+    if not isinstance(kept, dict) or not all(
+        isinstance(name, str) and isinstance(own, Tensor) for name, own in kept.items()
+    ):
+        raise RunError(
+            f"Expected {type(strategy).__name__}.state_dict to give tensors by name, but got "
+            f"{kept!r:.200}."
+        )
+    return kept

@@ -1,0 +1,162 @@
+"""A rehearsal of a strategy's hooks before a task: what cannot be looked at in every step."""
+
+from collections.abc import Iterator, Sequence
+
+import torch
+from torch import Tensor
+
+from cl_anomaly.errors import RunError
+from cl_anomaly.randomness import StepRandom
+from cl_anomaly.scenarios.class_stream import Scenario
+from cl_anomaly.strategies import Strategy
+from cl_anomaly.training.hooks import extended, named, overrides, penalty, stand_in
+from cl_anomaly.training.visibility import watched
+
+# Of the values of a batch: rounding, where a device adds in another order every time.
+_TOLERANCE = 1e-4
+
+
+def rehearse(
+    strategy: Strategy,
+    scenarios: Sequence[Scenario],
+    indices: Sequence[Tensor],
+    batch_size: int,
+) -> None:
+    """Call `extend` and `penalty` on a first batch, before anything is trained on it.
+
+    A copy of the strategy is asked, and what it draws will not have been drawn: the training that
+    follows is the same, bit for bit, as without a rehearsal.
+
+    Args:
+        strategy: prepared for the task, with a `StepRandom`.
+        scenarios: one for each of the R replicas.
+        indices: R tensors (n_r,), int64, the samples that each replica may see.
+        batch_size: of the training.
+
+    Raises:
+        RunError: a hook gives what it should not: another form; values that are not finite, or
+            outside of the model's range; other values for the same batch and draws; or, for one
+            replica, what depends on another. Or it looked up samples that have not arrived.
+    """
+    if not (overrides(strategy, "extend") or overrides(strategy, "penalty")):
+        return
+    random = strategy.random
+    if not isinstance(random, StepRandom):
+        raise TypeError("Expected a strategy that is prepared for training, with a StepRandom.")
+    device = strategy.samples.stored.device
+    places = torch.stack([own[torch.arange(batch_size) % len(own)].to(device) for own in indices])
+    x = strategy.samples.batch(places)
+    copy = stand_in(strategy)
+    with random.undone():
+        stage = _Stage(copy, random, x)
+        with watched(copy, "extend", scenarios, strategy.task_number):
+            stage.check_extend()
+        with watched(copy, "penalty", scenarios, strategy.task_number):
+            stage.check_penalty()
+
+
+class _Stage:
+    """Where hooks are called again and again, each time as if it were the first.
+
+    Args:
+        strategy: a copy.
+        random: that it draws from.
+        x: (R, B, *features), visible samples.
+    """
+
+    def __init__(self, strategy: Strategy, random: StepRandom, x: Tensor) -> None:
+        self._strategy, self._random, self._x = strategy, random, x
+        self._kept = dict(vars(strategy))
+        # A replica that failed in an earlier task goes on with the others, and proves nothing.
+        finite = [p.detach().isfinite().flatten(1).all(1) for p in strategy.model.parameters()]
+        self._sound = torch.stack(finite).all(0)
+
+    def check_extend(self) -> None:
+        """Call `extend` as it stands, once more, and with other replicas changed."""
+        name = named(self._strategy, "extend")
+        batch = self._extended()
+        self._check_finite("extend", batch)
+        low, high = batch[self._sound].aminmax() if self._sound.any() else (0.0, 1.0)
+        if low < -_TOLERANCE or high > 1 + _TOLERANCE:
+            raise RunError(
+                f"Expected {name} to give values in the model's range, 0 to 1, but in "
+                f"{self._where} it gave {float(low):g} to {float(high):g}."
+            )
+        self._check_same("extend", batch, self._extended(), self._sound)
+        for changed in self._halves():
+            self._check_same("extend", batch, self._extended(changed), self._sound & ~changed)
+
+    def check_penalty(self) -> None:
+        """Call `penalty` in the same way, and look at whose weights it pulls."""
+        added = self._penalty()
+        self._check_finite("penalty", added)
+        self._check_same("penalty", added, self._penalty(), self._sound)
+        for changed in self._halves():
+            again, others = self._penalty(changed), self._sound & ~changed
+            self._check_same("penalty", added, again, others)
+            if again.requires_grad:
+                self._check_gradients(again[changed].sum(), others)
+
+    @property
+    def _where(self) -> str:
+        return f"task {self._strategy.task_number}"
+
+    def _halves(self) -> Iterator[Tensor]:
+        """Yield sets of replicas, (R,), so that any two are told apart both ways by one of them."""
+        numbers = torch.arange(len(self._x), device=self._x.device)
+        for bit in range((len(self._x) - 1).bit_length()):
+            half = (numbers >> bit) % 2 == 1
+            yield from (half, ~half)
+
+    def _extended(self, changed: Tensor | None = None) -> Tensor:
+        """Call `extend`, with other samples and draws for the replicas that are `changed`."""
+        x = self._x.clone()
+        if changed is not None:
+            x[changed] = 1 - x[changed]
+        # What the last call has set is not there in the first.
+        samples = self._strategy.samples
+        vars(self._strategy).clear()
+        vars(self._strategy).update(self._kept, samples=samples)
+        self._random.repeat_step(changed)
+        return extended(self._strategy, x).detach().clone()
+
+    def _penalty(self, changed: Tensor | None = None) -> Tensor:
+        """Call `penalty` after `extend`, as a step does; (R,)."""
+        added = penalty(self._strategy, self._extended(changed))
+        return torch.as_tensor(added, device=self._x.device).expand(len(self._x))
+
+    def _check_finite(self, hook: str, given: Tensor) -> None:
+        """Refuse what no replica could be trained with; one alone ends alone."""
+        bad = ~given.flatten(1).isfinite() if given.dim() > 1 else ~given[:, None].isfinite()
+        if self._sound.any() and bad.any(1)[self._sound].all():
+            raise RunError(
+                f"Expected {named(self._strategy, hook)} to give finite numbers, but in "
+                f"{self._where} {int(bad.sum())} of {bad.numel()} were not."
+            )
+
+    def _check_same(self, hook: str, one: Tensor, other: Tensor, replicas: Tensor) -> None:
+        """Refuse what differs for these replicas, (R,), from what was given before."""
+        name = named(self._strategy, hook)
+        if one.shape == other.shape and torch.allclose(
+            one[replicas], other[replicas], rtol=_TOLERANCE, atol=_TOLERANCE, equal_nan=True
+        ):
+            return
+        if replicas is self._sound:
+            raise RunError(
+                f"Expected {name} to give the same for the same batch and draws, but in "
+                f"{self._where} it did not. Draw from `self.random` alone, and change no state."
+            )
+        raise self._mixed(hook)
+
+    def _check_gradients(self, total: Tensor, others: Tensor) -> None:
+        weights = list(self._strategy.model.parameters())
+        for gradient in torch.autograd.grad(total, weights, allow_unused=True):
+            if gradient is not None and (gradient.flatten(1)[others] != 0).any():
+                raise self._mixed("penalty")
+
+    def _mixed(self, hook: str) -> RunError:
+        return RunError(
+            f"Expected what {named(self._strategy, hook)} gives for a replica to depend on that "
+            f"replica alone, but in {self._where} it depends on others, too: replicas are mixed "
+            f"along the first axis."
+        )

@@ -1,0 +1,208 @@
+"""Which training samples a strategy may see: those of the tasks that have arrived, no others."""
+
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from cl_anomaly.data.datasets import Samples
+from cl_anomaly.errors import CLAnomalyError, InputError, RunError
+from cl_anomaly.randomness import StepRandom
+from cl_anomaly.scenarios.class_stream import Scenario
+from cl_anomaly.strategies import Strategy
+from cl_anomaly.training.hooks import call, named, overrides, shown, stand_in
+
+# Classes that a message names.
+_NAMED = 3
+
+
+@dataclass(frozen=True, eq=False)
+class Arrived:
+    """The training samples that have arrived when a task is learnt.
+
+    Attributes:
+        scenario: whose tasks they are of.
+        number: of the task, from 1.
+        mask: (N,), bool, over the training set.
+    """
+
+    scenario: Scenario
+    number: int
+    mask: Tensor
+
+    @classmethod
+    def by(cls, scenario: Scenario, number: int) -> "Arrived":
+        """Take those of the tasks up to and including one."""
+        mask = torch.zeros(len(scenario.dataset.train), dtype=torch.bool)
+        for task in scenario.tasks[:number]:
+            mask[task.indices] = True
+        return cls(scenario, number, mask)
+
+    def others(self, places: Tensor) -> str | None:
+        """Say which of some samples have not arrived, where there are any.
+
+        Args:
+            places: of any shape, int64, in the training set.
+        """
+        places = places.flatten().cpu()
+        places = places[~self.mask[places]]
+        if not len(places):
+            return None
+        labels = self.scenario.dataset.train_labels[places.unique()]
+        counts = Counter(labels.tolist())
+        # The worst first.
+        classes = sorted(counts, key=lambda own: (own != self.scenario.anomaly_class, own))
+        listed = [f"{counts[label]} of class {label}, {self._why(label)}" for label in classes]
+        more = [f"and those of {len(listed) - _NAMED} more classes"] if len(listed) > _NAMED else []
+        return "; ".join(listed[:_NAMED] + more)
+
+    def _why(self, label: int) -> str:
+        if label == self.scenario.anomaly_class:
+            return "the anomaly class"
+        for task in self.scenario.tasks:
+            if label in task.classes:
+                arrived = task.number <= self.number
+                return f"which {'is kept out of' if arrived else 'arrives with'} task {task.number}"
+        return "which belongs to no task"
+
+
+def visible_indices(
+    strategy: Strategy, scenarios: Sequence[Scenario], seeds: Sequence[int], number: int
+) -> list[Tensor]:
+    """Ask a strategy which samples each replica may see in a task.
+
+    Args:
+        strategy: prepared for the task.
+        scenarios: one for each replica.
+        seeds: one for each replica.
+        number: of the task, from 1.
+
+    Returns:
+        R tensors (n_r,), int64, places in the training set.
+
+    Raises:
+        RunError: the strategy gave something else, or samples that have not arrived.
+    """
+    given = [_asked(strategy, scenario, number) for scenario in scenarios]
+    for seed, scenario, indices in zip(seeds, scenarios, given, strict=True):
+        if got := _not_places(indices, len(strategy.samples)):
+            raise RunError(
+                f"Expected {named(strategy, 'training_indices')} to give one or more places in "
+                f"the training set, (n,), int64, from 0 to {len(strategy.samples) - 1}, but in "
+                f"task {number} it gave {got}."
+            )
+        if leak := _leak(strategy, scenario, seed, number, indices):
+            raise RunError(leak)
+    return given
+
+
+def refuse_leaks_ahead(
+    strategy: Strategy, scenarios: Sequence[Scenario], seeds: Sequence[int]
+) -> None:
+    """Ask a copy of a strategy for the samples of all tasks, to refuse leaks before any training.
+
+    A strategy whose answer depends on what it has learnt is asked again at every task.
+
+    Args:
+        strategy: with its model and the training samples.
+        scenarios: one for each replica.
+        seeds: one for each replica.
+
+    Raises:
+        InputError: it gave samples that have not arrived.
+    """
+    if not overrides(strategy, "training_indices"):
+        return
+    copy, device = stand_in(strategy), strategy.samples.stored.device
+    for number in range(1, len(scenarios[0].tasks) + 1):
+        copy.task_number = number
+        copy.random = StepRandom(seeds, "strategy", number, device=device)
+        for seed, scenario in zip(seeds, scenarios, strict=True):
+            indices = _answer(copy, scenario, number)
+            if (
+                leak := None
+                if indices is None
+                else _leak(strategy, scenario, seed, number, indices)
+            ):
+                raise InputError(leak)
+
+
+@contextmanager
+def watched(
+    strategy: Strategy, hook: str, scenarios: Sequence[Scenario], number: int
+) -> Iterator[None]:
+    """Let a strategy look up, in a hook, samples that have arrived alone.
+
+    Raises:
+        RunError: it looked up others.
+    """
+    samples = strategy.samples
+    arrived = [Arrived.by(scenario, number) for scenario in scenarios]
+    masks = torch.stack([own.mask for own in arrived]).to(samples.stored.device)
+
+    def check(indices: Tensor) -> None:
+        if indices.dim() > 1 and len(indices) == len(masks):
+            hidden = ~masks.gather(1, indices.flatten(1))
+        else:
+            hidden = ~masks.any(0)[indices.flatten()][None]
+        if hidden.any():
+            replica = int(hidden.any(1).nonzero()[0])
+            rows = indices.flatten(1) if len(hidden) > 1 else indices.flatten()[None]
+            raise RunError(
+                f"Expected {named(strategy, hook)} to look up samples of the tasks that have "
+                f"arrived, but in task {number} it asked for others too: "
+                f"{arrived[replica].others(rows[replica])}."
+            )
+
+    strategy.samples = _Watched(samples.stored, samples.scale, check)
+    try:
+        yield
+    finally:
+        strategy.samples = samples
+
+
+@dataclass(frozen=True, eq=False)
+class _Watched(Samples):
+    check: Callable[[Tensor], None]
+
+    def batch(self, indices: Tensor) -> Tensor:
+        self.check(indices)
+        return super().batch(indices)
+
+
+def _asked(strategy: Strategy, scenario: Scenario, number: int) -> Tensor:
+    tasks = scenario.tasks
+    return call(strategy, "training_indices", tasks[number - 1], tasks[:number])
+
+
+def _answer(copy: Strategy, scenario: Scenario, number: int) -> Tensor | None:
+    """Ask an untrained copy: what it cannot say, the strategy itself is asked for later."""
+    try:
+        indices = _asked(copy, scenario, number)
+    except CLAnomalyError:
+        return None
+    return None if _not_places(indices, len(copy.samples)) else indices
+
+
+def _not_places(indices: Any, count: int) -> str | None:
+    """Say what was given in place of one or more of `count` places, where that is so."""
+    is_list = isinstance(indices, Tensor) and indices.dtype == torch.int64 and indices.dim() == 1
+    if not is_list or not len(indices):
+        return shown(indices)
+    low, high = int(indices.min()), int(indices.max())
+    return f"{low} to {high}" if low < 0 or high >= count else None
+
+
+def _leak(
+    strategy: Strategy, scenario: Scenario, seed: int, number: int, indices: Tensor
+) -> str | None:
+    others = Arrived.by(scenario, number).others(indices)
+    return others and (
+        f"Expected {named(strategy, 'training_indices')} to give samples of the tasks that have "
+        f"arrived, but in task {number}, with seed {seed}, it gave others too: {others}. Use "
+        f"`task.indices` and those of `seen`."
+    )

@@ -1,0 +1,135 @@
+"""What is shown on the screen."""
+
+import pandas as pd
+import pytest
+import torch
+
+from cl_anomaly.cli.screen import Screen, mean_and_deviation, show_aurocs, show_list, show_notice
+from cl_anomaly.progress import Progress
+
+
+@pytest.fixture(autouse=True)
+def _plain_output(monkeypatch: pytest.MonkeyPatch) -> None:
+    # These make rich take a pipe for a terminal.
+    for name in ("FORCE_COLOR", "TTY_COMPATIBLE", "TTY_INTERACTIVE"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("COLUMNS", "100")
+
+
+def learn_two_tasks(listener: Progress) -> None:
+    for number, loss, aurocs in ((1, 12.25, [0.9]), (2, 7.5, [0.5, 0.7])):
+        listener.task(number, 2, 10)
+        listener.step(1, 4, torch.tensor([99.0, 99.0]))
+        listener.step(4, 4, torch.tensor([loss - 1, loss + 1]))
+        listener.evaluated(number, aurocs)
+
+
+def rows(runs: dict[str, list[list[float]]], score: str = "recon") -> pd.DataFrame:
+    """Headline AUROC by run: a list for each seed, a number for each task."""
+    return (
+        pd.DataFrame(
+            [
+                {"run": run, "seed": seed, "task": task, "score": score, "value": value}
+                for run, seeds in runs.items()
+                for seed, values in enumerate(seeds)
+                for task, value in enumerate(values, 1)
+            ]
+        )
+        .assign(metric="auroc_seen")
+        .assign(dataset="digits", anomaly_class=0)
+    )
+
+
+def cells(table: str) -> list[list[str]]:
+    """The body of a table as text: a list for each line."""
+    lines = [line for line in table.splitlines() if line.startswith("│")]
+    return [[cell.strip() for cell in line.strip("│").split("│")] for line in lines]
+
+
+@pytest.mark.parametrize(
+    ("values", "text"),
+    [([0.5], "0.500"), ([0.5, 0.7], "0.600 ± 0.141"), ([0.0, 0.0, 0.9], "0.300 ± 0.520")],
+)
+def test_mean_and_deviation(values: list[float], text: str) -> None:
+    assert mean_and_deviation(values) == text
+    assert mean_and_deviation(iter(values)) == text
+
+
+def test_a_log_gets_one_line_for_each_task(capsys: pytest.CaptureFixture[str]) -> None:
+    with Screen() as screen:
+        learn_two_tasks(screen.listener("gr"))
+    out, err = capsys.readouterr()
+    first, second = err.splitlines()
+    assert first.startswith("gr: task 1/2, loss 12.25, AUROC 0.900, ")
+    assert second.startswith("gr: task 2/2, loss 7.50, AUROC 0.600 ± 0.141, ")
+    assert not out, "the log does not belong to the results"
+
+
+def test_a_terminal_gets_a_bar(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    monkeypatch.setenv("TERM", "xterm")
+    with Screen() as screen:
+        listener = screen.listener("gr")
+        listener.task(2, 9, 10)
+        listener.update(25, 100, 12.25)
+    out, err = capsys.readouterr()
+    for shown in ("gr", "task 2/9 epoch 3/10", "loss 12.25"):
+        assert shown in err
+    assert not out
+
+
+def test_quiet_shows_nothing(capsys: pytest.CaptureFixture[str]) -> None:
+    with Screen(quiet=True) as screen:
+        learn_two_tasks(screen.listener("gr"))
+    assert capsys.readouterr() == ("", "")
+
+
+def test_show_aurocs_shows_every_task_and_run(capsys: pytest.CaptureFixture[str]) -> None:
+    wanted = rows({"gr": [[0.9, 0.5], [0.9, 0.7]], "my run": [[0.3, 0.2], [0.3, 0.4]]})
+    other_score = rows({"gr": [[0.111, 0.111]]}, score="mse")
+    other_metric = rows({"gr": [[0.222, 0.222]]}).assign(metric="auroc_class_1")
+    show_aurocs(pd.concat([other_score, wanted, other_metric]), "recon")
+    out = capsys.readouterr().out
+    assert "score recon" in out
+    header = next(line for line in out.splitlines() if "task" in line and "┃" in line)
+    assert [cell.strip() for cell in header.strip("┃").split("┃")] == ["task", "gr", "my run"]
+    assert cells(out) == [
+        ["1", "0.900 ± 0.000", "0.300 ± 0.000"],
+        ["2", "0.600 ± 0.141", "0.300 ± 0.141"],
+    ]
+
+
+def test_show_aurocs_of_runs_with_different_numbers_of_tasks(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    # As in a suite whose runs have their own `classes_per_task`.
+    show_aurocs(rows({"long": [[0.9, 0.8]], "short": [[0.7]]}), "recon")
+    first, second = cells(capsys.readouterr().out)
+    assert first == ["1", "0.900", "0.700"]
+    assert second[:2] == ["2", "0.800"]
+
+
+def test_a_notice_goes_to_stderr(capsys: pytest.CaptureFixture[str]) -> None:
+    show_notice("This must not be missed.")
+    out, err = capsys.readouterr()
+    assert "This must not be missed." in err
+    assert not out
+
+
+def test_brackets_are_no_markup(capsys: pytest.CaptureFixture[str]) -> None:
+    # Folders, and the names of runs in a suite, may have them.
+    show_notice("Looked in: /data [old]/MNIST")
+    show_aurocs(rows({"gr [old]": [[0.9]]}), "recon")
+    out, err = capsys.readouterr()
+    assert "/data [old]/MNIST" in err
+    assert "gr [old]" in out
+
+
+def test_show_list(capsys: pytest.CaptureFixture[str]) -> None:
+    show_list("things", [("a", "first"), ("b", "second")], ("name", "what it is"))
+    out = capsys.readouterr().out
+    assert cells(out) == [["a", "first"], ["b", "second"]]
+    for word in ("things", "name", "what it is"):
+        assert word in out

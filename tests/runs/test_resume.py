@@ -1,0 +1,129 @@
+"""A run that goes on is the run that was never interrupted, to the last bit."""
+
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from cl_anomaly.models import VAE
+from cl_anomaly.runs.keeping import Keeper
+from cl_anomaly.state import State
+from cl_anomaly.strategies import strategies
+from cl_anomaly.training import groups
+from tests.command import cli
+from tests.resuming import Recorder, run_from
+
+SETTINGS = {"dataset": "digits", "epochs": 5, "device": "cpu", "model_options": {"beta": 0.5}}
+
+
+def _position(state: State) -> tuple[Any, ...]:
+    own = state.values["groups"]["groups"]
+    return (state.values["task"], *(group.get("training", {}).get("done") for group in own))
+
+
+def _same_state(one: State, other: State) -> None:
+    assert one.tensors.keys() == other.tensors.keys()
+    for name, tensor in one.tensors.items():
+        assert torch.equal(tensor, other.tensors[name]), name
+
+
+@pytest.fixture
+def two_groups(monkeypatch: pytest.MonkeyPatch) -> None:
+    weights_of_one = sum(p.numel() for p in VAE((8, 8), [0]).parameters())
+    monkeypatch.setattr(groups, "_CACHE_BYTES", 16 * weights_of_one * 2)
+
+
+@pytest.mark.parametrize("order", ["ascending", "random"])
+@pytest.mark.parametrize("name", strategies())
+def test_every_state_leads_to_the_same_end(
+    name: str, order: str, tmp_path: Path, two_groups: None
+) -> None:
+    # Three seeds in groups of two and one; with random orders, replicas end tasks at unlike steps.
+    tasks = {"task_order": [3, 1, 2]} if order == "ascending" else {"classes_per_task": 3}
+    config = SETTINGS | {"strategy": name, "seeds": [3, 7, 9], "task_order": order} | tasks
+    if order == "random":
+        config["task_order"] = "random"
+    whole = Recorder(tmp_path / "whole", every=17)
+    expected = run_from(config, whole)
+    positions = {_position(state): state for state in whole.states}
+    assert len(whole.states) > 8
+    for state in whole.states[:: max(1, len(whole.states) // 6)]:
+        again = Recorder(tmp_path / "again", every=1000)
+        found = run_from(config, again, state)
+        assert found.metrics.equals(expected.metrics)
+        for weights in expected.weights:
+            assert (found.weights[weights] == expected.weights[weights]).all(), weights
+        # At each task's end: model, what the strategy keeps, and scores.
+        for later in again.states:
+            _same_state(later, positions[_position(later)])
+
+
+@pytest.mark.parametrize("name", strategies())
+def test_optimiser_and_generators_go_on_where_they_were(name: str, tmp_path: Path) -> None:
+    config = SETTINGS | {"strategy": name, "seeds": [3, 7], "task_order": [1, 2], "epochs": 20}
+    whole, again = (Recorder(tmp_path / place, every=9) for place in ("whole", "again"))
+    run_from(config, whole)
+    middle = next(
+        place
+        for place, state in enumerate(whole.states)
+        if state.values["task"] == 2 and "training" in state.values["groups"]["groups"][0]
+    )
+    run_from(config, again, whole.states[middle])
+    rest = whole.states[middle + 1 :]
+    assert len(again.states) == len(rest) > 2
+    assert any("adam" in key for key in rest[0].tensors)
+    assert any("generators" in key for key in rest[0].tensors)
+    assert any("before" in key for key in rest[0].tensors)
+    for one, other in zip(rest, again.states, strict=True):
+        assert _position(one) == _position(other)
+        _same_state(one, other)
+
+
+def test_other_threads_do_not_change_the_groups(
+    tmp_path: Path, two_groups: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = SETTINGS | {"strategy": "gr", "seeds": 3, "task_order": [1, 2]}
+    monkeypatch.setenv("OMP_NUM_THREADS", "2")
+    whole = Recorder(tmp_path / "whole", every=20)
+    expected = run_from(config, whole)
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")
+    found = run_from(config, Keeper(), whole.states[1])
+    assert found.metrics.equals(expected.metrics)
+
+
+# A checkpoint is taken after every step, and at each task's end: 24 of 3 tasks. Each child goes on
+# where the one before was killed: in the first task, at its end, in the second and in the third.
+MOMENTS = "step:1,saved:5,saving:10,step:4,step:8,saving:1,saved:12,step:15,saving:3"
+
+
+WHOLE = (
+    *"run --dataset digits --epochs 6 --seeds 2 --task-order 2,1,3 --device cpu --quiet".split(),
+    *("--model.hidden-sizes", "[4]"),  # so that a checkpoint takes a moment
+)
+
+
+def _killed(moments: str, out: Path, strategy: str) -> list[int]:
+    command = [sys.executable, "-m", "tests.killing", moments, *WHOLE]
+    done = subprocess.run(  # noqa: S603
+        [*command, "--strategy", strategy, "--out", str(out)], capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr
+    return [int(code) for code in done.stdout.splitlines()[-1].split()]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", strategies())
+def test_killed_again_and_again_a_run_ends_with_the_same_bytes(name: str, tmp_path: Path) -> None:
+    whole = cli(*WHOLE, "--strategy", name, "--out", tmp_path / "whole")
+    assert whole.code == 0, whole.err
+    codes = _killed(f"{MOMENTS},never:0", tmp_path / "killed", name)
+    assert codes == [-signal.SIGKILL] * 9 + [0]
+    folders = [next((tmp_path / place).iterdir()) for place in ("whole", "killed")]
+    assert folders[0].name == folders[1].name
+    for file in ("metrics.csv", "model.safetensors", "scores.npz", "summary.csv", "config.json"):
+        assert (folders[0] / file).read_bytes() == (folders[1] / file).read_bytes(), file
+    assert not (folders[1] / "checkpoints").exists()

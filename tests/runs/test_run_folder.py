@@ -1,0 +1,152 @@
+"""The files of a run's folder: what is in them, readable without this program."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.metrics import roc_auc_score
+
+from cl_anomaly import Result, RunConfig, __version__, run
+from cl_anomaly.errors import InputError
+from cl_anomaly.runs.build import resolve
+from cl_anomaly.runs.lifecycle import write_run
+from cl_anomaly.runs.run_folder import check_writable, plain_name
+
+SEEDS, TASKS = 2, 9
+CHEAP_SCORES = {"recon", "mse", "l1", "elbo", "kl"}
+
+
+@pytest.fixture(scope="module")
+def result() -> Result:
+    config = RunConfig(dataset="digits", epochs=1, strategy="lower", seeds=SEEDS, device="cpu")
+    return run(config)
+
+
+@pytest.fixture(scope="module")
+def folder(result: Result, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_run(result, tmp_path_factory.mktemp("results"))
+
+
+@pytest.fixture(scope="module")
+def metrics(folder: Path) -> pd.DataFrame:
+    return pd.read_csv(folder / "metrics.csv")
+
+
+def content(folder: Path) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in folder.iterdir()}
+
+
+def test_the_folder_has_the_files_that_are_promised(folder: Path) -> None:
+    assert set(content(folder)) == {
+        "config.json",
+        "environment.json",
+        "metrics.csv",
+        "scores.npz",
+        "timing.json",
+        "summary.csv",
+        "auroc_per_task.png",
+        "model.safetensors",
+        "status.json",
+        "manifest.json",
+        ".lock",
+    }
+    assert folder.name.startswith("digits-lower-")
+    assert [path.name for path in folder.parent.iterdir()] == [folder.name], "nothing beside it"
+
+
+def test_metrics_have_one_row_for_everything_measured(metrics: pd.DataFrame) -> None:
+    assert list(metrics.columns) == (
+        "strategy dataset anomaly_class seed task classes score metric value".split()
+    )
+    names = {"auroc_seen", *(f"auroc_class_{label}" for label in range(1, 10))}
+    expected = {
+        (seed, task, score, name)
+        for seed in range(SEEDS)
+        for task in range(1, TASKS + 1)
+        for score in CHEAP_SCORES
+        for name in names
+    }
+    rows = list(metrics[["seed", "task", "score", "metric"]].itertuples(index=False, name=None))
+    assert sorted(rows) == sorted(expected)
+    for column, value in (("strategy", "lower"), ("dataset", "digits"), ("anomaly_class", 0)):
+        assert set(metrics[column]) == {value}
+    # In ascending order, task i brings class i.
+    assert (metrics["classes"] == metrics["task"]).all()
+
+
+def test_scikit_learn_finds_the_same_auroc_in_the_scores(
+    folder: Path, metrics: pd.DataFrame
+) -> None:
+    with np.load(folder / "scores.npz") as file:
+        arrays = {name: file[name] for name in file.files}
+    labels, seeds = arrays["labels"], arrays["seeds"].tolist()
+    for row in metrics.to_dict("records"):
+        scores = arrays[row["score"]][seeds.index(row["seed"]), row["task"] - 1]
+        if row["metric"] == "auroc_seen":
+            normal = range(1, row["task"] + 1)
+        else:
+            normal = [int(row["metric"].removeprefix("auroc_class_"))]
+        chosen = np.isin(labels, [0, *normal])
+        expected = roc_auc_score(labels[chosen] == 0, scores[chosen])
+        assert row["value"] == pytest.approx(expected, abs=1e-12), row
+
+
+def test_scores_are_whole(result: Result, folder: Path) -> None:
+    with np.load(folder / "scores.npz") as file:
+        assert set(file.files) == {"labels", "test_indices", "seeds", *CHEAP_SCORES}
+        labels, indices = file["labels"], file["test_indices"]
+        assert len(labels) == len(indices) == 540
+        assert np.unique(labels).tolist() == list(range(10))
+        assert len(set(indices.tolist())) == len(indices), "places in the test set, each once"
+        assert file["seeds"].tolist() == [0, 1]
+        for name in CHEAP_SCORES:
+            assert file[name].dtype == np.float32
+            assert file[name].shape == (SEEDS, TASKS, len(labels))
+            np.testing.assert_array_equal(file[name], result.scores[name])
+
+
+def test_the_configuration_can_be_run_again(result: Result, folder: Path) -> None:
+    kept = RunConfig(**json.loads((folder / "config.json").read_text()))
+    assert resolve(kept) == result.config
+    assert kept.fingerprint() == result.config.fingerprint()
+
+
+def test_environment_and_timing_are_json(folder: Path) -> None:
+    environment = json.loads((folder / "environment.json").read_text())
+    assert environment["cl_anomaly"] == __version__
+    assert environment["device"] == "cpu"
+    assert len(json.loads((folder / "timing.json").read_text())["tasks"]) == TASKS
+
+
+def test_a_second_run_leaves_the_first_as_it_is(result: Result, tmp_path: Path) -> None:
+    first = write_run(result, tmp_path)
+    before = content(first)
+    second = write_run(result, tmp_path)
+    assert second == tmp_path / f"{first.name}-2"
+    assert content(first) == before
+    # Nothing in a run's files depends on when they were written.
+    assert content(second) == before
+
+
+def test_check_writable_leaves_the_folder_empty(tmp_path: Path) -> None:
+    check_writable(tmp_path / "a" / "b")
+    assert not list((tmp_path / "a" / "b").iterdir())
+
+
+@pytest.mark.parametrize("place", ["file", "file/below"])
+def test_check_writable_refuses_what_is_no_folder(tmp_path: Path, place: str) -> None:
+    # Not by permissions: root, who may run the tests, is refused nothing.
+    (tmp_path / "file").write_text("mine")
+    with pytest.raises(InputError, match=f"`out`.*{tmp_path / place}.*--out"):
+        check_writable(tmp_path / place)
+    assert (tmp_path / "file").read_text() == "mine"
+
+
+@pytest.mark.parametrize(
+    ("name", "plain"),
+    [("../my data", "_my_data"), (".hidden", "hidden"), ("ä" * 300, "ä" * 50), ("/", "_")],
+)
+def test_a_dataset_s_name_becomes_a_folder_s(name: str, plain: str) -> None:
+    assert plain_name(name) == plain
