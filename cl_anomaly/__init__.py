@@ -7,13 +7,14 @@ command line's `--help` do not wait for PyTorch.
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from cl_anomaly.version import __version__
+
 if TYPE_CHECKING:
     from cl_anomaly.config import RunConfig
     from cl_anomaly.runs.run import Result, run
     from cl_anomaly.strategies import Strategy
 
-__version__ = "0.1.0"
-__all__ = ["Result", "RunConfig", "Strategy", "run"]
+__all__ = ["Result", "RunConfig", "Strategy", "__version__", "run"]
 
 _HOME = {
     "Result": "cl_anomaly.runs.run",

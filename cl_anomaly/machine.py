@@ -11,9 +11,9 @@ from typing import Any
 
 import torch
 
-from cl_anomaly import __version__
 from cl_anomaly.errors import InputError
 from cl_anomaly.matrix_products import describe_products, processor_way
+from cl_anomaly.version import __version__
 
 _PACKAGES = ("torchvision", "numpy", "pandas", "scikit-learn", "matplotlib", "avalanche-lib")
 

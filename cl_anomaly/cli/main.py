@@ -7,12 +7,12 @@ from typing import Any
 
 from jsonargparse import ArgumentParser, Namespace
 
-from cl_anomaly import __version__
 from cl_anomaly.cli.flags import Parser, undotted, values_of
 from cl_anomaly.code.trust import check_strategies
 from cl_anomaly.config import DEFAULT_STRATEGIES, RunConfig, read_settings
 from cl_anomaly.errors import CLAnomalyError, InputError
 from cl_anomaly.runs.suites import check_flags, read_suite, suite_of
+from cl_anomaly.version import __version__
 
 _OF_ONE_RUN: set[str | int] = {"strategy", "strategy_options"}
 _LISTS = ("strategies", "datasets", "models", "scores")

@@ -27,7 +27,7 @@ _ROOTS = ("runs.run", "evaluation.statistics", "strategies.base")
 # `strategies` themselves only find what lies in them.
 ROOMS_WITHOUT_NUMBERS = frozenset("cli code engines report storage".split())
 MODULES_WITHOUT_NUMBERS = frozenset(
-    "config errors json_files models options progress runs.interrupts runs.keeping state "
+    "config errors json_files models options progress runs.interrupts runs.keeping state version "
     "strategies training.rehearsal training.visibility".split()
 )
 # Their versions stand in `environment.json` as the machine's do.
