@@ -10,17 +10,22 @@ from typing import TYPE_CHECKING, Any
 from cl_anomaly.version import __version__
 
 if TYPE_CHECKING:
+    from cl_anomaly.api import run
     from cl_anomaly.config import RunConfig
-    from cl_anomaly.runs.run import Result, run
+    from cl_anomaly.detector import Detector
+    from cl_anomaly.runs.reading import read_run
+    from cl_anomaly.runs.result import Result
     from cl_anomaly.strategies import Strategy
 
-__all__ = ["Result", "RunConfig", "Strategy", "__version__", "run"]
+__all__ = ["Detector", "Result", "RunConfig", "Strategy", "__version__", "read_run", "run"]
 
 _HOME = {
-    "Result": "cl_anomaly.runs.run",
+    "Detector": "cl_anomaly.detector",
+    "Result": "cl_anomaly.runs.result",
     "RunConfig": "cl_anomaly.config",
     "Strategy": "cl_anomaly.strategies",
-    "run": "cl_anomaly.runs.run",
+    "read_run": "cl_anomaly.runs.reading",
+    "run": "cl_anomaly.api",
 }
 
 
@@ -28,3 +33,7 @@ def __getattr__(name: str) -> Any:
     if name not in _HOME:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     return getattr(import_module(_HOME[name]), name)
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

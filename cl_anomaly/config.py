@@ -13,6 +13,7 @@ from typing import Any, Literal, get_args
 
 from cl_anomaly.errors import InputError
 from cl_anomaly.json_files import read_json
+from cl_anomaly.python_values import plain_settings
 
 ScoreName = Literal["recon", "mse", "l1", "elbo", "kl", "recon-prob"]
 DeviceName = Literal["auto", "cpu", "cuda"]
@@ -28,7 +29,7 @@ class RunConfig:
 
     Attributes:
         strategy: a name from `list strategies`, FILE.py:CLASS, or avalanche:NAME, such as
-            avalanche:EWC.
+            avalanche:EWC. In Python, a class or an object of one, too.
         strategy_options: the strategy's own keyword arguments.
         dataset: a name from `list datasets`, or FILE.npz with the arrays x_train, y_train, x_test
             and y_test. Default: MNIST, or digits where MNIST is not to be had.
@@ -73,6 +74,8 @@ class RunConfig:
             InputError: a value has the wrong type, is out of range, or is not a list of seeds or
                 classes.
         """
+        for name, value in plain_settings(self.to_dict()).items():
+            object.__setattr__(self, name, value)
         for name, (is_right, expected) in _CHECKS.items():
             if not is_right(value := getattr(self, name)):
                 raise InputError(f"Expected `{name}` {expected}, but got {_shown(value)}.")

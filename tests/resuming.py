@@ -5,9 +5,10 @@ from typing import Any
 
 from cl_anomaly import RunConfig
 from cl_anomaly.progress import Progress
-from cl_anomaly.runs.build import resolve
+from cl_anomaly.runs.build import prepare
 from cl_anomaly.runs.keeping import Keeper
-from cl_anomaly.runs.run import Result, Run
+from cl_anomaly.runs.result import Result
+from cl_anomaly.runs.run import Run
 from cl_anomaly.state import State, Wanted
 from cl_anomaly.storage.checkpoints import Checkpoints
 
@@ -38,7 +39,7 @@ class Recorder(Keeper):
 
 def run_from(config: dict[str, Any], keeper: Keeper, state: State | None = None) -> Result:
     """Do a run, or what is left of it where a state was kept."""
-    run = Run(resolve(RunConfig(**config)))
+    run = Run(prepare(RunConfig(**config)))
     if state:
         run.restore(state)
     return run.execute(Progress(), keeper)

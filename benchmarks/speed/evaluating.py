@@ -16,26 +16,27 @@ def evaluation(config: RunConfig, repeats: int) -> Iterator[Row]:
     """All cheap scores of the test set and all their AUROCs, one replica."""
     ours = Ours(config, seeds=1, precision="float32")
     ours.seconds_per_sample()  # trained, so that scores are what they are in use
-    run, model = ours.run, ours.run.groups.learners[0].strategy.model
-    scenario = run.scenarios[0]
+    run, model = ours.run, ours.run.detector.groups.learners[0].strategy.model
+    scenario, test = run.plan.scenarios[0], run.plan.dataset.test
+    indices, labels = scenario.test_indices, scenario.test_labels.numpy()
 
     @torch.no_grad()
     def forward() -> None:
-        for chunk in run.test_indices.split(250):
-            model.reconstruct(run.test.batch(chunk)[None])
+        for chunk in indices.split(250):
+            model.reconstruct(test.batch(chunk)[None])
 
     def scores() -> dict:
-        return score_samples(model, run.test, run.test_indices, list(CHEAP_SCORES))
+        return score_samples(model, test, indices, list(CHEAP_SCORES))
 
     def all_of_it() -> None:
         for values in scores().values():
-            auroc_after(scenario, scenario.tasks[-1], values[0], run.test_labels)
+            auroc_after(scenario, scenario.tasks[-1], values[0], labels)
 
     contestants = {"forward": forward, "scores": scores, "all": all_of_it}
     measured = in_turns(
         {name: (lambda work=work: seconds(work)) for name, work in contestants.items()}, repeats
     )
-    count = f"{len(run.test_indices):,} images, one replica, {', '.join(CHEAP_SCORES)}"
+    count = f"{len(indices):,} images, one replica, {', '.join(CHEAP_SCORES)}"
     for name, note in (("scores", "scores"), ("all", "scores and all AUROCs")):
         yield Row(
             f"evaluation of {count}: {note} / one forward pass",

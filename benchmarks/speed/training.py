@@ -13,7 +13,7 @@ from cl_anomaly.config import RunConfig
 from cl_anomaly.machine import set_up_processor
 from cl_anomaly.models.fisher import fisher_diagonal
 from cl_anomaly.randomness import ReplicaRandom
-from cl_anomaly.runs.build import resolve
+from cl_anomaly.runs.build import prepare
 from cl_anomaly.runs.run import Run
 from cl_anomaly.training.learner import Learner
 from cl_anomaly.training.task import TaskTraining
@@ -24,21 +24,21 @@ class Ours:
 
     def __init__(self, config: RunConfig, **settings: object) -> None:
         together = config.to_dict() | {"strategy": "lower", "epochs": 1} | settings
-        self.run = Run(resolve(RunConfig(**together)))  # type: ignore[arg-type]
-        models = [learner.strategy.model for learner in self.run.groups.learners]
+        self.run = Run(prepare(RunConfig(**together)))  # type: ignore[arg-type]
+        models = [learner.strategy.model for learner in self.run.detector.groups.learners]
         self._start = [copy.deepcopy(model.state_dict()) for model in models]
 
     @property
     def samples(self) -> torch.Tensor:
         """Those of the first task, (n, features), float32: what a plain loop trains on."""
-        learner = self.run.groups.learners[0]
+        learner = self.run.detector.groups.learners[0]
         return learner.strategy.samples.batch(_visible(learner)).flatten(1)
 
     def seconds_per_sample(self) -> float:
         """Train for the configured epochs."""
         set_up_processor()
         total, samples = 0.0, 0
-        for learner, start in zip(self.run.groups.learners, self._start, strict=True):
+        for learner, start in zip(self.run.detector.groups.learners, self._start, strict=True):
             learner.strategy.model.load_state_dict(start)
             learner.begin(1)
             time = learner.train(_tell_nobody)
@@ -47,7 +47,7 @@ class Ours:
 
     def flops_per_sample(self) -> int:
         """Of the matrix products: one forward, two backward but for the first layer's input."""
-        parameters = self.run.groups.learners[0].strategy.model.named_parameters()
+        parameters = self.run.detector.groups.learners[0].strategy.model.named_parameters()
         weights = [p[0].numel() for name, p in parameters if name.endswith("weight")]
         return 2 * (3 * sum(weights) - weights[0])
 
@@ -103,12 +103,12 @@ def _beside_plain_loop(ours: Ours, flush_denormals: bool, repeats: int) -> dict[
 
 def share_of_gemm(config: RunConfig, repeats: int) -> Iterator[Row]:
     """How near training comes to the machine's own rate of matrix products."""
-    tasks = Ours(config, seeds=1).run.scenarios[0].tasks
+    tasks = Ours(config, seeds=1).run.plan.scenarios[0].tasks
     most = min(len(task.indices) for task in tasks)  # on digits, that is less than 320
     for precision, wanted, target in (("float32", 64, 0.75), ("auto", 320, 0.60)):
         batch = min(wanted, most)
         ours = Ours(config, seeds=10, precision=precision, batch_size=batch)
-        gemm = partial(gemm_rate, ours.run.precision)
+        gemm = partial(gemm_rate, ours.run.plan.precision)
         measured = in_turns({"ours": ours.seconds_per_sample, "gemm": gemm}, repeats)
         reached = ours.flops_per_sample() / measured["ours"]
         yield Row(
@@ -122,7 +122,7 @@ def share_of_gemm(config: RunConfig, repeats: int) -> Iterator[Row]:
 def fisher(config: RunConfig, repeats: int) -> Iterator[Row]:
     """EWC's Fisher information, against a training epoch on the same samples."""
     ours = Ours(config, seeds=1, precision="auto")
-    (learner,) = ours.run.groups.learners
+    (learner,) = ours.run.detector.groups.learners
     visible = [_visible(learner)[:6000]]
     model, samples = learner.strategy.model, learner.strategy.samples
 
@@ -148,10 +148,10 @@ def curve(config: RunConfig, repeats: int) -> Iterator[Row]:
     for replicas in (1, 4, 10, 40, 100):
         ours = Ours(config, seeds=replicas, precision="auto", device="auto")
         measured = in_turns({"ours": ours.seconds_per_sample}, repeats)
-        at_once = max(len(learner.seeds) for learner in ours.run.groups.learners)
+        at_once = max(len(learner.seeds) for learner in ours.run.detector.groups.learners)
         yield Row(
-            f"samples/s, {replicas} replica{'s' if replicas > 1 else ''}, {ours.run.device.type}, "
-            f"{ours.run.config.precision}",
+            f"samples/s, {replicas} replica{'s' if replicas > 1 else ''}, "
+            f"{ours.run.plan.device.type}, {ours.run.config.precision}",
             1 / measured["ours"],
             f"{at_once} at once",
         )

@@ -17,9 +17,9 @@ from cl_anomaly.options import describe_options, summary
 from cl_anomaly.progress import Progress
 from cl_anomaly.report.figures import FORMATS, draw_auroc, write_figure
 from cl_anomaly.report.labels import labelled
-from cl_anomaly.runs.build import FRAMEWORK_ARGUMENTS
+from cl_anomaly.runs.build import FRAMEWORK_ARGUMENTS, check_together, prepare
 from cl_anomaly.runs.comparison import check_same_comparison, write_comparison
-from cl_anomaly.runs.lifecycle import Finished, find_finished, perform, prepare, resume
+from cl_anomaly.runs.lifecycle import Finished, find_finished, perform, resume
 from cl_anomaly.runs.provenance import code_note, results_from_before
 from cl_anomaly.runs.run_folder import FIGURE_NAME, check_writable
 from cl_anomaly.storage.files import replacing
@@ -38,8 +38,8 @@ def run_one(config: RunConfig, out: Path, quiet: bool, again: bool, name: str | 
         Interrupted: a signal has asked for its end.
     """
     _check_name(name)
-    run = prepare(config)
-    note = run.config.dataset_note
+    plan = prepare(config)
+    note = plan.config.dataset_note
 
     def listener(strategy: str) -> Progress:
         progress = screen.listener(strategy)
@@ -48,7 +48,7 @@ def run_one(config: RunConfig, out: Path, quiet: bool, again: bool, name: str | 
         return progress
 
     with Screen(quiet) as screen:
-        done = perform(run, out, listener, again, name)
+        done = perform(plan, out, listener, again, name)
     _conclude_run(done, quiet, "`--again` runs it anew.", None if done.is_new else note)
 
 
@@ -130,10 +130,12 @@ def _look_for_results(
     """
     resolved, outcome = {}, Outcome()
     for name, config in configs.items():
-        run = prepare(config)
-        resolved[name] = run.config
-        if not again and (found := find_finished(run, out)):
+        plan = prepare(config)
+        resolved[name] = plan.config
+        if not again and (found := find_finished(plan, out)):
             outcome.add(name, found.folder, found.failures)
+        else:
+            check_together(plan)
     return resolved, outcome
 
 

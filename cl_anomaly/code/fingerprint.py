@@ -27,8 +27,8 @@ _ROOTS = ("runs.run", "evaluation.statistics", "strategies.base")
 # `strategies` themselves only find what lies in them.
 ROOMS_WITHOUT_NUMBERS = frozenset("cli code engines report storage".split())
 MODULES_WITHOUT_NUMBERS = frozenset(
-    "config errors json_files models options progress runs.interrupts runs.keeping state version "
-    "strategies training.rehearsal training.visibility".split()
+    "config errors json_files models options progress runs.interrupts runs.keeping runs.matrices "
+    "runs.result state strategies training.rehearsal training.visibility version".split()
 )
 # Their versions stand in `environment.json` as the machine's do.
 _OF_THE_MACHINE = sys.stdlib_module_names | {"torch", "numpy"}

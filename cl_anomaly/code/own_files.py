@@ -13,6 +13,7 @@ from typing import Any
 from cl_anomaly.code.strategy_names import file_of
 from cl_anomaly.code.trust import remember
 from cl_anomaly.errors import InputError
+from cl_anomaly.python_values import GivenStrategy
 
 
 @dataclass(frozen=True, eq=False)
@@ -60,7 +61,12 @@ def load_class(path: Path, class_name: str) -> Any:
 
 
 def loaded(strategy: str) -> OwnFile | None:
-    """Give the file that a strategy was loaded from, as it was then; None where it is no file."""
+    """Give the file that a strategy was loaded from, as it was then; None where it is no file.
+
+    Of a class that was given in Python, its source is all that there is.
+    """
+    if isinstance(strategy, GivenStrategy):
+        return OwnFile(strategy.source, strategy.module)
     file = file_of(strategy)
     return None if file is None else _last[file.resolve()]
 

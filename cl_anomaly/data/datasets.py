@@ -17,6 +17,7 @@ import torch
 from torch import Tensor
 
 from cl_anomaly.data.idx import read_labelled
+from cl_anomaly.data.loaded_once import loaded_once
 from cl_anomaly.data.npz import LabelledArrays, read_npz
 from cl_anomaly.errors import InputError
 
@@ -84,22 +85,24 @@ class Dataset:
 
 @dataclass(frozen=True)
 class DatasetSpec:
-    """How to get a dataset, and the defaults that go with it."""
+    """How to get a dataset, and the defaults that go with it; `files` are those it is read from."""
 
     name: str
     summary: str
     epochs: int
     batch_size: int
     load: Callable[[str | None], Dataset]
+    files: Callable[[str | None], list[Path]] = lambda _: []
 
 
 def load_dataset(name: str, data_root: str | None = None) -> Dataset:
-    """Load a dataset by its name.
+    """Load a dataset by its name, once for as long as its files stay as they are.
 
     Raises:
         InputError: there is no such dataset, or its files are missing or damaged.
     """
-    return find_dataset(name).load(data_root)
+    spec = find_dataset(name)
+    return loaded_once(spec.name, spec.files(data_root), lambda: spec.load(data_root))
 
 
 def find_dataset(name: str) -> DatasetSpec:
@@ -115,6 +118,7 @@ def find_dataset(name: str) -> DatasetSpec:
             epochs=10,
             batch_size=32,
             load=lambda data_root: _load_npz(Path(name)),
+            files=lambda data_root: [Path(name)],
         )
     if name not in DATASETS:
         raise InputError(
@@ -272,6 +276,7 @@ def _mnist_like(name: str, folder: str, summary: str) -> DatasetSpec:
         epochs=10,
         batch_size=64,
         load=lambda data_root: _load_mnist_like(name, folder, data_root),
+        files=lambda data_root: [_mnist_folder(folder, data_root) / file for file in _FILES],
     )
 
 

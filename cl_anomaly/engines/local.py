@@ -170,7 +170,8 @@ def _work(config: RunConfig, out: Path, again: bool, connection: Connection) -> 
     # Until the run has a folder to save what it has done in.
     signal.signal(signal.SIGTERM, lambda *_: os._exit(128 + signal.SIGTERM))
     os.environ["OMP_NUM_THREADS"] = "1"
-    from cl_anomaly.runs.lifecycle import perform, prepare
+    from cl_anomaly.runs.build import prepare
+    from cl_anomaly.runs.lifecycle import perform
 
     try:
         done = perform(prepare(config), out, lambda _: _Sender(connection), again)

@@ -5,23 +5,25 @@ import shutil
 import traceback
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from cl_anomaly.code.fingerprint import OWN_FILE, changes, in_short, recorded_code
-from cl_anomaly.code.strategy_names import file_of, with_file
+from cl_anomaly.code.strategy_names import family_of, file_of, with_file
 from cl_anomaly.code.trust import check_trusted, sha256_of
 from cl_anomaly.config import RunConfig
 from cl_anomaly.errors import CLAnomalyError, InputError, Interrupted, RunError, explained
 from cl_anomaly.json_files import read_json
 from cl_anomaly.progress import Progress
-from cl_anomaly.runs.build import resolve
+from cl_anomaly.python_values import FAMILY
+from cl_anomaly.runs.build import Plan, prepare
 from cl_anomaly.runs.claims import check_begun, check_same, claimed
 from cl_anomaly.runs.interrupts import stop_requested_by_signals
 from cl_anomaly.runs.keeping import Keeper
 from cl_anomaly.runs.provenance import same_by_other_code
-from cl_anomaly.runs.run import Result, Run
+from cl_anomaly.runs.result import Result
+from cl_anomaly.runs.run import Run
 from cl_anomaly.runs.run_folder import (
     check_writable,
     folder_name,
@@ -52,32 +54,26 @@ class Finished:
     Attributes:
         folder: with them.
         failures: a sentence for each replica that failed.
-        is_new: whether it was not finished before.
+        result: where it was not finished before.
     """
 
     folder: Path
     failures: list[str]
-    is_new: bool
+    result: Result | None = None
 
-
-def prepare(config: RunConfig) -> Run:
-    """Put a run together.
-
-    Raises:
-        InputError: its parts do not fit together, or are missing.
-        RunError: there is not enough memory for it.
-    """
-    with explained("in preparation"):
-        return Run(resolve(config))
+    @property
+    def is_new(self) -> bool:
+        """Whether it was not finished before."""
+        return self.result is not None
 
 
 def perform(
-    run: Run, out: Path, listener: Listener, again: bool = False, name: str | None = None
+    plan: Plan, out: Path, listener: Listener, again: bool = False, name: str | None = None
 ) -> Finished:
     """Do what is left of a run: all, the rest after an interruption, or nothing.
 
     Args:
-        run: as it was prepared.
+        plan: the run, as it was prepared.
         out: folder for its folder.
         listener: makes what is told of its progress.
         again: do all of it in a folder of its own, whatever there is.
@@ -89,34 +85,35 @@ def perform(
         Interrupted: a signal has asked for its end.
     """
     check_writable(out)
-    return _perform(run, out, checked_name(name) if name else folder_name(run), again, listener)
+    return _perform(plan, out, checked_name(name) if name else folder_name(plan), again, listener)
 
 
-def _perform(run: Run, out: Path, name: str, again: bool, listener: Listener) -> Finished:
+def _perform(plan: Plan, out: Path, name: str, again: bool, listener: Listener) -> Finished:
     with claimed(out, name, again) as folder:
         remove_partial(folder)
-        if found := _finished(folder, run):
+        if found := _finished(folder, plan):
             _remove_checkpoints(folder)
             return found
-        check_begun(folder, run.config.to_dict(), run.environment)
-        result = _execute(folder, run, listener)
-        return Finished(folder, [str(failure) for failure in result.failures], is_new=True)
+        check_begun(folder, plan.config.to_dict(), plan.environment)
+        result = _execute(folder, plan, listener)
+        failures = [str(failure) for failure in result.failures]
+        return Finished(folder, failures, replace(result, folder=folder))
 
 
-def find_finished(run: Run, out: Path) -> Finished | None:
+def find_finished(plan: Plan, out: Path) -> Finished | None:
     """Find the results of a run, where it has been finished.
 
     Raises:
         InputError: they are damaged, or those of another run.
     """
-    return _finished(out / folder_name(run), run)
+    return _finished(out / folder_name(plan), plan)
 
 
-def _finished(folder: Path, run: Run) -> Finished | None:
+def _finished(folder: Path, plan: Plan) -> Finished | None:
     if not is_finished(folder):
         return None
-    check_same(folder, run.config.to_dict(), run.environment)
-    return Finished(folder, status_of(folder).why, is_new=False)
+    check_same(folder, plan.config.to_dict(), plan.environment)
+    return Finished(folder, status_of(folder).why)
 
 
 def resume(folder: Path, listener: Listener, trust: bool = False) -> Finished:
@@ -138,13 +135,13 @@ def resume(folder: Path, listener: Listener, trust: bool = False) -> Finished:
     if is_finished(folder):
         with claimed(folder.parent, folder.name, again=False):
             _remove_checkpoints(folder)
-            return Finished(folder, status_of(folder).why, is_new=False)
+            return Finished(folder, status_of(folder).why)
     config = config | _strategy_to_run(folder, config, trust)
     try:
-        run = prepare(RunConfig(**config))
+        plan = prepare(RunConfig(**config))
     except TypeError as error:
         raise InputError(f"Expected {folder / CONFIG_FILE} to hold a run: {error}.") from error
-    return _perform(run, folder.parent, folder.name, again=False, listener=listener)
+    return _perform(plan, folder.parent, folder.name, again=False, listener=listener)
 
 
 def _config_of(folder: Path) -> dict[str, Any]:
@@ -165,6 +162,11 @@ def _strategy_to_run(folder: Path, config: dict[str, Any], trust: bool) -> dict[
     """Say which strategy goes on with a run, once it is sure that it is the same and may run."""
     if not isinstance(config.get("strategy"), str):
         return {}
+    if family_of(config["strategy"]) == FAMILY:
+        raise InputError(
+            f"{folder} cannot be gone on with from the command line: its strategy was given as a "
+            f"class in Python. The same `run(..., out=...)` there goes on with it."
+        )
     is_there = (folder / ENVIRONMENT_FILE).exists()
     recorded = read_json(folder / ENVIRONMENT_FILE) if is_there else {}
     sha256 = recorded.get("strategy_sha256")
@@ -216,8 +218,10 @@ def write_run(result: Result, out: Path) -> Path:
         return folder
 
 
-def _execute(folder: Path, run: Run, listener: Listener) -> Result:
-    progress = listener(run.strategy_name)
+def _execute(folder: Path, plan: Plan, listener: Listener) -> Result:
+    with explained("in preparation"):
+        run = Run(plan)
+    progress = listener(plan.strategy_name)
     with stop_requested_by_signals() as stop:
         try:
             checkpoints = _load(folder, run, progress)
@@ -227,7 +231,7 @@ def _execute(folder: Path, run: Run, listener: Listener) -> Result:
                 publish(folder, lambda partial: write_results(result, partial), complete=True)
         except Interrupted as interrupted:
             _try_to_write_status(folder, interrupted)
-            message = f"interrupted {interrupted}{_how_to_resume(folder, interrupted.cannot_keep)}"
+            message = f"interrupted {interrupted}{_how_to_resume(folder, plan, interrupted)}"
             raise Interrupted(message, interrupted.signal) from None
         except RunError as error:
             _try_to_write_status(folder, error)
@@ -252,7 +256,7 @@ def _load(folder: Path, run: Run, progress: Progress) -> Checkpoints:
             progress.notice(f"Nothing had been saved in {folder}: the run begins anew.")
         if other := same_by_other_code(folder.parent, run.config.to_dict(), run.environment):
             progress.notice(other)
-        publish(folder, lambda partial: write_beginning(run, partial), complete=False)
+        publish(folder, lambda partial: write_beginning(run.plan, partial), complete=False)
     elif not checkpoints.refused:
         progress.notice(f"Going on with {folder} from {where}.")
     if why := run.cannot_be_resumed:
@@ -273,10 +277,12 @@ def _fingerprint(folder: Path, run: Run) -> str:
     return fingerprint_of(read_json(folder / CONFIG_FILE), read_json(folder / ENVIRONMENT_FILE))
 
 
-def _how_to_resume(folder: Path, cannot_keep: str | None) -> str:
-    if cannot_keep:
-        why = f". It could not be saved: {cannot_keep}"
+def _how_to_resume(folder: Path, plan: Plan, interrupted: Interrupted) -> str:
+    if interrupted.cannot_keep:
+        why = f". It could not be saved: {interrupted.cannot_keep}"
         return f"{why}. The same command goes on from the checkpoint before, or begins anew."
+    if family_of(plan.config.strategy) == FAMILY:
+        return f", and saved in {folder}. The same `run(..., out=...)` in Python goes on with it."
     return f", and saved. Go on with\n  cl-anomaly resume {shlex.quote(str(folder))}"
 
 

@@ -2,6 +2,7 @@
 
 import re
 import tempfile
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +15,9 @@ from cl_anomaly.errors import InputError
 from cl_anomaly.evaluation.statistics import summarise
 from cl_anomaly.json_files import write_json
 from cl_anomaly.report.figures import draw_auroc, save_figure
-from cl_anomaly.runs.run import Result, Run
-from cl_anomaly.storage.checkpoints import write_tensors
+from cl_anomaly.runs.build import Plan
+from cl_anomaly.runs.result import Result
+from cl_anomaly.storage.detectors import write_detector
 from cl_anomaly.storage.status import (
     CONFIG_FILE,
     ENVIRONMENT_FILE,
@@ -26,7 +28,7 @@ from cl_anomaly.storage.status import (
 )
 
 SUMMARY_FILE = "summary.csv"
-MODEL_FILE = "model.safetensors"
+SCORES_FILE = "scores.npz"
 BEGINNING_FILES = {CONFIG_FILE, ENVIRONMENT_FILE, OWN_FILE}
 FIGURE_NAME = "auroc_per_task"
 
@@ -48,7 +50,7 @@ def check_writable(out: Path) -> None:
         ) from error
 
 
-def folder_name(run: Run | Result) -> str:
+def folder_name(run: Plan | Result) -> str:
     """Name a run's folder: DATASET-STRATEGY-FINGERPRINT."""
     start = plain_name(f"{dataset_name(run.config)}-{run.strategy_name}")
     return f"{start}-{fingerprint_of(run.config.to_dict(), run.environment)}"
@@ -66,7 +68,7 @@ def plain_name(name: str) -> str:
     )
 
 
-def write_beginning(run: Run | Result, folder: Path) -> None:
+def write_beginning(run: Plan | Result, folder: Path) -> None:
     """Write what is known before a run has trained."""
     write_json(folder / CONFIG_FILE, run.config.to_dict())
     write_json(folder / ENVIRONMENT_FILE, run.environment)
@@ -78,19 +80,20 @@ def write_results(result: Result, folder: Path) -> None:
     """Write everything that came of a run."""
     write_beginning(result, folder)
     write_json(folder / TIMING_FILE, result.timing)
-    failures = [str(failure) for failure in result.failures]
-    write_status(folder, "failed" if failures else "finished", failures)
+    failures = [asdict(failure) for failure in result.failures]
+    said = [str(failure) for failure in result.failures]
+    write_status(folder, "failed" if failures else "finished", said, failures=failures)
     result.metrics.to_csv(folder / METRICS_FILE, index=False)
     arrays: dict[str, Any] = result.scores
     np.savez_compressed(
-        folder / "scores.npz",
+        folder / SCORES_FILE,
         labels=result.test_labels,
         test_indices=result.test_indices,
         seeds=np.array(result.config.seed_list),
         **arrays,
     )
     weights = {name: torch.from_numpy(own) for name, own in result.weights.items()}
-    write_tensors(weights, folder / MODEL_FILE)
+    write_detector(folder, result.made_from, weights)
     if len(result.metrics):
         metrics = result.metrics.assign(run=result.strategy_name)
         summarise(metrics).to_csv(folder / SUMMARY_FILE, index=False)

@@ -79,6 +79,16 @@ class RunResults:
         return self.config.get("score", RunConfig.score)
 
 
+def read_metrics(folder: Path) -> pd.DataFrame:
+    """Read a finished run's metrics to the last digit, once its files are sure to be whole.
+
+    Raises:
+        InputError: as `read_results`.
+    """
+    _check_finished(folder)
+    return _read_metrics(folder, set())
+
+
 def read_results(folder: Path) -> list[RunResults]:
     """Read what a run, or every run of a comparison, has measured; nothing where every seed failed.
 
@@ -166,7 +176,10 @@ def _read_metrics(folder: Path, more: set[str]) -> pd.DataFrame:
     text = dict.fromkeys(("classes", "run", "strategy", "dataset"), str)
     try:
         # A run may be called 1 or NA, too.
-        table = pd.read_csv(folder / METRICS_FILE, dtype=text, keep_default_na=False)
+        # Python's own numbers: to the last digit, which not every version of pandas reads.
+        table = pd.read_csv(
+            folder / METRICS_FILE, dtype=text, keep_default_na=False, converters={"value": float}
+        )
     except (OSError, ValueError) as error:
         raise InputError(
             f"Expected {folder} to be the folder of a run, with a {METRICS_FILE}, but: {error}."

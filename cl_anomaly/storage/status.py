@@ -1,6 +1,7 @@
 """Runs on disk, and how they are doing. Reading this imports no PyTorch."""
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -96,16 +97,28 @@ def is_finished(folder: Path) -> bool:
 
 
 def write_status(
-    folder: Path, name: StatusName, why: list[str], traceback: str | None = None
+    folder: Path,
+    name: StatusName,
+    why: list[str],
+    traceback: str | None = None,
+    failures: Sequence[dict[str, Any]] = (),
 ) -> None:
     """Write down how a run is doing, for `status_of`; the traceback is for whoever mends it.
 
     Raises:
         RunError: it could not be written.
     """
-    more = {"traceback": traceback} if traceback else {}
+    more: dict[str, Any] = {"traceback": traceback} if traceback else {}
+    if failures:
+        more["failures"] = list(failures)
     with replacing(folder / STATUS_FILE) as partial:
         write_json(partial, {"status": name, "why": why} | more)
+
+
+def recorded_failures(folder: Path) -> list[dict[str, Any]]:
+    """Give the replicas' failures as a run wrote them down; earlier versions did not."""
+    path = folder / STATUS_FILE
+    return read_json(path).get("failures", []) if path.exists() else []
 
 
 def _written(folder: Path, otherwise: StatusName) -> tuple[StatusName, list[str]]:

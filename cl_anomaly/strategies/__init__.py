@@ -10,6 +10,7 @@ from typing import Any
 from cl_anomaly.code.own_files import load_class, loading
 from cl_anomaly.code.strategy_names import family_of, file_of, within_family
 from cl_anomaly.errors import InputError
+from cl_anomaly.python_values import FAMILY, GivenStrategy
 from cl_anomaly.strategies.base import Strategy, misspelt_hooks
 
 __all__ = ["Strategy", "find_strategy", "strategies"]
@@ -39,6 +40,8 @@ def find_strategy(name: str) -> type[Strategy]:
     Raises:
         InputError: there is none, or the file cannot be loaded.
     """
+    if isinstance(name, GivenStrategy):
+        return _checked(name.given, f"`strategy` {name.given.__qualname__}")
     if family := family_of(name):
         return _checked(_family(family)(within_family(name)), f"strategy {name}")
     if (file := file_of(name)) is not None:
@@ -58,6 +61,11 @@ def find_strategy(name: str) -> type[Strategy]:
 
 
 def _family(name: str) -> Callable[[str], Any]:
+    if name == FAMILY:
+        raise InputError(
+            f"Expected a strategy that can be loaded, but {FAMILY}:CLASS is one that a program in "
+            f"Python gave as a class. Run that program again, or name its file: FILE.py:CLASS."
+        )
     offered = entry_points(group=_FAMILIES)
     if name not in offered.names:
         raise InputError(

@@ -7,6 +7,7 @@ import torch
 
 from cl_anomaly import Result, RunConfig, run
 from cl_anomaly.errors import InputError
+from cl_anomaly.runs import build
 from cl_anomaly.runs.build import resolve
 from cl_anomaly.runs.run import Run
 from cl_anomaly.storage.results import METRICS_COLUMNS
@@ -139,7 +140,7 @@ def test_what_does_not_exist_is_refused(settings: dict[str, object], named: str)
 def test_model_options_reach_the_model() -> None:
     options = {"hidden_sizes": [10], "beta": 4.0}
     config = RunConfig(dataset="digits", model_options=options, latent_size=3)
-    model = Run(resolve(config)).groups.learners[0].strategy.model
+    model = Run(build.prepare(config)).detector.groups.learners[0].strategy.model
     assert model.beta == 4.0
     assert [tuple(p.shape) for p in model.decoder.parameters()][0] == (1, 3, 10)
 
@@ -181,7 +182,8 @@ def test_real_mnist_end_to_end(mnist_root: Path) -> None:
 
 
 def test_strategy_is_given_what_its_hooks_need() -> None:
-    strategy = Run(resolve(RunConfig(dataset="digits", seeds=2))).groups.learners[0].strategy
+    started = Run(build.prepare(RunConfig(dataset="digits", seeds=2)))
+    strategy = started.detector.groups.learners[0].strategy
     reference = prepare(Strategy(), small_scenario(), [0, 1])
     assert {"model", "samples"} <= vars(strategy).keys()
     assert type(strategy.model) is type(reference.model)

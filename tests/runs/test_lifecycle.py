@@ -266,7 +266,8 @@ from pathlib import Path
 
 from cl_anomaly import RunConfig
 from cl_anomaly.progress import Progress
-from cl_anomaly.runs.lifecycle import perform, prepare
+from cl_anomaly.runs.build import prepare
+from cl_anomaly.runs.lifecycle import perform
 from tests.places import GOLDEN
 
 for number in range(int(sys.argv[2]), 100, 16):

@@ -11,7 +11,7 @@ from torch import Tensor
 from cl_anomaly import RunConfig, randomness
 from cl_anomaly.progress import Progress
 from cl_anomaly.randomness import StepRandom
-from cl_anomaly.runs.build import resolve
+from cl_anomaly.runs import build
 from cl_anomaly.runs.keeping import Keeper
 from cl_anomaly.runs.measurements import Failure
 from cl_anomaly.runs.run import Run
@@ -107,7 +107,7 @@ def test_every_machine_that_a_run_went_on_on_is_named(tmp_path: Path) -> None:
     config |= {"task_order": [1, 2, 3]}
     state, result = None, None
     for machine in ("processor 1", "processor 2", "processor 3"):
-        run = Run(resolve(RunConfig(**config)))
+        run = Run(build.prepare(RunConfig(**config)))
         run.environment = run.environment | {"processor": machine}
         if state:
             run.restore(state)

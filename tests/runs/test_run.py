@@ -13,7 +13,7 @@ from cl_anomaly.machine import choose_precision
 from cl_anomaly.models import VAE
 from cl_anomaly.progress import Progress
 from cl_anomaly.randomness import ReplicaRandom, StepRandom
-from cl_anomaly.runs.build import resolve
+from cl_anomaly.runs.build import prepare
 from cl_anomaly.runs.run import Run
 from cl_anomaly.strategies import Strategy
 from cl_anomaly.training import groups
@@ -42,9 +42,9 @@ class _Spy(Strategy):
 def _spied(**settings: object) -> tuple[Run, _Spy]:
     """A run of two short tasks with a strategy that notes what it is given."""
     settings = {"dataset": "digits", "epochs": 1, "device": "cpu", "task_order": [1, 2]} | settings
-    started = Run(resolve(RunConfig(strategy="lower", **settings)))  # type: ignore[arg-type]
+    started = Run(prepare(RunConfig(strategy="lower", **settings)))  # type: ignore[arg-type]
     spy = _Spy()
-    (only,) = started.groups.learners
+    (only,) = started.detector.groups.learners
     spy.model, spy.samples = only.strategy.model, only.strategy.samples
     only.strategy = spy
     return started, spy
@@ -66,12 +66,12 @@ def test_strategy_draws_anew_for_each_task_from_its_seeds() -> None:
 
 def test_replicas_train_on_their_own_order() -> None:
     started, spy = _spied(task_order="random", seeds=2)
-    orders = [[task.classes for task in scenario.tasks] for scenario in started.scenarios]
+    orders = [[task.classes for task in scenario.tasks] for scenario in started.plan.scenarios]
     assert orders[0][0] != orders[1][0]
     asked: list[Tensor] = []
     spy.training_indices = lambda task, seen: asked.append(task.indices) or task.indices  # type: ignore[func-returns-value]
     started.execute(Progress())
-    labels = started.scenarios[0].dataset.train_labels
+    labels = started.plan.scenarios[0].dataset.train_labels
     trained = [tuple(labels[indices].unique().tolist()) for indices in asked]
     assert trained == [orders[replica][task] for task in range(9) for replica in range(2)]
 
@@ -80,18 +80,18 @@ def test_settings_reach_the_training() -> None:
     started, spy = _spied(batch_size=50, seeds=2)
     started.execute(Progress())
     assert set(spy.batches) == {(2, 50)}
-    (only,) = started.groups.learners
+    (only,) = started.detector.groups.learners
     assert only.settings.precision == choose_precision("auto", torch.device("cpu"))
 
 
 def test_learning_rate_reaches_the_training() -> None:
     # One step: Adam's first moves each weight by the learning rate.
     started, _ = _spied(batch_size=127, learning_rate=0.01, task_order=[1])
-    before = weights(started.groups.learners[0].strategy)
+    before = weights(started.detector.groups.learners[0].strategy)
     started.execute(Progress())
     moved = [
         (a - b).abs().max()
-        for a, b in zip(weights(started.groups.learners[0].strategy), before, strict=True)
+        for a, b in zip(weights(started.detector.groups.learners[0].strategy), before, strict=True)
     ]
     for most in moved:
         torch.testing.assert_close(most, torch.tensor(0.01), rtol=1e-3, atol=0)
@@ -100,7 +100,9 @@ def test_learning_rate_reaches_the_training() -> None:
 def test_run_starts_from_the_weights_of_its_seeds() -> None:
     started, _ = _spied(seeds=[3, 7])
     expected = [parameter.detach() for parameter in VAE((8, 8), [3, 7]).parameters()]
-    for ours, theirs in zip(weights(started.groups.learners[0].strategy), expected, strict=True):
+    for ours, theirs in zip(
+        weights(started.detector.groups.learners[0].strategy), expected, strict=True
+    ):
         assert torch.equal(ours, theirs)
 
 
@@ -114,11 +116,11 @@ def test_timing_names_what_took_how_long(monkeypatch: pytest.MonkeyPatch) -> Non
         now[0] += seconds
         return result
 
-    evaluate = started.groups.score
+    evaluate = started.detector.scores_of
     spy.extend = lambda x: takes(4.0, x)  # type: ignore[method-assign, assignment, return-value]
     spy.penalty = lambda: takes(1.0, 0.0)  # type: ignore[method-assign, assignment, return-value]
     spy.after_task = lambda tasks: takes(20.0)  # type: ignore[method-assign, assignment]
-    started.groups.score = lambda *args: takes(300.0, evaluate(*args))  # type: ignore[method-assign, assignment, return-value]
+    started.detector.scores_of = lambda *args: takes(300.0, evaluate(*args))  # type: ignore[method-assign, assignment, return-value]
     (task,) = started.execute(Progress()).timing["tasks"]
     seconds = {name: value for name, value in task.items() if name.endswith("_seconds")}
     assert seconds == {

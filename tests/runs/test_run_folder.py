@@ -41,6 +41,7 @@ def content(folder: Path) -> dict[str, bytes]:
 def test_the_folder_has_the_files_that_are_promised(folder: Path) -> None:
     assert set(content(folder)) == {
         "config.json",
+        "detector.json",
         "environment.json",
         "metrics.csv",
         "scores.npz",

@@ -16,11 +16,12 @@ from cl_anomaly import RunConfig
 from cl_anomaly.errors import InputError, Interrupted
 from cl_anomaly.integrations.avalanche.templates import NAMES, find_template
 from cl_anomaly.progress import Progress
-from cl_anomaly.runs.build import resolve
+from cl_anomaly.runs.build import prepare
 from cl_anomaly.runs.interrupts import StopRequest
 from cl_anomaly.runs.keeping import Keeper
 from cl_anomaly.runs.measurements import Failure
-from cl_anomaly.runs.run import Result, Run
+from cl_anomaly.runs.result import Result
+from cl_anomaly.runs.run import Run
 from cl_anomaly.state import State, Wanted
 from cl_anomaly.storage.checkpoints import Checkpoints
 from tests.command import SMALL, cli, config_of, run_quietly
@@ -69,7 +70,7 @@ def _prepared(name: str, options: dict[str, Any] | None = None, **settings: Any)
     }
     options = OPTIONS.get(name, {}) if options is None else options
     config: dict[str, Any] = defaults | {"model_options": {"hidden_sizes": [16]}} | settings
-    return Run(resolve(RunConfig(strategy=f"avalanche:{name}", strategy_options=options, **config)))
+    return Run(prepare(RunConfig(strategy=f"avalanche:{name}", strategy_options=options, **config)))
 
 
 class _Saving(Keeper):

@@ -1,0 +1,74 @@
+"""What Python offers beside the shell: a run, on the screen and in a folder if wanted."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+
+from rich.console import Console
+
+from cl_anomaly.cli.screen import Screen
+from cl_anomaly.config import RunConfig
+from cl_anomaly.errors import InputError
+from cl_anomaly.progress import Progress
+from cl_anomaly.runs.build import prepare
+from cl_anomaly.runs.lifecycle import Listener, perform
+from cl_anomaly.runs.reading import read_run
+from cl_anomaly.runs.result import Result
+from cl_anomaly.runs.run import Run
+
+
+def run(
+    config: RunConfig,
+    progress: Progress | bool | None = None,
+    *,
+    out: str | Path | None = None,
+    again: bool = False,
+    name: str | None = None,
+) -> Result:
+    """Train one strategy on one scenario, and evaluate it after every task.
+
+    A replica whose training or scores are no longer finite numbers ends; see `Result.failures`.
+
+    Args:
+        config: all of the run.
+        progress: True shows it, False does not, and an object of yours is told of it. Default:
+            shown in a terminal and in a notebook.
+        out: folder for the run's folder, as `cl-anomaly run --out` leaves it. With it, a run that
+            is finished there is read and not repeated, and one that was interrupted is gone on
+            with. Default: nothing is kept.
+        again: with `out`, run it anew in a folder of its own, whatever there is.
+        name: with `out`, the name of the run's folder.
+
+    Raises:
+        InputError: something in the configuration or the data is not as expected; raised before
+            training starts.
+        RunError: training failed, or the results could not be written.
+        Interrupted: with `out`, a signal has asked for the end, as Ctrl-C does.
+    """
+    plan = prepare(config)
+    if out is not None and plan.strategy_source == "":
+        raise InputError(
+            f"Expected a strategy with source code that can be read, so that its results are known "
+            f"by it, but Python has kept none of {plan.strategy_name}. Put the class into a file, "
+            f"or leave `out` out."
+        )
+    with _shown(progress) as listener:
+        if out is None:
+            return Run(plan).execute(listener(plan.strategy_name))
+        done = perform(plan, Path(out), listener, again, name)
+    return replace(done.result or read_run(done.folder), folder=done.folder)
+
+
+@contextmanager
+def _shown(progress: Progress | bool | None) -> Iterator[Listener]:
+    """Give what makes, from a strategy's name, what is told of a run's progress."""
+    if isinstance(progress, Progress):
+        yield lambda _: progress
+        return
+    console = Console(stderr=True)
+    if console.is_terminal or console.is_jupyter if progress is None else progress:
+        with Screen() as screen:
+            yield screen.listener
+    else:
+        yield lambda _: Progress()

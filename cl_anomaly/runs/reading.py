@@ -1,0 +1,86 @@
+"""A finished run, read back from its folder. Runs no code that lies there."""
+
+import dataclasses
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cl_anomaly.code.fingerprint import OWN_FILE
+from cl_anomaly.config import ResolvedConfig
+from cl_anomaly.errors import InputError
+from cl_anomaly.json_files import read_json
+from cl_anomaly.runs.measurements import Failure
+from cl_anomaly.runs.result import Result
+from cl_anomaly.runs.run_folder import SCORES_FILE
+from cl_anomaly.storage.detectors import read_detector
+from cl_anomaly.storage.files import DamagedError
+from cl_anomaly.storage.results import read_metrics
+from cl_anomaly.storage.status import (
+    CONFIG_FILE,
+    ENVIRONMENT_FILE,
+    TIMING_FILE,
+    recorded_failures,
+)
+
+
+def read_run(folder: str | Path) -> Result:
+    """Read what came of a finished run.
+
+    Args:
+        folder: the run's, such as `results/digits-gr-1a2b3c4d`.
+
+    Raises:
+        DamagedError: a file is not what was written.
+        InputError: there is no finished run.
+    """
+    folder = Path(folder)
+    metrics = read_metrics(folder)
+    made_from, weights = read_detector(folder)
+    arrays = _read_arrays(folder / SCORES_FILE)
+    config, own = _read_config(folder), folder / OWN_FILE
+    named = metrics["strategy"].iloc[0] if len(metrics) else config.strategy
+    try:
+        return Result(
+            config=config,
+            strategy_name=str(named),
+            environment=read_json(folder / ENVIRONMENT_FILE),
+            metrics=metrics,
+            test_labels=arrays.pop("labels"),
+            test_indices=arrays.pop("test_indices"),
+            scores={name: own for name, own in arrays.items() if name not in _NO_SCORES},
+            weights={name: tensor.numpy() for name, tensor in weights.items()},
+            timing=read_json(folder / TIMING_FILE),
+            failures=[Failure(**failure) for failure in recorded_failures(folder)],
+            strategy_source=own.read_text(encoding="utf-8") if own.exists() else None,
+            made_from=made_from,
+            folder=folder,
+        )
+    except (KeyError, TypeError) as error:
+        raise InputError(f"Expected {folder} to hold a run's results, but: {error}.") from error
+
+
+# What `scores.npz` says of the replicas, beside their scores.
+_NO_SCORES = {"seeds", "anomaly_classes"}
+
+
+def _read_config(folder: Path) -> ResolvedConfig:
+    content = read_json(folder / CONFIG_FILE)
+    if "runs" in content:
+        raise InputError(
+            f"Expected {folder} to be a run's, but it is a comparison's. Its runs lie beside it."
+        )
+    known = {field.name for field in dataclasses.fields(ResolvedConfig)}
+    try:
+        return ResolvedConfig(**{k: v for k, v in content.items() if k in known})
+    except TypeError as error:
+        raise InputError(f"Expected {folder / CONFIG_FILE} to hold a run: {error}.") from error
+
+
+def _read_arrays(path: Path) -> dict[str, NDArray[Any]]:
+    try:
+        with np.load(path, allow_pickle=False) as archive:
+            return dict(archive)
+    except (OSError, ValueError, EOFError) as error:
+        raise DamagedError(path, " ".join(str(error).split())) from error

@@ -1,0 +1,98 @@
+"""What came of a run, as it ended or as it was read back."""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import torch
+from numpy.typing import NDArray
+
+from cl_anomaly.config import ResolvedConfig
+from cl_anomaly.detector import Detector
+from cl_anomaly.errors import InputError
+from cl_anomaly.runs.matrices import headline_values, result_matrices
+from cl_anomaly.runs.measurements import Failure
+
+
+@dataclass(frozen=True, eq=False)
+class Result:
+    """What came of a run.
+
+    Attributes:
+        config: with every default filled in.
+        strategy_name: what the strategy is called in the metrics.
+        environment: the machine, versions, data, and the code that made the numbers.
+        metrics: in tidy form, with METRICS_COLUMNS.
+        scores: by score, (R, tasks, n), of the test set after every task.
+        test_labels: (n,).
+        test_indices: (n,), places in the dataset's test set.
+        weights: of the model after the last task, by parameter, (R, ...).
+        timing: seconds per task, samples per second, peak memory.
+        failures: of replicas that have no results after some task.
+        strategy_source: the strategy's file, as it was when it was loaded, where it is one.
+        made_from: what the detector is made from, beside its weights; see `detector.Blueprint`.
+        folder: with the results, where they were kept.
+    """
+
+    config: ResolvedConfig
+    strategy_name: str
+    environment: dict[str, Any]
+    metrics: pd.DataFrame
+    scores: dict[str, NDArray[np.float32]]
+    test_labels: NDArray[np.int64]
+    test_indices: NDArray[np.int64]
+    weights: dict[str, NDArray[np.float32]] = field(repr=False)
+    timing: dict[str, Any] = field(repr=False)
+    failures: list[Failure]
+    strategy_source: str | None = field(repr=False)
+    made_from: dict[str, Any] = field(repr=False)
+    folder: Path | None = None
+
+    @property
+    def S(self) -> dict[str, NDArray[np.float64]]:  # noqa: N802 - its name in the field
+        """Result matrices by score, (R, N, N): AUROC after task i on the test group of task j.
+
+        NaN where a replica has failed.
+        """
+        return result_matrices(self.metrics, self.config.seed_list, self.test_labels)
+
+    @property
+    def headlines(self) -> dict[str, NDArray[np.float64]]:
+        """Headline AUROCs by score, (R, N): all anomalies against all normal samples so far."""
+        return headline_values(self.metrics, self.config.seed_list)
+
+    def detector(self, device: str = "cpu") -> Detector:
+        """Give the trained detector.
+
+        Args:
+            device: "auto", "cpu" or "cuda".
+
+        Raises:
+            InputError: a replica has no weights, or the device is not there.
+        """
+        if not self.weights:
+            raise InputError("Expected a run with weights, but this one kept none.")
+        weights = {name: torch.from_numpy(own) for name, own in self.weights.items()}
+        return Detector.rebuilt(self.made_from, weights, device)
+
+    def __str__(self) -> str:
+        """Say in about ten lines what was run, and the headline AUROC after each task."""
+        config, headlines = self.config, self.headlines.get(self.config.score)
+        seeds = ", ".join(map(str, config.seed_list))
+        lines = [
+            f"{self.strategy_name} on {Path(config.dataset).name}, "
+            f"anomaly class {config.anomaly_class}, seeds {seeds}: "
+            f"AUROC after each task ({config.score}, mean ± s.d.)"
+        ]
+        for number, values in enumerate(headlines.T if headlines is not None else [], 1):
+            lines.append(f"  task {number:2d}  {_mean_and_deviation(values[~np.isnan(values)])}")
+        return "\n".join([*lines, *map(str, self.failures)])
+
+
+def _mean_and_deviation(values: NDArray[np.float64]) -> str:
+    if not len(values):
+        return "every replica failed"
+    spread = f" ± {values.std(ddof=1):.3f}" if len(values) > 1 else ""
+    return f"{values.mean():.3f}{spread}"
