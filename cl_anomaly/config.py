@@ -102,7 +102,7 @@ class RunConfig:
 
 @dataclass(frozen=True, kw_only=True)
 class ResolvedConfig(RunConfig):
-    """A configuration in which no default is left open; see `cl_anomaly.runs.run.resolve`.
+    """A configuration in which no default is left open; see `cl_anomaly.runs.build.resolve`.
 
     Attributes:
         dataset_note: why the dataset is a second choice, where it is.
