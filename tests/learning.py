@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from cl_anomaly.data.datasets import Dataset, Samples
-from cl_anomaly.models import VAE
+from cl_anomaly.models.vae import VAE
 from cl_anomaly.scenarios.class_stream import Scenario, build_scenario
 from cl_anomaly.strategies import Strategy
 from cl_anomaly.training.learner import Learner

@@ -3,7 +3,7 @@
 from torch import Tensor, nn
 from torch.func import functional_call, grad, vmap
 
-from cl_anomaly.models import VAE
+from cl_anomaly.models.vae import VAE
 
 
 class _Loss(nn.Module):

@@ -14,7 +14,7 @@ from cl_anomaly.evaluation.scoring import score_samples
 from cl_anomaly.machine import choose_precision, describe_environment
 from cl_anomaly.matrix_products import Way, affine, describe_products, matrix_products_in
 from cl_anomaly.matrix_products import processor_way as way_for
-from cl_anomaly.models import VAE
+from cl_anomaly.models.vae import VAE
 from tests.learning import small_dataset
 
 CPU = torch.device("cpu")

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from cl_anomaly.evaluation.scores import SCORES
-from cl_anomaly.models import VAE
+from cl_anomaly.models.vae import VAE
 
 
 @pytest.fixture(scope="module")

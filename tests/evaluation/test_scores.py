@@ -3,8 +3,8 @@ import pytest
 import torch
 
 from cl_anomaly.evaluation.scores import POSTERIOR_SAMPLES, SCORES
-from cl_anomaly.models import VAE
 from cl_anomaly.models.layers import Linear
+from cl_anomaly.models.vae import VAE
 from cl_anomaly.randomness import generator
 
 

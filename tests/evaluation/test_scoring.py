@@ -6,7 +6,7 @@ from sklearn.metrics import roc_auc_score
 from cl_anomaly.evaluation.scores import SCORES
 from cl_anomaly.evaluation.scoring import auroc_after, score_samples
 from cl_anomaly.matrix_products import matrix_products_in
-from cl_anomaly.models import VAE
+from cl_anomaly.models.vae import VAE
 from cl_anomaly.scenarios.class_stream import build_scenario
 from tests.learning import small_dataset
 

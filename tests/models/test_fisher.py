@@ -6,8 +6,8 @@ from torch import Tensor, nn
 
 from cl_anomaly.data.datasets import Samples
 from cl_anomaly.errors import RunError
-from cl_anomaly.models import VAE
 from cl_anomaly.models.fisher import fisher_diagonal, squared_gradients
+from cl_anomaly.models.vae import VAE
 from cl_anomaly.randomness import ReplicaRandom
 from tests.per_sample import squared_per_sample
 

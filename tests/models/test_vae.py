@@ -2,8 +2,8 @@ import torch
 from torch import nn
 from torch.distributions import Bernoulli, Normal, kl_divergence
 
-from cl_anomaly.models import VAE
 from cl_anomaly.models.layers import Linear
+from cl_anomaly.models.vae import VAE
 
 
 def test_sizes_follow_the_paper_and_the_dataset() -> None:
