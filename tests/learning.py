@@ -30,6 +30,20 @@ def small_scenario(**settings: object) -> Scenario:
     return build_scenario(small_dataset(), **settings)  # type: ignore[arg-type]
 
 
+class Drawn:
+    """Gives the same numbers, (R, B, *size), whenever it is asked to draw as many."""
+
+    def __init__(self, numbers: Tensor) -> None:
+        self._numbers = numbers
+
+    def normal(self, count: int, *size: int) -> Tensor:
+        assert self._numbers.shape[1:] == (count, *size)
+        return self._numbers
+
+    def integers(self, high: int, count: int, *size: int) -> Tensor:
+        raise AssertionError("Expected nothing but normal numbers to be drawn.")
+
+
 class Recording(Samples):
     """Samples that remember which of them were asked for."""
 

@@ -95,4 +95,5 @@ def make_model(config: RunConfig, features: tuple[int, ...], seeds: Sequence[int
     """Make the configured model: R replicas of it, one for each seed."""
     cls = find_model(config.model)
     options = fill_options(cls, config.model_options, FRAMEWORK_ARGUMENTS)
-    return cls(features, seeds, config.latent_size, **options)
+    make: Any = cls
+    return make(features, seeds, latent_size=config.latent_size, **options)

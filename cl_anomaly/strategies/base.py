@@ -138,6 +138,20 @@ class Strategy:
         """Take back what `state_dict` gave."""
 
 
+def unfit_hooks(cls: type[Strategy]) -> dict[str, str]:
+    """Give the hooks that cannot be called as they will be, and what each should take."""
+    unfit = {}
+    for name, hook in vars(Strategy).items():
+        if name[0] == "_" or not inspect.isfunction(hook):
+            continue
+        expected = inspect.signature(hook)
+        try:
+            inspect.signature(getattr(cls, name)).bind(*expected.parameters)
+        except TypeError:
+            unfit[name] = f"({', '.join(expected.parameters)})"
+    return unfit
+
+
 def misspelt_hooks(cls: type[Strategy]) -> dict[str, str]:
     """Give the public methods that would never be called, and the hook that each looks like."""
     hooks = [name for name in dir(Strategy) if callable(getattr(Strategy, name))]

@@ -19,7 +19,7 @@ def x() -> torch.Tensor:
 
 @torch.no_grad()
 def _score(name: str, model: VAE, x: torch.Tensor) -> torch.Tensor:
-    return SCORES[name](model, model.reconstruct(x))
+    return SCORES[name]()(model.reconstruct(x))
 
 
 @pytest.mark.parametrize("name", SCORES)

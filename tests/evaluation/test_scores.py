@@ -20,7 +20,7 @@ def x() -> torch.Tensor:
 
 @torch.no_grad()
 def _score(name: str, model: VAE, x: torch.Tensor) -> np.ndarray:
-    return SCORES[name](model, model.reconstruct(x)).numpy()
+    return SCORES[name]()(model.reconstruct(x)).numpy()
 
 
 @torch.no_grad()
