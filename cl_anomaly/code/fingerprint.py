@@ -25,7 +25,7 @@ _ROOTS = ("runs.run", "evaluation.statistics", "strategies.base")
 # What is imported by them, but makes no numbers, and what that imports: whole rooms, and modules of
 # other rooms. Defaults and options stand filled in in a run's configuration; `models` and
 # `strategies` themselves only find what lies in them.
-ROOMS_WITHOUT_NUMBERS = frozenset("cli code engines report storage".split())
+ROOMS_WITHOUT_NUMBERS = frozenset("checks cli code engines report storage".split())
 MODULES_WITHOUT_NUMBERS = frozenset(
     "config errors json_files models options progress runs.interrupts runs.keeping state version "
     "strategies training.rehearsal training.visibility".split()
