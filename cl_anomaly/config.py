@@ -33,7 +33,8 @@ class RunConfig:
         dataset: a name from `list datasets`, or FILE.npz with the arrays x_train, y_train, x_test
             and y_test. Default: MNIST, or digits where MNIST is not to be had.
         data_root: folder that holds the datasets; looked into first, and downloaded to.
-        anomaly_class: the class that is never trained on, and is the anomaly at test time.
+        anomaly_class: the class that is never trained on, and is the anomaly at test time. Several
+            (0,4) or "all" are so in turn, side by side.
         task_order: "ascending", "random" (drawn for each seed), or classes such as 3,1,2.
         classes_per_task: how many normal classes arrive with each task.
         model: a name from `list models`.
@@ -52,7 +53,7 @@ class RunConfig:
     strategy_options: dict[str, Any] = field(default_factory=dict)
     dataset: str | None = None
     data_root: str | None = None
-    anomaly_class: int = 0
+    anomaly_class: int | str | list[int] = 0
     task_order: str | list[int] = "ascending"
     classes_per_task: int = 1
     model: str = "vae"
@@ -77,12 +78,22 @@ class RunConfig:
             if not is_right(value := getattr(self, name)):
                 raise InputError(f"Expected `{name}` {expected}, but got {_shown(value)}.")
         object.__setattr__(self, "seeds", parse_seeds(self.seeds))
+        object.__setattr__(self, "anomaly_class", parse_anomaly_class(self.anomaly_class))
         object.__setattr__(self, "task_order", parse_task_order(self.task_order))
 
     @property
     def seed_list(self) -> list[int]:
         """The seeds, one for each replica."""
         return parse_seeds(self.seeds)
+
+    @property
+    def anomaly_classes(self) -> list[int]:
+        """The anomaly classes, once they are no longer "all"."""
+        return _whole_numbers(
+            [self.anomaly_class] if isinstance(self.anomaly_class, int) else self.anomaly_class,
+            "anomaly_class",
+            "the classes that there are",
+        )
 
     def to_dict(self) -> dict[str, Any]:
         """Everything needed to run it again, as JSON can hold it."""
@@ -186,6 +197,26 @@ def parse_task_order(value: str | list[int]) -> str | list[int]:
     return classes
 
 
+def parse_anomaly_class(value: int | str | list[int]) -> int | str | list[int]:
+    """Turn "0,4" into a list, and a list of one class into that class; "all" stays as it is.
+
+    Raises:
+        InputError: it is none of these, or names a class twice.
+    """
+    if value == "all":
+        return value
+    classes = _whole_numbers(
+        [value] if isinstance(value, int) and not isinstance(value, bool) else value,
+        "anomaly_class",
+        "a class, several such as 0,4, or all",
+    )
+    if not classes or len(set(classes)) < len(classes):
+        raise InputError(
+            f"Expected `anomaly_class` to name each class once, but got {_shown(value)}."
+        )
+    return classes[0] if len(classes) == 1 else classes
+
+
 def _whole_numbers(value: Any, name: str, expected: str) -> list[int]:
     parts = value.strip("[] ,").split(",") if isinstance(value, str) else value
     try:
@@ -219,10 +250,6 @@ def _is_count(value: Any) -> bool:
     return type(value) is int and value >= 1
 
 
-def _is_class(value: Any) -> bool:
-    return type(value) is int
-
-
 def _is_rate(value: Any) -> bool:
     is_number = isinstance(value, float | int) and not isinstance(value, bool)
     return is_number and 0 < value <= sys.float_info.max
@@ -242,7 +269,6 @@ _CHECKS: dict[str, tuple[Callable[[Any], bool], str]] = {
     "strategy_options": (_is_options, _OPTIONS),
     "dataset": (_or_none(is_text), _NAME),
     "data_root": (_or_none(is_text), "to be a folder"),
-    "anomaly_class": (_is_class, "to be a class"),
     "classes_per_task": (_is_count, _COUNT),
     "model": (is_text, _NAME),
     "model_options": (_is_options, _OPTIONS),

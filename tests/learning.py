@@ -67,6 +67,12 @@ def prepare(
     return strategy
 
 
+def vae_of(strategy: Strategy) -> VAE:
+    """The model that `prepare` made."""
+    assert isinstance(strategy.model, VAE)
+    return strategy.model
+
+
 def learn(
     strategy: Strategy,
     scenarios: Sequence[Scenario],

@@ -9,7 +9,7 @@ from training import Ours
 
 from cl_anomaly.config import RunConfig
 from cl_anomaly.evaluation.scores import CHEAP_SCORES, make_scores
-from cl_anomaly.evaluation.scoring import auroc_after, score_samples
+from cl_anomaly.evaluation.scoring import GroupPlaces, score_samples
 
 
 def evaluation(config: RunConfig, repeats: int) -> Iterator[Row]:
@@ -18,6 +18,7 @@ def evaluation(config: RunConfig, repeats: int) -> Iterator[Row]:
     ours.seconds_per_sample()  # trained, so that scores are what they are in use
     run, model = ours.run, ours.run.groups.learners[0].strategy.model
     scenario = run.scenarios[0]
+    groups = GroupPlaces(scenario, run.test_indices)
 
     @torch.no_grad()
     def forward() -> None:
@@ -29,7 +30,7 @@ def evaluation(config: RunConfig, repeats: int) -> Iterator[Row]:
 
     def all_of_it() -> None:
         for values in scores().values():
-            auroc_after(scenario, scenario.tasks[-1], values[0], run.test_labels)
+            groups.aurocs_after(len(scenario.tasks), values[0])
 
     contestants = {"forward": forward, "scores": scores, "all": all_of_it}
     measured = in_turns(

@@ -1,6 +1,7 @@
 """Score the test set after a task, and say how well the scores tell anomalies apart."""
 
 from collections.abc import Iterator, Sequence
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -13,7 +14,7 @@ from cl_anomaly.evaluation.scores import Score
 from cl_anomaly.matrix_products import matrix_products_in
 from cl_anomaly.models import Model
 from cl_anomaly.models.base import Reconstruction
-from cl_anomaly.scenarios.class_stream import Scenario, Task
+from cl_anomaly.scenarios.base import Scenario
 
 # Samples scored at once. On a processor so few that what lies between the layers stays in its
 # cache, and as many for any number of replicas: the rounding of a sum may depend on it. On a GPU
@@ -78,26 +79,82 @@ def reconstructed(
         yield output, real
 
 
-def auroc_after(
-    scenario: Scenario, task: Task, scores: NDArray[np.float32], labels: NDArray[np.int64]
-) -> dict[str, float]:
-    """AUROC of the anomaly class after a task.
+class AurocRow(NamedTuple):
+    """AUROCs of one replica by one score, after a task.
+
+    Attributes:
+        headline: all anomalies against all normal samples of the tasks so far.
+        tasks: (N,), a row of the result matrix: against each task's test group, those of later
+            tasks included. Each class of a task counts the same.
+        classes: (C,), against each normal class, in the order of `GroupPlaces.classes`.
+    """
+
+    headline: float
+    tasks: NDArray[np.float64]
+    classes: NDArray[np.float64]
+
+
+class GroupPlaces:
+    """Where the samples of a scenario's test groups stand among those that are scored.
 
     Args:
-        scenario: what the scores belong to.
-        task: the last that has been learnt.
-        scores: (n,), of the scenario's test set by one replica.
-        labels: (n,), of the scenario's test set.
+        scenario: what is tested.
+        scored: (n,), int64, ascending, places in the dataset's test set; other scenarios may have
+            samples among them.
 
-    Returns:
-        `auroc_seen`, against all normal classes so far, and `auroc_class_<c>` against each normal
-        class, those of later tasks included: a row of the result matrix.
+    Attributes:
+        classes: all normal classes, ascending.
     """
-    normal = labels != scenario.anomaly_class
-    # Each normal sample's place among the anomalies is looked up once, for all the sets it is in.
-    placed, classes = placements(scores[normal], scores[~normal]), labels[normal]
-    seen = np.isin(classes, scenario.seen_classes(task))
-    values = {"auroc_seen": float(placed[seen].mean())}
-    for label in np.unique(classes):
-        values[f"auroc_class_{label}"] = float(placed[classes == label].mean())
-    return values
+
+    def __init__(self, scenario: Scenario, scored: Tensor) -> None:
+        def among_scored(places: Tensor) -> NDArray[np.int64]:
+            return torch.searchsorted(scored, places).numpy()
+
+        self._tasks, self._scored = scenario.tasks, len(scored)
+        self._anomalies = among_scored(scenario.all_anomalies)
+        self._judged_by = [
+            None if task.group.anomalies is None else among_scored(scenario.anomalies_of(task))
+            for task in scenario.tasks
+        ]
+        self._groups = [
+            {label: among_scored(places) for label, places in task.group.normal.items()}
+            for task in scenario.tasks
+        ]
+        self._normal = self._samples_until(len(scenario.tasks))
+        self._seen = [self._samples_until(number) for number in range(1, len(self._tasks) + 1)]
+        self.classes = tuple(sorted(label for group in self._groups for label in group))
+
+    def _samples_until(self, number: int) -> NDArray[np.int64]:
+        """Normal samples of the tasks up to and including one."""
+        groups = self._groups[:number]
+        return np.unique(np.concatenate([own for group in groups for own in group.values()]))
+
+    def aurocs_after(self, number: int, scores: NDArray[np.float32]) -> AurocRow:
+        """Say how well the scores tell anomalies apart after a task.
+
+        Args:
+            number: of the task, from 1.
+            scores: (n,), of the samples that are scored, by one replica.
+        """
+        # Each normal sample's place among the anomalies is looked up once, for all it is in.
+        placed = self._placed(self._normal, self._anomalies, scores)
+        by_class, tasks = {}, []
+        for group, anomalies in zip(self._groups, self._judged_by, strict=True):
+            own = placed
+            if anomalies is not None:
+                own = self._placed(np.concatenate([*group.values()]), anomalies, scores)
+            means = {label: float(own[places].mean()) for label, places in group.items()}
+            tasks.append(np.mean([*means.values()]))
+            by_class |= means
+        return AurocRow(
+            float(placed[self._seen[number - 1]].mean()),
+            np.array(tasks),
+            np.array([by_class[label] for label in self.classes]),
+        )
+
+    def _placed(
+        self, normal: NDArray[np.int64], anomalies: NDArray[np.int64], scores: NDArray[np.float32]
+    ) -> NDArray[np.float64]:
+        placed = np.full(self._scored, np.nan)
+        placed[normal] = placements(scores[normal], scores[anomalies])
+        return placed

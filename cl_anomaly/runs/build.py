@@ -2,17 +2,20 @@
 
 import os
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 from cl_anomaly.code.strategy_names import with_absolute_file
 from cl_anomaly.config import ResolvedConfig, RunConfig
-from cl_anomaly.data.datasets import choose_dataset, find_dataset
+from cl_anomaly.data.datasets import Dataset, choose_dataset, find_dataset
 from cl_anomaly.errors import CLAnomalyError, InputError
 from cl_anomaly.evaluation.scores import CHEAP_SCORES, SCORES
 from cl_anomaly.machine import choose_device, choose_precision, precision_name
 from cl_anomaly.models import MODELS, Model
 from cl_anomaly.models.base import check_abilities
 from cl_anomaly.options import fill_options
+from cl_anomaly.scenarios.base import Replica, Scenario
+from cl_anomaly.scenarios.class_stream import anomaly_classes, scenario_of
 from cl_anomaly.strategies import Strategy, find_strategy
 
 FRAMEWORK_ARGUMENTS = frozenset({"features", "seeds", "latent_size"})
@@ -47,6 +50,43 @@ def resolve(config: RunConfig) -> ResolvedConfig:
         "model_options": fill_options(model, config.model_options, FRAMEWORK_ARGUMENTS),
     }
     return ResolvedConfig(**config.to_dict() | filled)
+
+
+def with_anomaly_classes(config: ResolvedConfig, dataset: Dataset) -> ResolvedConfig:
+    """Put the classes that there are in the place of "all".
+
+    Raises:
+        InputError: the dataset has no such class.
+    """
+    return replace(config, anomaly_class=anomaly_classes(dataset, config.anomaly_class))
+
+
+def make_replicas(config: RunConfig) -> list[Replica]:
+    """List a run's replicas: each anomaly class with each seed, class after class.
+
+    Args:
+        config: whose anomaly classes are no longer "all".
+    """
+    order = config.task_order if isinstance(config.task_order, str) else tuple(config.task_order)
+    return [Replica(seed, c, order) for c in config.anomaly_classes for seed in config.seed_list]
+
+
+def make_scenarios(
+    config: ResolvedConfig, dataset: Dataset, replicas: Sequence[Replica]
+) -> list[Scenario]:
+    """Split the dataset as each replica sees it.
+
+    Raises:
+        InputError: it cannot be split so, or batches would hold samples more than once.
+    """
+    scenarios = [scenario_of(dataset, replica, config.classes_per_task) for replica in replicas]
+    smallest = min((task for s in scenarios for task in s.tasks), key=lambda t: len(t.indices))
+    if config.batch_size > len(smallest.indices):
+        raise InputError(
+            f"Expected `batch_size` to be at most the number of samples of the smallest task, "
+            f"{len(smallest.indices)} (task {smallest.number}), but got {config.batch_size}."
+        )
+    return scenarios
 
 
 def find_model(name: str) -> type[Model]:

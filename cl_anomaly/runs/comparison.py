@@ -10,7 +10,7 @@ import pandas as pd
 
 from cl_anomaly.config import ResolvedConfig
 from cl_anomaly.errors import InputError
-from cl_anomaly.evaluation.statistics import summarise
+from cl_anomaly.evaluation.statistics import read_aurocs, summarise
 from cl_anomaly.json_files import read_json, write_json
 from cl_anomaly.report.figures import draw_auroc, save_figure
 from cl_anomaly.report.labels import labelled
@@ -89,7 +89,7 @@ def _write_numbers(folder: Path, results: Sequence[RunResults], score: str) -> N
     metrics = pd.concat(tables, ignore_index=True) if tables else none
     metrics.to_csv(folder / METRICS_FILE, index=False)
     if results:
-        summarise(metrics).to_csv(folder / SUMMARY_FILE, index=False)
+        summarise(read_aurocs(metrics)).to_csv(folder / SUMMARY_FILE, index=False)
         lines, _ = labelled(results)
         save_figure(draw_auroc(lines, score), folder / FIGURE_NAME)
 

@@ -14,7 +14,7 @@ from cl_anomaly.code.fingerprint import describe_code
 from cl_anomaly.code.own_files import loaded
 from cl_anomaly.code.trust import sha256_of
 from cl_anomaly.config import ResolvedConfig, RunConfig
-from cl_anomaly.data.datasets import Dataset, load_dataset
+from cl_anomaly.data.datasets import load_dataset
 from cl_anomaly.errors import InputError, explained
 from cl_anomaly.machine import (
     choose_device,
@@ -26,10 +26,19 @@ from cl_anomaly.machine import (
     threads_to_use,
 )
 from cl_anomaly.progress import Progress
-from cl_anomaly.runs.build import find_model, make_model, make_strategy, recorded_scores, resolve
+from cl_anomaly.runs.build import (
+    find_model,
+    make_model,
+    make_replicas,
+    make_scenarios,
+    make_strategy,
+    recorded_scores,
+    resolve,
+    with_anomaly_classes,
+)
 from cl_anomaly.runs.keeping import Keeper
-from cl_anomaly.runs.measurements import Failure, Record
-from cl_anomaly.scenarios.class_stream import Scenario, build_scenario
+from cl_anomaly.runs.measurements import Failure, Measurements
+from cl_anomaly.scenarios.base import Replica, all_test_indices
 from cl_anomaly.state import State
 from cl_anomaly.strategies import find_strategy
 from cl_anomaly.training.groups import ReplicaGroups, group_sizes
@@ -45,10 +54,12 @@ class Result:
         config: with every default filled in.
         strategy_name: what the strategy is called in the metrics.
         environment: the machine, versions, data, and the code that made the numbers.
+        replicas: R of them, class after class: the order of every array below.
         metrics: in tidy form, with METRICS_COLUMNS.
+        headline: by score, (R, N), after every task; NaN from where a replica failed.
+        s: by score, (R, N, N), each replica's result matrix.
         scores: by score, (R, tasks, n), of the test set after every task.
-        test_labels: (n,).
-        test_indices: (n,), places in the dataset's test set.
+        test_labels, test_indices: (n,), of all replicas: labels, and places in the test set.
         weights: of the model after the last task, by parameter, (R, ...).
         timing: seconds per task, samples per second, peak memory.
         failures: of replicas that have no results after some task.
@@ -58,7 +69,10 @@ class Result:
     config: ResolvedConfig
     strategy_name: str
     environment: dict[str, Any]
+    replicas: list[Replica]
     metrics: pd.DataFrame
+    headline: dict[str, NDArray[np.float64]]
+    s: dict[str, NDArray[np.float64]]
     scores: dict[str, NDArray[np.float32]]
     test_labels: NDArray[np.int64]
     test_indices: NDArray[np.int64]
@@ -86,7 +100,7 @@ def run(config: RunConfig, progress: Progress | None = None) -> Result:
 
 
 class Run:
-    """A run in progress: the parts, put together, and what has been measured so far."""
+    """A run in progress: its parts, and what has been measured so far."""
 
     def __init__(self, config: ResolvedConfig) -> None:
         """Load the data and put the parts together.
@@ -95,27 +109,26 @@ class Run:
             InputError: they do not fit together, or the data is missing or damaged.
         """
         set_up_processor()
-        self.config = config
         self.device = choose_device(config.device)
         self.precision = choose_precision(config.precision, self.device)
         self._dataset = dataset = load_dataset(config.dataset, config.data_root)
-        self.scenarios = [_scenario(dataset, config, seed) for seed in config.seed_list]
-        # Replicas may differ in the order of the classes, not in which they are.
-        self.test_indices = self.scenarios[0].test_indices
-        _check_batch_size(config.batch_size, self.scenarios)
-        self.test_labels = self.scenarios[0].test_labels.numpy()
+        self.config = config = with_anomaly_classes(config, dataset)
+        self.replicas = replicas = make_replicas(config)
+        self.scenarios = make_scenarios(config, dataset, replicas)
+        # Of all replicas: they may differ in what is anomalous, and in the order of the classes.
+        self.test_indices = all_test_indices(self.scenarios)
+        self.test_labels = dataset.test_labels[self.test_indices].numpy()
         self.train, self.test = dataset.train.to(self.device), dataset.test.to(self.device)
         self.groups = self._make_groups(self._group_sizes())
-        own = loaded(config.strategy)
-        self.strategy_source = own.source if own else None
+        self.strategy_source = own.source if (own := loaded(config.strategy)) else None
         self.environment = describe_environment(self.device, self.precision) | {
             "data_sha256": dataset.sha256,
             "strategy_sha256": sha256_of(own.source.encode()) if own else None,
             "code": self._code(),
             "dataset_note": config.dataset_note,
         }
-        scores = recorded_scores(config)
-        self.record = Record(config, self.strategy_name, self.scenarios, scores)
+        names = recorded_scores(config)
+        self.measured = Measurements(config, self.strategy_name, replicas, self.scenarios, names)
         self._task, self._learnt = 1, False
         self.resumed_on: list[dict[str, Any]] = []
         self._seconds, self._started, self._keeper = 0.0, time.perf_counter(), Keeper()
@@ -148,7 +161,7 @@ class Run:
         """
         self._keeper = keeper or Keeper()
         self._started = time.perf_counter() - self._seconds
-        while not (self.record.all_failed or (self._learnt and self._task == self._tasks)):
+        while not (self.measured.all_failed or (self._learnt and self._task == self._tasks)):
             with explained(f"in task {self._task + self._learnt}"):
                 self._learn(progress)
         return self._result()
@@ -168,12 +181,12 @@ class Run:
         while not self.groups.is_done:
             self._keep("in the middle")
             trained = self.groups.train(progress.step, self._keeper.wanted)
-        self.record.fail(self._task, self.groups.failures())
+        self.measured.fail(self._task, self.groups.failures())
         before = now(self.device)
         self.groups.conclude()
         concluded = now(self.device)
         scores = self.groups.score(self.test, self.test_indices)
-        aurocs = self.record.add(scores)
+        aurocs = self.measured.add(scores)
         times = {
             "task": self._task,
             "training_seconds": trained.seconds,
@@ -182,7 +195,7 @@ class Run:
             "evaluation_seconds": now(self.device) - concluded,
             "samples": trained.samples,
         }
-        self.record.timing.append(times)
+        self.measured.timing.append(times)
         self._learnt = True
         progress.evaluated(self._task, aurocs)
         self._keep("at the end")
@@ -193,7 +206,7 @@ class Run:
 
     def state(self) -> State:
         """Give everything that is needed to go on."""
-        measured, groups = self.record.state(), self.groups.state()
+        measured, groups = self.measured.state(), self.groups.state()
         values = {
             "task": self._task,
             "learnt": self._learnt,
@@ -225,7 +238,7 @@ class Run:
         self.environment, self.resumed_on = begun | kept, values["resumed_on"] + others
         self._task, self._learnt = values["task"], values["learnt"]
         self._seconds = values["seconds"]
-        self.record.restore(State(values["measured"], state.tensors))
+        self.measured.restore(State(values["measured"], state.tensors))
         # As it began, whatever the number of threads is now: groups may be at different steps.
         sizes = [group["replicas"] for group in values["groups"]["groups"]]
         self.groups = self._make_groups(sizes)
@@ -244,28 +257,31 @@ class Run:
             config.epochs, config.batch_size, config.learning_rate, self.precision
         )
         scores = recorded_scores(config)
-        learners, rest = [], list(zip(config.seed_list, self.scenarios, strict=True))
+        learners, rest = [], list(zip(self.replicas, self.scenarios, strict=True))
         for size in sizes:
-            seeds, scenarios = zip(*rest[:size], strict=True)
+            replicas, scenarios = zip(*rest[:size], strict=True)
+            seeds = [replica.seed for replica in replicas]
             strategy = make_strategy(config.strategy, config.strategy_options)
             strategy.model = make_model(config, self._dataset.features, seeds).to(self.device)
             strategy.samples = self.train
             learners.append(Learner(strategy, seeds, scenarios, settings, scores))
             rest = rest[size:]
         # What trains by a loop of its own may share the process's state, such as generators.
-        own_loop = isinstance(learners[0].strategy, TrainsItself)
-        return ReplicaGroups(learners, 1 if own_loop else threads_to_use())
+        alone = isinstance(learners[0].strategy, TrainsItself)
+        return ReplicaGroups(learners, 1 if alone else threads_to_use())
 
     def _result(self) -> Result:
-        timing, record = self.record.timing, self.record
-        training = sum(task["training_seconds"] for task in timing)
-        samples = sum(task["samples"] for task in timing)
+        measured, timing = self.measured, self.measured.timing
+        training, samples = (sum(t[k] for t in timing) for k in ("training_seconds", "samples"))
         return Result(
             config=self.config,
             strategy_name=self.strategy_name,
             environment=self.environment,
-            metrics=record.metrics(),
-            scores=record.scores(),
+            replicas=self.replicas,
+            metrics=measured.metrics(),
+            headline=measured.headline,
+            s=measured.s,
+            scores=measured.scores(),
             test_labels=self.test_labels,
             test_indices=self.test_indices.numpy(),
             weights={name: own.numpy() for name, own in self.groups.weights().items()},
@@ -280,22 +296,6 @@ class Run:
                 "resumed_on": self.resumed_on,
                 "tasks": timing,
             },
-            failures=list(record.failures.values()),
+            failures=list(measured.failures.values()),
             strategy_source=self.strategy_source,
         )
-
-
-def _check_batch_size(batch_size: int, scenarios: Sequence[Scenario]) -> None:
-    """Refuse batches that would hold samples more than once."""
-    smallest = min((task for s in scenarios for task in s.tasks), key=lambda t: len(t.indices))
-    if batch_size > len(smallest.indices):
-        raise InputError(
-            f"Expected `batch_size` to be at most the number of samples of the smallest task, "
-            f"{len(smallest.indices)} (task {smallest.number}), but got {batch_size}."
-        )
-
-
-def _scenario(dataset: Dataset, config: RunConfig, seed: int) -> Scenario:
-    return build_scenario(
-        dataset, config.anomaly_class, config.task_order, config.classes_per_task, seed
-    )

@@ -50,7 +50,7 @@ def _sizes(replicas: int, groups: int) -> list[int]:
 
 
 class ReplicaGroups:
-    """The groups of a run's replicas, in the order of its seeds; they share nothing.
+    """The groups of a run's replicas, in their order; they share nothing.
 
     Args:
         learners: one for each group.
@@ -121,12 +121,13 @@ class ReplicaGroups:
         return _together(times, self._seconds)
 
     def failures(self) -> dict[int, tuple[int, str]]:
-        """Give, by seed, the step at which a replica failed in this task, and what of it."""
-        return {
-            learner.seeds[replica]: failure
-            for learner in self.learners
-            for replica, failure in learner.training.failed.items()
-        }
+        """Give the step at which a replica failed in this task, and what of it, by its place."""
+        found, before = {}, 0
+        for learner in self.learners:
+            failed = learner.training.failed
+            found |= {before + replica: failure for replica, failure in failed.items()}
+            before += len(learner.seeds)
+        return found
 
     def conclude(self) -> None:
         """Let the strategies keep what they need of the task."""

@@ -5,7 +5,7 @@ from cl_anomaly.errors import InputError
 from cl_anomaly.models.fisher import fisher_diagonal
 from cl_anomaly.randomness import ReplicaRandom
 from cl_anomaly.strategies.ewc import EWC
-from tests.learning import learn, prepare, small_scenario, weights
+from tests.learning import learn, prepare, small_scenario, vae_of, weights
 from tests.per_sample import squared_per_sample
 
 # What is trained on says nothing of the weights.
@@ -38,7 +38,7 @@ def test_penalty_is_0_at_the_anchor_and_pulls_back_to_it() -> None:
     learn(strategy, [scenario], [0], 1)
     penalty = strategy.penalty(BATCH)
     assert isinstance(penalty, torch.Tensor) and penalty.item() == 0
-    bias = strategy.model.decoder.layers[-1].bias
+    bias = vae_of(strategy).decoder.layers[-1].bias
     assert isinstance(bias, torch.nn.Parameter)
     with torch.no_grad():
         bias += 0.1
@@ -116,7 +116,7 @@ def test_fisher_of_each_replica_is_that_of_its_own_task() -> None:
         own = scenario.tasks[0].indices
         noise = ReplicaRandom([seed], "after task", 1).normal(256, 2)[0, : len(own)]
         x = scenario.dataset.train.stored[own].float() / 255
-        expected = squared_per_sample(strategy.model, replica, x, noise)
+        expected = squared_per_sample(vae_of(strategy), replica, x, noise)
         for name, value in strategy.fisher.items():
             torch.testing.assert_close(value[replica], expected[name].mean(0))
 
