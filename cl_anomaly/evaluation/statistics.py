@@ -99,7 +99,7 @@ def read_aurocs(metrics: pd.DataFrame) -> list[Aurocs]:
                 matrix = result_matrix(replica)
                 s[score][place, : len(matrix), : len(matrix)] = matrix
         names: Any = key
-        found.append(Aurocs(*names, seeds, headline, s))
+        found.append(Aurocs(*names, seeds, headline, s))  # type: ignore[call-arg]
     return found
 
 

@@ -72,7 +72,7 @@ def draw_auroc(metrics: pd.DataFrame, score: str) -> Figure:
 
 
 def _lay_out(panels: int) -> tuple[Figure, list[Axes]]:
-    """Make the axes of a figure, in rows, which share what is up and down."""
+    """Make the axes of a figure, in rows; all share one vertical scale."""
     columns = min(panels, _MOST_IN_A_ROW)
     rows = -(-panels // columns)
     size = (5.5, 3.5) if panels == 1 else (0.9 + 2.5 * columns, 1.0 + 2.2 * rows)
@@ -192,6 +192,6 @@ def save_figure(figure: Figure, path: Path, formats: Sequence[str] = ("png", "sv
 
 
 def write_figure(figure: Figure, file: Path, ending: str) -> None:
-    """Write a figure into a file of any name, as what its ending would say."""
+    """Write a figure into a file of any name, in the given format."""
     with mpl.rc_context(_STYLE):
         figure.savefig(file, dpi=300, format=ending, metadata=_METADATA.get(ending))

@@ -1,4 +1,4 @@
-"""What runs are called in figures and tables: by what tells them apart, and by no more."""
+"""Names of runs in figures and tables: the differences between them, and no more."""
 
 import re
 from collections.abc import Hashable, Sequence
@@ -29,7 +29,7 @@ _SEVERAL = "mean of anomaly classes "
 
 
 def labelled(results: Sequence[RunResults]) -> tuple[pd.DataFrame, list[str]]:
-    """Put runs into one table, which calls each by what tells it from the others.
+    """Put runs into one table, and name each by its difference from the others.
 
     Args:
         results: one or more runs.
@@ -112,7 +112,7 @@ def headline_of(metrics: pd.DataFrame, score: str) -> pd.DataFrame:
 
 
 def panels_of(headline: pd.DataFrame) -> list[tuple[str, pd.DataFrame]]:
-    """Part runs of different datasets or anomaly classes, with words for what is different."""
+    """Divide runs by dataset and anomaly class, and name each part."""
     keys = ["dataset", "anomaly_class"]
     several = {key: headline[key].nunique() > 1 for key in keys}
     parts = []
