@@ -4,17 +4,16 @@ import os
 from collections.abc import Sequence
 from typing import Any
 
+from cl_anomaly.code.catalogue import OF_THE_RUN, check_listed
 from cl_anomaly.code.strategy_names import with_absolute_file
 from cl_anomaly.config import ResolvedConfig, RunConfig
 from cl_anomaly.data.datasets import choose_dataset, find_dataset
 from cl_anomaly.errors import CLAnomalyError, InputError
 from cl_anomaly.machine import choose_device, choose_precision, precision_name
 from cl_anomaly.models import MODELS, VAE
-from cl_anomaly.options import fill_options
+from cl_anomaly.options import Option, fill, fill_options, options_of
+from cl_anomaly.runs.look_up import looked_up
 from cl_anomaly.strategies import Strategy, find_strategy
-
-FRAMEWORK_ARGUMENTS = frozenset({"features", "seeds", "latent_size"})
-"""Arguments of models that come from elsewhere than their options."""
 
 
 def resolve(config: RunConfig) -> ResolvedConfig:
@@ -25,8 +24,8 @@ def resolve(config: RunConfig) -> ResolvedConfig:
     """
     if isinstance(config, ResolvedConfig):
         return config
+    config = looked_up(config)
     strategy = make_strategy(config.strategy, config.strategy_options)
-    model = find_model(config.model)
     name, note = (config.dataset, None) if config.dataset else choose_dataset(config.data_root)
     spec = find_dataset(name)
     device = choose_device(config.device)
@@ -39,8 +38,9 @@ def resolve(config: RunConfig) -> ResolvedConfig:
         "precision": precision_name(precision),
         "epochs": config.epochs or spec.epochs,
         "batch_size": config.batch_size or spec.batch_size,
-        "strategy_options": fill_strategy_options(type(strategy), config.strategy_options),
-        "model_options": fill_options(model, config.model_options, FRAMEWORK_ARGUMENTS),
+        "strategy_options": fill(
+            strategy_options_of(config.strategy), config.strategy_options, strategy.name
+        ),
     }
     return ResolvedConfig(**config.to_dict() | filled)
 
@@ -51,8 +51,7 @@ def find_model(name: str) -> type[VAE]:
     Raises:
         InputError: there is none.
     """
-    if name not in MODELS:
-        raise InputError(f"Expected `model` to be one of {', '.join(MODELS)}, but got {name!r}.")
+    check_listed("model", name, list(MODELS))
     return MODELS[name]
 
 
@@ -63,7 +62,7 @@ def make_strategy(name: str, options: dict[str, Any]) -> Strategy:
         InputError: there is none, or it does not take these options.
     """
     cls = find_strategy(name)
-    options = fill_strategy_options(cls, options)
+    options = fill(strategy_options_of(name), options, cls.name)
     try:
         return cls(**options)
     except (CLAnomalyError, KeyboardInterrupt):
@@ -74,14 +73,15 @@ def make_strategy(name: str, options: dict[str, Any]) -> Strategy:
         ) from error
 
 
-def fill_strategy_options(cls: type[Strategy], options: dict[str, Any]) -> dict[str, Any]:
-    """Check a strategy's options, and add the defaults of those not given, see `fill_options`."""
+def strategy_options_of(name: str) -> Sequence[Option]:
+    """List the options of a strategy, whatever has to be loaded for that."""
+    cls = find_strategy(name)
     own, skip = cls.options_class()
-    return fill_options(own, options, skip, untyped=own is not cls)
+    return options_of(own, skip, untyped=own is not cls)
 
 
 def make_model(config: RunConfig, features: tuple[int, ...], seeds: Sequence[int]) -> VAE:
     """Make the configured model: R replicas of it, one for each seed."""
     cls = find_model(config.model)
-    options = fill_options(cls, config.model_options, FRAMEWORK_ARGUMENTS)
+    options = fill_options(cls, config.model_options, OF_THE_RUN)
     return cls(features, seeds, config.latent_size, **options)

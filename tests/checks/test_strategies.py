@@ -6,7 +6,7 @@ import torch
 from cl_anomaly import matrix_products
 from cl_anomaly.machine import choose_precision
 from cl_anomaly.matrix_products import Way
-from cl_anomaly.options import describe_options, fill_options, summary
+from cl_anomaly.options import fill_options, options_of, summary
 from cl_anomaly.scenarios.class_stream import build_scenario
 from cl_anomaly.strategies import Strategy, strategies
 from tests.learning import learn, prepare, small_dataset, small_scenario, weights, with_precision
@@ -124,4 +124,4 @@ class TestEveryStrategy:
         cls = strategies()[name]
         assert summary(cls)
         assert "(" in (cls.__doc__ or ""), "name the source, with its year"
-        assert len(fill_options(cls, {})) == len(describe_options(cls))
+        assert len(fill_options(cls, {})) == len(options_of(cls))
