@@ -36,6 +36,9 @@ def check_same_comparison(folder: Path, configs: Mapping[str, ResolvedConfig]) -
     runs = content.pop("runs", {})
     there = {name: content | own for name, own in runs.items()}
     here = {name: config.to_dict() for name, config in configs.items()}
+    if there.keys() != here.keys():
+        names = f"its runs are {', '.join(there) or 'none'} there and {', '.join(here)} here"
+        raise another_run(folder, [names])
     if different := differences(there, here):
         raise another_run(folder, different)
 
