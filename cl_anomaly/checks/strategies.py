@@ -13,7 +13,7 @@ from cl_anomaly.checks.small import (
     small_scenario,
     weights,
 )
-from cl_anomaly.options import describe_options, fill_options, summary
+from cl_anomaly.options import fill_options, options_of, summary
 from cl_anomaly.strategies import Strategy
 
 Make = Callable[[], Strategy]
@@ -98,8 +98,9 @@ def it_says_what_it_is_and_takes_typed_options(make: Make) -> None:
     cls = type(make())
     own, skip = cls.options_class()
     expect(bool(summary(cls)), "Expected a docstring whose first line says what the strategy does.")
-    filled = fill_options(own, {}, skip, untyped=own is not cls)
-    expect(len(filled) == len(describe_options(own, skip)), "Expected a default for each option.")
+    untyped = own is not cls
+    filled, options = fill_options(own, {}, skip, untyped=untyped), options_of(own, skip, untyped)
+    expect(len(filled) == len(options), "Expected a default for each option.")
 
 
 STRATEGY_CHECKS = by_name(

@@ -99,7 +99,8 @@ def read_aurocs(metrics: pd.DataFrame) -> list[Aurocs]:
                 matrix = result_matrix(replica)
                 s[score][place, : len(matrix), : len(matrix)] = matrix
         names: Any = key
-        found.append(Aurocs(*names, seeds, headline, s))  # type: ignore[call-arg]
+        run, strategy, dataset, label = names
+        found.append(Aurocs(run, strategy, dataset, label, seeds, headline, s))
     return found
 
 

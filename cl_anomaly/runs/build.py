@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
+from cl_anomaly.code.catalogue import OF_THE_RUN, check_listed
 from cl_anomaly.code.strategy_names import with_absolute_file
 from cl_anomaly.config import ResolvedConfig, RunConfig
 from cl_anomaly.data.datasets import Dataset, choose_dataset, find_dataset
@@ -13,13 +14,11 @@ from cl_anomaly.evaluation.scores import CHEAP_SCORES, SCORES
 from cl_anomaly.machine import choose_device, choose_precision, precision_name
 from cl_anomaly.models import MODELS, Model
 from cl_anomaly.models.base import check_abilities
-from cl_anomaly.options import fill_options
+from cl_anomaly.options import Option, fill, fill_options, options_of
+from cl_anomaly.runs.look_up import looked_up
 from cl_anomaly.scenarios.base import Replica, Scenario
 from cl_anomaly.scenarios.class_stream import anomaly_classes, scenario_of
 from cl_anomaly.strategies import Strategy, find_strategy
-
-FRAMEWORK_ARGUMENTS = frozenset({"features", "seeds", "latent_size"})
-"""Arguments of models that come from elsewhere than their options."""
 
 
 def resolve(config: RunConfig) -> ResolvedConfig:
@@ -30,6 +29,7 @@ def resolve(config: RunConfig) -> ResolvedConfig:
     """
     if isinstance(config, ResolvedConfig):
         return config
+    config = looked_up(config)
     strategy = make_strategy(config.strategy, config.strategy_options)
     model = find_model(config.model)
     check_abilities(model, strategy.needs, f"the strategy {strategy.name}")
@@ -46,8 +46,9 @@ def resolve(config: RunConfig) -> ResolvedConfig:
         "precision": precision_name(precision),
         "epochs": config.epochs or spec.epochs,
         "batch_size": config.batch_size or spec.batch_size,
-        "strategy_options": fill_strategy_options(type(strategy), config.strategy_options),
-        "model_options": fill_options(model, config.model_options, FRAMEWORK_ARGUMENTS),
+        "strategy_options": fill(
+            strategy_options_of(config.strategy), config.strategy_options, strategy.name
+        ),
     }
     return ResolvedConfig(**config.to_dict() | filled)
 
@@ -95,8 +96,7 @@ def find_model(name: str) -> type[Model]:
     Raises:
         InputError: there is none.
     """
-    if name not in MODELS:
-        raise InputError(f"Expected `model` to be one of {', '.join(MODELS)}, but got {name!r}.")
+    check_listed("model", name, list(MODELS))
     return MODELS[name]
 
 
@@ -114,7 +114,7 @@ def make_strategy(name: str, options: dict[str, Any]) -> Strategy:
         InputError: there is none, or it does not take these options.
     """
     cls = find_strategy(name)
-    options = fill_strategy_options(cls, options)
+    options = fill(strategy_options_of(name), options, cls.name)
     try:
         return cls(**options)
     except (CLAnomalyError, KeyboardInterrupt):
@@ -125,15 +125,16 @@ def make_strategy(name: str, options: dict[str, Any]) -> Strategy:
         ) from error
 
 
-def fill_strategy_options(cls: type[Strategy], options: dict[str, Any]) -> dict[str, Any]:
-    """Check a strategy's options, and add the defaults of those not given, see `fill_options`."""
+def strategy_options_of(name: str) -> Sequence[Option]:
+    """List the options of a strategy, whatever has to be loaded for that."""
+    cls = find_strategy(name)
     own, skip = cls.options_class()
-    return fill_options(own, options, skip, untyped=own is not cls)
+    return options_of(own, skip, untyped=own is not cls)
 
 
 def make_model(config: RunConfig, features: tuple[int, ...], seeds: Sequence[int]) -> Model:
     """Make the configured model: R replicas of it, one for each seed."""
     cls = find_model(config.model)
-    options = fill_options(cls, config.model_options, FRAMEWORK_ARGUMENTS)
+    options = fill_options(cls, config.model_options, OF_THE_RUN)
     make: Any = cls
     return make(features, seeds, latent_size=config.latent_size, **options)

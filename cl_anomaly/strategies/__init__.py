@@ -7,15 +7,13 @@ from collections.abc import Callable
 from importlib.metadata import EntryPoint, entry_points
 from typing import Any
 
+from cl_anomaly.code.catalogue import FAMILIES_GROUP, STRATEGIES_GROUP, check_strategy_name
 from cl_anomaly.code.own_files import load_class, loading
 from cl_anomaly.code.strategy_names import family_of, file_of, within_family
 from cl_anomaly.errors import InputError
 from cl_anomaly.strategies.base import Strategy, misspelt_hooks, unfit_hooks
 
 __all__ = ["Strategy", "find_strategy", "strategies"]
-
-_GROUP = "cl_anomaly.strategies"
-_FAMILIES = "cl_anomaly.strategy_families"
 
 
 def strategies() -> dict[str, type[Strategy]]:
@@ -26,7 +24,7 @@ def strategies() -> dict[str, type[Strategy]]:
     Raises:
         InputError: an entry point cannot be loaded, or is not a strategy.
     """
-    offered = {entry.name: _loaded(entry) for entry in entry_points(group=_GROUP)}
+    offered = {entry.name: _loaded(entry) for entry in entry_points(group=STRATEGIES_GROUP)}
     return offered | _own_strategies()
 
 
@@ -39,31 +37,18 @@ def find_strategy(name: str) -> type[Strategy]:
     Raises:
         InputError: there is none, or the file cannot be loaded.
     """
+    check_strategy_name(name)
     if family := family_of(name):
         return _checked(_family(family)(within_family(name)), f"strategy {name}")
     if (file := file_of(name)) is not None:
         class_name = name.rpartition(":")[2]
         return _checked(load_class(file, class_name), f"{class_name} in {file}")
-    own, offered = _own_strategies(), entry_points(group=_GROUP)
-    if name in own:
-        return own[name]
-    if name in offered.names:
-        return _loaded(offered[name])
-    if name.endswith(".py"):
-        raise InputError(f"Expected `strategy` to name a class in its file, {name}:CLASS.")
-    raise InputError(
-        f"Expected `strategy` to be one of {', '.join(sorted({*own, *offered.names}))}, or "
-        f"FILE.py:CLASS, or FAMILY:NAME such as avalanche:EWC, but got {name!r}."
-    )
+    own = _own_strategies()
+    return own[name] if name in own else _loaded(entry_points(group=STRATEGIES_GROUP)[name])
 
 
 def _family(name: str) -> Callable[[str], Any]:
-    offered = entry_points(group=_FAMILIES)
-    if name not in offered.names:
-        raise InputError(
-            f"Expected `strategy` to be a name, FILE.py:CLASS, or FAMILY:NAME with a family among "
-            f"{', '.join(sorted(offered.names))}, but there is no family {name!r}."
-        )
+    offered = entry_points(group=FAMILIES_GROUP)
     with loading(f"the family of strategies {name} ({offered[name].value})"):
         return offered[name].load()
 

@@ -135,7 +135,7 @@ def test_the_ending_says_what_is_written(here: Path, out: str, files: dict[str, 
 def test_another_ending_is_refused_with_those_that_there_are(here: Path, out: str) -> None:
     done = plot(made_up_run(here / "results", "gr"), "--out", out)
     assert done.code == 2
-    for word in ("`out`", ".png", ".svg", ".pdf", out):
+    for word in ("`--out`", ".png", ".svg", ".pdf", out):
         assert word in done.err
     assert [path.name for path in here.iterdir()] == ["results"]
 

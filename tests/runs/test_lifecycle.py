@@ -87,8 +87,8 @@ def test_a_name_is_of_one_configuration(tmp_path: Path) -> None:
     assert folder == tmp_path / "baseline"
     before = content(folder)
     changed = run(tmp_path, "--name", "baseline", "--latent-size", "3", "--seeds", "4,", code=2)
-    assert "latent_size: 16 there, 3 here" in changed.err
-    assert "seeds: [0] there, [4] here" in changed.err
+    assert "latent_size is 16 there and 3 here" in changed.err
+    assert "seeds is [0] there and [4] here" in changed.err
     assert "epochs" not in changed.err
     assert content(folder) == before
     assert run(tmp_path, "--name", "baseline").last_line == folder
@@ -102,7 +102,7 @@ def test_a_name_of_a_comparison_is_of_one_suite(tmp_path: Path) -> None:
     before = set(tmp_path.iterdir())
     changed = cli(*command, "--strategies", "upper")
     assert changed.code == 2
-    assert "strategy: 'lower' there, 'upper' here" in changed.err
+    assert "its runs are lower there and upper here" in changed.err
     assert set(tmp_path.iterdir()) == before, "refused before anything ran"
 
 
@@ -131,7 +131,7 @@ def test_other_data_is_another_run(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     kept = json.loads(environment.read_text()) | {"data_sha256": "0" * 64}
     environment.write_text(json.dumps(kept))
     refused = run(tmp_path, code=2)
-    assert f"data_sha256: '{'0' * 64}' there" in refused.err
+    assert f"the data's SHA-256 is {'0' * 64} there" in refused.err
 
 
 def test_where_the_data_lies_does_not_matter(tmp_path: Path) -> None:
@@ -165,7 +165,7 @@ def test_a_name_is_kept_as_it_is(tmp_path: Path, name: str) -> None:
 def test_what_cannot_be_a_name_is_refused(tmp_path: Path, command: str, name: str) -> None:
     done = cli(command, *SMALL, f"--name={name}", "--out", tmp_path / "out")
     assert done.code == 2
-    assert f"`name` to be a folder's name, but got {name!r}" in done.err
+    assert f"`--name` to be a folder's name, but got {name!r}" in done.err
     assert not list(tmp_path.iterdir())
 
 

@@ -72,7 +72,7 @@ def test_strategy_from_a_file(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("content", "named", "expected"),
     [
-        (None, "Mine", "is none"),
+        (None, "Mine", "there is no file"),
         ("raise ValueError('broken on purpose')", "Mine", "broken on purpose"),
         ("def f(:", "Mine", "SyntaxError"),
         ("class Other: pass", "Mine", "class Mine"),
