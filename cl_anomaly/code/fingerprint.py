@@ -209,7 +209,7 @@ def _path_of(name: str, own: Path | None) -> Path | None:
 def _folder_of(top: str) -> Path | None:
     """Find the folder that a package, or a module of its own, lies in."""
     if top == _PACKAGE:
-        return Path(__file__).parents[1]
+        return Path(__file__).parents[2]
     if not top.isidentifier():  # of what has a dot, `find_spec` would import the first part
         return None
     try:
