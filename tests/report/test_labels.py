@@ -134,13 +134,15 @@ def test_the_files_of_two_strategies_are_not_other_code(tmp_path: Path) -> None:
 
 
 def test_code_that_was_not_recorded_is_not_taken_for_the_same(tmp_path: Path) -> None:
-    old, new = made_up_run(tmp_path, "gr"), made_up_run(tmp_path, "gr", code("a", step="1"))
+    unknown = {"code": None}
+    old, new = (made_up_run(tmp_path, "gr", own) for own in (unknown, code("a", step="1")))
     assert names(old, new)[0] == "gr, code not recorded"
-    assert names(old, made_up_run(tmp_path, "lower")) == ["gr", "lower"], "neither was"
+    assert names(old, made_up_run(tmp_path, "lower", unknown)) == ["gr", "lower"], "neither was"
 
 
 def test_a_changed_file_of_ones_own_is_other_code_in_older_runs_too(tmp_path: Path) -> None:
-    one, two = (made_up_run(tmp_path, "Mine", {"strategy_sha256": d * 64}) for d in "ab")
+    older = [{"code": None, "strategy_sha256": digit * 64} for digit in "ab"]
+    one, two = (made_up_run(tmp_path, "Mine", own) for own in older)
     assert names(one, two) == ["Mine, code aaaaaaaa", "Mine, code bbbbbbbb"]
 
 

@@ -1,5 +1,7 @@
 """Our strategies and Avalanche's, on the same scenario, model, steps and seeds."""
 
+from functools import cache
+
 import numpy as np
 import pytest
 
@@ -11,11 +13,12 @@ BATCH_EWC = f"{ROOT / 'benchmarks' / 'batch_ewc.py'}:BatchEWC"
 SEEDS = 5
 
 
-def _run(strategy: str, **options: object) -> Result:
+@cache
+def _result(strategy: str, *options: tuple[str, object]) -> Result:
     config = RunConfig(
         dataset="digits",
         strategy=strategy,
-        strategy_options=options,
+        strategy_options=dict(options),
         seeds=SEEDS,
         epochs=10,
         device="cpu",
@@ -23,6 +26,11 @@ def _run(strategy: str, **options: object) -> Result:
         model_options={"hidden_sizes": [64]},
     )
     return run(config)
+
+
+def _run(strategy: str, **options: object) -> Result:
+    """Give the result of a run, which several tests read."""
+    return _result(strategy, *options.items())
 
 
 PAIRS = {
