@@ -1,19 +1,21 @@
 """A run's whole configuration; the command line, `config.json` and the suites are read from it."""
 
-from __future__ import annotations
-
 import dataclasses
 import hashlib
 import json
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cache
+from numbers import Integral
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Annotated, Any, Literal, get_type_hints
 
 from cl_anomaly.errors import InputError
 from cl_anomaly.json_files import read_json
-from cl_anomaly.python_values import plain_settings
+from cl_anomaly.kinds import Limit, Reader
+from cl_anomaly.options import REQUIRED, Option, described_arguments, did_you_mean
+from cl_anomaly.python_values import GivenStrategy, plain_settings
 
 ScoreName = Literal["recon", "mse", "l1", "elbo", "kl", "recon-prob"]
 DeviceName = Literal["auto", "cpu", "cuda"]
@@ -21,6 +23,87 @@ PrecisionName = Literal["auto", "float32", "bfloat16"]
 MOST_SEEDS = 10_000
 _MOST_SEED = 2**63 - 1  # what the files of a run hold
 DEFAULT_STRATEGIES = ("upper", "gr", "ewc", "lower")
+
+
+def is_text(value: Any) -> bool:
+    """Say whether it is text that a file can be called, and can hold: no part of a character."""
+    try:
+        return "\0" not in value and len(value.encode()) > 0
+    except (TypeError, AttributeError, UnicodeEncodeError):
+        return False
+
+
+def parse_seeds(value: Any) -> list[int]:
+    """Turn a number of seeds, or a list of them, into that list.
+
+    Raises:
+        ValueError, TypeError: no seed, a negative or a huge one, the same one twice, or something
+            else altogether.
+    """
+    if isinstance(value, Integral) or (isinstance(value, str) and value.isdecimal()):
+        (number,) = _whole_numbers([value])
+        seeds = list(range(number)) if number <= MOST_SEEDS else []
+    else:
+        seeds = _whole_numbers(value)
+    if not seeds or min(seeds) < 0 or max(seeds) > _MOST_SEED or len(set(seeds)) < len(seeds):
+        raise ValueError
+    return seeds
+
+
+def parse_task_order(value: Any) -> str | list[int]:
+    """Turn "3,1,2" into a list; "ascending" and "random" stay as they are.
+
+    Raises:
+        ValueError, TypeError: it is none of these, or names a class twice.
+    """
+    if value in ("ascending", "random"):
+        return str(value)
+    classes = _whole_numbers(value)
+    if not classes or len(set(classes)) < len(classes):
+        raise ValueError
+    return classes
+
+
+def parse_anomaly_class(value: Any) -> int | str | list[int]:
+    """Turn "0,4" into a list, and a list of one class into that class; "all" stays as it is.
+
+    Raises:
+        ValueError, TypeError: it is none of these, or names a class twice.
+    """
+    if value == "all":
+        return "all"
+    is_one = isinstance(value, Integral) and not isinstance(value, bool)
+    classes = _whole_numbers([value] if is_one else value)
+    if not classes or len(set(classes)) < len(classes):
+        raise ValueError
+    return classes[0] if len(classes) == 1 else classes
+
+
+def _whole_numbers(value: Any) -> list[int]:
+    parts = value.strip("[] ,").split(",") if isinstance(value, str) else value
+    if not isinstance(parts, list | tuple):
+        raise TypeError
+    return [int(str(part)) for part in parts]
+
+
+Name = Annotated[str, Limit("a name or a path", is_text)]
+Count = Annotated[int, Limit("a whole number, 1 or more", lambda number: number >= 1)]
+Rate = Annotated[float, Limit("a number above 0", lambda number: 0 < number <= sys.float_info.max)]
+Seeds = Annotated[
+    int | str | list[int],
+    Reader(
+        f"how many seeds (1 to {MOST_SEEDS:,}), or different seeds of 0 or more such as 3,7",
+        parse_seeds,
+    ),
+]
+AnomalyClass = Annotated[
+    int | str | list[int],
+    Reader("a class, different classes such as 0,4, or all", parse_anomaly_class),
+]
+TaskOrder = Annotated[
+    str | list[int],
+    Reader("ascending, random, or classes such as 3,1,2, each once", parse_task_order),
+]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,7 +117,8 @@ class RunConfig:
         dataset: a name from `list datasets`, or FILE.npz with the arrays x_train, y_train, x_test
             and y_test. Default: MNIST, or digits where MNIST is not to be had.
         data_root: folder that holds the datasets; looked into first, and downloaded to.
-        anomaly_class: the class that is never trained on, and is the anomaly at test time.
+        anomaly_class: the class that is never trained on, and is the anomaly at test time. Several
+            (0,4) or "all" are so in turn, side by side.
         task_order: "ascending", "random" (drawn for each seed), or classes such as 3,1,2.
         classes_per_task: how many normal classes arrive with each task.
         model: a name from `list models`.
@@ -49,21 +133,21 @@ class RunConfig:
         precision: of training. "auto" takes bfloat16 where the device multiplies it fast.
     """
 
-    strategy: str = "gr"
+    strategy: Name = "gr"
     strategy_options: dict[str, Any] = field(default_factory=dict)
-    dataset: str | None = None
-    data_root: str | None = None
-    anomaly_class: int = 0
-    task_order: str | list[int] = "ascending"
-    classes_per_task: int = 1
-    model: str = "vae"
+    dataset: Name | None = None
+    data_root: Name | None = None
+    anomaly_class: AnomalyClass = 0
+    task_order: TaskOrder = "ascending"
+    classes_per_task: Count = 1
+    model: Name = "vae"
     model_options: dict[str, Any] = field(default_factory=dict)
-    latent_size: int = 16
-    epochs: int | None = None
-    batch_size: int | None = None
-    learning_rate: float = 1e-3
+    latent_size: Count = 16
+    epochs: Count | None = None
+    batch_size: Count | None = None
+    learning_rate: Rate = 1e-3
     score: ScoreName = "recon"
-    seeds: int | str | list[int] = 1
+    seeds: Seeds = 1
     device: DeviceName = "auto"
     precision: PrecisionName = "auto"
 
@@ -76,16 +160,21 @@ class RunConfig:
         """
         for name, value in plain_settings(self.to_dict()).items():
             object.__setattr__(self, name, value)
-        for name, (is_right, expected) in _CHECKS.items():
-            if not is_right(value := getattr(self, name)):
-                raise InputError(f"Expected `{name}` {expected}, but got {_shown(value)}.")
-        object.__setattr__(self, "seeds", parse_seeds(self.seeds))
-        object.__setattr__(self, "task_order", parse_task_order(self.task_order))
+        for option in settings_of_a_run():
+            value = getattr(self, option.name)
+            if not isinstance(value, GivenStrategy):
+                object.__setattr__(self, option.name, option.checked(value))
 
     @property
     def seed_list(self) -> list[int]:
         """The seeds, one for each replica."""
         return parse_seeds(self.seeds)
+
+    @property
+    def anomaly_classes(self) -> list[int]:
+        """The anomaly classes, once they are no longer "all"."""
+        own = self.anomaly_class
+        return _whole_numbers([own] if isinstance(own, int) else own)
 
     def to_dict(self) -> dict[str, Any]:
         """Everything needed to run it again, as JSON can hold it."""
@@ -119,141 +208,45 @@ def fingerprint(content: dict[str, Any]) -> str:
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:8]
 
 
+@cache
+def settings_of_a_run() -> tuple[Option, ...]:
+    """List the settings of `RunConfig`, with what its docstring says of each."""
+    hints = get_type_hints(RunConfig, include_extras=True)
+    helps = described_arguments(RunConfig.__doc__ or "")
+    return tuple(
+        Option(f.name, hints[f.name], _default(f), helps[f.name])
+        for f in dataclasses.fields(RunConfig)
+    )
+
+
+def _default(own: dataclasses.Field[Any]) -> Any:
+    if own.default_factory is not dataclasses.MISSING:
+        return own.default_factory()
+    return REQUIRED if own.default is dataclasses.MISSING else own.default
+
+
+def checked_settings(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Give some settings of `RunConfig` as their types have them.
+
+    Raises:
+        InputError: there is none of that name, or it has the wrong type or is out of range.
+    """
+    known = {option.name: option for option in settings_of_a_run()}
+    for name in settings:
+        if name not in known:
+            like = did_you_mean(name, known) or f" There are {', '.join(known)}."
+            raise InputError(f"Expected settings of a run, but got `{name}`.{like}")
+    return {name: known[name].checked(value) for name, value in settings.items()}
+
+
 def read_settings(path: Path) -> dict[str, Any]:
-    """Read a run's `config.json`: settings of `RunConfig`, whose values are not checked.
+    """Read a run's `config.json`: settings of `RunConfig`.
 
     Raises:
         InputError: the file is missing or damaged, or holds something else.
     """
     content = read_json(path)
-    check_names(content, path)
-    return content
-
-
-def check_names(settings: Iterable[str], where: object) -> None:
-    """Make sure that settings are those of `RunConfig`.
-
-    Args:
-        settings: their names.
-        where: they are from, for the message.
-
-    Raises:
-        InputError: there is none of that name.
-    """
-    known = [f.name for f in dataclasses.fields(RunConfig)]
-    if unknown := [name for name in settings if name not in known]:
-        raise InputError(
-            f"Expected {where} to hold settings of a run ({', '.join(known)}), but got "
-            f"{', '.join(map(repr, unknown))}."
-        )
-
-
-def parse_seeds(value: int | str | list[int]) -> list[int]:
-    """Turn a number of seeds, or a list of them, into that list.
-
-    Raises:
-        InputError: no seed, a negative or a huge one, the same one twice, or something else
-            altogether.
-    """
-    seeds = _whole_numbers(
-        [value] if isinstance(value, int) else value,
-        "seeds",
-        "a number such as 5, or a list such as 3,7",
-    )
-    if isinstance(value, int) or (isinstance(value, str) and value.isdecimal()):
-        (number,) = seeds
-        if number > MOST_SEEDS:
-            raise InputError(
-                f"Expected `seeds` to be at most {MOST_SEEDS:,}, but got {_shown(value)}."
-            )
-        seeds = list(range(number))
-    if not seeds or min(seeds) < 0 or max(seeds) > _MOST_SEED or len(set(seeds)) < len(seeds):
-        raise InputError(
-            f"Expected `seeds` to be how many (1 or more), or a list of different seeds (0 or "
-            f"more, and less than 2^63), but got {_shown(value)}."
-        )
-    return seeds
-
-
-def parse_task_order(value: str | list[int]) -> str | list[int]:
-    """Turn "3,1,2" into a list; "ascending" and "random" stay as they are.
-
-    Raises:
-        InputError: it is none of these, or names a class twice.
-    """
-    if value in ("ascending", "random"):
-        return value
-    classes = _whole_numbers(value, "task_order", "ascending, random, or classes such as 3,1,2")
-    if not classes or len(set(classes)) < len(classes):
-        raise InputError(f"Expected `task_order` to name each class once, but got {_shown(value)}.")
-    return classes
-
-
-def _whole_numbers(value: Any, name: str, expected: str) -> list[int]:
-    parts = value.strip("[] ,").split(",") if isinstance(value, str) else value
     try:
-        if not isinstance(parts, list | tuple):
-            raise TypeError
-        return [int(str(part)) for part in parts]
-    except (TypeError, ValueError):
-        raise InputError(f"Expected `{name}` to be {expected}, but got {_shown(value)}.") from None
-
-
-def _shown(value: object) -> str:
-    try:
-        return repr(value)
-    except ValueError:  # Python writes no number of more than 4,300 digits
-        return "a number of thousands of digits"
-
-
-def is_text(value: Any) -> bool:
-    """Say whether it is text that a file can be called, and can hold: no part of a character."""
-    try:
-        return "\0" not in value and len(value.encode()) > 0
-    except (TypeError, AttributeError, UnicodeEncodeError):
-        return False
-
-
-def _is_options(value: Any) -> bool:
-    return isinstance(value, dict) and all(isinstance(name, str) for name in value)
-
-
-def _is_count(value: Any) -> bool:
-    return type(value) is int and value >= 1
-
-
-def _is_class(value: Any) -> bool:
-    return type(value) is int
-
-
-def _is_rate(value: Any) -> bool:
-    is_number = isinstance(value, float | int) and not isinstance(value, bool)
-    return is_number and 0 < value <= sys.float_info.max
-
-
-def _or_none(is_right: Callable[[Any], bool]) -> Callable[[Any], bool]:
-    return lambda value: value is None or is_right(value)
-
-
-_NAME = "to be a name or a path"
-_COUNT = "to be 1 or more"
-_OPTIONS = "to be values by the names of options"
-
-# What each setting must be, beside those that are lists.
-_CHECKS: dict[str, tuple[Callable[[Any], bool], str]] = {
-    "strategy": (is_text, _NAME),
-    "strategy_options": (_is_options, _OPTIONS),
-    "dataset": (_or_none(is_text), _NAME),
-    "data_root": (_or_none(is_text), "to be a folder"),
-    "anomaly_class": (_is_class, "to be a class"),
-    "classes_per_task": (_is_count, _COUNT),
-    "model": (is_text, _NAME),
-    "model_options": (_is_options, _OPTIONS),
-    "latent_size": (_is_count, _COUNT),
-    "epochs": (_or_none(_is_count), _COUNT),
-    "batch_size": (_or_none(_is_count), _COUNT),
-    "learning_rate": (_is_rate, "above 0"),
-} | {
-    name: (get_args(kind).__contains__, f"to be one of {', '.join(get_args(kind))}")
-    for name, kind in (("score", ScoreName), ("device", DeviceName), ("precision", PrecisionName))
-}
+        return checked_settings(content)
+    except InputError as error:
+        raise InputError(f"{path}: {error}") from error

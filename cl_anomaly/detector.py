@@ -20,10 +20,10 @@ from torch import Tensor
 
 from cl_anomaly.data.datasets import Samples
 from cl_anomaly.errors import InputError
-from cl_anomaly.evaluation.scores import SCORES
+from cl_anomaly.evaluation.scores import SCORES, make_scores
 from cl_anomaly.evaluation.scoring import score_samples
 from cl_anomaly.machine import choose_device, now, set_up_processor
-from cl_anomaly.models import MODELS, VAE
+from cl_anomaly.models import MODELS, Model
 from cl_anomaly.storage.detectors import read_detector, write_detector
 from cl_anomaly.storage.files import locked, publish
 from cl_anomaly.training.groups import ReplicaGroups
@@ -81,7 +81,7 @@ class Detector:
     """
 
     def __init__(
-        self, blueprint: Blueprint, models: Sequence[VAE], groups: ReplicaGroups | None = None
+        self, blueprint: Blueprint, models: Sequence[Model], groups: ReplicaGroups | None = None
     ) -> None:
         self.blueprint, self._models, self._groups = blueprint, models, groups
         self.device = next(models[0].parameters()).device
@@ -150,17 +150,19 @@ class Detector:
         else:
             samples = Samples(stored.to(self.device, torch.float32), 1.0)
         name = self.blueprint.score
-        scores = self.scores_of(samples, torch.arange(len(stored)), [name])[name]
+        scores = self._scores_by(samples, torch.arange(len(stored)), [name])[name]
         return scores if len(scores) > 1 else scores[0]
 
-    def scores_of(
-        self, samples: Samples, indices: Tensor, scores: Sequence[str]
+    def scores_of(self, samples: Samples, indices: Tensor) -> dict[str, NDArray[np.float32]]:
+        """Give all scores that are recorded, (R, n) by name; see `evaluation.score_samples`."""
+        return self.groups.score(samples, indices)
+
+    def _scores_by(
+        self, samples: Samples, indices: Tensor, names: Sequence[str]
     ) -> dict[str, NDArray[np.float32]]:
-        """Give several scores of samples, (R, n) by name; see `evaluation.score_samples`."""
-        if self._groups is not None:
-            return self._groups.score(samples, indices, scores)
+        scores = make_scores(names)
         parts = [score_samples(model, samples, indices, scores) for model in self._models]
-        return {name: np.concatenate([part[name] for part in parts]) for name in scores}
+        return {name: np.concatenate([part[name] for part in parts]) for name in names}
 
     def weights(self) -> dict[str, Tensor]:
         """Give the weights of all replicas, (R, ...), by the names of the model's parameters."""
@@ -235,7 +237,7 @@ def _blueprint(made_from: dict[str, Any]) -> Blueprint:
     return blueprint
 
 
-def _model(blueprint: Blueprint, weights: dict[str, Tensor], start: int, end: int) -> VAE:
+def _model(blueprint: Blueprint, weights: dict[str, Tensor], start: int, end: int) -> Model:
     cls, seeds = MODELS[blueprint.model], blueprint.seeds[start:end]
     model = cls(blueprint.features, seeds, **blueprint.model_options)
     model.load_state_dict({name: own[start:end] for name, own in weights.items()})

@@ -1,4 +1,4 @@
-"""What a run tells about its progress while it trains."""
+"""The progress that a run reports while it trains."""
 
 import time
 from collections.abc import Sequence

@@ -2,13 +2,14 @@
 
 MOMENTS are such as `step:12,saved:2,never:0`: for each, a child process runs the command, and is
 killed after so many training steps of its own, after so many checkpoints (`saved`), or in the
-middle of writing them (`saving`). Checkpoints are taken within tasks, too, however short. Forked,
-so that no child imports PyTorch again. Prints the children's exit codes.
+middle of writing them (`saving`). Checkpoints are taken within tasks, too, however short. Forked
+after a run of one epoch, so that no child imports anything again. Prints the children's exit codes.
 """
 
 import os
 import signal
 import sys
+import tempfile
 from typing import Any
 
 from cl_anomaly.cli.main import main
@@ -46,7 +47,13 @@ def _child(moment: str, arguments: list[str]) -> None:
     main(arguments)
 
 
+def _import_what_a_run_needs(arguments: list[str]) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        main([*arguments, "--epochs", "1", "--out", folder])
+
+
 if __name__ == "__main__":
+    _import_what_a_run_needs(sys.argv[2:])
     codes = []
     for moment in sys.argv[1].split(","):
         if (child := os.fork()) == 0:

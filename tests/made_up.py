@@ -1,12 +1,15 @@
 """Folders of finished runs and comparisons with made-up numbers."""
 
 from collections.abc import Mapping
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
+from cl_anomaly.code.fingerprint import describe_code
 from cl_anomaly.json_files import write_json
+from cl_anomaly.strategies import find_strategy
 from tests.folders import write_folder
 
 SETTINGS: dict[str, Any] = {
@@ -22,6 +25,12 @@ SETTINGS: dict[str, Any] = {
     "seeds": [0, 1],
     "strategy_options": {},
 }
+
+
+@cache
+def code_of_now() -> dict[str, Any]:
+    """What a run of this code records of it."""
+    return describe_code("lower", find_strategy("lower"))
 
 
 def metrics_of(config: Mapping[str, Any]) -> pd.DataFrame:
@@ -48,13 +57,14 @@ def metrics_of(config: Mapping[str, Any]) -> pd.DataFrame:
 def made_up_run(
     out: Path, strategy: str, environment: Mapping[str, Any] | None = None, **settings: Any
 ) -> Path:
-    """The folder of a finished run of `digits`; `folder` names it."""
+    """The folder of a finished run of `digits` by the code of now; `folder` names it."""
     name = settings.pop("folder", None) or f"{strategy}-{len(list(out.glob('*')))}"
     config = {**SETTINGS, "strategy": strategy, "dataset": "digits", "anomaly_class": 0, **settings}
 
     def write(folder: Path) -> None:
         write_json(folder / "config.json", config)
-        write_json(folder / "environment.json", {"data_sha256": "0" * 64, **(environment or {})})
+        recorded = {"data_sha256": "0" * 64, "code": code_of_now(), **(environment or {})}
+        write_json(folder / "environment.json", recorded)
         metrics_of(config).to_csv(folder / "metrics.csv", index=False)
 
     return write_folder(out, name, write)

@@ -159,3 +159,17 @@ def test_the_fingerprint_tells_settings_apart(name: str) -> None:
     changed = RunConfig(**{name: CHANGED[name]})
     # The same data elsewhere is the same configuration.
     assert (changed.fingerprint() == RunConfig().fingerprint()) == (name == "data_root")
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [(4, 4), ("4", 4), ([4], 4), ("7,", 7), ("0,4", [0, 4]), ([4, 0], [4, 0]), ("all", "all")],
+)
+def test_anomaly_classes(given: Any, expected: Any) -> None:
+    assert RunConfig(anomaly_class=given).anomaly_class == expected
+
+
+@pytest.mark.parametrize("wrong", ["zero", "", [], True, 1.5, "0,0", "every", [0, "x"], None])
+def test_what_is_no_anomaly_class(wrong: Any) -> None:
+    with pytest.raises(InputError, match="`anomaly_class`"):
+        RunConfig(anomaly_class=wrong)

@@ -8,8 +8,8 @@ from report import Row
 from training import Ours
 
 from cl_anomaly.config import RunConfig
-from cl_anomaly.evaluation.scores import CHEAP_SCORES
-from cl_anomaly.evaluation.scoring import auroc_after, score_samples
+from cl_anomaly.evaluation.scores import CHEAP_SCORES, make_scores
+from cl_anomaly.evaluation.scoring import GroupPlaces, score_samples
 
 
 def evaluation(config: RunConfig, repeats: int) -> Iterator[Row]:
@@ -18,7 +18,8 @@ def evaluation(config: RunConfig, repeats: int) -> Iterator[Row]:
     ours.seconds_per_sample()  # trained, so that scores are what they are in use
     run, model = ours.run, ours.run.detector.groups.learners[0].strategy.model
     scenario, test = run.plan.scenarios[0], run.plan.dataset.test
-    indices, labels = scenario.test_indices, scenario.test_labels.numpy()
+    indices = scenario.test_indices
+    groups = GroupPlaces(scenario, indices)
 
     @torch.no_grad()
     def forward() -> None:
@@ -26,11 +27,11 @@ def evaluation(config: RunConfig, repeats: int) -> Iterator[Row]:
             model.reconstruct(test.batch(chunk)[None])
 
     def scores() -> dict:
-        return score_samples(model, test, indices, list(CHEAP_SCORES))
+        return score_samples(model, test, indices, make_scores(CHEAP_SCORES))
 
     def all_of_it() -> None:
         for values in scores().values():
-            auroc_after(scenario, scenario.tasks[-1], values[0], labels)
+            groups.aurocs_after(len(scenario.tasks), values[0])
 
     contestants = {"forward": forward, "scores": scores, "all": all_of_it}
     measured = in_turns(

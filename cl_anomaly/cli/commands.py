@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from cl_anomaly.cli.screen import Screen, show_aurocs, show_list, show_notice
+from cl_anomaly.code.catalogue import OF_THE_RUN
 from cl_anomaly.config import ResolvedConfig, RunConfig
 from cl_anomaly.data.datasets import DATASETS
 from cl_anomaly.engines.local import Outcome, run_all
@@ -13,11 +14,11 @@ from cl_anomaly.errors import InputError, Interrupted, RunError
 from cl_anomaly.evaluation.scores import CHEAP_SCORES, SCORES
 from cl_anomaly.machine import available_cores
 from cl_anomaly.models import MODELS
-from cl_anomaly.options import describe_options, summary
+from cl_anomaly.options import options_of, summary
 from cl_anomaly.progress import Progress
 from cl_anomaly.report.figures import FORMATS, draw_auroc, write_figure
 from cl_anomaly.report.labels import labelled
-from cl_anomaly.runs.build import FRAMEWORK_ARGUMENTS, check_together, prepare
+from cl_anomaly.runs.build import check_together, prepare
 from cl_anomaly.runs.comparison import check_same_comparison, write_comparison
 from cl_anomaly.runs.lifecycle import Finished, find_finished, perform, resume
 from cl_anomaly.runs.provenance import code_note, results_from_before
@@ -130,12 +131,15 @@ def _look_for_results(
     """
     resolved, outcome = {}, Outcome()
     for name, config in configs.items():
-        plan = prepare(config)
-        resolved[name] = plan.config
-        if not again and (found := find_finished(plan, out)):
-            outcome.add(name, found.folder, found.failures)
-        else:
-            check_together(plan)
+        try:
+            plan = prepare(config)
+            resolved[name] = plan.config
+            if again or not (found := find_finished(plan, out)):
+                check_together(plan)
+                continue
+        except InputError as error:
+            raise InputError(f"Run {name!r}: {error}") from error
+        outcome.add(name, found.folder, found.failures)
     return resolved, outcome
 
 
@@ -225,11 +229,14 @@ def _say(sentences: list[str]) -> None:
 def show(what: str) -> None:
     """List the strategies, datasets, models or scores that there are."""
     if what == "strategies":
-        rows = [(n, summary(c), "\n".join(describe_options(c))) for n, c in strategies().items()]
+        rows = [
+            (name, summary(cls), "\n".join(map(str, options_of(cls))))
+            for name, cls in strategies().items()
+        ]
         columns = ("name", "what it is", "options, --strategy.NAME")
     elif what == "models":
         rows = [
-            (name, summary(model), "\n".join(describe_options(model, FRAMEWORK_ARGUMENTS)))
+            (name, summary(model), "\n".join(map(str, options_of(model, OF_THE_RUN))))
             for name, model in MODELS.items()
         ]
         columns = ("name", "what it is", "options, --model.NAME")

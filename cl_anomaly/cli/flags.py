@@ -1,51 +1,150 @@
-"""How flags are written, and read before there is a parser for them."""
+"""The arguments of a command, read once."""
 
-from collections.abc import Sequence
-from typing import Any, NoReturn
-
-from jsonargparse import ArgumentParser
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
 
 from cl_anomaly.errors import InputError
-
-# What `RunConfig` keeps in a dictionary is written with a dot on the command line.
-_DOTTED = {"--strategy.": "--strategy-options.", "--model.": "--model-options."}
-
-
-class Parser(ArgumentParser):
-    """Writes flags with dashes, and the options of strategies and models with a dot."""
-
-    def __init__(self, **settings: Any) -> None:
-        # And not YAML where that is installed: its parser crashes on what is nested deeply.
-        super().__init__(parser_mode="json", **settings)
-
-    def error(self, message: str, ex: Exception | None = None) -> NoReturn:  # type: ignore[override]
-        """Say what is wrong as the program says everything."""
-        raise InputError(f"{message}\nSee `{self.prog} --help`.") from ex
-
-    def add_argument(self, *flags: Any, **settings: Any) -> Any:
-        """Add an argument."""
-        dashed = [f.replace("_", "-") if f.startswith("--") else f for f in flags]
-        action: Any = super().add_argument(*dashed, **settings)
-        for shown, kept in _DOTTED.items():
-            action.option_strings = [s.replace(kept, shown) for s in action.option_strings]
-        return action
+from cl_anomaly.kinds import Text
+from cl_anomaly.options import Option, did_you_mean
 
 
-def undotted(argument: str) -> str:
-    """Write the options of strategies and models as `RunConfig` keeps them."""
-    for shown, kept in _DOTTED.items():
-        if argument.startswith(shown):
-            name, equals, value = argument.removeprefix(shown).partition("=")
-            return kept + name.replace("-", "_") + equals + value
-    return argument
+@dataclass(frozen=True)
+class Command:
+    """A command, and what may be given with it.
+
+    Attributes:
+        name: what it is called.
+        summary: what it does, in a line of `cl-anomaly --help`.
+        description: the same at length.
+        options: flags; those of type bool take no value.
+        dotted: whose own options are flags too, such as --model.beta of "model".
+        operand: what is given without a flag.
+        operands: whether several of these may be given.
+    """
+
+    name: str
+    summary: str
+    description: str
+    options: tuple[Option, ...]
+    dotted: tuple[str, ...] = ()
+    operand: Option | None = None
+    operands: bool = False
 
 
-def values_of(given: Sequence[str], flag: str) -> list[str]:
-    """Read a flag that must be known before the parser can be made."""
-    values = []
-    for argument, following in zip(given, [*given[1:], None], strict=False):
-        if argument == flag and following is not None:
-            values.append(following)
-        elif argument.startswith(f"{flag}="):
-            values.append(argument.removeprefix(f"{flag}="))
-    return values
+@dataclass
+class Given:
+    """What was given with a command.
+
+    Attributes:
+        values: of flags, by the names of their options.
+        dotted: options of strategies and models, not yet checked, such as {"model": {"beta": "2"}}.
+        operands: what was given without a flag.
+        help: whether the command is only to be explained.
+    """
+
+    values: dict[str, Any] = field(default_factory=dict)
+    dotted: dict[str, dict[str, Any]] = field(default_factory=dict)
+    operands: list[Any] = field(default_factory=list)
+    help: bool = False
+
+
+def read(command: Command, arguments: Sequence[str]) -> Given:
+    """Read what was given with a command; of a flag that is given twice, the last counts.
+
+    Raises:
+        InputError: a flag is unknown, has no value, or one of the wrong type.
+    """
+    given, rest = Given(help=bool({"-h", "--help"} & set(arguments))), list(arguments)
+    while rest:
+        argument = rest.pop(0)
+        if argument.startswith("-") and len(argument) > 1:
+            _take_flag(command, argument, rest, given)
+        else:
+            _take_operand(command, argument, given)
+    if command.operand and not given.operands and not given.help:
+        raise InputError(
+            f"Expected {command.operand.help} after `cl-anomaly {command.name}`, but got nothing. "
+            f"See `cl-anomaly {command.name} --help`."
+        )
+    return given
+
+
+def _take_flag(command: Command, argument: str, rest: list[str], given: Given) -> None:
+    flag, equals, value = argument.partition("=")
+    if flag in ("-h", "--help"):
+        return
+    owner, dot, name = flag.removeprefix("--").partition(".")
+    option = next((o for o in command.options if o.name == _name_of(owner) and not dot), None)
+    is_dotted = dot and owner in command.dotted and name and flag.startswith("--")
+    if not (is_dotted or option) or not flag.startswith("--"):
+        raise InputError(_about_unknown(command, flag))
+    if option and option.kind is bool:
+        if equals:
+            raise InputError(f"Expected `{flag}` without a value, but got {value!r}.")
+        given.values[option.name] = True
+        return
+    if not equals:
+        if not rest or rest[0].startswith("--"):
+            got = f"the flag `{rest[0]}`" if rest else "nothing"
+            raise InputError(f"Expected a value after `{flag}`, but got {got}.")
+        value = rest.pop(0)
+    if option:
+        given.values[option.name] = option.checked(Text(value))
+    else:
+        given.dotted.setdefault(owner, {})[_name_of(name)] = Text(value)
+
+
+def _take_operand(command: Command, argument: str, given: Given) -> None:
+    if not command.operand or (given.operands and not command.operands):
+        raise InputError(
+            f"Expected a flag such as `--{_dashed(command.options[0].name)}`, but got "
+            f"{argument!r}. `cl-anomaly {command.name} --help` lists what there is."
+            if command.options
+            else f"Expected nothing more, but got {argument!r}."
+        )
+    given.operands.append(command.operand.checked(Text(argument)))
+
+
+def _about_unknown(command: Command, flag: str) -> str:
+    if "strategies" in {option.name for option in command.options} and "--strategy." in flag:
+        return (
+            f"Expected settings that all runs share, but `{flag}` is an option of one strategy. "
+            f"Give each run its own in a suite, `--suite FILE.toml`:\n[runs.NAME]  "
+            f'strategy = "..."  strategy_options = {{ {flag.partition(".")[2]} = ... }}'
+        )
+    known = [f"--{_dashed(option.name)}" for option in command.options]
+    known += [f"--{owner}.NAME" for owner in command.dotted]
+    return (
+        f"Expected a flag of `cl-anomaly {command.name}`, but got `{flag}`."
+        f"{did_you_mean(flag, known)} `cl-anomaly {command.name} --help` lists them."
+    )
+
+
+def _name_of(flag: str) -> str:
+    return flag.replace("-", "_")
+
+
+def _dashed(name: str) -> str:
+    return name.replace("_", "-")
+
+
+def as_typed(message: str, arguments: Iterable[str]) -> str:
+    """Name settings in a message as they stand on the command line, where they do.
+
+    Args:
+        message: in which settings are named `so`.
+        arguments: that were typed.
+    """
+    flags = [a.partition("=")[0] for a in arguments if a.startswith("--")]
+    typed = {_name_of(flag.rpartition(".")[2].removeprefix("--")): flag for flag in flags}
+    message = re.sub(r"`(\w+)`", lambda found: f"`{typed.get(found[1], found[1])}`", message)
+    dotted = re.search(r"`(--\w+\.)[\w-]+`", message)
+    if not dotted:
+        return message
+    return re.sub(
+        r"Did you mean `(\w+)`",
+        lambda found: f"Did you mean `{dotted[1]}{_dashed(found[1])}`",
+        message,
+    )

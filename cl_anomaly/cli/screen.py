@@ -6,7 +6,7 @@ import math
 import statistics
 import sys
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from textwrap import shorten
 from types import TracebackType
@@ -121,19 +121,21 @@ class _Lines(_Notices):
         seconds = time.monotonic() - self._started
         print(
             f"{self._run}: task {number}/{self._tasks}, loss {self._loss:.2f}, "
-            f"AUROC {mean_and_deviation(aurocs) or 'of no seed'}, {seconds:.1f} s",
+            f"AUROC {mean_and_spread(aurocs) or 'of no seed'}, {seconds:.1f} s",
             file=sys.stderr,
             flush=True,
         )
 
 
-def mean_and_deviation(values: Iterable[float]) -> str:
-    """Write numbers as mean ± standard deviation of a sample; one alone as it is."""
+def mean_and_spread(
+    values: Iterable[float], spread: Callable[[Sequence[float]], float] = statistics.stdev
+) -> str:
+    """Write numbers as mean ± spread, by default a sample's standard deviation; one as it is."""
     numbers = list(values)
     if not numbers:
         return ""
     mean = f"{statistics.fmean(numbers):.3f}"
-    return f"{mean} ± {statistics.stdev(numbers):.3f}" if len(numbers) > 1 else mean
+    return f"{mean} ± {spread(numbers):.3f}" if len(numbers) > 1 else mean
 
 
 def show_notice(text: str) -> None:
@@ -151,24 +153,38 @@ def show_aurocs(metrics: pd.DataFrame, score: str) -> None:
     # Only here: the list of runs does not wait for pandas.
     from cl_anomaly.report.labels import headline_of, panels_of
 
-    headline = headline_of(metrics, score)
-    several = headline["seed"].nunique() > 1
-    over = ", mean ± s.d. over the seeds" if several else f", seed {headline['seed'].iloc[0]}"
-    console = Console()
+    headline, console = headline_of(metrics, score), Console()
     for which, rows in panels_of(headline):
+        over = _over(headline, rows)
         console.print(
             Text(f"AUROC after each task, {which}{', ' * bool(which)}score {score}{over}:")
         )
         console.print(_auroc_table(rows))
 
 
+def _over(headline: pd.DataFrame, panel: pd.DataFrame) -> str:
+    """Say over what the numbers of a panel are means."""
+    from cl_anomaly.report.labels import is_of_several
+
+    classes = panel["anomaly_class"].iloc[0]
+    if is_of_several(classes):
+        return f", {classes} ± 95 % t-interval"
+    if headline["seed"].nunique() > 1:
+        return ", mean ± s.d. over the seeds"
+    return f", seed {headline['seed'].iloc[0]}"
+
+
 def _auroc_table(headline: pd.DataFrame) -> Table:
+    from cl_anomaly.evaluation.statistics import t_interval
+    from cl_anomaly.report.labels import is_of_several
+
     table, runs = Table(), list(headline["run"].unique())
+    spread = t_interval if is_of_several(headline["anomaly_class"].iloc[0]) else statistics.stdev
     table.add_column("task", justify="right")
     for run in runs:
         table.add_column(Text(run), justify="right")
     for number, task in headline.groupby("task"):
-        cells = [mean_and_deviation(task.loc[task["run"] == run, "value"]) for run in runs]
+        cells = [mean_and_spread(task.loc[task["run"] == run, "value"], spread) for run in runs]
         table.add_row(str(number), *cells)
     return table
 

@@ -1,6 +1,7 @@
 """Score the test set after a task, and say how well the scores tell anomalies apart."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -9,10 +10,11 @@ from torch import Tensor
 
 from cl_anomaly.data.datasets import Samples
 from cl_anomaly.evaluation.metrics import placements
-from cl_anomaly.evaluation.scores import SCORES
+from cl_anomaly.evaluation.scores import Score
 from cl_anomaly.matrix_products import matrix_products_in
-from cl_anomaly.models import VAE
-from cl_anomaly.scenarios.class_stream import Scenario, Task
+from cl_anomaly.models import Model
+from cl_anomaly.models.base import Reconstruction
+from cl_anomaly.scenarios.base import Scenario
 
 # Samples scored at once. On a processor so few that what lies between the layers stays in its
 # cache, and as many for any number of replicas: the rounding of a sum may depend on it. On a GPU
@@ -23,7 +25,7 @@ _GPU_CHUNK = 65536
 
 @torch.no_grad()
 def score_samples(
-    model: VAE, samples: Samples, indices: Tensor, scores: Sequence[str]
+    model: Model, samples: Samples, indices: Tensor, scores: Sequence[Score]
 ) -> dict[str, NDArray[np.float32]]:
     """Score samples with every replica, in float32 and without drawing at random.
 
@@ -31,45 +33,128 @@ def score_samples(
         model: R replicas.
         samples: where the samples are, on the model's device.
         indices: (n,), int64, which of them.
-        scores: names of anomaly scores.
+        scores: which ones.
 
     Returns:
-        By score, (R, n).
+        By the scores' names, (R, n).
     """
-    replicas, device = len(next(model.parameters())), samples.stored.device
+    replicas, device = model.replicas, samples.stored.device
     # In place from the first: small results kept between large passing ones would leave holes in
     # memory that nothing large fits into again.
-    results = {name: torch.empty(replicas, len(indices), device=device) for name in scores}
+    results = {own.name: torch.empty(replicas, len(indices), device=device) for own in scores}
     size = _PROCESSOR_CHUNK if device.type == "cpu" else max(1, _GPU_CHUNK // replicas)
     with matrix_products_in(torch.float32, device):
         for start in range(0, len(indices), size):
             x = samples.batch(indices[start : start + size].to(device))
             output = model.reconstruct(x.expand(replicas, *x.shape))
-            for name, result in results.items():
-                result[:, start : start + size] = SCORES[name](model, output)
+            for score in scores:
+                results[score.name][:, start : start + size] = score(output)
     return {name: result.cpu().numpy() for name, result in results.items()}
 
 
-def auroc_after(
-    scenario: Scenario, task: Task, scores: NDArray[np.float32], labels: NDArray[np.int64]
-) -> dict[str, float]:
-    """AUROC of the anomaly class after a task.
+@torch.no_grad()
+def reconstructed(
+    model: Model, samples: Samples, indices: Sequence[Tensor]
+) -> Iterator[tuple[Reconstruction, Tensor]]:
+    """Pass each replica's own samples through the model, in float32, a batch at a time.
 
     Args:
-        scenario: what the scores belong to.
-        task: the last that has been learnt.
-        scores: (n,), of the scenario's test set by one replica.
-        labels: (n,), of the scenario's test set.
+        model: R replicas.
+        samples: where the samples are, on the model's device.
+        indices: R tensors (n_r,), int64, each replica's samples; none may be empty.
 
-    Returns:
-        `auroc_seen`, against all normal classes so far, and `auroc_class_<c>` against each normal
-        class, those of later tasks included: a row of the result matrix.
+    Yields:
+        What became of a batch, and what of it counts, (R, B), bool: shorter ones are filled up with
+        their own samples.
     """
-    normal = labels != scenario.anomaly_class
-    # Each normal sample's place among the anomalies is looked up once, for all the sets it is in.
-    placed, classes = placements(scores[normal], scores[~normal]), labels[normal]
-    seen = np.isin(classes, scenario.seen_classes(task))
-    values = {"auroc_seen": float(placed[seen].mean())}
-    for label in np.unique(classes):
-        values[f"auroc_class_{label}"] = float(placed[classes == label].mean())
-    return values
+    device = samples.stored.device
+    counts = torch.tensor([len(own) for own in indices], device=device)
+    longest = torch.arange(max(len(own) for own in indices))
+    padded = torch.stack([own[longest % len(own)] for own in indices]).to(device)
+    for start in range(0, padded.shape[1], _PROCESSOR_CHUNK):
+        chunk = padded[:, start : start + _PROCESSOR_CHUNK]
+        real = torch.arange(start, start + chunk.shape[1], device=device) < counts[:, None]
+        with matrix_products_in(torch.float32, device):
+            output = model.reconstruct(samples.batch(chunk))
+        yield output, real
+
+
+class AurocRow(NamedTuple):
+    """AUROCs of one replica by one score, after a task.
+
+    Attributes:
+        headline: all anomalies against all normal samples of the tasks so far.
+        tasks: (N,), a row of the result matrix: against each task's test group, those of later
+            tasks included. Each class of a task counts the same.
+        classes: (C,), against each normal class, in the order of `GroupPlaces.classes`.
+    """
+
+    headline: float
+    tasks: NDArray[np.float64]
+    classes: NDArray[np.float64]
+
+
+class GroupPlaces:
+    """Where the samples of a scenario's test groups stand among those that are scored.
+
+    Args:
+        scenario: what is tested.
+        scored: (n,), int64, ascending, places in the dataset's test set; other scenarios may have
+            samples among them.
+
+    Attributes:
+        classes: all normal classes, ascending.
+    """
+
+    def __init__(self, scenario: Scenario, scored: Tensor) -> None:
+        def among_scored(places: Tensor) -> NDArray[np.int64]:
+            return torch.searchsorted(scored, places).numpy()
+
+        self._tasks, self._scored = scenario.tasks, len(scored)
+        self._anomalies = among_scored(scenario.all_anomalies)
+        self._judged_by = [
+            None if task.group.anomalies is None else among_scored(scenario.anomalies_of(task))
+            for task in scenario.tasks
+        ]
+        self._groups = [
+            {label: among_scored(places) for label, places in task.group.normal.items()}
+            for task in scenario.tasks
+        ]
+        self._normal = self._samples_until(len(scenario.tasks))
+        self._seen = [self._samples_until(number) for number in range(1, len(self._tasks) + 1)]
+        self.classes = tuple(sorted(label for group in self._groups for label in group))
+
+    def _samples_until(self, number: int) -> NDArray[np.int64]:
+        """Normal samples of the tasks up to and including one."""
+        groups = self._groups[:number]
+        return np.unique(np.concatenate([own for group in groups for own in group.values()]))
+
+    def aurocs_after(self, number: int, scores: NDArray[np.float32]) -> AurocRow:
+        """Say how well the scores tell anomalies apart after a task.
+
+        Args:
+            number: of the task, from 1.
+            scores: (n,), of the samples that are scored, by one replica.
+        """
+        # Each normal sample's place among the anomalies is looked up once, for all it is in.
+        placed = self._placed(self._normal, self._anomalies, scores)
+        by_class, tasks = {}, []
+        for group, anomalies in zip(self._groups, self._judged_by, strict=True):
+            own = placed
+            if anomalies is not None:
+                own = self._placed(np.concatenate([*group.values()]), anomalies, scores)
+            means = {label: float(own[places].mean()) for label, places in group.items()}
+            tasks.append(np.mean([*means.values()]))
+            by_class |= means
+        return AurocRow(
+            float(placed[self._seen[number - 1]].mean()),
+            np.array(tasks),
+            np.array([by_class[label] for label in self.classes]),
+        )
+
+    def _placed(
+        self, normal: NDArray[np.int64], anomalies: NDArray[np.int64], scores: NDArray[np.float32]
+    ) -> NDArray[np.float64]:
+        placed = np.full(self._scored, np.nan)
+        placed[normal] = placements(scores[normal], scores[anomalies])
+        return placed

@@ -12,7 +12,8 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.ticker import MultipleLocator
 
-from cl_anomaly.report.labels import headline_of, panels_of
+from cl_anomaly.evaluation.statistics import t_interval
+from cl_anomaly.report.labels import headline_of, is_of_several, panels_of
 from cl_anomaly.report.legends import place_legend, wrapped
 from cl_anomaly.report.styles import Style, styles_of
 
@@ -48,7 +49,8 @@ def draw_auroc(metrics: pd.DataFrame, score: str) -> Figure:
         score: which of the scores.
 
     Returns:
-        The figure; the band is ± one standard deviation over the seeds.
+        The figure; the band is ± one standard deviation over the seeds. Of several anomaly classes
+        a line is the mean, and its band the 95 % t-interval, of the classes' means.
     """
     headline = headline_of(metrics, score)
     panels = panels_of(headline)
@@ -70,7 +72,7 @@ def draw_auroc(metrics: pd.DataFrame, score: str) -> Figure:
 
 
 def _lay_out(panels: int) -> tuple[Figure, list[Axes]]:
-    """Make the axes of a figure, in rows, which share what is up and down."""
+    """Make the axes of a figure, in rows; all share one vertical scale."""
     columns = min(panels, _MOST_IN_A_ROW)
     rows = -(-panels // columns)
     size = (5.5, 3.5) if panels == 1 else (0.9 + 2.5 * columns, 1.0 + 2.2 * rows)
@@ -93,7 +95,8 @@ def _width(figure: Figure, every_axes: Sequence[Axes]) -> float:
 
 def _draw_line(axes: Axes, values: pd.DataFrame, style: Style) -> Artist:
     by_task = values.groupby("task")["value"]
-    mean, deviation = by_task.mean(), by_task.std()
+    several = is_of_several(values["anomaly_class"].iloc[0])
+    mean, margin = by_task.mean(), by_task.agg(t_interval if several else "std")
     tasks = mean.index.to_numpy()
     (line,) = axes.plot(
         tasks,
@@ -107,7 +110,7 @@ def _draw_line(axes: Axes, values: pd.DataFrame, style: Style) -> Artist:
     )
     if values["seed"].nunique() > 1:
         axes.fill_between(
-            tasks, mean - deviation, mean + deviation, color=style.colour, alpha=0.18, linewidth=0
+            tasks, mean - margin, mean + margin, color=style.colour, alpha=0.18, linewidth=0
         )
     return line
 
@@ -115,7 +118,8 @@ def _draw_line(axes: Axes, values: pd.DataFrame, style: Style) -> Artist:
 def _label(figure: Figure, every_axes: Sequence[Axes], headline: pd.DataFrame, score: str) -> None:
     """Say what the axes are, and what all panels have in common."""
     anomalies, datasets = headline["anomaly_class"].unique(), headline["dataset"].unique()
-    anomaly = f"class {anomalies[0]}" if len(anomalies) == 1 else "the anomaly class"
+    is_one = len(anomalies) == 1 and not is_of_several(anomalies[0])
+    anomaly = f"class {anomalies[0]}" if is_one else "the anomaly class"
     for axes in every_axes[::_MOST_IN_A_ROW]:
         axes.set_ylabel(f"AUROC, {anomaly} against\nall classes seen so far")
     words = [Path(str(datasets[0])).name] if len(datasets) == 1 else []
@@ -129,7 +133,15 @@ def _label(figure: Figure, every_axes: Sequence[Axes], headline: pd.DataFrame, s
 
 
 def _seeds(headline: pd.DataFrame) -> str:
-    """Say over what the lines are means."""
+    """Say over what the lines are means, and what their bands are."""
+    several = headline["anomaly_class"].map(is_of_several)
+    parts = [_over_seeds(headline[~several])] if not several.all() else []
+    for classes in headline.loc[several, "anomaly_class"].unique():
+        parts.append(f"{classes} ± 95 % t-interval")
+    return "; ".join(parts)
+
+
+def _over_seeds(headline: pd.DataFrame) -> str:
     by_task = headline.groupby(["run", "dataset", "anomaly_class", "task"])["seed"]
     numbers = set(by_task.nunique())
     if numbers == {1}:
@@ -180,6 +192,6 @@ def save_figure(figure: Figure, path: Path, formats: Sequence[str] = ("png", "sv
 
 
 def write_figure(figure: Figure, file: Path, ending: str) -> None:
-    """Write a figure into a file of any name, as what its ending would say."""
+    """Write a figure into a file of any name, in the given format."""
     with mpl.rc_context(_STYLE):
         figure.savefig(file, dpi=300, format=ending, metadata=_METADATA.get(ending))

@@ -1,4 +1,4 @@
-"""What runs are called in figures and tables: by what tells them apart, and by no more."""
+"""Names of runs in figures and tables: the differences between them, and no more."""
 
 import re
 from collections.abc import Hashable, Sequence
@@ -23,33 +23,69 @@ _COMPARABLE = (
 )
 
 Settings = dict[str, Any]
-Panel = tuple[str, int]
+Panel = tuple[str, str]
+
+_SEVERAL = "mean of anomaly classes "
 
 
 def labelled(results: Sequence[RunResults]) -> tuple[pd.DataFrame, list[str]]:
-    """Put runs into one table, which calls each by what tells it from the others.
+    """Put runs into one table, and name each by its difference from the others.
 
     Args:
         results: one or more runs.
 
     Returns:
-        Their metrics, with a column `run`, such as "gr, epochs 5", and with a name of its own in
-        `dataset` for each different data; and a sentence for each way in which they are not
-        comparable.
+        Their metrics, each as of `one_line`, with a column `run`, such as "gr, epochs 5", and with
+        a name of its own in `dataset` for each different data; and a sentence for each way in
+        which they are not comparable.
     """
     datasets = _names_of_datasets(results)
-    panels = [(name, own.anomaly_class) for name, own in zip(datasets, results, strict=True)]
+    classes = [named_classes(own.anomaly_classes) for own in results]
+    panels = list(zip(datasets, classes, strict=True))
     settings = [
         _settings(own) | {"code": code}
         for own, code in zip(results, names_of_codes(results), strict=True)
     ]
     names = _names(results, settings, panels)
     tables = [
-        own.metrics.assign(run=name, dataset=dataset)
+        one_line(own.metrics).assign(run=name, dataset=dataset)
         for own, name, dataset in zip(results, names, datasets, strict=True)
     ]
     remarks = [*_about_panels(panels), *_about_settings(settings)]
     return pd.concat(tables, ignore_index=True), remarks
+
+
+def one_line(metrics: pd.DataFrame) -> pd.DataFrame:
+    """Take the mean of each anomaly class for a sample, where a run has several.
+
+    Args:
+        metrics: of one run, in tidy form.
+
+    Returns:
+        The same for one class. For several, `value` is the mean over the seeds, `seed` is the class
+        that it is of, and `anomaly_class` is text that names them all.
+    """
+    classes = metrics["anomaly_class"].unique().tolist()
+    if len(classes) < 2:
+        return metrics
+    keys = ["strategy", "dataset", "anomaly_class", "task", "score", "metric"]
+    means = metrics.groupby(keys, sort=False, as_index=False)["value"].mean()
+    return means.assign(seed=means["anomaly_class"], anomaly_class=named_classes(classes))
+
+
+def named_classes(classes: Sequence[int]) -> str:
+    """Name a class by itself, and several as "mean of anomaly classes 0, 4"."""
+    if len(classes) == 1:
+        return str(classes[0])
+    ordered = sorted(classes)
+    is_whole = len(ordered) > 2 and ordered == list(range(ordered[0], ordered[-1] + 1))
+    listed = f"{ordered[0]} to {ordered[-1]}" if is_whole else ", ".join(map(str, ordered))
+    return f"{_SEVERAL}{listed}"
+
+
+def is_of_several(anomaly_class: object) -> bool:
+    """Say whether what stands for the anomaly class names several."""
+    return str(anomaly_class).startswith(_SEVERAL)
 
 
 def headline_of(metrics: pd.DataFrame, score: str) -> pd.DataFrame:
@@ -76,13 +112,14 @@ def headline_of(metrics: pd.DataFrame, score: str) -> pd.DataFrame:
 
 
 def panels_of(headline: pd.DataFrame) -> list[tuple[str, pd.DataFrame]]:
-    """Part runs of different datasets or anomaly classes, with words for what is different."""
+    """Divide runs by dataset and anomaly class, and name each part."""
     keys = ["dataset", "anomaly_class"]
     several = {key: headline[key].nunique() > 1 for key in keys}
     parts = []
     for (dataset, anomaly), rows in headline.groupby(keys, sort=False):
         words = [Path(str(dataset)).name] * several["dataset"]
-        words += [f"anomaly class {anomaly}"] * several["anomaly_class"]
+        named = str(anomaly) if is_of_several(anomaly) else f"anomaly class {anomaly}"
+        words += [named] * several["anomaly_class"]
         parts.append((", ".join(words), rows))
     return parts
 

@@ -1,4 +1,4 @@
-"""Legends and titles that stay inside their figure, whatever the names in them are."""
+"""Legends and titles that stay inside their figure, however long their names are."""
 
 from bisect import bisect_right
 from collections.abc import Mapping

@@ -1,12 +1,13 @@
-"""From a configuration to the objects of a run, once."""
+"""Strategies and models, made from their names and options."""
 
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
 
+from cl_anomaly.code.catalogue import OF_THE_RUN, check_listed
 from cl_anomaly.code.fingerprint import describe_code
 from cl_anomaly.code.own_files import loaded
 from cl_anomaly.code.strategy_names import with_absolute_file
@@ -21,6 +22,7 @@ from cl_anomaly.data.datasets import (
 )
 from cl_anomaly.detector import Blueprint, Detector
 from cl_anomaly.errors import CLAnomalyError, InputError, explained
+from cl_anomaly.evaluation.scores import CHEAP_SCORES, SCORES
 from cl_anomaly.machine import (
     choose_device,
     choose_precision,
@@ -29,16 +31,16 @@ from cl_anomaly.machine import (
     set_up_processor,
     threads_to_use,
 )
-from cl_anomaly.models import MODELS, VAE
-from cl_anomaly.options import fill_options
-from cl_anomaly.scenarios.class_stream import Scenario, build_scenario
+from cl_anomaly.models import MODELS, Model
+from cl_anomaly.models.base import check_abilities
+from cl_anomaly.options import Option, fill, fill_options, options_of
+from cl_anomaly.runs.look_up import looked_up
+from cl_anomaly.scenarios.base import Replica, Scenario
+from cl_anomaly.scenarios.class_stream import anomaly_classes, scenario_of
 from cl_anomaly.strategies import Strategy, find_strategy
 from cl_anomaly.training.groups import ReplicaGroups, group_sizes
 from cl_anomaly.training.learner import Learner, TrainsItself
 from cl_anomaly.training.step import TrainingSettings
-
-FRAMEWORK_ARGUMENTS = frozenset({"features", "seeds", "latent_size"})
-"""Arguments of models that come from elsewhere than their options."""
 
 
 def resolve(config: RunConfig) -> ResolvedConfig:
@@ -49,9 +51,11 @@ def resolve(config: RunConfig) -> ResolvedConfig:
     """
     if isinstance(config, ResolvedConfig):
         return config
-    strategy = find_strategy(config.strategy)
-    make_strategy(strategy, config.strategy_options)
+    config = looked_up(config)
+    strategy = make_strategy(config.strategy, config.strategy_options)
     model = find_model(config.model)
+    check_abilities(model, strategy.needs, f"the strategy {strategy.name}")
+    check_abilities(model, SCORES[config.score].needs, f"the score {config.score}")
     name, note = (config.dataset, None) if config.dataset else choose_dataset(config.data_root)
     spec = find_dataset(name)
     device = choose_device(config.device)
@@ -64,30 +68,75 @@ def resolve(config: RunConfig) -> ResolvedConfig:
         "precision": precision_name(precision),
         "epochs": config.epochs or spec.epochs,
         "batch_size": config.batch_size or spec.batch_size,
-        "strategy_options": fill_strategy_options(strategy, config.strategy_options),
-        "model_options": fill_options(model, config.model_options, FRAMEWORK_ARGUMENTS),
+        "strategy_options": fill(
+            strategy_options_of(config.strategy), config.strategy_options, strategy.name
+        ),
     }
     return ResolvedConfig(**config.to_dict() | filled)
 
 
-def find_model(name: str) -> type[VAE]:
+def with_anomaly_classes(config: ResolvedConfig, dataset: Dataset) -> ResolvedConfig:
+    """Put the classes that there are in the place of "all".
+
+    Raises:
+        InputError: the dataset has no such class.
+    """
+    return replace(config, anomaly_class=anomaly_classes(dataset, config.anomaly_class))
+
+
+def make_replicas(config: RunConfig) -> list[Replica]:
+    """List a run's replicas: each anomaly class with each seed, class after class.
+
+    Args:
+        config: whose anomaly classes are no longer "all".
+    """
+    order = config.task_order if isinstance(config.task_order, str) else tuple(config.task_order)
+    return [Replica(seed, c, order) for c in config.anomaly_classes for seed in config.seed_list]
+
+
+def make_scenarios(
+    config: ResolvedConfig, dataset: Dataset, replicas: Sequence[Replica]
+) -> list[Scenario]:
+    """Split the dataset as each replica sees it.
+
+    Raises:
+        InputError: it cannot be split so, or batches would hold samples more than once.
+    """
+    scenarios = [scenario_of(dataset, replica, config.classes_per_task) for replica in replicas]
+    smallest = min((task for s in scenarios for task in s.tasks), key=lambda t: len(t.indices))
+    if config.batch_size > len(smallest.indices):
+        raise InputError(
+            f"Expected `batch_size` to be at most the number of samples of the smallest task, "
+            f"{len(smallest.indices)} (task {smallest.number}), but got {config.batch_size}."
+        )
+    return scenarios
+
+
+def find_model(name: str) -> type[Model]:
     """Look a model up by its name.
 
     Raises:
         InputError: there is none.
     """
-    if name not in MODELS:
-        raise InputError(f"Expected `model` to be one of {', '.join(MODELS)}, but got {name!r}.")
+    check_listed("model", name, list(MODELS))
     return MODELS[name]
 
 
-def make_strategy(cls: type[Strategy], options: dict[str, Any]) -> Strategy:
-    """Make a strategy with its options.
+def recorded_scores(config: RunConfig) -> list[str]:
+    """Name the scores that a run records: its own, and the cheap ones that its model allows."""
+    abilities = find_model(config.model).abilities
+    cheap = [name for name in CHEAP_SCORES if SCORES[name].needs <= abilities]
+    return list(dict.fromkeys([*cheap, config.score]))
+
+
+def make_strategy(name: str, options: dict[str, Any]) -> Strategy:
+    """Make a strategy from its name or FILE.py:CLASS.
 
     Raises:
-        InputError: it does not take them.
+        InputError: there is none, or it does not take these options.
     """
-    options = fill_strategy_options(cls, options)
+    cls = find_strategy(name)
+    options = fill(strategy_options_of(name), options, cls.name)
     try:
         return cls(**options)
     except (CLAnomalyError, KeyboardInterrupt):
@@ -98,17 +147,19 @@ def make_strategy(cls: type[Strategy], options: dict[str, Any]) -> Strategy:
         ) from error
 
 
-def fill_strategy_options(cls: type[Strategy], options: dict[str, Any]) -> dict[str, Any]:
-    """Check a strategy's options, and add the defaults of those not given, see `fill_options`."""
+def strategy_options_of(name: str) -> Sequence[Option]:
+    """List the options of a strategy, whatever has to be loaded for that."""
+    cls = find_strategy(name)
     own, skip = cls.options_class()
-    return fill_options(own, options, skip, untyped=own is not cls)
+    return options_of(own, skip, untyped=own is not cls)
 
 
-def make_model(config: RunConfig, features: tuple[int, ...], seeds: Sequence[int]) -> VAE:
+def make_model(config: RunConfig, features: tuple[int, ...], seeds: Sequence[int]) -> Model:
     """Make the configured model: R replicas of it, one for each seed."""
     cls = find_model(config.model)
-    options = fill_options(cls, config.model_options, FRAMEWORK_ARGUMENTS)
-    return cls(features, seeds, config.latent_size, **options)
+    options = fill_options(cls, config.model_options, OF_THE_RUN)
+    make: Any = cls
+    return make(features, seeds, latent_size=config.latent_size, **options)
 
 
 @dataclass(frozen=True, eq=False)
@@ -120,6 +171,7 @@ class Plan:
         strategy: its class.
         model: its class.
         dataset: loaded.
+        replicas: R of them, class after class.
         scenarios: one for each replica.
         device: that it trains on.
         precision: of training.
@@ -129,8 +181,9 @@ class Plan:
 
     config: ResolvedConfig
     strategy: type[Strategy]
-    model: type[VAE]
+    model: type[Model]
     dataset: Dataset
+    replicas: list[Replica]
     scenarios: list[Scenario]
     device: torch.device
     precision: torch.dtype
@@ -160,8 +213,9 @@ def _prepare(config: ResolvedConfig) -> Plan:
     precision = choose_precision(config.precision, device)
     strategy, model = find_strategy(config.strategy), find_model(config.model)
     dataset = load_dataset(config.dataset, config.data_root)
-    scenarios = [_scenario(dataset, config, seed) for seed in config.seed_list]
-    _check_batch_size(config.batch_size, scenarios)
+    config = with_anomaly_classes(config, dataset)
+    replicas = make_replicas(config)
+    scenarios = make_scenarios(config, dataset, replicas)
     own = loaded(config.strategy)
     environment = describe_environment(device, precision) | {
         "data_sha256": dataset.sha256,
@@ -170,7 +224,18 @@ def _prepare(config: ResolvedConfig) -> Plan:
         "dataset_note": config.dataset_note,
     }
     source = own.source if own else None
-    return Plan(config, strategy, model, dataset, scenarios, device, precision, source, environment)
+    return Plan(
+        config=config,
+        strategy=strategy,
+        model=model,
+        dataset=dataset,
+        replicas=replicas,
+        scenarios=scenarios,
+        device=device,
+        precision=precision,
+        strategy_source=source,
+        environment=environment,
+    )
 
 
 def assemble(plan: Plan, sizes: Sequence[int] | None = None) -> Detector:
@@ -186,10 +251,11 @@ def assemble(plan: Plan, sizes: Sequence[int] | None = None) -> Detector:
     """
     alone = issubclass(plan.strategy, TrainsItself)
     sizes = sizes or ([1] * len(plan.scenarios) if alone else _group_sizes(plan))
-    learners, rest = [], list(zip(plan.config.seed_list, plan.scenarios, strict=True))
+    learners, rest = [], list(zip(plan.replicas, plan.scenarios, strict=True))
     train = plan.dataset.train.to(plan.device)
     for size in sizes:
-        seeds, scenarios = zip(*rest[:size], strict=True)
+        replicas, scenarios = zip(*rest[:size], strict=True)
+        seeds = [replica.seed for replica in replicas]
         model = make_model(plan.config, plan.dataset.features, seeds).to(plan.device)
         learners.append(_learner(plan, model, train, seeds, scenarios))
         rest = rest[size:]
@@ -207,25 +273,29 @@ def check_together(plan: Plan) -> None:
     """
     config = plan.config
     model = make_model(config, plan.dataset.features, config.seed_list[:1])
-    _learner(plan, model, plan.dataset.train, config.seed_list, plan.scenarios)
+    _learner(plan, model, plan.dataset.train, _seeds(plan), plan.scenarios)
 
 
 def _learner(
-    plan: Plan, model: VAE, train: Samples, seeds: Sequence[int], scenarios: Sequence[Scenario]
+    plan: Plan, model: Model, train: Samples, seeds: Sequence[int], scenarios: Sequence[Scenario]
 ) -> Learner:
     config = plan.config
-    strategy = make_strategy(plan.strategy, config.strategy_options)
+    strategy = make_strategy(config.strategy, config.strategy_options)
     strategy.model, strategy.samples = model, train
     settings = TrainingSettings(
         config.epochs, config.batch_size, config.learning_rate, plan.precision
     )
-    return Learner(strategy, seeds, scenarios, settings)
+    return Learner(strategy, seeds, scenarios, settings, recorded_scores(config))
+
+
+def _seeds(plan: Plan) -> list[int]:
+    return [replica.seed for replica in plan.replicas]
 
 
 def _group_sizes(plan: Plan) -> list[int]:
     one = make_model(plan.config, plan.dataset.features, plan.config.seed_list[:1])
-    weights = sum(parameter.numel() for parameter in one.parameters())
-    return group_sizes(len(plan.scenarios), weights, plan.device, threads_to_use())
+    memory = one.training_bytes()
+    return group_sizes(len(plan.scenarios), memory, plan.device, threads_to_use())
 
 
 def _blueprint(plan: Plan, sizes: Sequence[int]) -> Blueprint:
@@ -236,22 +306,6 @@ def _blueprint(plan: Plan, sizes: Sequence[int]) -> Blueprint:
         features=plan.dataset.features,
         scale=train.scale,
         score=config.score,
-        seeds=tuple(config.seed_list),
+        seeds=tuple(_seeds(plan)),
         group_sizes=tuple(sizes),
-    )
-
-
-def _check_batch_size(batch_size: int, scenarios: Sequence[Scenario]) -> None:
-    """Refuse batches that would hold samples more than once."""
-    smallest = min((task for s in scenarios for task in s.tasks), key=lambda t: len(t.indices))
-    if batch_size > len(smallest.indices):
-        raise InputError(
-            f"Expected `batch_size` to be at most the number of samples of the smallest task, "
-            f"{len(smallest.indices)} (task {smallest.number}), but got {batch_size}."
-        )
-
-
-def _scenario(dataset: Dataset, config: RunConfig, seed: int) -> Scenario:
-    return build_scenario(
-        dataset, config.anomaly_class, config.task_order, config.classes_per_task, seed
     )

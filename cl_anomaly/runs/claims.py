@@ -10,6 +10,7 @@ from typing import Any
 from cl_anomaly.code.fingerprint import differences_of_code, in_short, recorded_code
 from cl_anomaly.errors import InputError, RunError
 from cl_anomaly.json_files import read_json
+from cl_anomaly.runs.look_up import another_run
 from cl_anomaly.runs.run_folder import BEGINNING_FILES
 from cl_anomaly.storage.files import MANIFEST_FILE, DamagedError, check_files, locked
 from cl_anomaly.storage.status import CONFIG_FILE, ENVIRONMENT_FILE, differences, identity
@@ -90,11 +91,7 @@ def check_same(folder: Path, config: dict[str, Any], environment: dict[str, Any]
     one, other = identity(read_json(folder / CONFIG_FILE), recorded), identity(config, environment)
     codes = one.pop("code", None), other.pop("code", None)
     if different := differences(one, other):
-        listed = "\n  ".join(different)
-        raise InputError(
-            f"{folder} holds a run of that name with another configuration:\n  {listed}\n"
-            f"Give this one another name, or leave `--name` out."
-        )
+        raise another_run(folder, different)
     if there and here and codes[0] != codes[1]:
         raise InputError(
             f"{folder} holds a run of that name, of the same settings and data, by other code: "

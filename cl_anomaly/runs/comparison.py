@@ -10,11 +10,12 @@ import pandas as pd
 
 from cl_anomaly.config import ResolvedConfig
 from cl_anomaly.errors import InputError
-from cl_anomaly.evaluation.statistics import summarise
+from cl_anomaly.evaluation.statistics import read_aurocs, summarise
 from cl_anomaly.json_files import read_json, write_json
 from cl_anomaly.report.figures import draw_auroc, save_figure
 from cl_anomaly.report.labels import labelled
 from cl_anomaly.runs.claims import claimed
+from cl_anomaly.runs.look_up import another_run
 from cl_anomaly.runs.run_folder import FIGURE_NAME, SUMMARY_FILE, dataset_name, plain_name
 from cl_anomaly.runs.suites import suite_from
 from cl_anomaly.storage.files import is_complete, publish
@@ -31,13 +32,15 @@ def check_same_comparison(folder: Path, configs: Mapping[str, ResolvedConfig]) -
     """
     if not folder.exists():
         return
-    there, here = read_json(folder / CONFIG_FILE), suite_from(configs).content()
+    content = read_json(folder / CONFIG_FILE)
+    runs = content.pop("runs", {})
+    there = {name: content | own for name, own in runs.items()}
+    here = {name: config.to_dict() for name, config in configs.items()}
+    if there.keys() != here.keys():
+        names = f"its runs are {', '.join(there) or 'none'} there and {', '.join(here)} here"
+        raise another_run(folder, [names])
     if different := differences(there, here):
-        listed = "\n  ".join(different)
-        raise InputError(
-            f"{folder} holds something of that name with another configuration:\n  {listed}\n"
-            f"Give this one another name, or leave `--name` out."
-        )
+        raise another_run(folder, different)
 
 
 def write_comparison(
@@ -89,7 +92,7 @@ def _write_numbers(folder: Path, results: Sequence[RunResults], score: str) -> N
     metrics = pd.concat(tables, ignore_index=True) if tables else none
     metrics.to_csv(folder / METRICS_FILE, index=False)
     if results:
-        summarise(metrics).to_csv(folder / SUMMARY_FILE, index=False)
+        summarise(read_aurocs(metrics)).to_csv(folder / SUMMARY_FILE, index=False)
         lines, _ = labelled(results)
         save_figure(draw_auroc(lines, score), folder / FIGURE_NAME)
 

@@ -1,6 +1,7 @@
 """A finished run, read back from its folder. Runs no code that lies there."""
 
 import dataclasses
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,9 @@ from numpy.typing import NDArray
 from cl_anomaly.code.fingerprint import OWN_FILE
 from cl_anomaly.config import ResolvedConfig
 from cl_anomaly.errors import InputError
+from cl_anomaly.evaluation.statistics import Aurocs, read_aurocs
 from cl_anomaly.json_files import read_json
+from cl_anomaly.runs.build import make_replicas
 from cl_anomaly.runs.measurements import Failure
 from cl_anomaly.runs.result import Result
 from cl_anomaly.runs.run_folder import SCORES_FILE
@@ -40,13 +43,17 @@ def read_run(folder: str | Path) -> Result:
     made_from, weights = read_detector(folder)
     arrays = _read_arrays(folder / SCORES_FILE)
     config, own = _read_config(folder), folder / OWN_FILE
+    aurocs = read_aurocs(metrics.assign(run=""))
     named = metrics["strategy"].iloc[0] if len(metrics) else config.strategy
     try:
         return Result(
             config=config,
             strategy_name=str(named),
             environment=read_json(folder / ENVIRONMENT_FILE),
+            replicas=make_replicas(config),
             metrics=metrics,
+            headline=_by_score(aurocs, "headline"),
+            s=_by_score(aurocs, "s"),
             test_labels=arrays.pop("labels"),
             test_indices=arrays.pop("test_indices"),
             scores={name: own for name, own in arrays.items() if name not in _NO_SCORES},
@@ -63,6 +70,13 @@ def read_run(folder: str | Path) -> Result:
 
 # What `scores.npz` says of the replicas, beside their scores.
 _NO_SCORES = {"seeds", "anomaly_classes"}
+
+
+def _by_score(aurocs: Sequence[Aurocs], what: str) -> dict[str, NDArray[np.float64]]:
+    """Put the arrays of all anomaly classes together, class after class."""
+    parts = [getattr(own, what) for own in aurocs]
+    scores = parts[0] if parts else {}
+    return {score: np.concatenate([part[score] for part in parts]) for score in scores}
 
 
 def _read_config(folder: Path) -> ResolvedConfig:

@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 from cl_anomaly.config import ResolvedConfig
 from cl_anomaly.detector import Detector
 from cl_anomaly.errors import InputError
-from cl_anomaly.runs.matrices import headline_values, result_matrices
 from cl_anomaly.runs.measurements import Failure
+from cl_anomaly.scenarios.base import Replica
 
 
 @dataclass(frozen=True, eq=False)
@@ -24,7 +24,12 @@ class Result:
         config: with every default filled in.
         strategy_name: what the strategy is called in the metrics.
         environment: the machine, versions, data, and the code that made the numbers.
+        replicas: R of them, class after class: the order of every array below.
         metrics: in tidy form, with METRICS_COLUMNS.
+        headline: by score, (R, N), all anomalies against all normal samples so far, after every
+            task; NaN from where a replica failed.
+        s: by score, (R, N, N), each replica's result matrix: AUROC after task i on the test group
+            of task j; NaN from where it failed.
         scores: by score, (R, tasks, n), of the test set after every task.
         test_labels: (n,).
         test_indices: (n,), places in the dataset's test set.
@@ -39,7 +44,10 @@ class Result:
     config: ResolvedConfig
     strategy_name: str
     environment: dict[str, Any]
+    replicas: list[Replica]
     metrics: pd.DataFrame
+    headline: dict[str, NDArray[np.float64]]
+    s: dict[str, NDArray[np.float64]]
     scores: dict[str, NDArray[np.float32]]
     test_labels: NDArray[np.int64]
     test_indices: NDArray[np.int64]
@@ -49,19 +57,6 @@ class Result:
     strategy_source: str | None = field(repr=False)
     made_from: dict[str, Any] = field(repr=False)
     folder: Path | None = None
-
-    @property
-    def S(self) -> dict[str, NDArray[np.float64]]:  # noqa: N802 - its name in the field
-        """Result matrices by score, (R, N, N): AUROC after task i on the test group of task j.
-
-        NaN where a replica has failed.
-        """
-        return result_matrices(self.metrics, self.config.seed_list, self.test_labels)
-
-    @property
-    def headlines(self) -> dict[str, NDArray[np.float64]]:
-        """Headline AUROCs by score, (R, N): all anomalies against all normal samples so far."""
-        return headline_values(self.metrics, self.config.seed_list)
 
     def detector(self, device: str = "cpu") -> Detector:
         """Give the trained detector.
@@ -79,7 +74,7 @@ class Result:
 
     def __str__(self) -> str:
         """Say in about ten lines what was run, and the headline AUROC after each task."""
-        config, headlines = self.config, self.headlines.get(self.config.score)
+        config, headlines = self.config, self.headline.get(self.config.score)
         seeds = ", ".join(map(str, config.seed_list))
         lines = [
             f"{self.strategy_name} on {Path(config.dataset).name}, "

@@ -7,13 +7,13 @@ from datetime import UTC, datetime
 from typing import Any
 
 from cl_anomaly.errors import InputError, explained
-from cl_anomaly.evaluation.scores import CHEAP_SCORES
 from cl_anomaly.machine import now, peak_memory
 from cl_anomaly.progress import Progress
-from cl_anomaly.runs.build import Plan, assemble
+from cl_anomaly.runs.build import Plan, assemble, recorded_scores
 from cl_anomaly.runs.keeping import Keeper
-from cl_anomaly.runs.measurements import Record
+from cl_anomaly.runs.measurements import Measurements
 from cl_anomaly.runs.result import Result
+from cl_anomaly.scenarios.base import all_test_indices
 from cl_anomaly.state import State
 
 
@@ -47,10 +47,12 @@ class Run:
         self.plan, self.config, self.environment = plan, plan.config, plan.environment
         self.detector = assemble(plan)
         self._test = plan.dataset.test.to(plan.device)
-        # Replicas may differ in the order of the classes, not in which they are.
-        self._test_indices = plan.scenarios[0].test_indices
-        score_names = list(dict.fromkeys([*CHEAP_SCORES, self.config.score]))
-        self.record = Record(self.config, plan.strategy_name, plan.scenarios, score_names)
+        # Of all replicas: they may differ in what is anomalous, and in the order of the classes.
+        self._test_indices = all_test_indices(plan.scenarios)
+        names = recorded_scores(self.config)
+        self.measured = Measurements(
+            self.config, plan.strategy_name, plan.replicas, plan.scenarios, names
+        )
         self._learnt = 0
         self.resumed_on: list[dict[str, Any]] = []
         self._seconds, self._started, self._keeper = 0.0, time.perf_counter(), Keeper()
@@ -79,7 +81,7 @@ class Run:
         """
         self._keeper = keeper or Keeper()
         self._started = time.perf_counter() - self._seconds
-        while self._learnt < self._tasks and not self.record.all_failed:
+        while self._learnt < self._tasks and not self.measured.all_failed:
             with explained(f"in task {self._learnt + 1}"):
                 self._learn(self._learnt + 1, progress)
         return self._result()
@@ -94,10 +96,9 @@ class Run:
         learnt = self.detector.learn(
             task, progress.step, self._keeper.wanted, paused=lambda: self._keep("in the middle")
         )
-        self.record.fail(task, learnt.failures)
+        self.measured.fail(task, learnt.failures)
         started = now(self.detector.device)
-        names = self.record.score_names
-        aurocs = self.record.add(self.detector.scores_of(self._test, self._test_indices, names))
+        aurocs = self.measured.add(self.detector.scores_of(self._test, self._test_indices))
         times = {
             "task": task,
             "training_seconds": learnt.trained.seconds,
@@ -106,7 +107,7 @@ class Run:
             "evaluation_seconds": now(self.detector.device) - started,
             "samples": learnt.trained.samples,
         }
-        self.record.timing.append(times)
+        self.measured.timing.append(times)
         self._learnt = task
         progress.evaluated(task, aurocs)
         self._keep("at the end")
@@ -117,7 +118,7 @@ class Run:
 
     def state(self) -> State:
         """Give everything that is needed to go on."""
-        measured, groups = self.record.state(), self.detector.groups.state()
+        measured, groups = self.measured.state(), self.detector.groups.state()
         values = {
             "task": self.position.task,
             "learnt": not self.position.within,
@@ -149,7 +150,7 @@ class Run:
         self.environment, self.resumed_on = begun | kept, values["resumed_on"] + others
         self._learnt = values["task"] - (not values["learnt"])
         self._seconds = values["seconds"]
-        self.record.restore(State(values["measured"], state.tensors))
+        self.measured.restore(State(values["measured"], state.tensors))
         # As it began, whatever the number of threads is now: groups may be at different steps.
         sizes = [group["replicas"] for group in values["groups"]["groups"]]
         self.detector = assemble(self.plan, sizes)
@@ -157,18 +158,21 @@ class Run:
         self.detector.groups.restore(groups, values["task"])
 
     def _result(self) -> Result:
-        record, plan = self.record, self.plan
+        measured, plan = self.measured, self.plan
         return Result(
             config=self.config,
             strategy_name=plan.strategy_name,
             environment=self.environment,
-            metrics=record.metrics(),
-            scores=record.scores(),
-            test_labels=plan.scenarios[0].test_labels.numpy(),
+            metrics=measured.metrics(),
+            replicas=plan.replicas,
+            headline=measured.headline,
+            s=measured.s,
+            scores=measured.scores(),
+            test_labels=plan.dataset.test_labels[self._test_indices].numpy(),
             test_indices=self._test_indices.numpy(),
             weights={name: own.numpy() for name, own in self.detector.weights().items()},
-            timing=self._timing(record.timing),
-            failures=list(record.failures.values()),
+            timing=self._timing(measured.timing),
+            failures=list(measured.failures.values()),
             strategy_source=plan.strategy_source,
             made_from=asdict(self.detector.blueprint),
         )

@@ -12,9 +12,10 @@ import torch
 from cl_anomaly.code.fingerprint import OWN_FILE
 from cl_anomaly.config import ResolvedConfig
 from cl_anomaly.errors import InputError
-from cl_anomaly.evaluation.statistics import summarise
+from cl_anomaly.evaluation.statistics import aurocs_by_class, summarise
 from cl_anomaly.json_files import write_json
 from cl_anomaly.report.figures import draw_auroc, save_figure
+from cl_anomaly.report.labels import one_line
 from cl_anomaly.runs.build import Plan
 from cl_anomaly.runs.result import Result
 from cl_anomaly.storage.detectors import write_detector
@@ -84,17 +85,24 @@ def write_results(result: Result, folder: Path) -> None:
     said = [str(failure) for failure in result.failures]
     write_status(folder, "failed" if failures else "finished", said, failures=failures)
     result.metrics.to_csv(folder / METRICS_FILE, index=False)
-    arrays: dict[str, Any] = result.scores
+    arrays: dict[str, Any] = dict(result.scores)
+    classes = np.array([replica.anomaly_class for replica in result.replicas])
+    if len(np.unique(classes)) > 1:
+        arrays["anomaly_classes"] = classes
     np.savez_compressed(
         folder / SCORES_FILE,
         labels=result.test_labels,
         test_indices=result.test_indices,
-        seeds=np.array(result.config.seed_list),
+        seeds=np.array([replica.seed for replica in result.replicas]),
         **arrays,
     )
     weights = {name: torch.from_numpy(own) for name, own in result.weights.items()}
     write_detector(folder, result.made_from, weights)
     if len(result.metrics):
-        metrics = result.metrics.assign(run=result.strategy_name)
-        summarise(metrics).to_csv(folder / SUMMARY_FILE, index=False)
-        save_figure(draw_auroc(metrics, result.config.score), folder / FIGURE_NAME, ("png",))
+        dataset = Path(result.config.dataset).name
+        aurocs = aurocs_by_class(
+            result.strategy_name, dataset, result.replicas, result.headline, result.s
+        )
+        summarise(aurocs).to_csv(folder / SUMMARY_FILE, index=False)
+        line = one_line(result.metrics).assign(run=result.strategy_name)
+        save_figure(draw_auroc(line, result.config.score), folder / FIGURE_NAME, ("png",))

@@ -2,14 +2,14 @@
 
 import json
 import tomllib
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from cl_anomaly.config import RunConfig, check_names, is_text
+from cl_anomaly.config import RunConfig, checked_settings, is_text
 from cl_anomaly.errors import InputError
-from cl_anomaly.options import fill_options
+from cl_anomaly.runs.look_up import looked_up
 
 
 @dataclass(frozen=True)
@@ -19,10 +19,12 @@ class Suite:
     Attributes:
         shared: settings of `RunConfig` that all runs have in common.
         runs: each run's own settings, by the name of its line in the figure.
+        file: that they were read from.
     """
 
     shared: dict[str, Any]
     runs: dict[str, dict[str, Any]]
+    file: Path | None = None
 
     def content(self) -> dict[str, Any]:
         """Give what `read_suite` reads."""
@@ -35,14 +37,16 @@ class Suite:
             settings: take the place of those that the runs share, not of a run's own.
 
         Raises:
-            InputError: a run has a setting that does not exist, or of the wrong type.
+            InputError: a run has a setting or an option that does not exist, or of the wrong type.
         """
         configs = {}
         for name, own in self.runs.items():
             try:
-                configs[name] = RunConfig(**fill_options(RunConfig, self.shared | settings | own))
+                configs[name] = RunConfig(**checked_settings(self.shared | settings | own))
+                looked_up(configs[name])
             except InputError as error:
-                raise InputError(f"Run {name!r}: {error}") from error
+                start = f"{self.file}, run" if self.file else "Run"
+                raise InputError(f"{start} {name!r}: {error}") from error
         return configs
 
 
@@ -92,44 +96,35 @@ def read_suite(path: Path) -> Suite:
         or not all(isinstance(r, dict) for r in runs.values())
     ):
         raise InputError(f"Expected {path} to name its runs in tables such as [runs.gr].")
-    check_names(content, path)
-    for name, own in runs.items():
+    for name in runs:
         if not is_text(name):
             raise InputError(f"Expected the runs of {path} to have names, but got {name!r}.")
-        check_names(own, f"run {name!r} of {path}")
-    return Suite(content, runs)
+    try:
+        checked_settings(content)
+    except InputError as error:
+        raise InputError(f"{path}: {error}") from error
+    return Suite(content, runs, path)
 
 
-def check_flags(suite: Suite, file: str, given: Iterable[str]) -> None:
+def check_flags(suite: Suite, given: Collection[str]) -> None:
     """Refuse flags that a suite would not obey.
 
     Args:
-        suite: from the file.
-        file: its name.
-        given: the arguments on the command line.
+        suite: from a file.
+        given: the names of settings that flags are given for.
 
     Raises:
         InputError: a flag names strategies, or a setting that one of the runs has of its own.
     """
-    for flag in [argument.partition("=")[0] for argument in given if argument.startswith("--")]:
-        # `--model-options.beta` sets a part; `--epo` is short for `--epochs`.
-        name = flag.removeprefix("--").partition(".")[0].replace("-", "_")
-        if name and "strategies".startswith(name):
+    if "strategies" in given:
+        raise InputError(
+            f"Expected either `--suite` or `--strategies`, but got both: {suite.file} names its "
+            f"runs itself, {', '.join(suite.runs)}."
+        )
+    for run, own in suite.runs.items():
+        if settings := [name for name in own if name in given]:
             raise InputError(
-                f"Expected either `--suite` or `--strategies`, but got both: {file} names its runs "
-                f"itself, {', '.join(suite.runs)}."
+                f"Expected flags for what the runs of {suite.file} share, but run {run!r} sets "
+                f"`{settings[0]}` itself, and a flag would not change it. Change it in the file, "
+                f"or leave the flag out."
             )
-        for run, own in suite.runs.items():
-            if setting := _named(name, own):
-                raise InputError(
-                    f"Expected flags for what the runs of {file} share, but run {run!r} sets "
-                    f"`{setting}` itself, and {flag} would not change it. Change it in the file, "
-                    f"or leave the flag out."
-                )
-
-
-def _named(name: str, settings: Iterable[str]) -> str | None:
-    """Find the setting that a flag is the name of, or short for."""
-    if name in RunConfig.__dataclass_fields__:
-        return name if name in settings else None
-    return next((setting for setting in settings if name and setting.startswith(name)), None)

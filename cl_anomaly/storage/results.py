@@ -69,9 +69,9 @@ class RunResults:
         return str(self.environment.get("data_sha256") or "")
 
     @property
-    def anomaly_class(self) -> int:
-        """The class that is the anomaly."""
-        return int(self.metrics["anomaly_class"].iloc[0])
+    def anomaly_classes(self) -> tuple[int, ...]:
+        """The classes that are the anomaly, in turn."""
+        return tuple(self.metrics["anomaly_class"].unique().tolist())
 
     @property
     def score(self) -> str:

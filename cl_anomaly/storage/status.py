@@ -163,14 +163,31 @@ def fingerprint_of(config: dict[str, Any], environment: dict[str, Any]) -> str:
 
 
 def differences(there: dict[str, Any], here: dict[str, Any]) -> list[str]:
-    """Say in what two identities differ."""
-    names = [name for name in {**there, **here} if _plain(there, name) != _plain(here, name)]
+    """Say in what two identities, or two sets of these by name, differ."""
+    one, other = _flat(there), _flat(here)
+    names = [name for name in {**one, **other} if one.get(name) != other.get(name)]
     # What an earlier version left open is not known to differ.
-    open_ones = {n for n in ("device", "precision") if there.get(n) == "auto"}
-    names = [name for name in names if name not in open_ones]
-    return [f"{name}: {_plain(there, name)} there, {_plain(here, name)} here" for name in names]
+    open_ones = {n for n in ("device", "precision") if one.get(n) == "auto"}
+    return [
+        f"{_IN_WORDS.get(name, name)} is {_said(one, name)} there and {_said(other, name)} here"
+        for name in names
+        if name not in open_ones
+    ]
 
 
-def _plain(identity: dict[str, Any], name: str) -> str:
+_IN_WORDS = {"data_sha256": "the data's SHA-256", "strategy_sha256": "the strategy's SHA-256"}
+
+
+def _flat(identity: dict[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Give settings by name, and options as strategy.lam and model.beta."""
+    flat: dict[str, Any] = {}
     # As JSON holds it, where a tuple is a list.
-    return repr(json.loads(json.dumps(identity.get(name))))
+    for name, value in json.loads(json.dumps(identity)).items():
+        path = f"{prefix}{name.removesuffix('_options')}"
+        flat |= _flat(value, f"{path}.") if isinstance(value, dict) else {path: value}
+    return flat
+
+
+def _said(identity: dict[str, Any], name: str) -> str:
+    value = identity.get(name)
+    return "not set" if value is None else str(value)

@@ -7,16 +7,14 @@ from collections.abc import Callable
 from importlib.metadata import EntryPoint, entry_points
 from typing import Any
 
+from cl_anomaly.code.catalogue import FAMILIES_GROUP, STRATEGIES_GROUP, check_strategy_name
 from cl_anomaly.code.own_files import load_class, loading
 from cl_anomaly.code.strategy_names import family_of, file_of, within_family
 from cl_anomaly.errors import InputError
 from cl_anomaly.python_values import FAMILY, GivenStrategy
-from cl_anomaly.strategies.base import Strategy, misspelt_hooks
+from cl_anomaly.strategies.base import Strategy, misspelt_hooks, unfit_hooks
 
 __all__ = ["Strategy", "find_strategy", "strategies"]
-
-_GROUP = "cl_anomaly.strategies"
-_FAMILIES = "cl_anomaly.strategy_families"
 
 
 def strategies() -> dict[str, type[Strategy]]:
@@ -27,7 +25,7 @@ def strategies() -> dict[str, type[Strategy]]:
     Raises:
         InputError: an entry point cannot be loaded, or is not a strategy.
     """
-    offered = {entry.name: _loaded(entry) for entry in entry_points(group=_GROUP)}
+    offered = {entry.name: _loaded(entry) for entry in entry_points(group=STRATEGIES_GROUP)}
     return offered | _own_strategies()
 
 
@@ -42,36 +40,23 @@ def find_strategy(name: str) -> type[Strategy]:
     """
     if isinstance(name, GivenStrategy):
         return _checked(name.given, f"`strategy` {name.given.__qualname__}")
+    if family_of(name) == FAMILY:
+        raise InputError(
+            f"Expected a strategy that can be loaded, but {FAMILY}:CLASS is one that a program in "
+            f"Python gave as a class. Run that program again, or name its file: FILE.py:CLASS."
+        )
+    check_strategy_name(name)
     if family := family_of(name):
         return _checked(_family(family)(within_family(name)), f"strategy {name}")
     if (file := file_of(name)) is not None:
         class_name = name.rpartition(":")[2]
         return _checked(load_class(file, class_name), f"{class_name} in {file}")
-    own, offered = _own_strategies(), entry_points(group=_GROUP)
-    if name in own:
-        return own[name]
-    if name in offered.names:
-        return _loaded(offered[name])
-    if name.endswith(".py"):
-        raise InputError(f"Expected `strategy` to name a class in its file, {name}:CLASS.")
-    raise InputError(
-        f"Expected `strategy` to be one of {', '.join(sorted({*own, *offered.names}))}, or "
-        f"FILE.py:CLASS, or FAMILY:NAME such as avalanche:EWC, but got {name!r}."
-    )
+    own = _own_strategies()
+    return own[name] if name in own else _loaded(entry_points(group=STRATEGIES_GROUP)[name])
 
 
 def _family(name: str) -> Callable[[str], Any]:
-    if name == FAMILY:
-        raise InputError(
-            f"Expected a strategy that can be loaded, but {FAMILY}:CLASS is one that a program in "
-            f"Python gave as a class. Run that program again, or name its file: FILE.py:CLASS."
-        )
-    offered = entry_points(group=_FAMILIES)
-    if name not in offered.names:
-        raise InputError(
-            f"Expected `strategy` to be a name, FILE.py:CLASS, or FAMILY:NAME with a family among "
-            f"{', '.join(sorted(offered.names))}, but there is no family {name!r}."
-        )
+    offered = entry_points(group=FAMILIES_GROUP)
     with loading(f"the family of strategies {name} ({offered[name].value})"):
         return offered[name].load()
 
@@ -109,4 +94,6 @@ def _checked(candidate: Any, where: str) -> type[Strategy]:
             f"Expected {where} to have hooks of a strategy, but `{name}` is none, and would never "
             f"be called. Is it `{hook}`? Begin the name of a method of its own with _."
         )
+    for hook, arguments in unfit_hooks(candidate).items():
+        raise InputError(f"Expected `{hook}` of {where} to take {arguments}, but it does not.")
     return candidate

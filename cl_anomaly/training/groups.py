@@ -18,15 +18,12 @@ from cl_anomaly.training.learner import Learner
 from cl_anomaly.training.task import Pause, Training, TrainingTime, never
 from cl_anomaly.training.threads import Threads
 
-# A weight, its gradient, and Adam's two moments of it, in float32.
-_BYTES_PER_WEIGHT = 16
-
-# Every step reads and writes all of these. Where a processor's cache does not keep them from one
-# step to the next, Adam takes nearly twice as long, and the matrix products longer, too.
+# Where a processor's cache does not keep weights, gradients and moments from one step to the next,
+# Adam takes nearly twice as long, and the matrix products longer, too.
 _CACHE_BYTES = 48 * 2**20
 
 
-def group_sizes(replicas: int, weights: int, device: torch.device, threads: int) -> list[int]:
+def group_sizes(replicas: int, memory: int, device: torch.device, threads: int) -> list[int]:
     """Divide replicas into groups that train side by side.
 
     On a GPU all are one group: the more, the busier it is. On a processor a group is what its cache
@@ -34,7 +31,7 @@ def group_sizes(replicas: int, weights: int, device: torch.device, threads: int)
 
     Args:
         replicas: how many, in all.
-        weights: of one replica.
+        memory: bytes that each step of one replica reads and writes, see `Model.training_bytes`.
         device: what they train on.
         threads: that train groups at the same time.
 
@@ -43,7 +40,7 @@ def group_sizes(replicas: int, weights: int, device: torch.device, threads: int)
     """
     if device.type != "cpu":
         return [replicas]
-    at_once = max(1, _CACHE_BYTES // (weights * _BYTES_PER_WEIGHT))
+    at_once = max(1, _CACHE_BYTES // memory)
     rounds = math.ceil(replicas / (at_once * threads))
     return _sizes(replicas, min(replicas, rounds * threads))
 
@@ -53,7 +50,7 @@ def _sizes(replicas: int, groups: int) -> list[int]:
 
 
 class ReplicaGroups:
-    """The groups of a run's replicas, in the order of its seeds; they share nothing.
+    """The groups of a run's replicas, in their order; they share nothing.
 
     Args:
         learners: one for each group.
@@ -124,28 +121,27 @@ class ReplicaGroups:
         return _together(times, self._seconds)
 
     def failures(self) -> dict[int, tuple[int, str]]:
-        """Give, by seed, the step at which a replica failed in this task, and what of it."""
-        return {
-            learner.seeds[replica]: failure
-            for learner in self.learners
-            for replica, failure in learner.training.failed.items()
-        }
+        """Give the step at which a replica failed in this task, and what of it, by its place."""
+        found, before = {}, 0
+        for learner in self.learners:
+            failed = learner.training.failed
+            found |= {before + replica: failure for replica, failure in failed.items()}
+            before += len(learner.seeds)
+        return found
 
     def conclude(self) -> None:
         """Let the strategies keep what they need of the task."""
         with matrix_products_in(torch.float32, self._device):
             self._threads.map(Learner.conclude, self.learners)
 
-    def score(
-        self, samples: Samples, indices: Tensor, scores: Sequence[str]
-    ) -> dict[str, NDArray[np.float32]]:
+    def score(self, samples: Samples, indices: Tensor) -> dict[str, NDArray[np.float32]]:
         """Score samples with every replica, see `evaluation.score_samples`."""
 
         def score(learner: Learner) -> dict[str, NDArray[np.float32]]:
-            return score_samples(learner.strategy.model, samples, indices, scores)
+            return score_samples(learner.strategy.model, samples, indices, learner.scores)
 
         parts = self._threads.map(score, self.learners)
-        return {name: np.concatenate([part[name] for part in parts]) for name in scores}
+        return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
 
     def weights(self) -> dict[str, Tensor]:
         """Give the weights of all replicas, (R, ...), by the names of the model's parameters."""

@@ -1,6 +1,5 @@
 """Which training samples a strategy may see: those of the tasks that have arrived, no others."""
 
-from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -12,7 +11,7 @@ from torch import Tensor
 from cl_anomaly.data.datasets import Samples
 from cl_anomaly.errors import CLAnomalyError, InputError, RunError
 from cl_anomaly.randomness import StepRandom
-from cl_anomaly.scenarios.class_stream import Scenario
+from cl_anomaly.scenarios.base import Label, Scenario
 from cl_anomaly.strategies import Strategy
 from cl_anomaly.training.hooks import call, named, overrides, shown, stand_in
 
@@ -52,22 +51,20 @@ class Arrived:
         places = places[~self.mask[places]]
         if not len(places):
             return None
-        labels = self.scenario.dataset.train_labels[places.unique()]
-        counts = Counter(labels.tolist())
         # The worst first.
-        classes = sorted(counts, key=lambda own: (own != self.scenario.anomaly_class, own))
-        listed = [f"{counts[label]} of class {label}, {self._why(label)}" for label in classes]
+        counts = self.scenario.classes_of(places.unique())
+        listed = [f"{count} of class {label}, {self._why(label)}" for label, count in counts]
         more = [f"and those of {len(listed) - _NAMED} more classes"] if len(listed) > _NAMED else []
         return "; ".join(listed[:_NAMED] + more)
 
-    def _why(self, label: int) -> str:
-        if label == self.scenario.anomaly_class:
+    def _why(self, label: Label) -> str:
+        if self.scenario.is_anomalous(label):
             return "the anomaly class"
-        for task in self.scenario.tasks:
-            if label in task.classes:
-                arrived = task.number <= self.number
-                return f"which {'is kept out of' if arrived else 'arrives with'} task {task.number}"
-        return "which belongs to no task"
+        task = self.scenario.task_of(label)
+        if task is None:
+            return "which belongs to no task"
+        arrived = task.number <= self.number
+        return f"which {'is kept out of' if arrived else 'arrives with'} task {task.number}"
 
 
 def visible_indices(
@@ -203,6 +200,7 @@ def _leak(
     others = Arrived.by(scenario, number).others(indices)
     return others and (
         f"Expected {named(strategy, 'training_indices')} to give samples of the tasks that have "
-        f"arrived, but in task {number}, with seed {seed}, it gave others too: {others}. Use "
-        f"`task.indices` and those of `seen`."
+        f"arrived, but in task {number}, with seed {seed} and anomaly class "
+        f"{scenario.anomaly_class}, it gave others too: {others}. Use `task.indices` and those of "
+        f"`seen`."
     )

@@ -47,24 +47,6 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-def test_help_and_mistakes_do_not_wait_for_pytorch() -> None:
-    code = """
-import sys
-from cl_anomaly.cli.main import main
-
-for arguments in (["--help"], ["run", "--help"], ["compare", "--help"], ["run", "--epochs", "x"]):
-    try:
-        main(arguments)
-    except SystemExit as stop:
-        assert stop.code == (2 if "x" in arguments else 0), (arguments, stop.code)
-assert "torch" not in sys.modules
-"""
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)  # noqa: S603
-    assert done.returncode == 0, done.stderr
-    for word in ("compare", "--anomaly-class", "--strategy.NAME", "--suite"):
-        assert word in done.stdout
-
-
 def test_python_m_cl_anomaly_is_the_command() -> None:
     command = [sys.executable, "-m", "cl_anomaly", "--version"]
     done = subprocess.run(command, capture_output=True, text=True)  # noqa: S603
@@ -170,30 +152,30 @@ def test_a_strategy_of_the_users_own(here: Path) -> None:
 
 
 BAD_INPUT = {
-    "strategy": ("--strategy nope", "`strategy` 'nope'"),
-    "dataset": ("--dataset nope", "`dataset` 'nope'"),
+    "strategy": ("--strategy nope", "`--strategy` 'nope'"),
+    "dataset": ("--dataset nope", "`--dataset` 'nope'"),
     "score": ("--score nope", "score nope"),
     "flag": ("--nope 1", "--nope"),
     "strategy-option": ("--strategy ewc --strategy.nope 1", "nope lam=1000.0"),
     "strategy-option-type": ("--strategy ewc --strategy.lam much", "lam much"),
     "model-option-type": ("--model.beta much", "beta much"),
-    "model-option-null": ("--model.beta null", "beta None"),
+    "model-option-null": ("--model.beta null", "beta 'null'"),
     "model-option-range": ("--model.hidden_sizes [0]", "hidden_sizes 0"),
-    "anomaly-class": ("--anomaly-class 12", "`anomaly_class` 12"),
-    "order-with-anomaly": ("--task-order 1,0,2", "`task_order` 0,"),
-    "seeds": ("--seeds 0", "`seeds` 0."),
-    "seeds-huge": ("--seeds 99999999999999999999999", "`seeds` 99999999999999999999999"),
-    "epochs": ("--epochs 0", "`epochs` 0."),
+    "anomaly-class": ("--anomaly-class 12", "`--anomaly-class` 12"),
+    "order-with-anomaly": ("--task-order 1,0,2", "`--task-order` 0,"),
+    "seeds": ("--seeds 0", "`--seeds` '0'."),
+    "seeds-huge": ("--seeds 99999999999999999999999", "`--seeds` 99999999999999999999999"),
+    "epochs": ("--epochs 0", "`--epochs` '0'."),
     "no-class-named": ("--strategy my_file.py", "my_file.py:CLASS"),
-    "batch-size": ("--batch-size 4000", "`batch_size` 4000 task"),
+    "batch-size": ("--batch-size 4000", "`--batch-size` 4000 task"),
     "no-file": ("--strategy gone.py:Mine", "gone.py Mine"),
     "no-class": ("--strategy my_file.py:Gone", "my_file.py Gone MyStrategy"),
     "syntax": ("--strategy syntax.py:Mine", "syntax.py SyntaxError"),
     "no-strategy": ("--strategy other.py:Mine", "Mine other.py Strategy"),
     "no-mnist": ("--dataset mnist", "MNIST train-images-idx3-ubyte CL_ANOMALY_DATA digits"),
-    "no-gpu": ("--device cuda", "`device` cuda"),
+    "no-gpu": ("--device cuda", "`--device` cuda"),
     "no-config": ("--config gone.json", "gone.json"),
-    "out": ("--out my_file.py", "`out` my_file.py"),
+    "out": ("--out my_file.py", "`--out` my_file.py"),
 }
 
 
@@ -243,10 +225,10 @@ def test_plot_draws_runs_in_one_figure(gr_run: Path, ewc_run: Path, tmp_path: Pa
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        ("--score nope --out figure", "`score` 'nope'"),
-        ("--out figure.jpg", "`out` .png .svg .pdf figure.jpg"),
-        ("--out .", "`out`"),
-        ("--out my_file.py/figure", "`out` my_file.py"),
+        ("--score nope --out figure", "`--score` 'nope'"),
+        ("--out figure.jpg", "`--out` .png .svg .pdf figure.jpg"),
+        ("--out .", "`--out`"),
+        ("--out my_file.py/figure", "`--out` my_file.py"),
     ],
 )
 def test_plot_of_bad_input(gr_run: Path, here: Path, arguments: str, words: str) -> None:

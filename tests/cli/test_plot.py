@@ -36,6 +36,15 @@ def test_the_legend_and_a_line_say_what_is_not_comparable(here: Path) -> None:
     assert {"gr, epochs 2", "gr, epochs 5"} <= set(labels_in(here / "figure.svg"))
 
 
+def test_a_line_says_whose_code_is_not_known(here: Path) -> None:
+    folders = made_up_run(here, "gr"), made_up_run(here, "lower", environment={"code": None})
+    done = plot(*folders, "--out", "figure.svg")
+    assert done.err == (
+        "These runs differ in code (not recorded): the legend says which is which.\n"
+        f"Not of the code as it is now: {folders[1]} (its code was not recorded).\n"
+    )
+
+
 def test_different_anomaly_classes_have_a_panel_each(here: Path) -> None:
     folders = made_up_run(here, "gr"), made_up_run(here, "gr", anomaly_class=3)
     done = plot(*folders, "--out", "figure.svg")
@@ -135,7 +144,7 @@ def test_the_ending_says_what_is_written(here: Path, out: str, files: dict[str, 
 def test_another_ending_is_refused_with_those_that_there_are(here: Path, out: str) -> None:
     done = plot(made_up_run(here / "results", "gr"), "--out", out)
     assert done.code == 2
-    for word in ("`out`", ".png", ".svg", ".pdf", out):
+    for word in ("`--out`", ".png", ".svg", ".pdf", out):
         assert word in done.err
     assert [path.name for path in here.iterdir()] == ["results"]
 

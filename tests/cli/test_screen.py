@@ -4,8 +4,9 @@ import pandas as pd
 import pytest
 import torch
 
-from cl_anomaly.cli.screen import Screen, mean_and_deviation, show_aurocs, show_list, show_notice
+from cl_anomaly.cli.screen import Screen, mean_and_spread, show_aurocs, show_list, show_notice
 from cl_anomaly.progress import Progress
+from cl_anomaly.report.labels import one_line
 
 
 @pytest.fixture(autouse=True)
@@ -51,8 +52,8 @@ def cells(table: str) -> list[list[str]]:
     [([0.5], "0.500"), ([0.5, 0.7], "0.600 ± 0.141"), ([0.0, 0.0, 0.9], "0.300 ± 0.520")],
 )
 def test_mean_and_deviation(values: list[float], text: str) -> None:
-    assert mean_and_deviation(values) == text
-    assert mean_and_deviation(iter(values)) == text
+    assert mean_and_spread(values) == text
+    assert mean_and_spread(iter(values)) == text
 
 
 def test_a_log_gets_one_line_for_each_task(capsys: pytest.CaptureFixture[str]) -> None:
@@ -133,3 +134,16 @@ def test_show_list(capsys: pytest.CaptureFixture[str]) -> None:
     assert cells(out) == [["a", "first"], ["b", "second"]]
     for word in ("things", "name", "what it is"):
         assert word in out
+
+
+def test_of_several_anomaly_classes_the_mean_and_its_interval_are_shown(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    ends = ((0, 0.8), (4, 0.6))
+    parts = [rows({"gr": [[end]] * 2}).assign(anomaly_class=c) for c, end in ends]
+    line = one_line(pd.concat(parts).assign(strategy="gr")).assign(run="gr")
+    show_aurocs(line, "recon")
+    out = " ".join(capsys.readouterr().out.split("\n"))
+    assert "score recon, mean of anomaly classes 0, 4 ± 95 % t-interval:" in out
+    # Of 0.8 and 0.6: Student's t of 1 degree, 12.706, times 0.1.
+    assert "0.700 ± 1.271" in out

@@ -20,6 +20,7 @@ from cl_anomaly.code.fingerprint import (
 )
 from cl_anomaly.code.own_files import load_class
 from cl_anomaly.code.text import without_words
+from cl_anomaly.models import VAE
 from cl_anomaly.strategies import find_strategy
 
 PACKAGE = Path(code.__file__).parents[1]
@@ -80,7 +81,7 @@ def test_what_is_no_python_counts_as_it_is() -> None:
 
 
 def test_it_is_what_makes_numbers_and_nothing_else() -> None:
-    files = describe_code("ewc", find_strategy("ewc"))["files"]
+    files = describe_code("ewc", find_strategy("ewc"), VAE)["files"]
     own = {name.removeprefix("cl_anomaly/") for name in files}
     assert own >= set(
         "strategies/ewc.py strategies/base.py models/fisher.py models/vae.py models/layers.py "
@@ -202,8 +203,8 @@ def test_changes_are_named(tmp_path: Path) -> None:
     assert changes(own, strategy) == ["mine.py differs"]
     (tmp_path / "a" / "mine.py").unlink()
     assert changes(own, strategy) == ["mine.py is gone"]
-    files = own["files"] | {"cl_anomaly/step.py": "0" * 64}
-    assert changes(own | {"files": files}, strategy)[0] == "cl_anomaly/step.py differs"
+    files = own["files"] | {"cl_anomaly/training/step.py": "0" * 64}
+    assert changes(own | {"files": files}, strategy)[0] == "cl_anomaly/training/step.py differs"
     packages = {"numpy": "0.1", "no-such-package": "1"}
     assert changes(own | {"files": {}, "packages": packages}, strategy) == [
         f"numpy was 0.1, and is {version('numpy')}",

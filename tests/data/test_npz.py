@@ -283,7 +283,11 @@ def test_a_run_on_a_file(mine: Path) -> None:
     folder = done.last_line
     assert folder.name.startswith("mine-gr-")
     config = config_of(folder)
-    assert (config["dataset"], config["epochs"], config["batch_size"]) == ("mine.npz", 2, 32)
+    assert (config["dataset"], config["epochs"], config["batch_size"]) == (
+        str(mine.resolve()),
+        2,
+        32,
+    )
     metrics = pd.read_csv(folder / "metrics.csv")
     assert set(metrics["dataset"]) == {"mine.npz"}
     assert set(metrics["task"]) == {1, 2}

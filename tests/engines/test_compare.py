@@ -212,8 +212,8 @@ def test_a_bad_suite_is_refused_before_anything_runs(
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        ("--workers 0", "`workers` 0"),
-        ("--strategies lower,nope", "`strategy` 'nope'"),
+        ("--workers 0", "`--workers` '0'"),
+        ("--strategies lower,nope", "`--strategies` 'nope'"),
         ("--suite no=such.toml", "no=such.toml"),
     ],
 )

@@ -13,6 +13,7 @@ from matplotlib.lines import Line2D
 from PIL import Image
 
 from cl_anomaly.report.figures import draw_auroc, save_figure
+from cl_anomaly.report.labels import one_line
 
 TWO_RUNS = {
     "my gr": [[0.9, 0.6, 0.5], [0.8, 0.8, 0.6], [0.4, 0.7, 0.1]],
@@ -201,3 +202,36 @@ def test_replicas_that_failed_show_in_the_label() -> None:
     only = table[table["run"] == "lower"]
     (line,) = lines_of(draw_auroc(only, "recon"))
     assert line.get_label() == "lower (n = 3 to 2)"
+
+
+def _of_classes(seeds: int = 2) -> pd.DataFrame:
+    """A run of the anomaly classes 3, 4 and 5, which end at 0.8, 0.6 and 0.7."""
+    parts = [
+        metrics({"gr": [[0.9, end + 0.1 * seed] for seed in range(seeds)]}).assign(anomaly_class=c)
+        for c, end in ((3, 0.8), (4, 0.6), (5, 0.7))
+    ]
+    return one_line(pd.concat(parts).drop(columns="run")).assign(run="gr")
+
+
+def test_a_run_of_several_anomaly_classes_is_one_line_with_a_band_over_them() -> None:
+    figure = draw_auroc(_of_classes(), "recon")
+    (line,) = lines_of(figure)
+    np.testing.assert_allclose(np.asarray(line.get_ydata()), [0.95, 0.75])
+    (band,) = bands_of(figure)
+    corners = np.asarray(band.get_paths()[0].vertices)
+    # Of the classes' means 0.85, 0.65 and 0.75: Student's t of 2 degrees is 4.302653.
+    margin = 4.302653 * 0.1 / np.sqrt(3)
+    at_second_task = corners[corners[:, 0] == 2, 1]
+    assert at_second_task.min() == pytest.approx(0.75 - margin)
+    assert at_second_task.max() == pytest.approx(0.75 + margin)
+    title = axes_of(figure).get_title().replace("\n", " ")
+    assert "mean of anomaly classes 3 to 5 ± 95 % t-interval" in title
+    assert "s.d." not in title
+
+
+def test_a_single_class_beside_several_has_a_panel_of_its_own() -> None:
+    single = metrics({"gr": [[0.9, 0.7], [0.9, 0.8]]})
+    figure = draw_auroc(pd.concat([_of_classes(), single]), "recon")
+    titles = {axes.get_title().replace("\n", " ") for axes in figure.axes}
+    assert titles == {"mean of anomaly classes 3 to 5", "anomaly class 3"}
+    assert "mean ± s.d. of 2 seeds; mean of" in figure.get_suptitle().replace("\n", " ")

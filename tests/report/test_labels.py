@@ -1,8 +1,10 @@
 """Runs are called by what tells them apart, and what is not comparable is said."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import pytest
 
 from cl_anomaly.report.labels import labelled, panels_of
@@ -132,13 +134,15 @@ def test_the_files_of_two_strategies_are_not_other_code(tmp_path: Path) -> None:
 
 
 def test_code_that_was_not_recorded_is_not_taken_for_the_same(tmp_path: Path) -> None:
-    old, new = made_up_run(tmp_path, "gr"), made_up_run(tmp_path, "gr", code("a", step="1"))
+    unknown = {"code": None}
+    old, new = (made_up_run(tmp_path, "gr", own) for own in (unknown, code("a", step="1")))
     assert names(old, new)[0] == "gr, code not recorded"
-    assert names(old, made_up_run(tmp_path, "lower")) == ["gr", "lower"], "neither was"
+    assert names(old, made_up_run(tmp_path, "lower", unknown)) == ["gr", "lower"], "neither was"
 
 
 def test_a_changed_file_of_ones_own_is_other_code_in_older_runs_too(tmp_path: Path) -> None:
-    one, two = (made_up_run(tmp_path, "Mine", {"strategy_sha256": d * 64}) for d in "ab")
+    older = [{"code": None, "strategy_sha256": digit * 64} for digit in "ab"]
+    one, two = (made_up_run(tmp_path, "Mine", own) for own in older)
     assert names(one, two) == ["Mine, code aaaaaaaa", "Mine, code bbbbbbbb"]
 
 
@@ -181,3 +185,23 @@ def test_a_folder_by_two_paths_is_one(tmp_path: Path) -> None:
 def test_any_name_of_a_run_is_kept(tmp_path: Path, name: str) -> None:
     comparison = made_up_comparison(tmp_path, {name: made_up_run(tmp_path, "gr", folder="a")})
     assert names(comparison) == [name]
+
+
+def test_several_anomaly_classes_are_one_panel(tmp_path: Path) -> None:
+    folders = [made_up_run(tmp_path, name) for name in ("gr", "lower")]
+    results = []
+    for own in read(*folders):
+        # Class 4 beside class 0, in a run of both.
+        other = own.metrics.assign(anomaly_class=4, value=own.metrics["value"] - 0.1)
+        results.append(replace(own, metrics=pd.concat([own.metrics, other])))
+    assert results[0].anomaly_classes == (0, 4)
+    table, said = labelled(results)
+    assert not said
+    ((title, rows),) = panels_of(table)
+    assert title == ""
+    assert set(rows["anomaly_class"]) == {"mean of anomaly classes 0, 4"}
+    last = rows.query("task == 2 and score == 'recon' and run == 'gr'")
+    # Of seeds 0 and 1: 0.70 and 0.69 for class 0.
+    assert dict(zip(last["seed"], last["value"], strict=True)) == pytest.approx(
+        {0: 0.695, 4: 0.595}
+    )

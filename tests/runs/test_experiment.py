@@ -12,7 +12,7 @@ from cl_anomaly.runs.build import resolve
 from cl_anomaly.runs.run import Run
 from cl_anomaly.storage.results import METRICS_COLUMNS
 from cl_anomaly.strategies import Strategy
-from tests.learning import prepare, small_scenario
+from tests.learning import prepare, small_scenario, vae_of
 
 
 def _short(**settings: object) -> Result:
@@ -140,7 +140,7 @@ def test_what_does_not_exist_is_refused(settings: dict[str, object], named: str)
 def test_model_options_reach_the_model() -> None:
     options = {"hidden_sizes": [10], "beta": 4.0}
     config = RunConfig(dataset="digits", model_options=options, latent_size=3)
-    model = Run(build.prepare(config)).detector.groups.learners[0].strategy.model
+    model = vae_of(Run(build.prepare(config)).detector.groups.learners[0].strategy)
     assert model.beta == 4.0
     assert [tuple(p.shape) for p in model.decoder.parameters()][0] == (1, 3, 10)
 

@@ -13,7 +13,7 @@ from cl_anomaly import Result, RunConfig, run
 from cl_anomaly.runs.measurements import Failure
 from cl_anomaly.storage.status import status_of
 from cl_anomaly.training import groups
-from tests.command import SMALL, cli, plain
+from tests.command import SMALL, Done, cli, plain
 
 SEEDS = [3, 7, 9]
 
@@ -47,7 +47,7 @@ class Spoiling(Strategy):
         x[self.spoiled("data")] = float("nan")
         return x
 
-    def penalty(self):
+    def penalty(self, x):
         loss = torch.where(self.spoiled("loss"), float("inf"), 0.0)
         for name, weight in self.model.named_parameters():
             small = name.endswith("bias")
@@ -181,18 +181,18 @@ def test_run_of_which_no_replica_is_left_ends(strategy: str) -> None:
     assert len(steps) <= 800 + 64, "task 1, and what passes before it is noticed"
 
 
-def _performed(strategy: str, out: Path, **options: object) -> tuple[object, str, Path]:
+def _performed(strategy: str, out: Path, **options: object) -> tuple[Done, Path]:
     flags = [f"--strategy.{name}={value}" for name, value in options.items()]
     done = cli("run", *SMALL, "--strategy", strategy, "--seeds", "3,7,9", "--out", out, *flags)
     (folder,) = out.iterdir()
-    return done.code, done.err, folder
+    return done, folder
 
 
 def test_the_command_says_who_failed_and_exits_with_1(strategy: str, tmp_path: Path) -> None:
-    code, said, folder = _performed(strategy, tmp_path, what="data")
-    assert code == 1
+    done, folder = _performed(strategy, tmp_path, what="data")
+    assert done.code == 1
     sentence = "seed 7 failed in task 2, after step 2: its loss was not a finite number."
-    assert f"error: {sentence}" in said
+    assert f"error: {sentence}" in done.err
     status = status_of(folder)
     assert status.name == "failed"
     assert status.why[0].startswith(sentence)
@@ -204,18 +204,18 @@ def test_the_command_says_who_failed_and_exits_with_1(strategy: str, tmp_path: P
     shown = cli("runs", "--out", tmp_path).out
     assert "failed" in shown
     # The same would come of it again: it is shown, and not repeated.
-    again, said, _ = _performed(strategy, tmp_path, what="data")
-    assert again == 1
-    assert "finished already" in plain(said)
-    assert sentence in said
+    again, _ = _performed(strategy, tmp_path, what="data")
+    assert again.code == 1
+    assert "not repeated" in plain(again.out)
+    assert sentence in again.err
 
 
 @pytest.mark.parametrize("task", [1, 2])
 def test_the_command_where_all_failed(strategy: str, tmp_path: Path, task: int) -> None:
-    code, said, folder = _performed(strategy, tmp_path, what="loss", task=task, seeds="3-7-9")
-    assert code == 1
-    assert said.count(f"failed in task {task}, after step 2") == 3
-    assert "Traceback" not in said
+    done, folder = _performed(strategy, tmp_path, what="loss", task=task, seeds="3-7-9")
+    assert done.code == 1
+    assert done.err.count(f"failed in task {task}, after step 2") == 3
+    assert "Traceback" not in done.err
     assert status_of(folder).name == "failed"
     assert set(pd.read_csv(folder / "metrics.csv")["task"]) == set(range(1, task))
 
@@ -227,7 +227,7 @@ def test_a_comparison_goes_on_beside_it(strategy: str, tmp_path: Path) -> None:
         f'[runs.half]\nstrategy = "{strategy}"\nstrategy_options = {{ what = "loss" }}\n'
         '[runs.good]\nstrategy = "lower"\n'
     )
-    settings = ("--suite", suite, "--seeds", "7,", "--out", tmp_path / "out")
+    settings = ("--suite", suite, "--trust", "--seeds", "7,", "--out", tmp_path / "out")
     done = cli("compare", *SMALL, *settings)
     assert done.code == 1
     assert "bad failed: seed 7 failed in task 1" in done.err

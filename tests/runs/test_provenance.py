@@ -55,6 +55,7 @@ def folder_of(done: Done) -> Path:
 def edit(monkeypatch: pytest.MonkeyPatch, name: str, added: str) -> None:
     """Let a file of the package read as if it had been edited."""
     read = code._content
+    assert (PACKAGE / name).exists()
 
     def content(path: Path) -> bytes:
         return read(path) + (added.encode() if path == PACKAGE / name else b"")
@@ -103,11 +104,11 @@ def test_an_edited_strategy_of_this_repository_trains_again(tmp_path: Path) -> N
 def test_a_name_is_of_one_code(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     named = ("--strategy", "lower", "--name", "mine")
     folder = folder_of(run(tmp_path, *named))
-    edit(monkeypatch, "step.py", "x = 1\n")
+    edit(monkeypatch, "training/step.py", "x = 1\n")
     refused = run(tmp_path, *named, code=2)
     assert (
         f"{folder} holds a run of that name, of the same settings and data, by other code: "
-        "cl_anomaly/step.py differs. Give this one another name" in refused.err
+        "cl_anomaly/training/step.py differs. Give this one another name" in refused.err
     )
     assert "{" not in refused.err
     both = run(tmp_path, *named[:3], "other", "--latent-size", "3")
@@ -120,21 +121,21 @@ def test_results_of_other_code_say_so_wherever_they_are_read(
     folder = folder_of(run(tmp_path, "--strategy", "lower"))
     comparison = cli("compare", *TINY, "--seeds", "1", "--strategies", "lower", "--out", tmp_path)
     assert "lower: Results from" in comparison.out.splitlines()[0]
-    figure = ("--out", tmp_path / "figures" / "figure")
+    figure = ("--out", tmp_path / "figures" / "figure", "--overwrite")
     assert "this " in cli("runs", "--out", tmp_path).out
     for place in (folder, folder_of(comparison)):
         assert cli("plot", place, *figure).err == ""
-    edit(monkeypatch, "losses.py", "x = 1\n")
+    edit(monkeypatch, "models/losses.py", "x = 1\n")
     assert f"other {code_word(folder)[-8:]}" in cli("runs", "--out", tmp_path).out
     for place in (folder, folder_of(comparison)):
         shown = cli("plot", place, *figure)
         assert shown.code == 0
-        assert f"{place} (cl_anomaly/losses.py differs)".replace(" ", "") in plain(
+        assert f"{folder} (cl_anomaly/models/losses.py differs)".replace(" ", "") in plain(
             shown.err
         ).replace(" ", "")
     shown = cli("resume", folder)
     assert shown.code == 0
-    assert "cl_anomaly/losses.py differs" in plain(shown.err)
+    assert "cl_anomaly/models/losses.py differs" in plain(shown.err)
 
 
 def test_code_that_was_not_recorded_is_unknown(tmp_path: Path) -> None:
@@ -194,8 +195,8 @@ def test_other_code_does_not_go_on_and_the_advice_fits(
     assert done.code == 0, done.err
     assert folder_of(done) != stopped
     file.write_text(STOPS)
-    edit(monkeypatch, "training.py", "x = 1\n")
-    assert "cl_anomaly/training.py differs" in cli("resume", stopped).err
+    edit(monkeypatch, "training/task.py", "x = 1\n")
+    assert "cl_anomaly/training/task.py differs" in cli("resume", stopped).err
     monkeypatch.undo()
 
 

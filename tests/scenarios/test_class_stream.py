@@ -1,16 +1,18 @@
 import re
 from collections.abc import Sequence
+from dataclasses import replace
 
 import pytest
 import torch
 
 from cl_anomaly.data.datasets import Dataset
 from cl_anomaly.errors import InputError
-from cl_anomaly.scenarios.class_stream import Scenario, build_scenario
+from cl_anomaly.scenarios.base import Label, Replica, Scenario, all_test_indices
+from cl_anomaly.scenarios.class_stream import anomaly_classes, build_scenario, scenario_of
 from tests.helpers import labelled
 
 
-def classes(scenario: Scenario) -> list[tuple[int, ...]]:
+def classes(scenario: Scenario) -> list[tuple[Label, ...]]:
     return [task.classes for task in scenario.tasks]
 
 
@@ -104,9 +106,87 @@ def test_several_classes_arrive_together_in_the_given_order(small: Dataset) -> N
     assert scenario.tasks[0].indices.tolist() == [2, 3, 5]
 
 
-def test_seen_classes_are_those_of_the_tasks_so_far(small: Dataset) -> None:
+def test_a_task_has_the_test_samples_of_its_classes(small: Dataset) -> None:
     scenario = build_scenario(small, 0, [3, 1, 2], classes_per_task=2)
-    assert [scenario.seen_classes(task) for task in scenario.tasks] == [(3, 1), (3, 1, 2)]
+    groups = [
+        {label: places.tolist() for label, places in task.group.normal.items()}
+        for task in scenario.tasks
+    ]
+    assert groups == [{3: [0], 1: [1, 4]}, {2: [3]}]
+    # All groups share the anomalies.
+    assert scenario.anomalies is not None
+    assert scenario.anomalies.tolist() == scenario.all_anomalies.tolist() == [2]
+    for task in scenario.tasks:
+        assert scenario.anomalies_of(task).tolist() == [2]
+
+
+def test_tasks_may_bring_anomalies_of_their_own(small: Dataset) -> None:
+    shared = build_scenario(small, 0, [3, 1])
+    first, second = (
+        replace(task, group=replace(task.group, anomalies=torch.tensor(places)))
+        for task, places in zip(shared.tasks, ([3], [2]), strict=True)
+    )
+    scenario = replace(shared, tasks=(first, second), anomalies=None)
+    assert scenario.all_anomalies.tolist() == [2, 3]
+    assert scenario.anomalies_of(first).tolist() == [3]
+    assert not scenario.is_anomalous(0)
+    assert shared.is_anomalous(0)
+
+
+def test_by_default_nothing_is_kept_aside(digits: Dataset) -> None:
+    assert all(not len(task.calibration) for task in build_scenario(digits).tasks)
+
+
+@pytest.mark.parametrize("classes_per_task", [1, 4])
+def test_a_share_of_each_class_is_kept_aside_and_never_trained_on(
+    digits: Dataset, classes_per_task: int
+) -> None:
+    whole = build_scenario(digits, 4, classes_per_task=classes_per_task)
+    scenario = build_scenario(digits, 4, classes_per_task=classes_per_task, calibration=0.1)
+    for task, before in zip(scenario.tasks, whole.tasks, strict=True):
+        together = torch.cat([task.indices, task.calibration])
+        assert torch.equal(together.sort().values, before.indices)
+        counts = digits.train_labels[before.indices].bincount(minlength=10)
+        kept = digits.train_labels[task.calibration].bincount(minlength=10)
+        assert torch.equal(kept, (counts * 0.1).ceil().long())
+
+
+def test_what_is_kept_aside_belongs_to_the_seed_and_not_to_the_order(digits: Dataset) -> None:
+    def kept(order: str, seed: int) -> list[int]:
+        tasks = build_scenario(digits, 4, order, seed=seed, calibration=0.1).tasks
+        return sorted(torch.cat([task.calibration for task in tasks]).tolist())
+
+    assert kept("ascending", 3) == kept("random", 3) != kept("ascending", 7)
+
+
+@pytest.mark.parametrize(
+    ("share", "said"),
+    [(1.0, "from 0 up to 1, but got 1.0"), (-0.1, "but got -0.1"), (0.5, "class 3 .* all of them")],
+)
+def test_a_share_that_leaves_nothing_is_refused(small: Dataset, share: float, said: str) -> None:
+    with pytest.raises(InputError, match=f"`calibration`.*{said}"):
+        build_scenario(small, calibration=share)
+
+
+def test_the_anomaly_classes_of_a_run(small: Dataset) -> None:
+    assert anomaly_classes(small, "all") == [0, 1, 2, 3]
+    assert anomaly_classes(small, [3, 1]) == [3, 1]
+    assert anomaly_classes(small, 2) == [2]
+    with pytest.raises(InputError, match=r"`anomaly_class`.*0, 1, 2, 3\), but got 5"):
+        anomaly_classes(small, [0, 5])
+
+
+def test_a_replica_has_its_own_scenario(digits: Dataset) -> None:
+    replica = Replica(7, 4, "random")
+    ours, theirs = scenario_of(digits, replica, 2), build_scenario(digits, 4, "random", 2, 7)
+    assert classes(ours) == classes(theirs)
+    assert ours.anomaly_class == 4
+
+
+def test_replicas_share_one_test_set(small: Dataset) -> None:
+    scenarios = [scenario_of(small, Replica(0, own, (3, 1))) for own in (0, 2)]
+    assert [own.test_indices.tolist() for own in scenarios] == [[0, 1, 2, 4], [0, 1, 3, 4]]
+    assert all_test_indices(scenarios).tolist() == [0, 1, 2, 3, 4]
 
 
 @pytest.mark.parametrize("anomaly_class", [-1, 4, 10])

@@ -15,7 +15,7 @@ def test_hooks_do_nothing_until_they_are_overridden() -> None:
     task = scenario.tasks[1]
     assert torch.equal(strategy.training_indices(task, scenario.tasks[:2]), task.indices)
     assert strategy.extend(x) is x
-    assert strategy.penalty() == 0
+    assert strategy.penalty(torch.rand(1, 8, 3, 3)) == 0
     assert strategy.state_dict() == {}
     strategy.after_task([task])
     strategy.load_state_dict({})
@@ -72,7 +72,7 @@ def test_strategy_from_a_file(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("content", "named", "expected"),
     [
-        (None, "Mine", "is none"),
+        (None, "Mine", "there is no file"),
         ("raise ValueError('broken on purpose')", "Mine", "broken on purpose"),
         ("def f(:", "Mine", "SyntaxError"),
         ("class Other: pass", "Mine", "class Mine"),

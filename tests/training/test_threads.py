@@ -16,7 +16,7 @@ from cl_anomaly.training.threads import Threads
 def test_results_come_in_the_order_of_the_items(count: int) -> None:
     def slow_first(item: int) -> int:
         if item == 0 and count > 1:
-            assert second.wait(30), "the next one is worked on, too"
+            assert second.wait(600), "the next one is worked on, too"
         elif item == 1:
             second.set()
         return item * item
@@ -27,7 +27,7 @@ def test_results_come_in_the_order_of_the_items(count: int) -> None:
 
 def test_items_are_worked_on_at_the_same_time() -> None:
     # Each waits for the other: one after the other, they would wait forever.
-    both = threading.Barrier(2, timeout=30)
+    both = threading.Barrier(2, timeout=600)
     Threads(2).map(lambda _: both.wait(), range(2))
 
 

@@ -9,7 +9,8 @@ import torch
 from torch import Tensor
 
 from cl_anomaly.errors import InputError, RunError
-from cl_anomaly.scenarios.class_stream import Scenario, build_scenario
+from cl_anomaly.scenarios.base import Scenario
+from cl_anomaly.scenarios.class_stream import build_scenario
 from cl_anomaly.storage.status import status_of
 from cl_anomaly.strategies import Strategy
 from cl_anomaly.training.learner import Learner
@@ -40,7 +41,7 @@ class Sees(Strategy):
 @pytest.mark.parametrize(
     ("task", "more", "words"),
     [
-        (1, ANOMALOUS, "in task 1, with seed 3, .*: 10 of class 0, the anomaly class. Use"),
+        (1, ANOMALOUS, "in task 1, with seed 3 .*: 10 of class 0, the anomaly class. Use"),
         (2, ANOMALOUS[:1], "in task 2, .*: 1 of class 0, the anomaly class"),
         (1, THIRD, "25 of class 3, which arrives with task 3"),
         (2, THIRD[:4], "4 of class 3, which arrives with task 3"),
@@ -79,7 +80,7 @@ def test_each_replica_has_its_own_order() -> None:
     dataset = small_dataset()
     scenarios = [build_scenario(dataset, 0, order) for order in ([1, 2, 3], [3, 2, 1])]
     strategy = prepare(Sees({1: FIRST}), scenarios[0], [3, 7])
-    words = "with seed 7, .*: 20 of class 1, which arrives with task 3"
+    words = "with seed 7 and anomaly class 0, .*: 20 of class 1, which arrives with task 3"
     with pytest.raises(InputError, match=words):
         Learner(strategy, [3, 7], scenarios, SETTINGS)
 
@@ -88,7 +89,11 @@ def test_classes_of_no_task_and_samples_kept_aside_have_not_arrived() -> None:
     scenario = build_scenario(small_dataset(), 0, [1, 2])
     (first, second) = scenario.tasks
     aside = Scenario(
-        scenario.dataset, 0, (replace(first, indices=first.indices[5:]), second), torch.tensor([])
+        scenario.dataset,
+        0,
+        (replace(first, indices=first.indices[5:]), second),
+        scenario.test_indices,
+        scenario.anomalies,
     )
     said = Arrived.by(aside, 1).others(torch.tensor([10, 11, 11, 70, 80, 20]))
     assert said == (
@@ -116,7 +121,7 @@ class LooksUp(Strategy):
             return torch.cat([x, self.samples.batch(self.places)], dim=1)
         return x
 
-    def penalty(self) -> float:
+    def penalty(self, x: Tensor) -> float:
         return self.samples.batch(self.places).sum().item() if self.hook == "penalty" else 0.0
 
     def after_task(self, tasks: Any) -> None:
@@ -192,4 +197,6 @@ def test_a_later_leak_fails_the_run_in_its_task(tmp_path: Path) -> None:
     (folder,) = out.iterdir()
     assert done.code == 1
     assert status_of(folder).name == "failed"
-    assert "in task 2, with seed 0, it gave others too" in status_of(folder).why[0]
+    assert (
+        "in task 2, with seed 0 and anomaly class 0, it gave others too" in status_of(folder).why[0]
+    )

@@ -1,21 +1,24 @@
 """Our strategies and Avalanche's, on the same scenario, model, steps and seeds."""
 
+from functools import cache
+
 import numpy as np
 import pytest
 
 from cl_anomaly import Result, RunConfig, run
-from cl_anomaly.models import VAE
+from cl_anomaly.models.vae import VAE
 from tests.places import ROOT
 
 BATCH_EWC = f"{ROOT / 'benchmarks' / 'batch_ewc.py'}:BatchEWC"
 SEEDS = 5
 
 
-def _run(strategy: str, **options: object) -> Result:
+@cache
+def _result(strategy: str, *options: tuple[str, object]) -> Result:
     config = RunConfig(
         dataset="digits",
         strategy=strategy,
-        strategy_options=options,
+        strategy_options=dict(options),
         seeds=SEEDS,
         epochs=10,
         device="cpu",
@@ -23,6 +26,11 @@ def _run(strategy: str, **options: object) -> Result:
         model_options={"hidden_sizes": [64]},
     )
     return run(config)
+
+
+def _run(strategy: str, **options: object) -> Result:
+    """Give the result of a run, which several tests read."""
+    return _result(strategy, *options.items())
 
 
 PAIRS = {

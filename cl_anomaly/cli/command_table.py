@@ -1,0 +1,116 @@
+"""The commands, and the flags of each."""
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from cl_anomaly.cli.flags import Command
+from cl_anomaly.config import DEFAULT_STRATEGIES, Count, Name, is_text, settings_of_a_run
+from cl_anomaly.kinds import Reader
+from cl_anomaly.options import REQUIRED, Option
+
+
+def _path(value: Any) -> Path:
+    if not is_text(str(value)):
+        raise ValueError
+    return Path(value)
+
+
+_Place = Annotated[Path, Reader("a path", _path)]
+_SETTINGS = tuple(option for option in settings_of_a_run() if not option.name.endswith("_options"))
+_TRUST = Option(
+    "trust", bool, False, "run the strategy file that a configuration names, whoever it is from"
+)
+_QUIET = Option("quiet", bool, False, "print only the folder, and no progress")
+
+OF_RESULTS = (
+    Option("out", _Place, Path("results"), "folder for the results"),
+    Option("name", str, None, "of the folder in it. Default: made from the configuration"),
+    Option("again", bool, False, "run anew what is finished, in folders of its own"),
+    _QUIET,
+    _TRUST,
+)
+"""How a run or a comparison is carried out."""
+
+_RUN = Command(
+    "run",
+    "train one strategy, task by task",
+    "Train one strategy on one scenario, and record AUROC after every task. The strategy's own "
+    "options are --strategy.NAME VALUE, the model's --model.NAME VALUE; `cl-anomaly run "
+    "--strategy ewc --help` shows those of EWC.",
+    (
+        Option("config", _Place, None, "a run's config.json, to run it again; flags change it"),
+        *_SETTINGS,
+        *OF_RESULTS,
+    ),
+    dotted=("strategy", "model"),
+)
+_COMPARE = Command(
+    "compare",
+    "run several, draw one figure",
+    "Run several strategies on one scenario, and draw them in one figure. Each runs in a process "
+    "of its own, of one thread. The options of a strategy are its defaults, or those in a suite.",
+    (
+        Option(
+            "strategies",
+            Name,
+            ",".join(DEFAULT_STRATEGIES),
+            "names from `list strategies`, or FILE.py:CLASS, separated by commas; start with what "
+            "takes longest",
+        ),
+        Option(
+            "suite",
+            _Place,
+            None,
+            "a TOML file that names the runs and their settings, instead of --strategies; flags "
+            "change the settings that its runs share",
+        ),
+        Option("workers", Count, None, "runs at a time. Default: one for each core"),
+        *(
+            replace(option, default=3) if option.name == "seeds" else option
+            for option in _SETTINGS
+            if option.name != "strategy"
+        ),
+        *OF_RESULTS,
+    ),
+    dotted=("model",),
+)
+_RESUME = Command(
+    "resume",
+    "go on with a run that was interrupted",
+    "Go on with a run from its last checkpoint. So does the command that began it.",
+    (_QUIET, _TRUST),
+    operand=Option("run", _Place, REQUIRED, "the folder of a run"),
+)
+_RUNS = Command(
+    "runs",
+    "show which runs there are, and their status",
+    "Show which runs there are, with status and reason.",
+    (replace(OF_RESULTS[0], help="folder with the results"),),
+)
+_PLOT = Command(
+    "plot",
+    "draw the AUROC of finished runs",
+    "Draw AUROC after every task, a line for each run with results.",
+    (
+        Option("score", str, None, "which score. Default: the first run's"),
+        Option("out", _Place, Path("auroc_per_task"), "NAME.png, .svg or .pdf; NAME: png and svg"),
+        Option("overwrite", bool, False, "replace a figure that is there"),
+    ),
+    operand=Option("runs", _Place, REQUIRED, "folders of runs or comparisons"),
+    operands=True,
+)
+_LIST = Command(
+    "list",
+    "show what there is, with its options",
+    "Show names, what they are, and their options with defaults.",
+    (),
+    operand=Option(
+        "what",
+        Literal["strategies", "datasets", "models", "scores"],
+        REQUIRED,
+        "strategies, datasets, models or scores",
+    ),
+)
+
+COMMANDS = {command.name: command for command in (_RUN, _COMPARE, _RESUME, _RUNS, _PLOT, _LIST)}

@@ -1,0 +1,128 @@
+"""What every scenario is: a dataset, its tasks, and the test samples that each is judged by."""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import ClassVar
+
+import torch
+from torch import Tensor
+
+from cl_anomaly.data.datasets import Dataset
+
+Label = int | str
+"""A class as the dataset calls it; nothing outside `scenarios` calculates with it."""
+
+
+@dataclass(frozen=True)
+class Replica:
+    """One independent training of a run.
+
+    Attributes:
+        seed: from which all its random numbers come, whatever the anomaly class is.
+        anomaly_class: the class that it is never trained on.
+        task_order: "ascending", "random" (drawn from the seed), or the normal classes in order.
+    """
+
+    seed: int
+    anomaly_class: Label
+    task_order: str | tuple[Label, ...] = "ascending"
+
+
+@dataclass(frozen=True, eq=False)
+class TestGroup:
+    """The test samples that belong to a task.
+
+    Attributes:
+        normal: by class, (n,), int64, places of its normal samples in the dataset's test set.
+        anomalies: (m,), int64, places of the anomalous ones, where the task brings its own; None
+            where it is judged by those of the scenario.
+    """
+
+    __test__: ClassVar[bool] = False  # a test samples' group, and no test
+
+    normal: dict[Label, Tensor]
+    anomalies: Tensor | None = None
+
+
+def _none() -> Tensor:
+    return torch.empty(0, dtype=torch.int64)
+
+
+@dataclass(frozen=True, eq=False)
+class Task:
+    """What arrives at one step.
+
+    Attributes:
+        number: its place in the stream, from 1.
+        classes: its normal classes, as labels for people.
+        indices: (n,), int64, its training samples' places in the dataset's training set.
+        group: the test samples that belong to it.
+        calibration: (c,), int64, places in the training set of samples that are kept aside to set a
+            threshold, and never trained on.
+    """
+
+    number: int
+    classes: tuple[Label, ...]
+    indices: Tensor
+    group: TestGroup
+    calibration: Tensor = field(default_factory=_none)
+
+
+@dataclass(frozen=True, eq=False)
+class Scenario:
+    """A dataset, what is anomalous, the ordered tasks, and the test set.
+
+    Attributes:
+        dataset: where the samples are.
+        anomaly_class: what is anomalous, as a label for people.
+        tasks: in the order in which they arrive.
+        test_indices: (n,), int64, ascending, all samples of the tasks' groups and all anomalies, as
+            places in the dataset's test set.
+        anomalies: (m,), int64, places in the test set of the anomalies that all groups share; None
+            where each task brings its own.
+    """
+
+    dataset: Dataset
+    anomaly_class: Label
+    tasks: tuple[Task, ...]
+    test_indices: Tensor
+    anomalies: Tensor | None
+
+    @property
+    def test_labels(self) -> Tensor:
+        """Labels of the test set, (n,)."""
+        return self.dataset.test_labels[self.test_indices]
+
+    @property
+    def all_anomalies(self) -> Tensor:
+        """Places of all anomalies in the dataset's test set, (m,), int64, ascending."""
+        own = [task.group.anomalies for task in self.tasks]
+        parts = [places for places in (self.anomalies, *own) if places is not None]
+        return torch.cat(parts).unique()
+
+    def anomalies_of(self, task: Task) -> Tensor:
+        """Places of the anomalies that a task's group is judged by, (m,), int64."""
+        return self.all_anomalies if task.group.anomalies is None else task.group.anomalies
+
+    def classes_of(self, places: Tensor) -> list[tuple[Label, int]]:
+        """Count training samples by their classes; anomalies come first.
+
+        Args:
+            places: (n,), int64, in the training set.
+        """
+        counts = Counter(self.dataset.train_labels[places].tolist())
+        return sorted(counts.items(), key=lambda own: (not self.is_anomalous(own[0]), own[0]))
+
+    def is_anomalous(self, label: Label) -> bool:
+        """Say whether a class is the anomaly of all tasks."""
+        return self.anomalies is not None and label == self.anomaly_class
+
+    def task_of(self, label: Label) -> Task | None:
+        """Give the task that a normal class arrives with, where there is one."""
+        return next((task for task in self.tasks if label in task.classes), None)
+
+
+def all_test_indices(scenarios: Sequence[Scenario]) -> Tensor:
+    """Give the test samples of all scenarios of a dataset, each once: (n,), int64, ascending."""
+    return torch.cat([scenario.test_indices for scenario in scenarios]).unique()

@@ -1,0 +1,118 @@
+"""What the pages tell people to type does what they say."""
+
+import contextlib
+import io
+import re
+import shlex
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+from cl_anomaly.cli import commands
+from tests.command import cli, run_quietly
+from tests.docs.pages import AVALANCHE, PAGES, README, Page
+from tests.places import ROOT
+
+_BLOCKS = [(page, block) for page in PAGES for block in page.blocks("python")]
+_ANYWHERE = ["--device", "cpu", "--precision", "float32"]
+_FEW_STEPS = "--dataset digits --epochs 1 --task-order 1,2 --seeds 1 --quiet".split() + _ANYWHERE
+_SHORTER = {"run": _FEW_STEPS, "compare": _FEW_STEPS, "resume": ["--quiet"]}
+
+
+@cache
+def _output(block: str) -> str:
+    """What a block prints, with one epoch for each task."""
+    out = io.StringIO()
+    with contextlib.redirect_stdout(out):
+        exec(compile(re.sub(r"epochs=\d+", "epochs=1", block), "block", "exec"), {})  # noqa: S102
+    return out.getvalue()
+
+
+def _only_block_with(page: Page, text: str) -> str:
+    (block,) = [block for block in page.blocks("python") if text in block]
+    return block
+
+
+@pytest.mark.parametrize(
+    "block", [block for _, block in _BLOCKS], ids=[page.name for page, _ in _BLOCKS]
+)
+def test_python_block_runs(block: str) -> None:
+    _output(block)
+
+
+def test_a_run_from_python_shows_a_column_for_each_seed() -> None:
+    assert _output(_only_block_with(README, "RunConfig(")).split()[:4] == ["seed", "0", "1", "2"]
+
+
+def test_two_lines_more_give_an_avalanche_user_our_auroc() -> None:
+    source = _only_block_with(AVALANCHE, "to_avalanche")
+    assert len([line for line in source.splitlines() if line.endswith(("# 1", "# 2"))]) == 2
+    aurocs = [line for line in _output(source).splitlines() if line.startswith("0.")]
+    assert len(aurocs) == 9
+    assert all(0 < float(line) <= 1 for line in aurocs)
+
+
+def test_a_strategy_is_short() -> None:
+    assert len(_only_block_with(README, "# my_file.py").splitlines()) <= 22
+
+
+def _commands(page: Page) -> list[str]:
+    """The page's command lines: those in its blocks, and those in a sentence that have flags."""
+    lines = [
+        line
+        for block in page.blocks()
+        for line in block.replace("\\\n", "").splitlines()
+        if line.startswith("cl-anomaly ")
+    ]
+    inline = [code for code in page.inline_code() if re.match(r"cl-anomaly .*--\w", code)]
+    return [*lines, *inline]
+
+
+def _arguments(command: str) -> list[str]:
+    """What the shell would make of a command line, with few steps to take."""
+    given = shlex.split(command, comments=True)[1:]
+    found = [sorted(map(str, Path().glob(word))) if "*" in word else [word] for word in given]
+    return [*(word for words in found for word in words), *_SHORTER.get(given[0], [])]
+
+
+def _in_a_folder_of_its_own() -> None:
+    """Be where the pages assume one to be: in the repository, with a strategy and a run."""
+    Path("benchmarks").symlink_to(ROOT / "benchmarks")
+    Path("my_file.py").write_text(_only_block_with(README, "# my_file.py"))
+    run_quietly(Path("results"), "--strategy", "lower", "--name", "RUN")
+
+
+_WITH_COMMANDS = [page for page in PAGES if _commands(page)]
+
+
+@pytest.mark.parametrize("page", _WITH_COMMANDS, ids=[page.name for page in _WITH_COMMANDS])
+def test_every_command_is_right(page: Page, monkeypatch: pytest.MonkeyPatch) -> None:
+    # A comparison is prepared, down to each run's objects, but trains nothing: its processes would
+    # take minutes.
+    monkeypatch.setattr(commands, "run_all", lambda *_: None)
+    _in_a_folder_of_its_own()
+    for command in _commands(page):
+        done = cli(*_arguments(command))
+        assert done.code in (0, None), f"{command}: {done.err}"
+
+
+@pytest.mark.parametrize("page", [README, AVALANCHE], ids=lambda page: page.name)
+def test_commands_are_found(page: Page) -> None:
+    assert len(_commands(page)) >= 5
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_scripts_that_are_named_exist(page: Page) -> None:
+    for code in ["\n".join(page.blocks()), *page.inline_code()]:
+        for script in re.findall(r"^python (benchmarks/[\w./]+)", code, flags=re.MULTILINE):
+            assert (ROOT / script).exists(), script
+
+
+def test_first_block_holds_the_two_commands() -> None:
+    first, second = README.blocks()[0].strip().splitlines()
+    assert first == (
+        'python3 -m venv .venv && . .venv/bin/activate && pip install -e ".[test]" '
+        "&& cl-anomaly run --strategy gr"
+    )
+    assert second == "python -m pytest"

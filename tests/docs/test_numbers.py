@@ -1,0 +1,69 @@
+"""The numbers on the pages are those of the reference results."""
+
+import json
+import re
+
+import pandas as pd
+
+from tests.docs.pages import AVALANCHE, README, SPEED, rows
+from tests.places import ROOT
+
+_REFERENCE = ROOT / "results" / "reference"
+
+
+def _cell(summary: pd.DataFrame, run: str, task: int, metric: str, score: str) -> str:
+    keys = {"run": run, "task": task, "metric": metric, "score": score}
+    row = summary.loc[(summary[list(keys)] == pd.Series(keys)).all(axis=1)].iloc[0]
+    return f"{row['mean']:.3f} ± {row['sd']:.3f}"
+
+
+def test_table_of_strategies() -> None:
+    summary = pd.read_csv(_REFERENCE / "mnist" / "summary.csv")
+    expected = []
+    for run in ("upper", "gr", "ewc", "lower"):
+        cells = [_cell(summary, run, task, "auroc_seen", "recon") for task in (3, 5, 7, 9)]
+        cells.append(_cell(summary, run, 9, "auroc_seen", "mse"))
+        cells.append(_cell(summary, run, 9, "forgetting", "recon"))
+        expected.append([f"`{run}`", *cells])
+    shown = rows(README.section("## Four strategies on MNIST"))
+    assert [row[1:] for row in shown] == expected
+
+
+def test_table_of_pairs() -> None:
+    table = pd.read_csv(_REFERENCE / "avalanche" / "pairs.csv")
+    recon = table[table["score"] == "recon"]
+    assert recon["within_after_every_task"].all()
+    expected = []
+    for row in recon.to_dict("records"):
+        ours, theirs = row["strategy"].split(" / ")
+        cells = [
+            f"{row[f'{one}_mean']:.3f} ± {row[f'{one}_sd']:.3f}" for one in ("first", "second")
+        ]
+        seconds = f"{row['first_seconds']:.0f} / {row['second_seconds']:.0f}"
+        largest = f"{row['largest_after_any_task']:.4f}"
+        expected.append([f"`{ours}`", f"`{theirs}`", *cells, largest, seconds])
+    shown = rows(AVALANCHE.section("## The same strategy, ours and theirs"))
+    assert len(shown) == 4
+    assert sorted(shown) == sorted(expected)
+
+
+def test_readme_says_that_lower_and_naive_agree_to_the_fourth_decimal() -> None:
+    assert "agree on MNIST to the fourth decimal" in " ".join(README.text.split())
+    (pair,) = [row for row in rows(AVALANCHE.text) if row[0] == "`lower`"]
+    assert pair[4] == "0.0000"
+
+
+def test_table_of_speed() -> None:
+    measures = json.loads((_REFERENCE / "speed" / "speed.json").read_text())["measures"]
+    every = [row for measured in measures.values() for row in measured]
+    measured = {(f"{row['value']:,.2f}", row["detail"]) for row in every}
+    shown = [(value, detail) for _, value, detail in rows(SPEED.text)]
+    assert len(shown) >= 10
+    assert set(shown) <= measured
+
+
+def test_readme_takes_its_figures_from_the_table_of_speed() -> None:
+    table = " ".join(word for row in rows(SPEED.text) for word in row[1:]).split()
+    figures = re.findall(r"\d+\.\d+|\d{3,}", README.section("## How fast"))
+    assert len(figures) == 4
+    assert set(figures) <= set(table)

@@ -1,0 +1,77 @@
+"""What the pages say of this repository: links, promises, rooms, hooks."""
+
+import inspect
+import re
+import tomllib
+
+import pytest
+
+from cl_anomaly.strategies import Strategy
+from tests.docs.pages import CONTRIBUTING, PAGES, README, SURVIVING, Page, rows
+from tests.places import ROOT
+
+_LONGEST_README = 249
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_links_lead_somewhere(page: Page) -> None:
+    for link in page.links():
+        if link.startswith(("http://", "https://")):
+            continue
+        file, _, anchor = link.partition("#")
+        target = (page.path.parent / file).resolve() if file else page.path
+        assert target.exists(), link
+        assert not anchor or anchor in Page(target).anchors(), link
+
+
+def test_every_page_of_docs_is_linked_from_readme() -> None:
+    pages = {str(path.relative_to(ROOT)) for path in ROOT.glob("docs/**/*.md")}
+    assert pages <= {link.partition("#")[0] for link in README.links()}
+
+
+def test_readme_is_short_and_begins_with_the_figure_and_the_commands() -> None:
+    lines = README.text.splitlines()
+    assert len(lines) <= _LONGEST_README
+    first_screen = "\n".join(lines[:25])
+    assert "auroc_per_task.png" in first_screen
+    assert "git clone" in first_screen
+    assert README.blocks()[0] in first_screen
+
+
+@pytest.mark.parametrize("row", rows(SURVIVING.text), ids=lambda row: row[0])
+def test_promise_is_linked_to_tests_that_exist(row: list[str]) -> None:
+    links = re.findall(r"\[`(test_\w+)`\]\(\.\./(tests/[\w/]+\.py)\)", row[-1])
+    assert links
+    for name, file in links:
+        assert f"def {name}(" in (ROOT / file).read_text(), name
+
+
+def test_readme_counts_the_promises() -> None:
+    (number,) = re.findall(r"lists (\d+) such promises", README.text)
+    assert int(number) == len(rows(SURVIVING.text))
+
+
+def test_map_of_rooms_is_the_layers_contract() -> None:
+    settings = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["importlinter"]
+    (contract,) = [one for one in settings["contracts"] if one["type"] == "layers"]
+    layers = [re.split(r"\s*[|:]\s*", layer) for layer in contract["layers"]]
+    assert _rooms_of_the_map() == [room for layer in layers for room in layer]
+
+
+def test_map_of_rooms_is_what_is_there() -> None:
+    here = (ROOT / "cl_anomaly").iterdir()
+    folders = {path.name for path in here if (path / "__init__.py").exists()}
+    modules = {path.stem for path in (ROOT / "cl_anomaly").glob("[!_]*.py")}
+    assert sorted(_rooms_of_the_map()) == sorted(folders | modules)
+
+
+def _rooms_of_the_map() -> list[str]:
+    return [row[0].strip("`") for row in rows(CONTRIBUTING.section("## The map of rooms"))]
+
+
+def test_every_hook_is_in_readme() -> None:
+    hooks = {
+        name for name, of in inspect.getmembers(Strategy, inspect.isfunction) if name[0] != "_"
+    }
+    cells = [row[0] for row in rows(README.section("## Add a strategy"))]
+    assert hooks <= set(re.findall(r"`(\w+)\(", " ".join(cells)))
