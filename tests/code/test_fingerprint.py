@@ -20,7 +20,7 @@ from cl_anomaly.code.fingerprint import (
 )
 from cl_anomaly.code.own_files import load_class
 from cl_anomaly.code.text import without_words
-from cl_anomaly.models import VAE
+from cl_anomaly.models.vae import VAE
 from cl_anomaly.strategies import find_strategy
 
 PACKAGE = Path(code.__file__).parents[1]

@@ -7,7 +7,7 @@ import pytest
 from cl_anomaly import RunConfig
 from cl_anomaly.data import datasets
 from cl_anomaly.errors import InputError
-from cl_anomaly.models import VAE
+from cl_anomaly.models.vae import VAE
 from cl_anomaly.runs import build
 from cl_anomaly.runs.lifecycle import find_finished
 from cl_anomaly.runs.run_folder import folder_name
@@ -77,7 +77,7 @@ def test_data_is_loaded_once_until_its_files_change(
 def test_what_does_not_fit_together_is_found_before_anything_is_compared(tmp_path: Path) -> None:
     done = cli(*COMPARE, "--model.hidden-sizes", "[0]", "--out", tmp_path)
     assert done.code == 2
-    assert "hidden_sizes" in done.err
+    assert "--model.hidden-sizes" in done.err
     assert not list(tmp_path.iterdir())
     plan = build.prepare(
         RunConfig(dataset="digits", device="cpu", model_options={"hidden_sizes": [0]})
