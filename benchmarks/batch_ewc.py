@@ -32,8 +32,7 @@ class BatchEWC(EWC):
         sums = [torch.zeros_like(weight) for weight in weights]
         for batch in batches:
             x = self.samples.batch(batch)
-            noise = self.random.normal(x.shape[1], self.model.latent_size)
-            loss = self.model.loss(x, noise).mean(1).sum()
+            loss = self.model.loss(x, self.random).mean(1).sum()
             for total, gradient in zip(sums, torch.autograd.grad(loss, weights), strict=True):
                 total += gradient.square()
         for name, weight, total in zip(names, weights, sums, strict=True):

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from cl_anomaly.data.datasets import Dataset, Samples
-from cl_anomaly.models import VAE
+from cl_anomaly.models.vae import VAE
 from cl_anomaly.scenarios.class_stream import Scenario, build_scenario
 from cl_anomaly.strategies import Strategy
 from cl_anomaly.training.learner import Learner
@@ -28,6 +28,20 @@ def small_dataset(per_class: Sequence[int] = (10, 20, 30, 25)) -> Dataset:
 
 def small_scenario(**settings: object) -> Scenario:
     return build_scenario(small_dataset(), **settings)  # type: ignore[arg-type]
+
+
+class Drawn:
+    """Gives the same numbers, (R, B, *size), whenever it is asked to draw as many."""
+
+    def __init__(self, numbers: Tensor) -> None:
+        self._numbers = numbers
+
+    def normal(self, count: int, *size: int) -> Tensor:
+        assert self._numbers.shape[1:] == (count, *size)
+        return self._numbers
+
+    def integers(self, high: int, count: int, *size: int) -> Tensor:
+        raise AssertionError("Expected nothing but normal numbers to be drawn.")
 
 
 class Recording(Samples):

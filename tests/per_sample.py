@@ -3,7 +3,8 @@
 from torch import Tensor, nn
 from torch.func import functional_call, grad, vmap
 
-from cl_anomaly.models import VAE
+from cl_anomaly.models.vae import VAE
+from tests.learning import Drawn
 
 
 class _Loss(nn.Module):
@@ -12,7 +13,7 @@ class _Loss(nn.Module):
         self.model = model
 
     def forward(self, x: Tensor, noise: Tensor) -> Tensor:
-        return self.model.loss(x, noise)
+        return self.model.loss(x, Drawn(noise))
 
 
 def squared_per_sample(model: VAE, replica: int, x: Tensor, noise: Tensor) -> dict[str, Tensor]:

@@ -22,12 +22,13 @@ class Recording(TorchDispatchMode):
     def __init__(self, work: Callable[[], None]) -> None:
         super().__init__()
         self._calls: list[tuple[Any, Any, Any, Any]] = []
-        self._before: dict[int, tuple[Tensor, Tensor]] = {}
+        self._before: dict[int, tuple[Tensor, Tensor, Tensor]] = {}
         self.replays = 0
         with self:
             work()
         with torch.no_grad():
-            for tensor, value in self._before.values():
+            # Backwards: of two names for the same memory, the first saw it as it was.
+            for _, tensor, value in reversed(self._before.values()):
                 tensor.copy_(value)
 
     def __torch_dispatch__(
@@ -37,7 +38,8 @@ class Recording(TorchDispatchMode):
         if func._schema.is_mutable:
             for tensor in tree_leaves((args, kwargs)):
                 if isinstance(tensor, Tensor):
-                    kept = (tensor.detach(), tensor.detach().clone())
+                    # With itself: the id of what is gone would be given to another.
+                    kept = (tensor, tensor.detach(), tensor.detach().clone())
                     self._before.setdefault(id(tensor), kept)
         out = func(*args, **kwargs)
         self._calls.append((func, args, kwargs, out))

@@ -10,11 +10,12 @@ import torch
 from cl_anomaly import matrix_products
 from cl_anomaly.errors import InputError
 from cl_anomaly.evaluation import scoring as evaluation
+from cl_anomaly.evaluation.scores import make_scores
 from cl_anomaly.evaluation.scoring import score_samples
 from cl_anomaly.machine import choose_precision, describe_environment
 from cl_anomaly.matrix_products import Way, affine, describe_products, matrix_products_in
 from cl_anomaly.matrix_products import processor_way as way_for
-from cl_anomaly.models import VAE
+from cl_anomaly.models.vae import VAE
 from tests.learning import small_dataset
 
 CPU = torch.device("cpu")
@@ -167,11 +168,13 @@ def test_scores_are_float32_while_training_rounds(monkeypatch: pytest.MonkeyPatc
         return reconstruct(model, x)
 
     dataset, model = small_dataset(), VAE((3, 3), [0], latent_size=2, hidden_sizes=(64,))
-    expected = score_samples(model, dataset.test, torch.arange(85), ["recon"])["recon"]
+    expected = score_samples(model, dataset.test, torch.arange(85), make_scores(["recon"]))["recon"]
     monkeypatch.setattr(VAE, "reconstruct", spy)
     monkeypatch.setattr(evaluation, "_PROCESSOR_CHUNK", 50)
     with matrix_products_in(HALF, CPU):
-        found = score_samples(model, dataset.test, torch.arange(85), ["recon"])["recon"]
+        found = score_samples(model, dataset.test, torch.arange(85), make_scores(["recon"]))[
+            "recon"
+        ]
         assert matrix_products._setting.way is Way.BFLOAT16_TENSORS
     assert ways == [Way.ONEDNN, Way.ONEDNN]
     np.testing.assert_allclose(found, expected, rtol=1e-6)

@@ -8,7 +8,7 @@ from report import Row
 from training import Ours
 
 from cl_anomaly.config import RunConfig
-from cl_anomaly.evaluation.scores import CHEAP_SCORES
+from cl_anomaly.evaluation.scores import CHEAP_SCORES, make_scores
 from cl_anomaly.evaluation.scoring import auroc_after, score_samples
 
 
@@ -25,7 +25,7 @@ def evaluation(config: RunConfig, repeats: int) -> Iterator[Row]:
             model.reconstruct(run.test.batch(chunk)[None])
 
     def scores() -> dict:
-        return score_samples(model, run.test, run.test_indices, list(CHEAP_SCORES))
+        return score_samples(model, run.test, run.test_indices, make_scores(CHEAP_SCORES))
 
     def all_of_it() -> None:
         for values in scores().values():

@@ -5,7 +5,7 @@ import re
 from pathlib import Path
 
 # Two letters or more: `C:` is a drive.
-_FAMILY = re.compile(r"([A-Za-z][\w-]+):(?=.)")
+_FAMILY = re.compile(r"([A-Za-z][\w-]+):")
 
 
 def family_of(strategy: str) -> str | None:

@@ -1,65 +1,148 @@
 """Anomaly scores: higher is more anomalous, always. Each gives one number for each sample."""
 
-from collections.abc import Callable
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor
 
-from cl_anomaly.models import VAE, Reconstruction
-from cl_anomaly.models.losses import bernoulli_negative_log_likelihood
+from cl_anomaly.models.base import LIKELIHOOD, POSTERIOR, Reconstruction
 from cl_anomaly.randomness import generator
-
-Score = Callable[[VAE, Reconstruction], Tensor]
-"""Takes the model and a batch's reconstruction; returns (R, B), float32."""
 
 POSTERIOR_SAMPLES = 16
 
 
-def recon(model: VAE, output: Reconstruction) -> Tensor:
+class Score:
+    """An anomaly score. Subclass it, and say in a line of docstring what it is.
+
+    Attributes:
+        name: what `--score` calls it.
+        needs: abilities of a model that it needs, see `models.base.ABILITIES`.
+        is_cheap: whether it takes no more than the one pass that all scores share; such scores are
+            always recorded.
+    """
+
+    name: ClassVar[str]
+    needs: ClassVar[frozenset[str]] = frozenset()
+    is_cheap: ClassVar[bool] = True
+
+    def __call__(self, output: Any) -> Tensor:
+        """Score samples.
+
+        Args:
+            output: a `models.base.Reconstruction`, with what the score needs.
+
+        Returns:
+            (R, B), float32; higher is more anomalous.
+        """
+        raise NotImplementedError(f"{type(self).__name__} should give scores.")
+
+    def learn(self, batches: Iterable[tuple[Reconstruction, Tensor]]) -> None:
+        """Keep statistics of a task that has just been learnt; by default none.
+
+        Args:
+            batches: of the task's own samples, each with what of it counts, (R, B), bool: replicas
+                whose tasks are shorter have samples twice, and these do not count.
+        """
+
+    def state_dict(self) -> dict[str, Tensor]:
+        """Give the statistics by name: what resume needs, and whose bytes are the score's memory.
+
+        The replica axis comes first.
+        """
+        return {}
+
+    def load_state_dict(self, state: dict[str, Tensor]) -> None:
+        """Take back what `state_dict` gave."""
+
+    @classmethod
+    def learns(cls) -> bool:
+        """Say whether it keeps statistics of each task."""
+        return cls.learn is not Score.learn
+
+
+class Recon(Score):
     """The model's own reconstruction loss at the posterior mean."""
-    return output.negative_log_likelihood
+
+    name = "recon"
+    needs = frozenset({LIKELIHOOD})
+
+    def __call__(self, output: Any) -> Tensor:  # noqa: D102
+        return output.negative_log_likelihood
 
 
-def mse(model: VAE, output: Reconstruction) -> Tensor:
+class MSE(Score):
     """Mean squared error over the features."""
-    return (output.means - output.x).square().flatten(2).mean(2)
+
+    name = "mse"
+
+    def __call__(self, output: Any) -> Tensor:  # noqa: D102
+        return (output.means - output.x).square().flatten(2).mean(2)
 
 
-def l1(model: VAE, output: Reconstruction) -> Tensor:
+class L1(Score):
     """Mean absolute error over the features."""
-    return (output.means - output.x).abs().flatten(2).mean(2)
+
+    name = "l1"
+
+    def __call__(self, output: Any) -> Tensor:  # noqa: D102
+        return (output.means - output.x).abs().flatten(2).mean(2)
 
 
-def elbo(model: VAE, output: Reconstruction) -> Tensor:
+class ELBO(Score):
     """Negative evidence lower bound at the posterior mean: recon + β · kl."""
-    return recon(model, output) + model.beta * kl(model, output)
+
+    name = "elbo"
+    needs = frozenset({POSTERIOR})
+
+    def __call__(self, output: Any) -> Tensor:  # noqa: D102
+        return output.loss
 
 
-def kl(model: VAE, output: Reconstruction) -> Tensor:
+class KL(Score):
     """Distance of the posterior from the prior, KL(q(z|x) ‖ N(0, I))."""
-    return output.kl
+
+    name = "kl"
+    needs = frozenset({POSTERIOR})
+
+    def __call__(self, output: Any) -> Tensor:  # noqa: D102
+        return output.kl
 
 
-def recon_prob(model: VAE, output: Reconstruction) -> Tensor:
+class ReconProb(Score):
     """Reconstruction loss averaged over 16 draws from the posterior (seeded).
 
     The reconstruction probability of An & Cho, "Variational Autoencoder based Anomaly Detection
     using Reconstruction Probability" (2015), algorithm 4, with the sign turned. Every sample meets
     the same draws, so that its score does not depend on what it is scored with.
     """
-    noise = torch.randn(
-        POSTERIOR_SAMPLES, output.mean.shape[-1], generator=generator(0, "recon-prob")
-    ).to(output.mean.device)
-    sigma = (0.5 * output.log_variance).exp()
-    total = torch.zeros_like(output.mean[..., 0])
-    for draw in noise:
-        logits = model.decoder(output.mean + sigma * draw)
-        total += bernoulli_negative_log_likelihood(logits, output.x)
-    return total / POSTERIOR_SAMPLES
+
+    name = "recon-prob"
+    needs = frozenset({POSTERIOR})
+    is_cheap = False
+
+    def __call__(self, output: Any) -> Tensor:  # noqa: D102
+        noise = torch.randn(
+            POSTERIOR_SAMPLES, output.mean.shape[-1], generator=generator(0, "recon-prob")
+        ).to(output.mean.device)
+        sigma = (0.5 * output.log_variance).exp()
+        total = torch.zeros_like(output.mean[..., 0])
+        for draw in noise:
+            total += output.negative_log_likelihood_at(output.mean + sigma * draw)
+        return total / POSTERIOR_SAMPLES
 
 
-CHEAP_SCORES: dict[str, Score] = {"recon": recon, "mse": mse, "l1": l1, "elbo": elbo, "kl": kl}
+SCORES: dict[str, type[Score]] = {
+    score.name: score for score in (Recon, MSE, L1, ELBO, KL, ReconProb)
+}
+"""All of them, by name."""
+
+CHEAP_SCORES = [name for name, score in SCORES.items() if score.is_cheap]
 """Recorded after every task: they need one forward pass between them."""
 
-SCORES: dict[str, Score] = {**CHEAP_SCORES, "recon-prob": recon_prob}
-"""All of them; those that are not cheap are recorded where they are asked for."""
+
+def make_scores(names: Iterable[str]) -> list[Score]:
+    """Make scores from their names."""
+    return [SCORES[name]() for name in names]

@@ -1,7 +1,23 @@
-"""Detector models, one file each."""
+"""Detector models, one file each: a new file in this folder is found without being named."""
 
-from cl_anomaly.models.vae import VAE, Decoder, Reconstruction
+import importlib
+import inspect
+import pkgutil
 
-__all__ = ["MODELS", "VAE", "Decoder", "Reconstruction"]
+from cl_anomaly.models.base import Model
 
-MODELS = {model.name: model for model in (VAE,)}
+__all__ = ["MODELS", "Model"]
+
+
+def _found() -> dict[str, type[Model]]:
+    names = [module.name for module in pkgutil.iter_modules(__path__)]
+    modules = [importlib.import_module(f"{__name__}.{name}") for name in names]
+    return {
+        cls.name: cls
+        for module in modules
+        for _, cls in inspect.getmembers(module, inspect.isclass)
+        if issubclass(cls, Model) and cls is not Model and cls.__module__ == module.__name__
+    }
+
+
+MODELS: dict[str, type[Model]] = _found()

@@ -9,25 +9,25 @@ from torch import Tensor, nn
 
 from cl_anomaly.data.datasets import Samples
 from cl_anomaly.errors import RunError
-from cl_anomaly.models import VAE
-from cl_anomaly.randomness import ReplicaRandom
+from cl_anomaly.models.base import Model
+from cl_anomaly.randomness import Draws
 
 _CHUNK = 256
 
 
 def fisher_diagonal(
-    model: VAE, samples: Samples, indices: Sequence[Tensor], random: ReplicaRandom
+    model: Model, samples: Samples, indices: Sequence[Tensor], random: Draws
 ) -> dict[str, Tensor]:
     """Diagonal Fisher information: the mean over samples of each one's squared gradient.
 
-    The gradient is that of the model's loss with one draw from the posterior. The square of a
+    The gradient is that of the model's loss with one draw. The square of a
     batch's gradient would be another number, and would change with the batch size.
 
     Args:
         model: R replicas.
         samples: where the training samples are.
         indices: R tensors (n_r,), int64, each replica's samples; none may be empty.
-        random: draws the posterior's noise.
+        random: what the loss draws from.
 
     Returns:
         By parameter name, in the parameter's shape, float32.
@@ -42,22 +42,34 @@ def fisher_diagonal(
         chunk = padded[:, start : start + _CHUNK]
         # Padding makes the replicas' tasks equally long, and counts for nothing.
         real = torch.arange(start, start + chunk.shape[1], device=device) < counts[:, None]
-        # Always a full chunk of noise: a seed must see the same numbers beside longer tasks.
-        noise = random.normal(_CHUNK, model.latent_size)[:, : chunk.shape[1]]
-        for name, squared in squared_gradients(model, samples.batch(chunk), noise, real).items():
+        x, draws = samples.batch(chunk), _WholeChunks(random)
+        for name, squared in squared_gradients(model, x, draws, real).items():
             total[name] = total[name] + squared if name in total else squared
     return {
         name: value / counts.view(-1, *[1] * (value.dim() - 1)) for name, value in total.items()
     }
 
 
-def squared_gradients(model: VAE, x: Tensor, noise: Tensor, weights: Tensor) -> dict[str, Tensor]:
+class _WholeChunks:
+    """Draws for a full chunk, whatever is asked for: a seed sees the same beside longer tasks."""
+
+    def __init__(self, random: Draws) -> None:
+        self._random = random
+
+    def normal(self, count: int, *size: int) -> Tensor:
+        return self._random.normal(_CHUNK, *size)[:, :count]
+
+    def integers(self, high: int, count: int, *size: int) -> Tensor:
+        return self._random.integers(high, _CHUNK, *size)[:, :count]
+
+
+def squared_gradients(model: Model, x: Tensor, random: Draws, weights: Tensor) -> dict[str, Tensor]:
     """Sum over the batch of every sample's squared gradient of the loss.
 
     Args:
         model: R replicas, all of whose parameters belong to layers of `cl_anomaly.models.layers`.
         x: (R, B, *features).
-        noise: (R, B, latent), standard normal.
+        random: what the loss draws from.
         weights: (R, B), what each sample's gradient is multiplied by.
 
     Returns:
@@ -82,7 +94,7 @@ def squared_gradients(model: VAE, x: Tensor, noise: Tensor, weights: Tensor) -> 
         for name, layer in model.named_modules():
             if hasattr(layer, "squared_gradients"):
                 hooks.callback(remember(name, layer).remove)
-        losses = model.loss(x, noise) * weights
+        losses = model.loss(x, random) * weights
     gradients = torch.autograd.grad(losses.sum(), [output for *_, output in passes.values()])
     result: dict[str, Tensor] = {}
     for (name, (layer, inputs, _)), gradient in zip(passes.items(), gradients, strict=True):

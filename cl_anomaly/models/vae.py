@@ -2,53 +2,57 @@
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import cached_property
 from typing import ClassVar
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from cl_anomaly.errors import InputError
+from cl_anomaly.models.base import GENERATE, LIKELIHOOD, POSTERIOR, Generator, Model, Posterior
 from cl_anomaly.models.layers import mlp
 from cl_anomaly.models.losses import bernoulli_negative_log_likelihood, kl_to_standard_normal
-from cl_anomaly.randomness import generator
+from cl_anomaly.randomness import Draws, generator
 
 
-@dataclass(frozen=True, eq=False)
-class Reconstruction:
-    """What a sample becomes when it goes through the model, float32.
+class VAEReconstruction(Posterior):
+    """What samples become under the mean of their posterior.
 
-    Attributes:
+    Args:
+        model: that they went through.
         x: (R, B, *features), the samples.
-        logits: (R, B, *features), of the decoder's means at the posterior mean.
-        mean: (R, B, latent), of the posterior q(z|x).
-        log_variance: (R, B, latent), of the posterior.
-        means: (R, B, *features), the decoder's, in [0, 1].
-        negative_log_likelihood: (R, B), of the samples under the decoder, in nats.
-        kl: (R, B), KL(q(z|x) ‖ N(0, I)), in nats.
     """
 
-    x: Tensor
-    logits: Tensor
-    mean: Tensor
-    log_variance: Tensor
+    def __init__(self, model: "VAE", x: Tensor) -> None:
+        super().__init__(x, *model.encode(x))
+        self._model = model
 
-    # Several scores need the same of these; each is computed when it is first asked for.
     @cached_property
-    def means(self) -> Tensor:  # noqa: D102
+    def logits(self) -> Tensor:
+        """Those of the decoder's means, (R, B, *features)."""
+        return self._model.decoder(self.mean).float()
+
+    @cached_property
+    def means(self) -> Tensor:
+        """The decoder's means, (R, B, *features), in [0, 1]."""
         return self.logits.sigmoid()
 
     @cached_property
-    def negative_log_likelihood(self) -> Tensor:  # noqa: D102
+    def negative_log_likelihood(self) -> Tensor:
+        """Of the samples under the decoder, (R, B), in nats."""
         return bernoulli_negative_log_likelihood(self.logits, self.x)
 
-    @cached_property
-    def kl(self) -> Tensor:  # noqa: D102
-        return kl_to_standard_normal(self.mean, self.log_variance)
+    @property
+    def loss(self) -> Tensor:
+        """The model's loss with z = the posterior's mean, (R, B), in nats."""
+        return self.negative_log_likelihood + self._model.beta * self.kl
+
+    def negative_log_likelihood_at(self, z: Tensor) -> Tensor:
+        """Of the samples under the decoder at codes z (R, B, latent); (R, B), in nats."""
+        return bernoulli_negative_log_likelihood(self._model.decoder(z), self.x)
 
 
-class Decoder(nn.Module):
+class Decoder(Generator):
     """From the latent space to the means of Bernoulli variables.
 
     Args:
@@ -73,8 +77,12 @@ class Decoder(nn.Module):
         """Map (R, B, latent) to means in [0, 1], (R, B, *features), float32."""
         return torch.sigmoid(self(z).float())
 
+    def generate(self, count: int, random: Draws) -> Tensor:
+        """Give the means at z ~ N(0, I), (R, count, *features), float32."""
+        return self.means(random.normal(count, self.latent_size))
 
-class VAE(nn.Module):
+
+class VAE(Model):
     """Variational autoencoder of fully connected layers, with a Bernoulli decoder.
 
     Kingma & Welling, "Auto-Encoding Variational Bayes" (ICLR 2014). R replicas side by side.
@@ -91,6 +99,7 @@ class VAE(nn.Module):
     """
 
     name: ClassVar[str] = "vae"
+    abilities = frozenset({GENERATE, LIKELIHOOD, POSTERIOR})
 
     def __init__(
         self,
@@ -100,7 +109,7 @@ class VAE(nn.Module):
         hidden_sizes: tuple[int, ...] = (400, 400),
         beta: float = 1.0,
     ) -> None:
-        super().__init__()
+        super().__init__(features, seeds)
         if min((latent_size, *hidden_sizes)) < 1:
             raise InputError(f"Expected `hidden_sizes` of 1 or more, but got {hidden_sizes}.")
         if not 0 <= beta < math.inf:
@@ -111,32 +120,31 @@ class VAE(nn.Module):
         self.encoder = mlp((inputs, *hidden_sizes, 2 * latent_size), generators)
         self.decoder = Decoder((latent_size, *hidden_sizes[::-1], inputs), features, generators)
 
-    @property
-    def latent_size(self) -> int:
-        """Standard normal numbers that `loss` takes for each sample."""
-        return self.decoder.latent_size
-
     def encode(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """Map samples (R, B, *features) to mean and log σ² of q(z|x), each (R, B, latent)."""
         mean, log_variance = self.encoder(x.flatten(2)).float().chunk(2, dim=2)
         return mean, log_variance
 
-    def loss(self, x: Tensor, noise: Tensor) -> Tensor:
+    def loss(self, x: Tensor, random: Draws) -> Tensor:
         """Negative evidence lower bound of each sample, with one draw from the posterior.
 
         Args:
             x: (R, B, *features), in [0, 1].
-            noise: (R, B, latent), standard normal: z = mean + σ · noise.
+            random: draws ε, (R, B, latent), standard normal: z = mean + σ · ε.
 
         Returns:
             (R, B), float32, in nats: Σ BCE(x, x̂) + β · KL(q(z|x) ‖ N(0, I)).
         """
         mean, log_variance = self.encode(x)
+        noise = random.normal(x.shape[1], self.decoder.latent_size)
         logits = self.decoder(mean + (0.5 * log_variance).exp() * noise).float()
         reconstruction = bernoulli_negative_log_likelihood(logits, x)
         return reconstruction + self.beta * kl_to_standard_normal(mean, log_variance)
 
-    def reconstruct(self, x: Tensor) -> Reconstruction:
+    def reconstruct(self, x: Tensor) -> VAEReconstruction:
         """Pass samples (R, B, *features) through the posterior mean: nothing is drawn."""
-        mean, log_variance = self.encode(x)
-        return Reconstruction(x, self.decoder(mean).float(), mean, log_variance)
+        return VAEReconstruction(self, x)
+
+    def generator(self) -> Decoder:
+        """Give the decoder."""
+        return self.decoder

@@ -8,8 +8,10 @@ from cl_anomaly.code.strategy_names import with_absolute_file
 from cl_anomaly.config import ResolvedConfig, RunConfig
 from cl_anomaly.data.datasets import choose_dataset, find_dataset
 from cl_anomaly.errors import CLAnomalyError, InputError
+from cl_anomaly.evaluation.scores import CHEAP_SCORES, SCORES
 from cl_anomaly.machine import choose_device, choose_precision, precision_name
-from cl_anomaly.models import MODELS, VAE
+from cl_anomaly.models import MODELS, Model
+from cl_anomaly.models.base import check_abilities
 from cl_anomaly.options import fill_options
 from cl_anomaly.strategies import Strategy, find_strategy
 
@@ -27,6 +29,8 @@ def resolve(config: RunConfig) -> ResolvedConfig:
         return config
     strategy = make_strategy(config.strategy, config.strategy_options)
     model = find_model(config.model)
+    check_abilities(model, strategy.needs, f"the strategy {strategy.name}")
+    check_abilities(model, SCORES[config.score].needs, f"the score {config.score}")
     name, note = (config.dataset, None) if config.dataset else choose_dataset(config.data_root)
     spec = find_dataset(name)
     device = choose_device(config.device)
@@ -45,7 +49,7 @@ def resolve(config: RunConfig) -> ResolvedConfig:
     return ResolvedConfig(**config.to_dict() | filled)
 
 
-def find_model(name: str) -> type[VAE]:
+def find_model(name: str) -> type[Model]:
     """Look a model up by its name.
 
     Raises:
@@ -54,6 +58,13 @@ def find_model(name: str) -> type[VAE]:
     if name not in MODELS:
         raise InputError(f"Expected `model` to be one of {', '.join(MODELS)}, but got {name!r}.")
     return MODELS[name]
+
+
+def recorded_scores(config: RunConfig) -> list[str]:
+    """Name the scores that a run records: its own, and the cheap ones that its model allows."""
+    abilities = find_model(config.model).abilities
+    cheap = [name for name in CHEAP_SCORES if SCORES[name].needs <= abilities]
+    return list(dict.fromkeys([*cheap, config.score]))
 
 
 def make_strategy(name: str, options: dict[str, Any]) -> Strategy:
@@ -80,8 +91,9 @@ def fill_strategy_options(cls: type[Strategy], options: dict[str, Any]) -> dict[
     return fill_options(own, options, skip, untyped=own is not cls)
 
 
-def make_model(config: RunConfig, features: tuple[int, ...], seeds: Sequence[int]) -> VAE:
+def make_model(config: RunConfig, features: tuple[int, ...], seeds: Sequence[int]) -> Model:
     """Make the configured model: R replicas of it, one for each seed."""
     cls = find_model(config.model)
     options = fill_options(cls, config.model_options, FRAMEWORK_ARGUMENTS)
-    return cls(features, seeds, config.latent_size, **options)
+    make: Any = cls
+    return make(features, seeds, latent_size=config.latent_size, **options)

@@ -16,7 +16,6 @@ from cl_anomaly.code.trust import sha256_of
 from cl_anomaly.config import ResolvedConfig, RunConfig
 from cl_anomaly.data.datasets import Dataset, load_dataset
 from cl_anomaly.errors import InputError, explained
-from cl_anomaly.evaluation.scores import CHEAP_SCORES
 from cl_anomaly.machine import (
     choose_device,
     choose_precision,
@@ -27,7 +26,7 @@ from cl_anomaly.machine import (
     threads_to_use,
 )
 from cl_anomaly.progress import Progress
-from cl_anomaly.runs.build import find_model, make_model, make_strategy, resolve
+from cl_anomaly.runs.build import find_model, make_model, make_strategy, recorded_scores, resolve
 from cl_anomaly.runs.keeping import Keeper
 from cl_anomaly.runs.measurements import Failure, Record
 from cl_anomaly.scenarios.class_stream import Scenario, build_scenario
@@ -115,8 +114,8 @@ class Run:
             "code": self._code(),
             "dataset_note": config.dataset_note,
         }
-        score_names = list(dict.fromkeys([*CHEAP_SCORES, config.score]))
-        self.record = Record(config, self.strategy_name, self.scenarios, score_names)
+        scores = recorded_scores(config)
+        self.record = Record(config, self.strategy_name, self.scenarios, scores)
         self._task, self._learnt = 1, False
         self.resumed_on: list[dict[str, Any]] = []
         self._seconds, self._started, self._keeper = 0.0, time.perf_counter(), Keeper()
@@ -173,7 +172,7 @@ class Run:
         before = now(self.device)
         self.groups.conclude()
         concluded = now(self.device)
-        scores = self.groups.score(self.test, self.test_indices, self.record.score_names)
+        scores = self.groups.score(self.test, self.test_indices)
         aurocs = self.record.add(scores)
         times = {
             "task": self._task,
@@ -234,8 +233,8 @@ class Run:
 
     def _group_sizes(self) -> list[int]:
         one = make_model(self.config, self._dataset.features, self.config.seed_list[:1])
-        weights = sum(parameter.numel() for parameter in one.parameters())
-        sizes = group_sizes(len(self.scenarios), weights, self.device, threads_to_use())
+        memory = one.training_bytes()
+        sizes = group_sizes(len(self.scenarios), memory, self.device, threads_to_use())
         alone = issubclass(find_strategy(self.config.strategy), TrainsItself)
         return [1] * len(self.scenarios) if alone else sizes
 
@@ -244,13 +243,14 @@ class Run:
         settings = TrainingSettings(
             config.epochs, config.batch_size, config.learning_rate, self.precision
         )
+        scores = recorded_scores(config)
         learners, rest = [], list(zip(config.seed_list, self.scenarios, strict=True))
         for size in sizes:
             seeds, scenarios = zip(*rest[:size], strict=True)
             strategy = make_strategy(config.strategy, config.strategy_options)
             strategy.model = make_model(config, self._dataset.features, seeds).to(self.device)
             strategy.samples = self.train
-            learners.append(Learner(strategy, seeds, scenarios, settings))
+            learners.append(Learner(strategy, seeds, scenarios, settings, scores))
             rest = rest[size:]
         # What trains by a loop of its own may share the process's state, such as generators.
         own_loop = isinstance(learners[0].strategy, TrainsItself)

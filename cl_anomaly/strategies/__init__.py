@@ -10,7 +10,7 @@ from typing import Any
 from cl_anomaly.code.own_files import load_class, loading
 from cl_anomaly.code.strategy_names import family_of, file_of, within_family
 from cl_anomaly.errors import InputError
-from cl_anomaly.strategies.base import Strategy, misspelt_hooks
+from cl_anomaly.strategies.base import Strategy, misspelt_hooks, unfit_hooks
 
 __all__ = ["Strategy", "find_strategy", "strategies"]
 
@@ -101,4 +101,6 @@ def _checked(candidate: Any, where: str) -> type[Strategy]:
             f"Expected {where} to have hooks of a strategy, but `{name}` is none, and would never "
             f"be called. Is it `{hook}`? Begin the name of a method of its own with _."
         )
+    for hook, arguments in unfit_hooks(candidate).items():
+        raise InputError(f"Expected `{hook}` of {where} to take {arguments}, but it does not.")
     return candidate

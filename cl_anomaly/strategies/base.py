@@ -10,7 +10,7 @@ from typing import ClassVar
 from torch import Tensor
 
 from cl_anomaly.data.datasets import Samples
-from cl_anomaly.models import VAE
+from cl_anomaly.models import Model
 from cl_anomaly.randomness import ReplicaRandom
 from cl_anomaly.scenarios.class_stream import Task
 
@@ -32,12 +32,14 @@ class Strategy:
     Before each task a copy of the strategy is asked for `extend` and `penalty`, a few times on the
     same batch, to see that it keeps to this; nothing is left of it.
 
-    On a GPU, `extend` and `penalty` are recorded in the first steps of a task and then replayed
-    without Python: they must do the same work on the same tensors at every step, draw from
-    `random` alone, and read no values back (`.item()`, `if` on a tensor).
+    On a GPU, what is called at every step (`extend`, `penalty`, `after_backward`, `after_step`) is
+    recorded in the first steps of a task and then replayed without Python: it must do the same work
+    on the same tensors at every step, draw from `random` alone, and read no values back (`.item()`,
+    `if` on a tensor). What it keeps, it changes in place (`add_`, `copy_`).
 
     Attributes:
         name: what `--strategy` calls it. Default: the class's name.
+        needs: abilities of a model that it needs, see `models.base.ABILITIES`.
         model: the model in training.
         samples: the training samples; `samples.batch(indices)` looks them up.
         task_number: of the task that is being learnt, from 1.
@@ -46,7 +48,8 @@ class Strategy:
     """
 
     name: ClassVar[str]
-    model: VAE
+    needs: ClassVar[frozenset[str]] = frozenset()
+    model: Model
     samples: Samples
     task_number: int
     random: ReplicaRandom
@@ -70,6 +73,13 @@ class Strategy:
         """
         return task.indices
 
+    def before_task(self, tasks: Sequence[Task]) -> None:
+        """Keep what the task needs of how things were before it, such as the model.
+
+        Args:
+            tasks: the task that has arrived, as each of the R replicas will see it.
+        """
+
     def extend(self, x: Tensor) -> Tensor:
         """Give the batch that is trained on; called once a step, it must not change any state.
 
@@ -81,12 +91,21 @@ class Strategy:
         """
         return x
 
-    def penalty(self) -> Tensor | float:
+    def penalty(self, x: Tensor) -> Tensor | float:
         """Give what is added to each replica's loss, (R,).
 
         A model's parameters have the replica axis first too: `(p**2).flatten(1).sum(1)`.
+
+        Args:
+            x: (R, B', *features), the batch as `extend` gave it.
         """
         return 0.0
+
+    def after_backward(self) -> None:
+        """Change or read the gradients, which are there; the step has not been made yet."""
+
+    def after_step(self) -> None:
+        """Take note of a step that has been made."""
 
     def after_task(self, tasks: Sequence[Task]) -> None:
         """Keep what later tasks need.
@@ -99,8 +118,11 @@ class Strategy:
     def cannot_be_resumed(self) -> str | None:
         """Say why nothing else can go on from what `state_dict` gives, where that is so."""
         own = type(self)
-        if own.after_task is not Strategy.after_task and own.state_dict is Strategy.state_dict:
-            return f"{self.name} overrides `after_task`, but not `state_dict`"
+        if own.state_dict is not Strategy.state_dict:
+            return None
+        for hook in ("before_task", "after_backward", "after_step", "after_task"):
+            if getattr(own, hook) is not getattr(Strategy, hook):
+                return f"{self.name} overrides `{hook}`, but not `state_dict`"
         return None
 
     @classmethod
@@ -109,11 +131,25 @@ class Strategy:
         return cls, frozenset()
 
     def state_dict(self) -> dict[str, Tensor]:
-        """Give everything that `after_task` has kept, by name."""
+        """Give everything that the hooks have kept, by name; its bytes are the memory."""
         return {}
 
     def load_state_dict(self, state: dict[str, Tensor]) -> None:
         """Take back what `state_dict` gave."""
+
+
+def unfit_hooks(cls: type[Strategy]) -> dict[str, str]:
+    """Give the hooks that cannot be called as they will be, and what each should take."""
+    unfit = {}
+    for name, hook in vars(Strategy).items():
+        if name[0] == "_" or not inspect.isfunction(hook):
+            continue
+        expected = inspect.signature(hook)
+        try:
+            inspect.signature(getattr(cls, name)).bind(*expected.parameters)
+        except TypeError:
+            unfit[name] = f"({', '.join(expected.parameters)})"
+    return unfit
 
 
 def misspelt_hooks(cls: type[Strategy]) -> dict[str, str]:

@@ -36,7 +36,7 @@ class EWC(Strategy):
         self.fisher: dict[str, Tensor] = {}
         self.anchor: dict[str, Tensor] = {}
 
-    def penalty(self) -> Tensor | float:
+    def penalty(self, x: Tensor) -> Tensor | float:
         """Give ½ λ Σ_k F_k (θ_k − θ*_k)² of each replica."""
         terms = [
             (self.fisher[name] * (weight - self.anchor[name]).square()).flatten(1).sum(1)

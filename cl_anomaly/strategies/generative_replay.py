@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from cl_anomaly.errors import InputError
-from cl_anomaly.models import Decoder
+from cl_anomaly.models.base import GENERATE, Generator
 from cl_anomaly.scenarios.class_stream import Task
 from cl_anomaly.strategies.base import Strategy
 
@@ -26,12 +26,13 @@ class GenerativeReplay(Strategy):
     """
 
     name = "gr"
+    needs = frozenset({GENERATE})
 
     def __init__(self, ratio: float | Literal["proportional"] = "proportional") -> None:
         if ratio != "proportional" and not 0 < ratio < float("inf"):
             raise InputError(f"Expected `ratio` to be proportional or above 0, but got {ratio}.")
         self.ratio = ratio
-        self.previous: Decoder | None = None
+        self.previous: Generator | None = None
 
     def extend(self, x: Tensor) -> Tensor:
         """Append what the previous decoder makes of z ~ N(0, I)."""
@@ -39,13 +40,13 @@ class GenerativeReplay(Strategy):
             return x
         past_tasks = self.task_number - 1
         ratio = past_tasks if self.ratio == "proportional" else float(self.ratio)
-        z = self.random.normal(max(1, round(ratio * x.shape[1])), self.previous.latent_size)
+        count = max(1, round(ratio * x.shape[1]))
         with torch.no_grad():
-            return torch.cat([x, self.previous.means(z)], dim=1)
+            return torch.cat([x, self.previous.generate(count, self.random)], dim=1)
 
     def after_task(self, tasks: Sequence[Task]) -> None:
-        """Keep the decoder as it is now."""
-        self.previous = copy.deepcopy(self.model.decoder).requires_grad_(False)
+        """Keep what generates, as it is now."""
+        self.previous = copy.deepcopy(self.model.generator()).requires_grad_(False)
 
     def state_dict(self) -> dict[str, Tensor]:
         """Give the previous decoder's weights."""

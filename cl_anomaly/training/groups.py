@@ -18,15 +18,12 @@ from cl_anomaly.training.learner import Learner
 from cl_anomaly.training.task import Pause, Training, TrainingTime, never
 from cl_anomaly.training.threads import Threads
 
-# A weight, its gradient, and Adam's two moments of it, in float32.
-_BYTES_PER_WEIGHT = 16
-
-# Every step reads and writes all of these. Where a processor's cache does not keep them from one
-# step to the next, Adam takes nearly twice as long, and the matrix products longer, too.
+# Where a processor's cache does not keep weights, gradients and moments from one step to the next,
+# Adam takes nearly twice as long, and the matrix products longer, too.
 _CACHE_BYTES = 48 * 2**20
 
 
-def group_sizes(replicas: int, weights: int, device: torch.device, threads: int) -> list[int]:
+def group_sizes(replicas: int, memory: int, device: torch.device, threads: int) -> list[int]:
     """Divide replicas into groups that train side by side.
 
     On a GPU all are one group: the more, the busier it is. On a processor a group is what its cache
@@ -34,7 +31,7 @@ def group_sizes(replicas: int, weights: int, device: torch.device, threads: int)
 
     Args:
         replicas: how many, in all.
-        weights: of one replica.
+        memory: bytes that each step of one replica reads and writes, see `Model.training_bytes`.
         device: what they train on.
         threads: that train groups at the same time.
 
@@ -43,7 +40,7 @@ def group_sizes(replicas: int, weights: int, device: torch.device, threads: int)
     """
     if device.type != "cpu":
         return [replicas]
-    at_once = max(1, _CACHE_BYTES // (weights * _BYTES_PER_WEIGHT))
+    at_once = max(1, _CACHE_BYTES // memory)
     rounds = math.ceil(replicas / (at_once * threads))
     return _sizes(replicas, min(replicas, rounds * threads))
 
@@ -136,16 +133,14 @@ class ReplicaGroups:
         with matrix_products_in(torch.float32, self._device):
             self._threads.map(Learner.conclude, self.learners)
 
-    def score(
-        self, samples: Samples, indices: Tensor, scores: Sequence[str]
-    ) -> dict[str, NDArray[np.float32]]:
+    def score(self, samples: Samples, indices: Tensor) -> dict[str, NDArray[np.float32]]:
         """Score samples with every replica, see `evaluation.score_samples`."""
 
         def score(learner: Learner) -> dict[str, NDArray[np.float32]]:
-            return score_samples(learner.strategy.model, samples, indices, scores)
+            return score_samples(learner.strategy.model, samples, indices, learner.scores)
 
         parts = self._threads.map(score, self.learners)
-        return {name: np.concatenate([part[name] for part in parts]) for name in scores}
+        return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
 
     def weights(self) -> dict[str, Tensor]:
         """Give the weights of all replicas, (R, ...), by the names of the model's parameters."""

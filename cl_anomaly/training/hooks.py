@@ -2,7 +2,9 @@
 
 import copy
 import inspect
+from collections.abc import Callable
 from contextlib import suppress
+from functools import partial
 from typing import Any
 
 from torch import Tensor
@@ -42,6 +44,13 @@ def named(strategy: Strategy, hook: str) -> str:
 def overrides(strategy: Strategy, hook: str) -> bool:
     """Say whether a strategy has a hook of its own."""
     return getattr(getattr(strategy, hook), "__func__", None) is not getattr(Strategy, hook)
+
+
+def hook_or_nothing(strategy: Strategy, hook: str) -> Callable[[], None]:
+    """Give what calls a hook at every step; nothing where the strategy has none of its own."""
+    if not overrides(strategy, hook):
+        return lambda: None
+    return partial(call, strategy, hook)
 
 
 def extended(strategy: Strategy, x: Tensor) -> Tensor:
@@ -85,7 +94,7 @@ def penalty(strategy: Strategy, x: Tensor) -> Tensor | float:
     Raises:
         RunError: it raised an error, or gave something else.
     """
-    added = call(strategy, "penalty")
+    added = call(strategy, "penalty", x)
     if isinstance(added, float | int):
         return added
     # Another shape would be spread over the replicas, and mix them without a word.

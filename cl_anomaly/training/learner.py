@@ -6,6 +6,8 @@ from typing import Protocol, runtime_checkable
 from torch import Tensor
 
 from cl_anomaly.errors import RunError
+from cl_anomaly.evaluation.scores import make_scores
+from cl_anomaly.evaluation.scoring import reconstructed
 from cl_anomaly.randomness import ReplicaRandom, StepRandom
 from cl_anomaly.scenarios.class_stream import Scenario
 from cl_anomaly.state import CannotKeepError, State
@@ -34,6 +36,10 @@ class Learner:
         seeds: one for each replica.
         scenarios: one for each replica.
         settings: how each task is trained.
+        scores: names of the anomaly scores that are computed.
+
+    Attributes:
+        scores: the anomaly scores, with the statistics that they keep.
 
     Raises:
         InputError: the strategy would be trained on samples that have not arrived.
@@ -45,9 +51,11 @@ class Learner:
         seeds: Sequence[int],
         scenarios: Sequence[Scenario],
         settings: TrainingSettings,
+        scores: Sequence[str] = (),
     ) -> None:
         self.strategy, self.seeds = strategy, seeds
         self.scenarios, self.settings = scenarios, settings
+        self.scores = make_scores(scores)
         self._training: Training | None = None
         refuse_leaks_ahead(strategy, scenarios, seeds)
 
@@ -71,8 +79,17 @@ class Learner:
         """
         self.strategy.task_number = number
         device = self.strategy.samples.stored.device
-        self.strategy.random = StepRandom(self.seeds, "strategy", number, device=device)
+        self.strategy.random = ReplicaRandom(self.seeds, "before task", number, device=device)
+        tasks = [scenario.tasks[number - 1] for scenario in self.scenarios]
+        with watched(self.strategy, "before_task", self.scenarios, number):
+            call(self.strategy, "before_task", tasks)
+        self._prepare(number)
         self._training = self._new_training(number)
+
+    def _prepare(self, number: int) -> None:
+        self.strategy.task_number = number
+        device = self.strategy.samples.stored.device
+        self.strategy.random = StepRandom(self.seeds, "strategy", number, device=device)
 
     def _new_training(self, number: int) -> Training:
         strategy, settings = self.strategy, self.settings
@@ -95,12 +112,18 @@ class Learner:
         tasks = [scenario.tasks[number - 1] for scenario in self.scenarios]
         with watched(self.strategy, "after_task", self.scenarios, number):
             call(self.strategy, "after_task", tasks)
+        indices = [task.indices for task in tasks]
+        for score in self.scores:
+            if score.learns():
+                score.learn(reconstructed(self.strategy.model, self.strategy.samples, indices))
 
     def state(self) -> State:
         """Give the weights, what the strategy keeps, and where the training is."""
         state = State()
         state.add("model", self.strategy.model.state_dict())
         state.add("strategy", _checked(self.strategy))
+        for score in self.scores:
+            state.add(f"score.{score.name}", score.state_dict())
         if self._training is not None:
             training = self._training.state()
             state.values["training"] = training.values
@@ -119,8 +142,13 @@ class Learner:
         self.strategy.model.load_state_dict(state.part("model"))
         if kept := state.part("strategy"):
             call(self.strategy, "load_state_dict", {k: own.to(device) for k, own in kept.items()})
+        for score in self.scores:
+            if statistics := state.part(f"score.{score.name}"):
+                score.load_state_dict({k: own.to(device) for k, own in statistics.items()})
         if "training" in state.values:
-            self.begin(number)
+            # Not `begin`: what the strategy kept before the task, it has taken back.
+            self._prepare(number)
+            self._training = self._new_training(number)
             self.training.restore(State(state.values["training"], state.part("training")))
 
 

@@ -13,7 +13,7 @@ from cl_anomaly.errors import RunError
 from cl_anomaly.randomness import StepRandom
 from cl_anomaly.state import State
 from cl_anomaly.strategies import Strategy
-from cl_anomaly.training.hooks import extended, penalty
+from cl_anomaly.training.hooks import extended, hook_or_nothing, penalty
 
 # Steps that a GPU takes one kernel at a time before it records one: libraries set themselves up in
 # the first, which cannot be recorded.
@@ -95,6 +95,8 @@ class TrainStep:
         self._autocast = torch.autocast(
             device.type, torch.bfloat16, enabled=half, cache_enabled=False
         )
+        self._after_backward = hook_or_nothing(strategy, "after_backward")
+        self._after_step = hook_or_nothing(strategy, "after_step")
         self._work = self._step
         self._loss = torch.empty(0)
         self._steps, self._batch_samples = 0, 0
@@ -146,12 +148,13 @@ class TrainStep:
             x = extended(self._strategy, x)
             if self.replay_seconds is not None:
                 self.replay_seconds += time.perf_counter() - before
-            noise = self._noise.normal(x.shape[1], model.latent_size)
-            loss = model.loss(x, noise).mean(1) + penalty(self._strategy, x)
+            loss = model.loss(x, self._noise).mean(1) + penalty(self._strategy, x)
         self._optimizer.zero_grad()
         # Replicas share no weight, so the gradient of the sum holds each one's own.
         loss.sum().backward()
+        self._after_backward()
         self._optimizer.step()
+        self._after_step()
         self._loss, self._batch_samples = loss.detach(), x.shape[0] * x.shape[1]
         self._keep_trace(self._loss)
 

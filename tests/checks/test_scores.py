@@ -1,45 +1,40 @@
-"""What every score must do; a new one is found here by itself."""
+"""Every score goes through every check; a new one is found here by itself."""
+
+from collections.abc import Callable
+from typing import Any
 
 import pytest
-import torch
+from torch import Tensor
 
-from cl_anomaly.evaluation.scores import SCORES
-from cl_anomaly.models import VAE
-
-
-@pytest.fixture(scope="module")
-def model() -> VAE:
-    return VAE((4, 4), [0, 1], latent_size=3, hidden_sizes=(8,))
+from cl_anomaly.checks import SCORE_CHECKS, check_score
+from cl_anomaly.evaluation.scores import MSE, SCORES, Score
 
 
-@pytest.fixture(scope="module")
-def x() -> torch.Tensor:
-    return torch.rand(2, 6, 4, 4, generator=torch.Generator().manual_seed(0))
-
-
-@torch.no_grad()
-def _score(name: str, model: VAE, x: torch.Tensor) -> torch.Tensor:
-    return SCORES[name](model, model.reconstruct(x))
+@pytest.mark.parametrize("check", SCORE_CHECKS.values(), ids=SCORE_CHECKS.keys())
+@pytest.mark.parametrize("name", SCORES)
+def test_score(name: str, check: Callable[[type[Score]], None]) -> None:
+    check(SCORES[name])
 
 
 @pytest.mark.parametrize("name", SCORES)
-class TestEveryScore:
-    def test_gives_one_float32_for_each_sample_that_varies(
-        self, name: str, model: VAE, x: torch.Tensor
-    ) -> None:
-        scores = _score(name, model, x)
-        assert scores.shape == (2, 6)
-        assert scores.dtype == torch.float32
-        assert scores.isfinite().all()
-        assert len(scores.unique()) == 12
+def test_a_score_with_its_sign_turned_fails(name: str) -> None:
+    class Turned(Score):
+        """What is normal scores higher."""
 
-    def test_is_the_same_twice(self, name: str, model: VAE, x: torch.Tensor) -> None:
-        assert torch.equal(_score(name, model, x), _score(name, model, x))
+        def __call__(self, output: Any) -> Tensor:
+            return -SCORES[name]()(output)
 
-    def test_does_not_depend_on_the_other_samples(
-        self, name: str, model: VAE, x: torch.Tensor
-    ) -> None:
-        torch.testing.assert_close(_score(name, model, x[:, 2:3]), _score(name, model, x)[:, 2:3])
+    with pytest.raises(AssertionError, match="Expected anomalies to score higher"):
+        check_score(Turned)
 
-    def test_says_what_it_is(self, name: str, model: VAE, x: torch.Tensor) -> None:
-        assert (SCORES[name].__doc__ or "").strip()
+
+def test_a_score_that_looks_at_the_other_samples_fails() -> None:
+    class Relative(MSE):
+        """The error beside the others'."""
+
+        def __call__(self, output: Any) -> Tensor:
+            scores = super().__call__(output)
+            return scores - scores.mean(1, keepdim=True)
+
+    with pytest.raises(AssertionError, match="the score that it has alone"):
+        SCORE_CHECKS["it_does_not_depend_on_the_other_samples"](Relative)

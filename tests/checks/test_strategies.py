@@ -1,15 +1,18 @@
 """What every strategy must do; a new one is found here by itself."""
 
+from collections.abc import Callable, Sequence
+
 import pytest
 import torch
 
 from cl_anomaly import matrix_products
+from cl_anomaly.checks import STRATEGY_CHECKS, check_strategy
+from cl_anomaly.errors import RunError
 from cl_anomaly.machine import choose_precision
 from cl_anomaly.matrix_products import Way
-from cl_anomaly.options import describe_options, fill_options, summary
-from cl_anomaly.scenarios.class_stream import build_scenario
+from cl_anomaly.scenarios.class_stream import Task
 from cl_anomaly.strategies import Strategy, strategies
-from tests.learning import learn, prepare, small_dataset, small_scenario, weights, with_precision
+from tests.learning import learn, prepare, small_scenario, weights, with_precision
 from tests.recording import recorded_steps
 
 MULTIPLIES_IN_BFLOAT16 = choose_precision("auto", torch.device("cpu")) == torch.bfloat16
@@ -19,74 +22,39 @@ def _made(name: str) -> Strategy:
     return strategies()[name]()
 
 
+@pytest.mark.parametrize("check", STRATEGY_CHECKS.values(), ids=STRATEGY_CHECKS.keys())
+@pytest.mark.parametrize("name", strategies())
+def test_strategy(name: str, check: Callable[[type[Strategy]], None]) -> None:
+    check(strategies()[name])
+
+
+@pytest.mark.parametrize("name", strategies())
+def test_names_its_source_with_the_year(name: str) -> None:
+    assert "(" in (strategies()[name].__doc__ or "")
+
+
+class Forgetful(Strategy):
+    """Keep something that `state_dict` does not give."""
+
+    def after_task(self, tasks: Sequence[Task]) -> None:
+        pass
+
+
+class Global(Strategy):
+    """Draw from PyTorch's own generator."""
+
+    def extend(self, x: torch.Tensor) -> torch.Tensor:
+        return torch.cat([x, torch.rand_like(x)], dim=1)
+
+
+@pytest.mark.parametrize("strategy", [Forgetful, Global])
+def test_what_is_not_as_it_should_be_fails(strategy: type[Strategy]) -> None:
+    with pytest.raises((AssertionError, RunError)):
+        check_strategy(strategy)
+
+
 @pytest.mark.parametrize("name", strategies())
 class TestEveryStrategy:
-    def test_parameters_move_in_every_task(self, name: str) -> None:
-        scenario = small_scenario()
-        strategy = prepare(_made(name), scenario, [0, 1])
-        for number in (1, 2, 3):
-            before = weights(strategy)
-            learn(strategy, [scenario] * 2, [0, 1], number)
-            for old, new in zip(before, weights(strategy), strict=True):
-                assert not torch.equal(old[0], new[0])
-                assert not torch.equal(old[1], new[1])
-
-    def test_seed_sees_the_same_alone_or_among_others(self, name: str) -> None:
-        scenario, seeds = small_scenario(), [3, 7, 11]
-        among, alone = [], []
-        one, other = prepare(_made(name), scenario, seeds), prepare(_made(name), scenario, [7])
-        for number in (1, 2, 3):
-            learn(one, [scenario] * 3, seeds, number, among)
-            learn(other, [scenario], [7], number, alone)
-        torch.testing.assert_close(torch.stack(among)[:, 1], torch.cat(alone), rtol=1e-3, atol=1e-3)
-
-    def test_seed_sees_the_same_beside_longer_tasks(self, name: str) -> None:
-        # Classes have 20, 30 and 25 samples, so these orders end their tasks at different steps.
-        dataset = small_dataset()
-        ours, longer = (build_scenario(dataset, 0, order) for order in ([1, 3, 2], [2, 1, 3]))
-        one = prepare(_made(name), ours, [7, 8])
-        other = prepare(_made(name), ours, [7])
-        for number in (1, 2, 3):
-            learn(one, [ours, longer], [7, 8], number)
-            learn(other, [ours], [7], number)
-        for beside, alone in zip(weights(one), weights(other), strict=True):
-            torch.testing.assert_close(beside[0], alone[0], rtol=1e-3, atol=1e-3)
-
-    def test_same_seed_twice_gives_the_same_bits(self, name: str) -> None:
-        scenario, results = small_scenario(), []
-        for _ in range(2):
-            strategy = prepare(_made(name), scenario, [0, 1])
-            for number in (1, 2):
-                learn(strategy, [scenario] * 2, [0, 1], number)
-            results.append(weights(strategy))
-        for one, other in zip(*results, strict=True):
-            assert torch.equal(one, other)
-            assert not torch.equal(one[0], one[1])
-
-    def test_state_carries_everything_to_a_new_process(self, name: str) -> None:
-        scenario = small_scenario()
-        one, other = (prepare(_made(name), scenario, [0, 1]) for _ in range(2))
-        for number in (1, 2):
-            learn(one, [scenario] * 2, [0, 1], number)
-        other.model.load_state_dict(one.model.state_dict())
-        state = {key: value.clone() for key, value in one.state_dict().items()}
-        if state:
-            other.load_state_dict(state)
-        for strategy in (one, other):
-            learn(strategy, [scenario] * 2, [0, 1], 3)
-        for ours, theirs in zip(weights(one), weights(other), strict=True):
-            assert torch.equal(ours, theirs)
-
-    def test_visible_samples_come_first_in_the_batch(self, name: str) -> None:
-        scenario = small_scenario()
-        strategy = prepare(_made(name), scenario, [0, 1])
-        learn(strategy, [scenario] * 2, [0, 1], 1)
-        strategy.task_number = 2
-        x = torch.rand(2, 8, 3, 3)
-        extended = strategy.extend(x)
-        assert torch.equal(extended[:, :8], x)
-        assert not extended.requires_grad
-
     @pytest.mark.parametrize("way", ["the processor's own", "tensors"])
     def test_learns_in_bfloat16(self, name: str, way: str, monkeypatch: pytest.MonkeyPatch) -> None:
         rounds = MULTIPLIES_IN_BFLOAT16 or way == "tensors"
@@ -119,9 +87,3 @@ class TestEveryStrategy:
             assert recordings and all(recording.replays for recording in recordings)
             for ours, theirs in zip(weights(one), weights(other), strict=True):
                 torch.testing.assert_close(ours, theirs, rtol=0, atol=1e-6)
-
-    def test_says_what_it_is_and_takes_typed_options(self, name: str) -> None:
-        cls = strategies()[name]
-        assert summary(cls)
-        assert "(" in (cls.__doc__ or ""), "name the source, with its year"
-        assert len(fill_options(cls, {})) == len(describe_options(cls))

@@ -3,8 +3,8 @@ import pytest
 import torch
 
 from cl_anomaly.evaluation.scores import POSTERIOR_SAMPLES, SCORES
-from cl_anomaly.models import VAE
 from cl_anomaly.models.layers import Linear
+from cl_anomaly.models.vae import VAE
 from cl_anomaly.randomness import generator
 
 
@@ -20,7 +20,7 @@ def x() -> torch.Tensor:
 
 @torch.no_grad()
 def _score(name: str, model: VAE, x: torch.Tensor) -> np.ndarray:
-    return SCORES[name](model, model.reconstruct(x)).numpy()
+    return SCORES[name]()(model.reconstruct(x)).numpy()
 
 
 @torch.no_grad()

@@ -6,9 +6,10 @@ from torch import Tensor, nn
 
 from cl_anomaly.data.datasets import Samples
 from cl_anomaly.errors import RunError
-from cl_anomaly.models import VAE
 from cl_anomaly.models.fisher import fisher_diagonal, squared_gradients
+from cl_anomaly.models.vae import VAE
 from cl_anomaly.randomness import ReplicaRandom
+from tests.learning import Drawn
 from tests.per_sample import squared_per_sample
 
 SEEDS = [0, 5]
@@ -20,7 +21,7 @@ def _model(seeds: Sequence[int] = SEEDS) -> VAE:
 
 def test_squared_gradients_are_torch_funcs() -> None:
     model, x, noise = _model(), torch.rand(2, 7, 2, 3), torch.randn(2, 7, 2)
-    squared = squared_gradients(model, x, noise, torch.ones(2, 7))
+    squared = squared_gradients(model, x, Drawn(noise), torch.ones(2, 7))
     assert set(squared) == {name for name, _ in model.named_parameters()}
     for replica in range(2):
         expected = squared_per_sample(model, replica, x[replica], noise[replica])
@@ -30,8 +31,8 @@ def test_squared_gradients_are_torch_funcs() -> None:
 
 def test_they_are_not_the_square_of_the_batch_gradient() -> None:
     model, x, noise = _model(), torch.rand(2, 7, 2, 3), torch.randn(2, 7, 2)
-    squared = squared_gradients(model, x, noise, torch.ones(2, 7))
-    model.loss(x, noise).sum().backward()
+    squared = squared_gradients(model, x, Drawn(noise), torch.ones(2, 7))
+    model.loss(x, Drawn(noise)).sum().backward()
     for name, parameter in model.named_parameters():
         assert parameter.grad is not None
         assert not torch.allclose(parameter.grad.square(), squared[name])
@@ -39,7 +40,7 @@ def test_they_are_not_the_square_of_the_batch_gradient() -> None:
 
 def test_no_gradient_is_left_on_the_model() -> None:
     model = _model()
-    squared_gradients(model, torch.rand(2, 3, 2, 3), torch.randn(2, 3, 2), torch.ones(2, 3))
+    squared_gradients(model, torch.rand(2, 3, 2, 3), Drawn(torch.randn(2, 3, 2)), torch.ones(2, 3))
     assert all(parameter.grad is None for parameter in model.parameters())
 
 
@@ -62,7 +63,9 @@ def test_a_parameter_that_no_layer_answers_for_is_refused() -> None:
     model = _model()
     model.register_parameter("stray", nn.Parameter(torch.zeros(2)))
     with pytest.raises(RunError, match="stray"):
-        squared_gradients(model, torch.rand(2, 3, 2, 3), torch.randn(2, 3, 2), torch.ones(2, 3))
+        squared_gradients(
+            model, torch.rand(2, 3, 2, 3), Drawn(torch.randn(2, 3, 2)), torch.ones(2, 3)
+        )
 
 
 def test_a_layer_used_twice_is_refused() -> None:
@@ -70,7 +73,9 @@ def test_a_layer_used_twice_is_refused() -> None:
     model.decoder.layers.append(model.decoder.layers[-1])
     model.decoder.layers[-1] = _Twice(model.decoder.layers[0])
     with pytest.raises(RunError, match="twice"):
-        squared_gradients(model, torch.rand(2, 3, 2, 3), torch.randn(2, 3, 2), torch.ones(2, 3))
+        squared_gradients(
+            model, torch.rand(2, 3, 2, 3), Drawn(torch.randn(2, 3, 2)), torch.ones(2, 3)
+        )
 
 
 class _Twice(nn.Module):

@@ -2,8 +2,9 @@ import torch
 from torch import nn
 from torch.distributions import Bernoulli, Normal, kl_divergence
 
-from cl_anomaly.models import VAE
 from cl_anomaly.models.layers import Linear
+from cl_anomaly.models.vae import VAE
+from tests.learning import Drawn
 
 
 def test_sizes_follow_the_paper_and_the_dataset() -> None:
@@ -27,7 +28,7 @@ def test_loss_is_the_negative_evidence_lower_bound() -> None:
     z = posterior.loc + posterior.scale * noise
     likelihood = Bernoulli(model.decoder.means(z)).log_prob(x).sum((2, 3))
     expected = -likelihood + 0.5 * kl_divergence(posterior, Normal(0.0, 1.0)).sum(-1)
-    torch.testing.assert_close(model.loss(x, noise), expected)
+    torch.testing.assert_close(model.loss(x, Drawn(noise)), expected)
 
 
 def test_loss_is_differentiable_through_sigma() -> None:
@@ -35,7 +36,7 @@ def test_loss_is_differentiable_through_sigma() -> None:
     model = VAE((3, 3), [0], latent_size=2, hidden_sizes=(), beta=0.0)
     last = model.encoder[-1]
     assert isinstance(last, Linear) and isinstance(last, nn.Module)
-    model.loss(torch.rand(1, 4, 3, 3), torch.randn(1, 4, 2)).sum().backward()
+    model.loss(torch.rand(1, 4, 3, 3), Drawn(torch.randn(1, 4, 2))).sum().backward()
     assert last.weight.grad is not None
     assert last.weight.grad[..., 2:].any()
 
@@ -52,7 +53,7 @@ def test_loss_is_float32_where_layers_compute_in_bfloat16() -> None:
     model = VAE((3, 3), [0], latent_size=2, hidden_sizes=(6,))
     x, noise = torch.rand(1, 4, 3, 3), torch.randn(1, 4, 2)
     with torch.autocast("cpu", torch.bfloat16):
-        loss, (mean, log_variance) = model.loss(x, noise), model.encode(x)
+        loss, (mean, log_variance) = model.loss(x, Drawn(noise)), model.encode(x)
         z = mean + (0.5 * log_variance).exp() * noise
         logits, means = model.decoder(z), model.decoder.means(z)
     assert {mean.dtype, log_variance.dtype, loss.dtype, means.dtype} == {torch.float32}

@@ -244,7 +244,7 @@ def test_a_strategy_that_cannot_give_what_it_keeps_begins_anew(tmp_path: Path) -
 
 def test_a_strategy_that_raises_is_named_with_its_line(tmp_path: Path) -> None:
     file = tmp_path / "raises.py"
-    file.write_text(STRATEGY + "\n    def penalty(self):\n        return 1 / 0\n")
+    file.write_text(STRATEGY + "\n    def penalty(self, x):\n        return 1 / 0\n")
     failed = cli("run", *SMALL, "--strategy", f"{file}:Mine", "--out", tmp_path / "out")
     assert failed.code == 1
     assert "error: in task 1: ZeroDivisionError" in failed.err

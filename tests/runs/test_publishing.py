@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from cl_anomaly.storage.files import check_files, is_complete
 from cl_anomaly.runs import lifecycle as runner
+from cl_anomaly.storage.files import check_files, is_complete
 from cl_anomaly.storage.status import status_of
 from cl_anomaly.training.step import TrainStep
 from tests.command import SMALL, Done, cli

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import torch
 
-from cl_anomaly.models import VAE
+from cl_anomaly.models.vae import VAE
 from cl_anomaly.runs.keeping import Keeper
 from cl_anomaly.state import State
 from cl_anomaly.strategies import strategies

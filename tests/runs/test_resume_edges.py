@@ -32,7 +32,7 @@ from cl_anomaly.strategies import Strategy
 
 
 class Spoiled(Strategy):
-    def penalty(self):
+    def penalty(self, x):
         # The loss alone: gradients, weights and scores stay what they are.
         return torch.tensor([0.0, float("inf") if self.task_number == 1 else 0.0, 0.0])
 """
@@ -41,7 +41,7 @@ class Spoiled(Strategy):
 class _Spoiled(Strategy):
     """The second replica's loss is infinite at every step, and its gradient is not."""
 
-    def penalty(self) -> Tensor:
+    def penalty(self, x: Tensor) -> Tensor:
         return torch.tensor([0.0, float("inf"), 0.0])
 
 

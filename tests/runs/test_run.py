@@ -10,7 +10,7 @@ from torch import Tensor
 from cl_anomaly import Result, RunConfig, run
 from cl_anomaly.errors import InputError
 from cl_anomaly.machine import choose_precision
-from cl_anomaly.models import VAE
+from cl_anomaly.models.vae import VAE
 from cl_anomaly.progress import Progress
 from cl_anomaly.randomness import ReplicaRandom, StepRandom
 from cl_anomaly.runs.build import resolve

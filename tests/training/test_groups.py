@@ -27,7 +27,7 @@ CPU = torch.device("cpu")
 def test_a_group_is_what_the_cache_holds_and_threads_have_as_many(
     replicas: int, weights: int, threads: int, groups: list[int]
 ) -> None:
-    assert group_sizes(replicas, weights, CPU, threads) == groups
+    assert group_sizes(replicas, 16 * weights, CPU, threads) == groups
     assert sum(groups) == replicas
 
 

@@ -30,7 +30,7 @@ class Given(Strategy):
         own = self.given[0]
         return own(self, x) if own and self.task_number == self.task else x
 
-    def penalty(self) -> Tensor | float:
+    def penalty(self, x: Tensor) -> Tensor | float:
         own = self.given[1]
         return own(self) if own and self.task_number == self.task else 0.0
 
@@ -171,7 +171,7 @@ class Careless(Strategy):
         picked = self.random.integers(4, 2)
         return torch.cat([x, drawn, self.samples.batch(picked + 12)], dim=1)
 
-    def penalty(self) -> Tensor:
+    def penalty(self, x: Tensor) -> Tensor:
         return _of_weights(self) * self.random.normal(1).square()[:, 0]
 
 

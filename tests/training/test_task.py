@@ -11,7 +11,7 @@ from cl_anomaly.scenarios.class_stream import build_scenario
 from cl_anomaly.strategies import Strategy
 from cl_anomaly.training.learner import Learner
 from cl_anomaly.training.task import TaskTraining
-from tests.learning import SETTINGS, learn, prepare, small_dataset, small_scenario, weights
+from tests.learning import SETTINGS, Drawn, learn, prepare, small_dataset, small_scenario, weights
 
 
 def test_is_pytorchs_adam_on_the_mean_loss() -> None:
@@ -24,7 +24,7 @@ def test_is_pytorchs_adam_on_the_mean_loss() -> None:
     for indices in ours.samples.__dict__["asked"]:
         x = torch.stack([theirs.samples.stored[own] for own in indices]).float() / 255
         optimizer.zero_grad()
-        theirs.model.loss(x, noise.normal(8, 2)).mean(1).sum().backward()
+        theirs.model.loss(x, noise).mean(1).sum().backward()
         noise.next_step()
         optimizer.step()
     for one, other in zip(weights(ours), weights(theirs), strict=True):
@@ -98,7 +98,7 @@ def test_penalty_and_extension_reach_the_loss() -> None:
         def extend(self, x: Tensor) -> Tensor:
             return torch.cat([x, torch.zeros_like(x)], dim=1)
 
-        def penalty(self) -> Tensor:
+        def penalty(self, x: Tensor) -> Tensor:
             return torch.tensor([1000.0, 2000.0])
 
     scenario, losses = small_scenario(), []
@@ -154,7 +154,7 @@ def test_batch_of_another_form_is_refused(shape: tuple[int, ...]) -> None:
 @pytest.mark.parametrize("shape", [(2, 1), (1,), (3,), ()])
 def test_penalty_that_would_mix_the_replicas_is_refused(shape: tuple[int, ...]) -> None:
     class Mistaken(Strategy):
-        def penalty(self) -> Tensor:
+        def penalty(self, x: Tensor) -> Tensor:
             return torch.zeros(shape)
 
     scenario = small_scenario()
@@ -171,7 +171,7 @@ def test_loss_is_the_mean_over_the_batch() -> None:
     learn(strategy, [scenario] * 2, [0, 1], 1, losses)
     x = strategy.samples.stored[strategy.samples.__dict__["asked"][0]].float() / 255
     noise = StepRandom([0, 1], "noise", 1).normal(8, 2)
-    torch.testing.assert_close(losses[0], first.loss(x, noise).detach().mean(1))
+    torch.testing.assert_close(losses[0], first.loss(x, Drawn(noise)).detach().mean(1))
 
 
 def test_gradient_of_a_replica_does_not_shrink_beside_others() -> None:

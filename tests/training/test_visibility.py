@@ -116,7 +116,7 @@ class LooksUp(Strategy):
             return torch.cat([x, self.samples.batch(self.places)], dim=1)
         return x
 
-    def penalty(self) -> float:
+    def penalty(self, x: Tensor) -> float:
         return self.samples.batch(self.places).sum().item() if self.hook == "penalty" else 0.0
 
     def after_task(self, tasks: Any) -> None:

@@ -68,8 +68,8 @@ class OurSteps:
 
     def _before_training_exp(self: Any, **settings: Any) -> None:
         task = self.clock.train_exp_counter + 1
-        self.noise.posterior = StepRandom([self.seed], "noise", task, device=self.device)
-        self.noise.prior = StepRandom([self.seed], "strategy", task, device=self.device)
+        self.noise.training = StepRandom([self.seed], "noise", task, device=self.device)
+        self.noise.replay = StepRandom([self.seed], "strategy", task, device=self.device)
         super()._before_training_exp(**settings)  # type: ignore[misc]
         loader = self.dataloader
         # A plugin may have put a loader of its own in its place.
@@ -111,8 +111,8 @@ class OurSteps:
         super().make_optimizer(**settings | {"reset_optimizer_state": True})  # type: ignore[misc]
 
     def _before_training_iteration(self: Any, **settings: Any) -> None:
-        self.noise.posterior.next_step()
-        self.noise.prior.next_step()
+        self.noise.training.next_step()
+        self.noise.replay.next_step()
         super()._before_training_iteration(**settings)  # type: ignore[misc]
         self._check_batch(self.mbatch[0])
 
@@ -131,7 +131,7 @@ class OurSteps:
 
     def _after_training_exp(self: Any, **settings: Any) -> None:
         task = self.clock.train_exp_counter + 1
-        self.noise.posterior = ReplicaRandom([self.seed], "after task", task, device=self.device)
+        self.noise.training = ReplicaRandom([self.seed], "after task", task, device=self.device)
         # Avalanche's own buffers call what it has deprecated, and say so whatever the filters are;
         # SI calls what NumPy has.
         with warnings.catch_warnings(record=True) as caught:

@@ -80,7 +80,7 @@ class AvalancheStrategy(Strategy):
         template: Any = make(
             model=OneReplica(self.model, noise),
             optimizer=torch.optim.Adam(parameters, lr=settings.learning_rate, fused=True),
-            criterion=Loss(self.model),
+            criterion=Loss(),
             train_mb_size=settings.batch_size,
             train_epochs=settings.epochs,
             device=self.samples.stored.device,

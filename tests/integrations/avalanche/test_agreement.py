@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from cl_anomaly import Result, RunConfig, run
-from cl_anomaly.models import VAE
+from cl_anomaly.models.vae import VAE
 from tests.places import ROOT
 
 BATCH_EWC = f"{ROOT / 'benchmarks' / 'batch_ewc.py'}:BatchEWC"

@@ -205,10 +205,11 @@ def test_a_users_own_file_belongs_to_the_run(plugins: Path) -> None:
 
 def test_its_code_is_the_bridge_and_avalanches_version(plugins: Path) -> None:
     code = _prepared(f"{plugins}:Spoils").environment["code"]
-    assert {"strategy.py", "cl_anomaly/avalanche/state.py"} <= code["files"].keys()
+    assert {"strategy.py", "cl_anomaly/integrations/avalanche/state.py"} <= code["files"].keys()
     assert not [name for name in code["files"] if name.startswith("avalanche")]
     assert code["packages"] == {"avalanche-lib": version("avalanche-lib")}
-    assert "cl_anomaly/avalanche/state.py" in _prepared("EWC").environment["code"]["files"]
+    files = _prepared("EWC").environment["code"]["files"]
+    assert "cl_anomaly/integrations/avalanche/state.py" in files
 
 
 def test_no_module_is_imported_because_a_name_says_so(

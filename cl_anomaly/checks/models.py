@@ -1,0 +1,93 @@
+"""What every model must do."""
+
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from cl_anomaly.checks.small import by_name, expect, same
+from cl_anomaly.models import Model
+from cl_anomaly.models.base import ABILITIES, GENERATE, LIKELIHOOD, POSTERIOR
+from cl_anomaly.randomness import ReplicaRandom
+
+SEEDS = [3, 7]
+_FEATURES = (4, 4)
+
+
+def _made(make: type[Model], seeds: list[int] = SEEDS) -> Model:
+    return make(_FEATURES, seeds)
+
+
+def _samples() -> Tensor:
+    return torch.rand(2, 5, *_FEATURES, generator=torch.Generator().manual_seed(0))
+
+
+def _loss(model: Model) -> Tensor:
+    return model.loss(_samples(), ReplicaRandom(SEEDS, "noise"))
+
+
+def its_loss_is_one_number_for_each_sample(make: type[Model]) -> None:
+    """(R, B), float32, finite."""
+    loss = _loss(_made(make))
+    expect(loss.shape == (2, 5), f"Expected losses (2, 5), but got {tuple(loss.shape)}.")
+    right = loss.dtype == torch.float32 and bool(loss.isfinite().all())
+    expect(right, "Expected losses that are finite numbers in float32.")
+
+
+def its_replicas_do_not_touch_each_other(make: type[Model]) -> None:
+    """The loss of one replica has gradients in its own weights alone."""
+    model = _made(make)
+    _loss(model)[0].sum().backward()
+    for name, parameter in model.named_parameters():
+        gradient = parameter.grad
+        if gradient is None or not gradient[0].any():
+            raise AssertionError(f"Expected {name} to have a gradient, but it has none.")
+        expect(not gradient[1].any(), f"Expected no gradient in {name} of the other replica.")
+
+
+def its_seeds_start_the_same_alone_or_among_others(make: type[Model]) -> None:
+    """First weights are drawn from each replica's own seed."""
+    among, alone = (list(_made(make, seeds).parameters()) for seeds in (SEEDS, SEEDS[1:]))
+    expect(same([own[1:] for own in among], alone), "Expected seed 7 to start as it does alone.")
+
+
+def its_reconstruction_draws_nothing(make: type[Model]) -> None:
+    """The same samples have the same reconstruction, in their own shape."""
+    model, x = _made(make), _samples()
+    one, other = model.reconstruct(x), model.reconstruct(x)
+    expect(one.means.shape == x.shape, f"Expected reconstructions {tuple(x.shape)}.")
+    expect(torch.equal(one.means, other.means), "Expected the same reconstruction twice.")
+
+
+def it_can_do_what_it_says(make: type[Model]) -> None:
+    """Abilities are those of ABILITIES, and each is there."""
+    model, x = _made(make), _samples()
+    unknown = model.abilities - set(ABILITIES)
+    expect(not unknown, f"Expected abilities among {', '.join(ABILITIES)}, but got {unknown}.")
+    output: Any = model.reconstruct(x)
+    needed = {LIKELIHOOD: ["negative_log_likelihood"], POSTERIOR: ["kl", "loss"]}
+    for ability, quantities in needed.items():
+        for quantity in quantities if ability in model.abilities else []:
+            shape = tuple(getattr(output, quantity).shape)
+            expect(shape == (2, 5), f"Expected {quantity} to be (2, 5), but got {shape}.")
+
+
+def its_samples_are_like_data(make: type[Model]) -> None:
+    """What it generates has the shape and the range of samples, and varies."""
+    model = _made(make)
+    if GENERATE not in model.abilities:
+        return
+    samples = model.generator().generate(50, ReplicaRandom(SEEDS, "replay"))
+    right = samples.shape == (2, 50, *_FEATURES) and samples.dtype == torch.float32
+    expect(right, "Expected samples (2, 50, 4, 4), float32.")
+    expect(0 <= samples.min() < samples.max() <= 1, "Expected samples in [0, 1] that vary.")
+
+
+MODEL_CHECKS = by_name(
+    its_loss_is_one_number_for_each_sample,
+    its_replicas_do_not_touch_each_other,
+    its_seeds_start_the_same_alone_or_among_others,
+    its_reconstruction_draws_nothing,
+    it_can_do_what_it_says,
+    its_samples_are_like_data,
+)

@@ -1,0 +1,155 @@
+"""What a model gives to the rest of the program, which knows no more of it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import cached_property
+from typing import ClassVar
+
+from torch import Tensor, nn
+
+from cl_anomaly.errors import InputError
+from cl_anomaly.models.losses import kl_to_standard_normal
+from cl_anomaly.randomness import Draws
+
+GENERATE = "generate"
+LIKELIHOOD = "likelihood"
+POSTERIOR = "posterior"
+ABILITIES = {
+    GENERATE: "make samples of its own",
+    LIKELIHOOD: "give the likelihood of samples",
+    POSTERIOR: "give a posterior over codes",
+}
+"""What a model may be able to do beside reconstructing, in words for messages."""
+
+# A weight, its gradient, and Adam's two moments of it, in float32.
+_BYTES_PER_WEIGHT = 16
+
+
+class Reconstruction:
+    """What samples become when they go through a model; nothing is drawn, all is float32.
+
+    Subclasses compute each quantity when it is first asked for, and keep it: several scores need
+    the same.
+
+    Args:
+        x: (R, B, *features), the samples.
+    """
+
+    def __init__(self, x: Tensor) -> None:
+        self.x = x
+
+    @cached_property
+    def means(self) -> Tensor:
+        """What the model makes of the samples, (R, B, *features)."""
+        raise NotImplementedError
+
+
+class Likelihood(Reconstruction):
+    """The reconstruction of a model with the ability `likelihood`."""
+
+    @cached_property
+    def negative_log_likelihood(self) -> Tensor:
+        """Of the samples under what was made of them, (R, B), in nats."""
+        raise NotImplementedError
+
+
+class Posterior(Likelihood):
+    """The reconstruction of a model with the ability `posterior`.
+
+    Args:
+        x: (R, B, *features), the samples.
+        mean: (R, B, code), of the posterior q(z|x).
+        log_variance: (R, B, code), log σ² of the posterior.
+    """
+
+    def __init__(self, x: Tensor, mean: Tensor, log_variance: Tensor) -> None:
+        super().__init__(x)
+        self.mean, self.log_variance = mean, log_variance
+
+    @cached_property
+    def kl(self) -> Tensor:
+        """KL(q(z|x) ‖ N(0, I)), (R, B), in nats."""
+        return kl_to_standard_normal(self.mean, self.log_variance)
+
+    @property
+    def loss(self) -> Tensor:
+        """The model's loss at the posterior's mean, (R, B), in nats."""
+        raise NotImplementedError
+
+    def negative_log_likelihood_at(self, z: Tensor) -> Tensor:
+        """Take codes z (R, B, code) in place of the posterior's mean; (R, B), in nats."""
+        raise NotImplementedError
+
+
+class Generator(nn.Module):
+    """A part of a model that makes samples: all of it that replay has to keep."""
+
+    def generate(self, count: int, random: Draws) -> Tensor:
+        """Make samples for each replica, (R, count, *features), float32 in [0, 1]."""
+        raise NotImplementedError(f"{type(self).__name__} should make samples.")
+
+
+class Model(nn.Module):
+    """R replicas of a model, side by side. Subclass it in a file of its own.
+
+    Its hyperparameters are the typed keyword arguments of `__init__` after these two, with
+    defaults: the command line (`--model.NAME`) and the config file read them from there.
+
+    Args:
+        features: shape of one sample.
+        seeds: one for each replica, from which its first weights are drawn.
+
+    Attributes:
+        name: what `--model` calls it.
+        abilities: those of ABILITIES that it has.
+    """
+
+    name: ClassVar[str]
+    abilities: ClassVar[frozenset[str]] = frozenset()
+
+    def __init__(self, features: tuple[int, ...], seeds: Sequence[int]) -> None:
+        super().__init__()
+        self.features, self.replicas = features, len(seeds)
+
+    def loss(self, x: Tensor, random: Draws) -> Tensor:
+        """Give each sample's loss, (R, B), float32, for training.
+
+        Args:
+            x: (R, B, *features), float32 in [0, 1].
+            random: what the model draws from.
+        """
+        raise NotImplementedError(f"{type(self).__name__} should have a `loss`.")
+
+    def reconstruct(self, x: Tensor) -> Reconstruction:
+        """Pass samples (R, B, *features) through the model, and draw nothing."""
+        raise NotImplementedError(f"{type(self).__name__} should have a `reconstruct`.")
+
+    def generator(self) -> Generator:
+        """Give the part that makes samples; only where the model is able to `generate`."""
+        raise NotImplementedError(f"{type(self).__name__} makes no samples.")
+
+    def training_bytes(self) -> int:
+        """Say how much memory each step of one replica's training reads and writes.
+
+        Replicas train beside each other in groups for which a processor's cache is large enough.
+        """
+        return _BYTES_PER_WEIGHT * sum(p[0].numel() for p in self.parameters())
+
+
+def check_abilities(model: type[Model], needs: frozenset[str], who: str) -> None:
+    """Refuse what a model cannot do, before anything is trained.
+
+    Args:
+        model: the class.
+        needs: names of abilities.
+        who: needs them, for the message.
+
+    Raises:
+        InputError: the model lacks one.
+    """
+    for need in sorted(needs - model.abilities):
+        raise InputError(
+            f"Expected a model that can {ABILITIES.get(need, need)}, which {who} needs, but "
+            f"{model.name} cannot."
+        )
