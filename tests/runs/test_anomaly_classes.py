@@ -16,6 +16,7 @@ from cl_anomaly.runs.lifecycle import write_run
 from cl_anomaly.runs.measurements import Failure
 from cl_anomaly.runs.run import Run
 from cl_anomaly.scenarios.base import Replica
+from tests.resuming import kept
 
 SMALL: dict[str, Any] = {
     "dataset": "digits",

@@ -1,6 +1,6 @@
 """Our scenario as one of Avalanche's: experiences whose batches are whole tensors."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any, cast
 
 import torch
@@ -12,7 +12,7 @@ from torch.utils.data import Dataset as TorchDataset
 
 from cl_anomaly.data.datasets import Samples
 from cl_anomaly.errors import RunError
-from cl_anomaly.scenarios.class_stream import Scenario
+from cl_anomaly.scenarios.base import Scenario
 
 
 class Rows(TorchDataset):
@@ -107,15 +107,12 @@ def to_avalanche(
     train = whole_stream(Rows(data.train.to(place), data.train_labels, targets_are_inputs))
     test = whole_stream(Rows(data.test.to(place), data.test_labels, targets_are_inputs))
 
-    def tested(classes: Sequence[int]) -> Experience:
-        chosen = torch.isin(scenario.test_labels, torch.tensor(list(classes)))
-        return test.subset(scenario.test_indices[chosen].tolist())
-
-    groups = [task.classes for task in scenario.tasks] + [(scenario.anomaly_class,)]
+    groups = [torch.cat([*task.group.normal.values()]) for task in scenario.tasks]
+    groups.append(scenario.all_anomalies)
     return with_classes_timeline(  # type: ignore[return-value]
         benchmark_from_datasets(
             train=[train.subset(task.indices.tolist()) for task in scenario.tasks],
-            test=[tested(classes) for classes in groups],
+            test=[test.subset(places.sort().values.tolist()) for places in groups],
         )
     )
 
