@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -87,7 +86,9 @@ def read_aurocs(metrics: pd.DataFrame) -> list[Aurocs]:
         metrics: in tidy form, with a column `run`.
     """
     tasks, found = metrics.groupby("run")["task"].max().to_dict(), []
-    for key, rows in metrics.groupby(["run", "strategy", "dataset", "anomaly_class"], sort=False):
+    keys = ["run", "strategy", "dataset", "anomaly_class"]
+    for _, rows in metrics.groupby(keys, sort=False):
+        key = [rows[name].tolist()[0] for name in keys]
         seeds, count = rows["seed"].unique().tolist(), int(tasks[key[0]])
         headline, s = {}, {}
         for score, own in rows.groupby("score", sort=False):
@@ -98,9 +99,7 @@ def read_aurocs(metrics: pd.DataFrame) -> list[Aurocs]:
                 headline[score][place, seen["task"].to_numpy() - 1] = seen["value"]
                 matrix = result_matrix(replica)
                 s[score][place, : len(matrix), : len(matrix)] = matrix
-        names: Any = key
-        run, strategy, dataset, label = names
-        found.append(Aurocs(run, strategy, dataset, label, seeds, headline, s))
+        found.append(Aurocs(*key, seeds=seeds, headline=headline, s=s))
     return found
 
 

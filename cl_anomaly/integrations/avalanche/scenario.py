@@ -12,7 +12,7 @@ from torch.utils.data import Dataset as TorchDataset
 
 from cl_anomaly.data.datasets import Samples
 from cl_anomaly.errors import RunError
-from cl_anomaly.scenarios.class_stream import Scenario
+from cl_anomaly.scenarios.base import Scenario
 
 
 class Rows(TorchDataset):
@@ -107,12 +107,12 @@ def to_avalanche(
     train = whole_stream(Rows(data.train.to(place), data.train_labels, targets_are_inputs))
     test = whole_stream(Rows(data.test.to(place), data.test_labels, targets_are_inputs))
 
-    anomalies = scenario.all_anomalies
     groups = [torch.cat([*task.group.normal.values()]) for task in scenario.tasks]
+    groups.append(scenario.all_anomalies)
     return with_classes_timeline(  # type: ignore[return-value]
         benchmark_from_datasets(
             train=[train.subset(task.indices.tolist()) for task in scenario.tasks],
-            test=[test.subset(own.sort().values.tolist()) for own in [*groups, anomalies]],
+            test=[test.subset(places.sort().values.tolist()) for places in groups],
         )
     )
 
