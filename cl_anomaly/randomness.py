@@ -33,11 +33,11 @@ def generator(seed: int, *stream: str | int, device: torch.device | str = "cpu")
 class Draws(Protocol):
     """What draws random numbers for R replicas."""
 
-    def normal(self, count: int, *size: int) -> Tensor:
+    def normal(self, count: int, /, *size: int) -> Tensor:
         """Draw standard normal numbers, shape (R, count, *size), float32."""
         ...
 
-    def integers(self, high: int, count: int, *size: int) -> Tensor:
+    def integers(self, high: int, count: int, /, *size: int) -> Tensor:
         """Draw whole numbers from 0 to high − 1, shape (R, count, *size), int64."""
         ...
 
@@ -60,13 +60,13 @@ class ReplicaRandom:
         self._generators = [generator(seed, *stream, device=device) for seed in seeds]
         self._device = device
 
-    def normal(self, count: int, *size: int) -> Tensor:
-        """Draw standard normal numbers, shape (R, count, *size), float32."""
-        return self._draw(None, (count, *size))
+    def normal(self, *size: int) -> Tensor:
+        """Draw standard normal numbers, shape (R, *size), float32."""
+        return self._draw(None, size)
 
-    def integers(self, high: int, count: int, *size: int) -> Tensor:
-        """Draw whole numbers from 0 to high − 1, shape (R, count, *size), int64."""
-        return self._draw(high, (count, *size))
+    def integers(self, high: int, *size: int) -> Tensor:
+        """Draw whole numbers from 0 to high − 1, shape (R, *size), int64."""
+        return self._draw(high, size)
 
     def _draw(self, high: int | None, size: tuple[int, ...]) -> Tensor:
         dtype = torch.float32 if high is None else torch.int64

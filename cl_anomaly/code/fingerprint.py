@@ -27,7 +27,7 @@ _ROOTS = ("runs.run", "evaluation.statistics", "strategies.base")
 # `strategies` themselves only find what lies in them.
 ROOMS_WITHOUT_NUMBERS = frozenset("checks cli code engines report storage".split())
 MODULES_WITHOUT_NUMBERS = frozenset(
-    "config errors json_files models options progress runs.interrupts runs.keeping runs.matrices "
+    "config errors json_files models options progress runs.interrupts runs.keeping "
     "runs.result state strategies training.rehearsal training.visibility version".split()
 )
 # Their versions stand in `environment.json` as the machine's do.

@@ -118,7 +118,7 @@ def test_timing_names_what_took_how_long(monkeypatch: pytest.MonkeyPatch) -> Non
 
     evaluate = started.detector.scores_of
     spy.extend = lambda x: takes(4.0, x)  # type: ignore[method-assign, assignment, return-value]
-    spy.penalty = lambda: takes(1.0, 0.0)  # type: ignore[method-assign, assignment, return-value]
+    spy.penalty = lambda x: takes(1.0, 0.0)  # type: ignore[method-assign, assignment, return-value]
     spy.after_task = lambda tasks: takes(20.0)  # type: ignore[method-assign, assignment]
     started.detector.scores_of = lambda *args: takes(300.0, evaluate(*args))  # type: ignore[method-assign, assignment, return-value]
     (task,) = started.execute(Progress()).timing["tasks"]
