@@ -43,10 +43,10 @@ MISTAKES = {
     "but got `--model.hidden-size`. Did you mean `--model.hidden-sizes`?",
     "run --model.hidden-sizes a,b": "Expected `--model.hidden-sizes` of vae to be a list such as "
     "3,7 of which each is a whole number, but got 'a,b'.",
-    "run --anomaly-class zero": "Expected `--anomaly-class` to be a class, different classes such as 0,4, or all, "
-    "but got 'zero'.",
-    "run --anomaly_class zero": "Expected `--anomaly_class` to be a class, different classes such as 0,4, or all, "
-    "but got 'zero'.",
+    "run --anomaly-class zero": "Expected `--anomaly-class` to be a class, different classes "
+    "such as 0,4, or all, but got 'zero'.",
+    "run --anomaly_class zero": "Expected `--anomaly_class` to be a class, different classes "
+    "such as 0,4, or all, but got 'zero'.",
     "run --score auc": "Expected `--score` to be one of recon, mse, l1, elbo, kl, recon-prob, but "
     "got 'auc'.",
     "run --device cuda:1": "Expected `--device` to be one of auto, cpu, cuda, but got 'cuda:1'.",
