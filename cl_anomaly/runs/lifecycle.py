@@ -17,7 +17,7 @@ from cl_anomaly.errors import CLAnomalyError, InputError, Interrupted, RunError,
 from cl_anomaly.json_files import read_json
 from cl_anomaly.progress import Progress
 from cl_anomaly.python_values import FAMILY
-from cl_anomaly.runs.build import Plan, prepare
+from cl_anomaly.runs.build import Plan, check_together, prepare
 from cl_anomaly.runs.claims import check_begun, check_same, claimed
 from cl_anomaly.runs.interrupts import stop_requested_by_signals
 from cl_anomaly.runs.keeping import Keeper
@@ -80,12 +80,16 @@ def perform(
         name: of its folder. Default: made from the configuration, the data and the code.
 
     Raises:
-        InputError: the folder of that name holds another run or something else, or is damaged.
+        InputError: the folder of that name holds another run or something else, or is damaged; or
+            the run's parts do not fit together.
         RunError: another process writes there, the run failed, or could not be written.
         Interrupted: a signal has asked for its end.
     """
+    name = checked_name(name) if name else folder_name(plan)
+    if again or not (out / name).exists():
+        check_together(plan)  # before there is a folder
     check_writable(out)
-    return _perform(plan, out, checked_name(name) if name else folder_name(plan), again, listener)
+    return _perform(plan, out, name, again, listener)
 
 
 def _perform(plan: Plan, out: Path, name: str, again: bool, listener: Listener) -> Finished:
