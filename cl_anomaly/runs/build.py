@@ -270,10 +270,12 @@ def check_together(plan: Plan) -> None:
 
     Raises:
         InputError: strategy, model and data do not fit together.
+        RunError: there is not enough memory for it.
     """
     config = plan.config
-    model = make_model(config, plan.dataset.features, config.seed_list[:1])
-    _learner(plan, model, plan.dataset.train, _seeds(plan), plan.scenarios)
+    with explained("in preparation"):
+        model = make_model(config, plan.dataset.features, config.seed_list[:1])
+        _learner(plan, model, plan.dataset.train, _seeds(plan), plan.scenarios)
 
 
 def _learner(
