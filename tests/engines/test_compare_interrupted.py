@@ -2,10 +2,8 @@
 
 import contextlib
 import os
-import shutil
 import signal
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pandas as pd
@@ -14,11 +12,8 @@ import pytest
 from cl_anomaly.storage.files import is_locked
 from cl_anomaly.storage.status import find_runs
 from tests.command import cli, open_interruptible
-from tests.places import ROOT
 
-SETTINGS = "--dataset digits --epochs 1 --seeds 1 --device cpu --workers 2".split()
-# Both have begun, and neither is through: they wait in their second task.
-BEGUN = {"first: task 1/9", "second: task 1/9"}
+LONG = "--strategies gr,lower --dataset digits --epochs 30 --seeds 1 --device cpu --workers 2"
 
 
 def interrupt(
@@ -43,7 +38,7 @@ def interrupt(
                 else:
                     process.send_signal(number)
             # Returns when the last process that holds stderr is gone: it waits for workers too.
-            _, rest = process.communicate(timeout=600)
+            _, rest = process.communicate(timeout=60)
         finally:
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(process.pid, signal.SIGKILL)
@@ -52,47 +47,24 @@ def interrupt(
 
 
 @pytest.fixture(scope="module")
-def waiting(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
-    """Arguments of a comparison of two strategies that wait until they may go on."""
-    folder = tmp_path_factory.mktemp("waiting")
-    file, suite = folder / "waiting.py", folder / "suite.toml"
-    shutil.copy(ROOT / "tests" / "waiting.py", file)
-    suite.write_text(
-        f'[runs.first]\nstrategy = "{file}:Replays"\n[runs.second]\nstrategy = "{file}:Waits"\n'
-    )
-    return [*SETTINGS, "--suite", str(suite), "--trust"]
-
-
-@contextlib.contextmanager
-def going_on(waiting: list[str]) -> Iterator[None]:
-    """Let the strategies go on for a while."""
-    go = Path(waiting[-2]).with_name("go")
-    go.touch()
-    try:
-        yield
-    finally:
-        go.unlink()
-
-
-@pytest.fixture(scope="module")
-def uninterrupted(tmp_path_factory: pytest.TempPathFactory, waiting: list[str]) -> Path:
-    with going_on(waiting):
-        done = cli("compare", *waiting, "--quiet", "--out", tmp_path_factory.mktemp("whole"))
+def uninterrupted(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    done = cli("compare", *LONG.split(), "--quiet", "--out", tmp_path_factory.mktemp("whole"))
     assert done.code == 0, done.err
     return done.last_line
 
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGUSR1, 143)])
 def test_what_was_done_is_saved_and_the_same_command_goes_on(
-    number: int, code: int, tmp_path: Path, waiting: list[str], uninterrupted: Path
+    number: int, code: int, tmp_path: Path, uninterrupted: Path
 ) -> None:
-    found, said = interrupt(number, BEGUN, tmp_path, *waiting)
+    # Both have begun, and neither is through.
+    words = {"gr: task 1/9", "lower: task 1/9"}
+    found, said = interrupt(number, words, tmp_path, *LONG.split())
     assert found == code
     assert "The same command goes on with what is missing" in said
     assert "Traceback" not in said
     assert [status.name for status in find_runs(tmp_path)] == ["interrupted"] * 2
-    with going_on(waiting):
-        done = cli("compare", *waiting, "--out", tmp_path)
+    done = cli("compare", *LONG.split(), "--out", tmp_path)
     assert done.code == 0, done.err
     assert done.err.count("Going on with") == 2
     assert ": task 1/9" not in done.err
@@ -101,15 +73,16 @@ def test_what_was_done_is_saved_and_the_same_command_goes_on(
         assert (comparison / file).read_bytes() == (uninterrupted / file).read_bytes(), file
 
 
-def test_a_second_ctrl_c_ends_all_at_once(tmp_path: Path, waiting: list[str]) -> None:
-    code, said = interrupt(signal.SIGINT, BEGUN, tmp_path, *waiting, times=2)
+def test_a_second_ctrl_c_ends_all_at_once(tmp_path: Path) -> None:
+    words = {"gr: task 1/9", "lower: task 1/9"}
+    code, said = interrupt(signal.SIGINT, words, tmp_path, *LONG.split(), times=2)
     assert code == 130
     assert "Traceback" not in said
     assert {status.name for status in find_runs(tmp_path)} == {"interrupted"}
 
 
-def test_workers_end_with_the_process_that_started_them(tmp_path: Path, waiting: list[str]) -> None:
-    command = [sys.executable, "-m", "cl_anomaly", "compare", *waiting, "--out", str(tmp_path)]
+def test_workers_end_with_the_process_that_started_them(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "cl_anomaly", "compare", *LONG.split(), "--out", str(tmp_path)]
     with open_interruptible(command) as process:
         assert process.stderr
         for line in process.stderr:
