@@ -123,7 +123,6 @@ class RunConfig:
         classes_per_task: how many normal classes arrive with each task.
         model: a name from `list models`.
         model_options: the model's own keyword arguments.
-        latent_size: dimensions of the model's latent space.
         epochs: passes over each task's samples. Default: the dataset's, see `list datasets`.
         batch_size: new samples in each batch. Default: the dataset's.
         learning_rate: of Adam.
@@ -142,7 +141,6 @@ class RunConfig:
     classes_per_task: Count = 1
     model: Name = "vae"
     model_options: dict[str, Any] = field(default_factory=dict)
-    latent_size: Count = 16
     epochs: Count | None = None
     batch_size: Count | None = None
     learning_rate: Rate = 1e-3
@@ -239,13 +237,35 @@ def checked_settings(settings: Mapping[str, Any]) -> dict[str, Any]:
     return {name: known[name].checked(value) for name, value in settings.items()}
 
 
+def read_configuration(path: Path) -> dict[str, Any]:
+    """Read the `config.json` of a run or a comparison, as this version would have written it.
+
+    Raises:
+        InputError: the file is missing or damaged.
+    """
+    return _as_written_now(read_json(path))
+
+
+def _as_written_now(content: dict[str, Any]) -> dict[str, Any]:
+    content = dict(content)
+    # Earlier versions knew of one kind of model, and gave its size a place of its own.
+    if (size := content.pop("latent_size", None)) is not None:
+        content["model_options"] = content.get("model_options", {}) | {"latent_size": size}
+    if isinstance(runs := content.get("runs"), dict):
+        content["runs"] = {
+            name: _as_written_now(own) if isinstance(own, dict) else own
+            for name, own in runs.items()
+        }
+    return content
+
+
 def read_settings(path: Path) -> dict[str, Any]:
     """Read a run's `config.json`: settings of `RunConfig`.
 
     Raises:
         InputError: the file is missing or damaged, or holds something else.
     """
-    content = read_json(path)
+    content = read_configuration(path)
     try:
         return checked_settings(content)
     except InputError as error:

@@ -22,15 +22,13 @@ from cl_anomaly.data.datasets import Samples
 from cl_anomaly.errors import InputError
 from cl_anomaly.evaluation.scores import SCORES, make_scores
 from cl_anomaly.evaluation.scoring import score_samples
-from cl_anomaly.machine import choose_device, now, set_up_processor
+from cl_anomaly.machine import choose_device, set_up_processor
 from cl_anomaly.models import MODELS, Model
 from cl_anomaly.storage.detectors import read_detector, write_detector
 from cl_anomaly.storage.files import locked, publish
 from cl_anomaly.training.groups import ReplicaGroups
-from cl_anomaly.training.task import Pause, TrainingTime, never
-
-OnStep = Callable[[int, int, Tensor], None]
-"""Told after each step: steps done, steps in all, and the loss of replicas."""
+from cl_anomaly.training.loop import learn_task
+from cl_anomaly.training.outcome import Learnt, OnStep, Pause, never
 
 
 @dataclass(frozen=True)
@@ -54,21 +52,6 @@ class Blueprint:
     score: str
     seeds: tuple[int, ...]
     group_sizes: tuple[int, ...]
-
-
-@dataclass(frozen=True)
-class Learnt:
-    """What learning a task came to.
-
-    Attributes:
-        trained: time and samples.
-        after_task_seconds: that the strategy took to keep what it needs.
-        failures: by seed, the step at which the replica failed, and what was not finite.
-    """
-
-    trained: TrainingTime
-    after_task_seconds: float
-    failures: dict[int, tuple[int, str]]
 
 
 class Detector:
@@ -119,16 +102,7 @@ class Detector:
             InputError: the detector was loaded, and only scores.
             RunError: a hook of the strategy gave what it should not.
         """
-        groups = self.groups
-        if not groups.has_begun:
-            groups.begin(task)
-        trained = groups.train(on_step, pause)
-        while not groups.is_done:
-            paused()
-            trained = groups.train(on_step, pause)
-        failures, started = groups.failures(), now(self.device)
-        groups.conclude()
-        return Learnt(trained, now(self.device) - started, failures)
+        return learn_task(self.groups, task, on_step, pause, paused)
 
     def score(self, x: NDArray[Any] | Tensor) -> NDArray[np.float32]:
         """Say how anomalous samples are, in float32 and without drawing at random.

@@ -11,8 +11,8 @@ from cl_anomaly.models.vae import VAE
 from cl_anomaly.scenarios.class_stream import Scenario, build_scenario
 from cl_anomaly.strategies import Strategy
 from cl_anomaly.training.learner import Learner
+from cl_anomaly.training.outcome import TrainingTime
 from cl_anomaly.training.step import TrainingSettings
-from cl_anomaly.training.task import TrainingTime
 
 SETTINGS = TrainingSettings(epochs=2, batch_size=8, learning_rate=1e-2, precision=torch.float32)
 
@@ -85,7 +85,7 @@ def learn(
     learner = Learner(strategy, seeds, scenarios, settings)
     record = [] if losses is None else losses
     learner.begin(number)
-    time = learner.train(lambda _, loss: record.append(loss))
+    time = learner.train(lambda _, _steps, loss: record.append(loss))
     learner.conclude()
     return time
 

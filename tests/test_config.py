@@ -1,12 +1,21 @@
 import dataclasses
 import json
 import re
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from cl_anomaly.config import ResolvedConfig, RunConfig, parse_seeds, parse_task_order
+from cl_anomaly.config import (
+    ResolvedConfig,
+    RunConfig,
+    parse_seeds,
+    parse_task_order,
+    read_configuration,
+    read_settings,
+)
 from cl_anomaly.errors import InputError
+from cl_anomaly.json_files import write_json
 
 CHANGED: dict[str, Any] = {
     "strategy": "ewc",
@@ -18,7 +27,6 @@ CHANGED: dict[str, Any] = {
     "classes_per_task": 2,
     "model": "other",
     "model_options": {"hidden": 8},
-    "latent_size": 8,
     "epochs": 3,
     "batch_size": 7,
     "learning_rate": 0.01,
@@ -86,14 +94,14 @@ def test_task_order_that_is_none(value: Any) -> None:
     assert repr(value) in str(caught.value)
 
 
-@pytest.mark.parametrize("name", ["classes_per_task", "latent_size", "epochs", "batch_size"])
+@pytest.mark.parametrize("name", ["classes_per_task", "epochs", "batch_size"])
 @pytest.mark.parametrize("value", [0, -3, 2.5, True, "4"])
 def test_counts_are_whole_and_positive(name: str, value: Any) -> None:
     with pytest.raises(InputError, match=f"`{name}`.*{re.escape(repr(value))}"):
         RunConfig(**{name: value})
 
 
-@pytest.mark.parametrize("name", ["classes_per_task", "latent_size", "epochs", "batch_size"])
+@pytest.mark.parametrize("name", ["classes_per_task", "epochs", "batch_size"])
 def test_a_count_of_one_is_enough(name: str) -> None:
     settings: dict[str, Any] = {name: 1}
     assert getattr(RunConfig(**settings), name) == 1
@@ -114,7 +122,7 @@ def test_a_choice_is_one_of_those_there_are(name: str, value: Any) -> None:
 
 def test_the_defaults_are_the_documented_ones() -> None:
     config = RunConfig()
-    assert (config.strategy, config.anomaly_class, config.latent_size) == ("gr", 0, 16)
+    assert (config.strategy, config.anomaly_class, config.model) == ("gr", 0, "vae")
     assert (config.epochs, config.batch_size, config.dataset) == (None, None, None)
     assert (config.learning_rate, config.score, config.seed_list) == (1e-3, "recon", [0])
 
@@ -173,3 +181,13 @@ def test_anomaly_classes(given: Any, expected: Any) -> None:
 def test_what_is_no_anomaly_class(wrong: Any) -> None:
     with pytest.raises(InputError, match="`anomaly_class`"):
         RunConfig(anomaly_class=wrong)
+
+
+def test_a_latent_size_as_earlier_versions_wrote_it_is_the_models(tmp_path: Path) -> None:
+    old = {"strategy": "ewc", "model_options": {"beta": 2.0}, "latent_size": 8}
+    write_json(tmp_path / "config.json", old)
+    settings = read_settings(tmp_path / "config.json")
+    assert settings["model_options"] == {"beta": 2.0, "latent_size": 8}
+    write_json(tmp_path / "config.json", {"runs": {"a": old}, "shared": {}})
+    content = read_configuration(tmp_path / "config.json")
+    assert content["runs"]["a"]["model_options"] == {"beta": 2.0, "latent_size": 8}

@@ -128,5 +128,5 @@ def test_what_holds_no_detector_is_refused(tmp_path: Path) -> None:
 
 
 def test_command_leaves_what_is_loaded(tmp_path: Path) -> None:
-    done = cli("run", *SMALL, "--out", tmp_path, "--quiet", "--latent-size", "3")
+    done = cli("run", *SMALL, "--out", tmp_path, "--quiet", "--model.latent-size", "3")
     assert Detector.load(done.last_line).blueprint.features == (8, 8)

@@ -13,7 +13,8 @@ import torch
 
 from cl_anomaly import RunConfig
 from cl_anomaly.progress import Progress
-from cl_anomaly.runs.lifecycle import perform, prepare
+from cl_anomaly.runs.build import prepare
+from cl_anomaly.runs.lifecycle import perform
 
 PROCESSES, RUNS = 16, 100
 

@@ -20,7 +20,7 @@ def avalanche(config: RunConfig, repeats: int) -> Iterator[Row]:
     if find_spec("avalanche") is None or config.dataset == "digits":
         return
     ours = Ours(config, seeds=1, precision="float32")
-    batch, latent, x = ours.run.config.batch_size, config.latent_size, ours.samples
+    batch, latent, x = ours.run.config.batch_size, config.model_options["latent_size"], ours.samples
     contestants = {
         "ours": ours.seconds_per_sample,
         "plain": lambda: train_plain(x, 1, batch, latent, flush_denormals=True),
@@ -57,7 +57,7 @@ def _naive(config: RunConfig, batch: int, samples: int) -> Any:
     experience = benchmark.train_stream[0]
 
     def train() -> float:
-        model = Loss(784, config.latent_size)
+        model = Loss(784, config.model_options["latent_size"])
         optimizer = torch.optim.Adam(model.parameters(), lr=1e-3)
         strategy = NaiveVAE(
             model=model,

@@ -95,7 +95,7 @@ def _beside_plain_loop(ours: Ours, flush_denormals: bool, repeats: int) -> dict[
         ours.samples,
         config.epochs,
         config.batch_size,
-        config.latent_size,
+        config.model_options["latent_size"],
         flush_denormals,
     )
     return in_turns({"ours": ours.seconds_per_sample, "plain": plain}, repeats)

@@ -58,7 +58,7 @@ def usual_script(config: RunConfig, repeats: int) -> Iterator[Row]:
     theirs = [sys.executable, str(HERE / "usual_script.py"), "--data", str(root)]
     theirs += ["--epochs", epochs, "--out", "auroc.png"]
     ours = command("run", "--dataset", "mnist", "--data-root", str(root), "--strategy", "gr")
-    ours += ["--strategy.ratio", "1.0", "--latent-size", "200", "--batch-size", "32"]
+    ours += ["--strategy.ratio", "1.0", "--model.latent-size", "200", "--batch-size", "32"]
     ours += ["--epochs", epochs, "--quiet"]
     taken = {"usual": [], "one": [], "ten": []}
     for _ in range(repeats):

@@ -53,7 +53,7 @@ def learn(
     learner = Learner(strategy, seeds, scenarios, SETTINGS)
     for number in numbers:
         learner.begin(number)
-        learner.train(lambda _, loss: losses.append(loss.clone()))
+        learner.train(lambda _, _steps, loss: losses.append(loss.clone()))
         learner.conclude()
     return losses
 

@@ -20,8 +20,9 @@ from cl_anomaly.report.figures import FORMATS, draw_auroc, write_figure
 from cl_anomaly.report.labels import labelled
 from cl_anomaly.runs.build import check_together, prepare
 from cl_anomaly.runs.comparison import check_same_comparison, write_comparison
-from cl_anomaly.runs.lifecycle import Finished, find_finished, perform, resume
+from cl_anomaly.runs.lifecycle import Finished, find_finished, perform
 from cl_anomaly.runs.provenance import code_note, results_from_before
+from cl_anomaly.runs.resume import resume
 from cl_anomaly.runs.run_folder import FIGURE_NAME, check_writable
 from cl_anomaly.storage.files import replacing
 from cl_anomaly.storage.names import checked_name

@@ -72,9 +72,10 @@ def _options_of_strategy(name: str) -> Sequence[Option]:
     check_strategy_name(name)
     if known := catalogue("strategies").get(name):
         return known.options
-    from cl_anomaly.runs.build import strategy_options_of
+    from cl_anomaly.runs.parts import strategy_options_of
+    from cl_anomaly.strategies import find_strategy
 
-    return strategy_options_of(name)
+    return strategy_options_of(find_strategy(name))
 
 
 def _options_of_model(name: str) -> Sequence[Option]:

@@ -19,7 +19,7 @@ from cl_anomaly.options import REQUIRED, Option, described_arguments, did_you_me
 
 STRATEGIES_GROUP = "cl_anomaly.strategies"
 FAMILIES_GROUP = "cl_anomaly.strategy_families"
-OF_THE_RUN = frozenset({"self", "features", "seeds", "latent_size"})
+OF_THE_RUN = frozenset({"self", "features", "seeds"})
 """Arguments that come from elsewhere than options."""
 
 _PACKAGE = Path(__file__).parent.parent

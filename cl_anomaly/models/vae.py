@@ -110,7 +110,9 @@ class VAE(Model):
         beta: float = 1.0,
     ) -> None:
         super().__init__(features, seeds)
-        if min((latent_size, *hidden_sizes)) < 1:
+        if latent_size < 1:
+            raise InputError(f"Expected `latent_size` to be 1 or more, but got {latent_size}.")
+        if min(hidden_sizes, default=1) < 1:
             raise InputError(f"Expected `hidden_sizes` of 1 or more, but got {hidden_sizes}.")
         if not 0 <= beta < math.inf:
             raise InputError(f"Expected `beta` to be 0 or more, but got {beta}.")

@@ -17,7 +17,6 @@ _COMPARABLE = (
     "epochs",
     "batch_size",
     "model",
-    "latent_size",
     "learning_rate",
     "precision",
 )

@@ -1,4 +1,4 @@
-"""Strategies and models, made from their names and options."""
+"""The one place where a configuration becomes objects: resolved, prepared, put together."""
 
 import os
 from collections.abc import Sequence
@@ -7,7 +7,6 @@ from typing import Any
 
 import torch
 
-from cl_anomaly.code.catalogue import OF_THE_RUN, check_listed
 from cl_anomaly.code.fingerprint import describe_code
 from cl_anomaly.code.own_files import loaded
 from cl_anomaly.code.strategy_names import with_absolute_file
@@ -21,8 +20,7 @@ from cl_anomaly.data.datasets import (
     load_dataset,
 )
 from cl_anomaly.detector import Blueprint, Detector
-from cl_anomaly.errors import CLAnomalyError, InputError, explained
-from cl_anomaly.evaluation.scores import CHEAP_SCORES, SCORES
+from cl_anomaly.errors import InputError, explained
 from cl_anomaly.machine import (
     choose_device,
     choose_precision,
@@ -31,13 +29,11 @@ from cl_anomaly.machine import (
     set_up_processor,
     threads_to_use,
 )
-from cl_anomaly.models import MODELS, Model
-from cl_anomaly.models.base import check_abilities
-from cl_anomaly.options import Option, fill, fill_options, options_of
+from cl_anomaly.models import Model
 from cl_anomaly.runs.look_up import looked_up
+from cl_anomaly.runs.parts import Parts, find_parts
 from cl_anomaly.scenarios.base import Replica, Scenario
 from cl_anomaly.scenarios.class_stream import anomaly_classes, scenario_of
-from cl_anomaly.strategies import Strategy, find_strategy
 from cl_anomaly.training.groups import ReplicaGroups, group_sizes
 from cl_anomaly.training.learner import Learner, TrainsItself
 from cl_anomaly.training.step import TrainingSettings
@@ -49,13 +45,15 @@ def resolve(config: RunConfig) -> ResolvedConfig:
     Raises:
         InputError: there is no such dataset, model or strategy, or it has no such option.
     """
+    return _resolved(config)[0]
+
+
+def _resolved(config: RunConfig) -> tuple[ResolvedConfig, Parts]:
     if isinstance(config, ResolvedConfig):
-        return config
+        return config, find_parts(config)
     config = looked_up(config)
-    strategy = make_strategy(config.strategy, config.strategy_options)
-    model = find_model(config.model)
-    check_abilities(model, strategy.needs, f"the strategy {strategy.name}")
-    check_abilities(model, SCORES[config.score].needs, f"the score {config.score}")
+    parts = find_parts(config)
+    parts.check_together(config)
     name, note = (config.dataset, None) if config.dataset else choose_dataset(config.data_root)
     spec = find_dataset(name)
     device = choose_device(config.device)
@@ -68,11 +66,9 @@ def resolve(config: RunConfig) -> ResolvedConfig:
         "precision": precision_name(precision),
         "epochs": config.epochs or spec.epochs,
         "batch_size": config.batch_size or spec.batch_size,
-        "strategy_options": fill(
-            strategy_options_of(config.strategy), config.strategy_options, strategy.name
-        ),
+        "strategy_options": parts.strategy_options(config),
     }
-    return ResolvedConfig(**config.to_dict() | filled)
+    return ResolvedConfig(**config.to_dict() | filled), parts
 
 
 def with_anomaly_classes(config: ResolvedConfig, dataset: Dataset) -> ResolvedConfig:
@@ -112,64 +108,13 @@ def make_scenarios(
     return scenarios
 
 
-def find_model(name: str) -> type[Model]:
-    """Look a model up by its name.
-
-    Raises:
-        InputError: there is none.
-    """
-    check_listed("model", name, list(MODELS))
-    return MODELS[name]
-
-
-def recorded_scores(config: RunConfig) -> list[str]:
-    """Name the scores that a run records: its own, and the cheap ones that its model allows."""
-    abilities = find_model(config.model).abilities
-    cheap = [name for name in CHEAP_SCORES if SCORES[name].needs <= abilities]
-    return list(dict.fromkeys([*cheap, config.score]))
-
-
-def make_strategy(name: str, options: dict[str, Any]) -> Strategy:
-    """Make a strategy from its name or FILE.py:CLASS.
-
-    Raises:
-        InputError: there is none, or it does not take these options.
-    """
-    cls = find_strategy(name)
-    options = fill(strategy_options_of(name), options, cls.name)
-    try:
-        return cls(**options)
-    except (CLAnomalyError, KeyboardInterrupt):
-        raise
-    except BaseException as error:  # SystemExit, too
-        raise InputError(
-            f"{cls.__name__} does not take {options}: {type(error).__name__}: {error}"
-        ) from error
-
-
-def strategy_options_of(name: str) -> Sequence[Option]:
-    """List the options of a strategy, whatever has to be loaded for that."""
-    cls = find_strategy(name)
-    own, skip = cls.options_class()
-    return options_of(own, skip, untyped=own is not cls)
-
-
-def make_model(config: RunConfig, features: tuple[int, ...], seeds: Sequence[int]) -> Model:
-    """Make the configured model: R replicas of it, one for each seed."""
-    cls = find_model(config.model)
-    options = fill_options(cls, config.model_options, OF_THE_RUN)
-    make: Any = cls
-    return make(features, seeds, latent_size=config.latent_size, **options)
-
-
 @dataclass(frozen=True, eq=False)
 class Plan:
     """A run before it is put together: all that it is named by, and no weights.
 
     Attributes:
         config: with every default filled in.
-        strategy: its class.
-        model: its class.
+        parts: the classes of its strategy and its model.
         dataset: loaded.
         replicas: R of them, class after class.
         scenarios: one for each replica.
@@ -180,8 +125,7 @@ class Plan:
     """
 
     config: ResolvedConfig
-    strategy: type[Strategy]
-    model: type[Model]
+    parts: Parts
     dataset: Dataset
     replicas: list[Replica]
     scenarios: list[Scenario]
@@ -193,7 +137,7 @@ class Plan:
     @property
     def strategy_name(self) -> str:
         """What the strategy is called in results."""
-        return self.strategy.name
+        return self.parts.strategy.name
 
 
 def prepare(config: RunConfig) -> Plan:
@@ -204,14 +148,14 @@ def prepare(config: RunConfig) -> Plan:
         RunError: there is not enough memory for it.
     """
     with explained("in preparation"):
-        return _prepare(resolve(config))
+        return _prepare(*_resolved(config))
 
 
-def _prepare(config: ResolvedConfig) -> Plan:
+def _prepare(config: ResolvedConfig, parts: Parts) -> Plan:
     set_up_processor()
     device = choose_device(config.device)
     precision = choose_precision(config.precision, device)
-    strategy, model = find_strategy(config.strategy), find_model(config.model)
+    strategy, model = parts.strategy, parts.model
     dataset = load_dataset(config.dataset, config.data_root)
     config = with_anomaly_classes(config, dataset)
     replicas = make_replicas(config)
@@ -226,8 +170,7 @@ def _prepare(config: ResolvedConfig) -> Plan:
     source = own.source if own else None
     return Plan(
         config=config,
-        strategy=strategy,
-        model=model,
+        parts=parts,
         dataset=dataset,
         replicas=replicas,
         scenarios=scenarios,
@@ -249,14 +192,14 @@ def assemble(plan: Plan, sizes: Sequence[int] | None = None) -> Detector:
     Raises:
         InputError: strategy, model and data do not fit together.
     """
-    alone = issubclass(plan.strategy, TrainsItself)
+    alone = issubclass(plan.parts.strategy, TrainsItself)
     sizes = sizes or ([1] * len(plan.scenarios) if alone else _group_sizes(plan))
     learners, rest = [], list(zip(plan.replicas, plan.scenarios, strict=True))
     train = plan.dataset.train.to(plan.device)
     for size in sizes:
         replicas, scenarios = zip(*rest[:size], strict=True)
         seeds = [replica.seed for replica in replicas]
-        model = make_model(plan.config, plan.dataset.features, seeds).to(plan.device)
+        model = plan.parts.make_model(plan.config, plan.dataset.features, seeds).to(plan.device)
         learners.append(_learner(plan, model, train, seeds, scenarios))
         rest = rest[size:]
     # What trains by a loop of its own may share the process's state, such as generators.
@@ -274,7 +217,7 @@ def check_together(plan: Plan) -> None:
     """
     config = plan.config
     with explained("in preparation"):
-        model = make_model(config, plan.dataset.features, config.seed_list[:1])
+        model = plan.parts.make_model(config, plan.dataset.features, config.seed_list[:1])
         _learner(plan, model, plan.dataset.train, _seeds(plan), plan.scenarios)
 
 
@@ -282,12 +225,12 @@ def _learner(
     plan: Plan, model: Model, train: Samples, seeds: Sequence[int], scenarios: Sequence[Scenario]
 ) -> Learner:
     config = plan.config
-    strategy = make_strategy(config.strategy, config.strategy_options)
+    strategy = plan.parts.make_strategy(config)
     strategy.model, strategy.samples = model, train
     settings = TrainingSettings(
         config.epochs, config.batch_size, config.learning_rate, plan.precision
     )
-    return Learner(strategy, seeds, scenarios, settings, recorded_scores(config))
+    return Learner(strategy, seeds, scenarios, settings, plan.parts.recorded_scores(config))
 
 
 def _seeds(plan: Plan) -> list[int]:
@@ -295,7 +238,7 @@ def _seeds(plan: Plan) -> list[int]:
 
 
 def _group_sizes(plan: Plan) -> list[int]:
-    one = make_model(plan.config, plan.dataset.features, plan.config.seed_list[:1])
+    one = plan.parts.make_model(plan.config, plan.dataset.features, plan.config.seed_list[:1])
     memory = one.training_bytes()
     return group_sizes(len(plan.scenarios), memory, plan.device, threads_to_use())
 
@@ -304,7 +247,7 @@ def _blueprint(plan: Plan, sizes: Sequence[int]) -> Blueprint:
     config, train = plan.config, plan.dataset.train
     return Blueprint(
         model=config.model,
-        model_options={**config.model_options, "latent_size": config.latent_size},
+        model_options=config.model_options,
         features=plan.dataset.features,
         scale=train.scale,
         score=config.score,

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from cl_anomaly.code.fingerprint import differences_of_code, in_short, recorded_code
+from cl_anomaly.config import read_configuration
 from cl_anomaly.errors import InputError, RunError
 from cl_anomaly.json_files import read_json
 from cl_anomaly.runs.look_up import another_run
@@ -88,7 +89,10 @@ def check_same(folder: Path, config: dict[str, Any], environment: dict[str, Any]
     if there is None:
         # Then a strategy's file is all of the code that can be compared.
         environment = {name: value for name, value in environment.items() if name != "code"}
-    one, other = identity(read_json(folder / CONFIG_FILE), recorded), identity(config, environment)
+    one, other = (
+        identity(read_configuration(folder / CONFIG_FILE), recorded),
+        identity(config, environment),
+    )
     codes = one.pop("code", None), other.pop("code", None)
     if different := differences(one, other):
         raise another_run(folder, different)

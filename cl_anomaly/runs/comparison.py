@@ -8,7 +8,7 @@ from typing import Any
 
 import pandas as pd
 
-from cl_anomaly.config import ResolvedConfig
+from cl_anomaly.config import ResolvedConfig, read_configuration
 from cl_anomaly.errors import InputError
 from cl_anomaly.evaluation.statistics import read_aurocs, summarise
 from cl_anomaly.json_files import read_json, write_json
@@ -32,7 +32,7 @@ def check_same_comparison(folder: Path, configs: Mapping[str, ResolvedConfig]) -
     """
     if not folder.exists():
         return
-    content = read_json(folder / CONFIG_FILE)
+    content = read_configuration(folder / CONFIG_FILE)
     runs = content.pop("runs", {})
     there = {name: content | own for name, own in runs.items()}
     here = {name: config.to_dict() for name, config in configs.items()}
@@ -101,7 +101,7 @@ def _holds(folder: Path, content: dict[str, Any], runs: dict[str, str]) -> bool:
     try:
         return (
             is_complete(folder)
-            and not differences(read_json(folder / CONFIG_FILE), content)
+            and not differences(read_configuration(folder / CONFIG_FILE), content)
             and read_json(folder / RUNS_FILE) == runs
         )
     except InputError:

@@ -7,17 +7,13 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
-from cl_anomaly.code.fingerprint import OWN_FILE, changes, in_short, recorded_code
-from cl_anomaly.code.strategy_names import family_of, file_of, with_file
-from cl_anomaly.code.trust import check_trusted, sha256_of
-from cl_anomaly.config import RunConfig
-from cl_anomaly.errors import CLAnomalyError, InputError, Interrupted, RunError, explained
+from cl_anomaly.code.strategy_names import family_of
+from cl_anomaly.errors import CLAnomalyError, Interrupted, RunError, explained
 from cl_anomaly.json_files import read_json
 from cl_anomaly.progress import Progress
 from cl_anomaly.python_values import FAMILY
-from cl_anomaly.runs.build import Plan, check_together, prepare
+from cl_anomaly.runs.build import Plan, check_together
 from cl_anomaly.runs.claims import check_begun, check_same, claimed
 from cl_anomaly.runs.interrupts import stop_requested_by_signals
 from cl_anomaly.runs.keeping import Keeper
@@ -31,7 +27,7 @@ from cl_anomaly.runs.run_folder import (
     write_results,
 )
 from cl_anomaly.storage.checkpoints import Checkpoints
-from cl_anomaly.storage.files import MANIFEST_FILE, check_files, publish, remove_partial
+from cl_anomaly.storage.files import MANIFEST_FILE, publish, remove_partial
 from cl_anomaly.storage.names import checked_name
 from cl_anomaly.storage.status import (
     CHECKPOINTS_FOLDER,
@@ -89,14 +85,15 @@ def perform(
     if again or not (out / name).exists():
         check_together(plan)  # before there is a folder
     check_writable(out)
-    return _perform(plan, out, name, again, listener)
+    return perform_in(plan, out, name, again, listener)
 
 
-def _perform(plan: Plan, out: Path, name: str, again: bool, listener: Listener) -> Finished:
+def perform_in(plan: Plan, out: Path, name: str, again: bool, listener: Listener) -> Finished:
+    """Do what is left of a run in the folder of that name, see `perform`."""
     with claimed(out, name, again) as folder:
         remove_partial(folder)
         if found := _finished(folder, plan):
-            _remove_checkpoints(folder)
+            remove_checkpoints(folder)
             return found
         check_begun(folder, plan.config.to_dict(), plan.environment)
         result = _execute(folder, plan, listener)
@@ -118,94 +115,6 @@ def _finished(folder: Path, plan: Plan) -> Finished | None:
         return None
     check_same(folder, plan.config.to_dict(), plan.environment)
     return Finished(folder, status_of(folder).why)
-
-
-def resume(folder: Path, listener: Listener, trust: bool = False) -> Finished:
-    """Go on with the run in a folder; of one that is finished, nothing is loaded or run.
-
-    Args:
-        folder: the run's.
-        listener: makes what is told of its progress.
-        trust: run its strategy's file, whoever it is from.
-
-    Raises:
-        InputError: there is none, it is of other code, or its strategy's file is not to be trusted.
-        RunError, Interrupted: as in `perform`.
-    """
-    folder = folder if folder.name not in ("", "..") else folder.resolve()
-    config = _config_of(folder)
-    if (folder / MANIFEST_FILE).exists():
-        check_files(folder)
-    if is_finished(folder):
-        with claimed(folder.parent, folder.name, again=False):
-            _remove_checkpoints(folder)
-            return Finished(folder, status_of(folder).why)
-    config = config | _strategy_to_run(folder, config, trust)
-    try:
-        plan = prepare(RunConfig(**config))
-    except TypeError as error:
-        raise InputError(f"Expected {folder / CONFIG_FILE} to hold a run: {error}.") from error
-    return _perform(plan, folder.parent, folder.name, again=False, listener=listener)
-
-
-def _config_of(folder: Path) -> dict[str, Any]:
-    if not (folder / CONFIG_FILE).exists():
-        raise InputError(
-            f"Expected {folder} to be the folder of a run, with a {CONFIG_FILE}, but it is none. "
-            f"`cl-anomaly runs` lists those that there are."
-        )
-    config = read_json(folder / CONFIG_FILE)
-    if "runs" in config:
-        raise InputError(
-            f"Expected {folder} to be a run's, but it is a comparison's, which is complete."
-        )
-    return config
-
-
-def _strategy_to_run(folder: Path, config: dict[str, Any], trust: bool) -> dict[str, Any]:
-    """Say which strategy goes on with a run, once it is sure that it is the same and may run."""
-    if not isinstance(config.get("strategy"), str):
-        return {}
-    if family_of(config["strategy"]) == FAMILY:
-        raise InputError(
-            f"{folder} cannot be gone on with from the command line: its strategy was given as a "
-            f"class in Python. The same `run(..., out=...)` there goes on with it."
-        )
-    is_there = (folder / ENVIRONMENT_FILE).exists()
-    recorded = read_json(folder / ENVIRONMENT_FILE) if is_there else {}
-    sha256 = recorded.get("strategy_sha256")
-    strategy = _strategy_or_its_copy(folder, config["strategy"], sha256, trust)
-    code = recorded_code(recorded)
-    if code and (other := changes(code, strategy)):
-        raise InputError(
-            f"{folder} cannot be gone on with, for this is other code: {in_short(other)}. Begin a "
-            f"new run with\n  {_how_to_begin_anew(folder, strategy)}"
-        )
-    if file := file_of(strategy):
-        known = {sha256} if isinstance(sha256, str) else set()
-        check_trusted(file, folder / CONFIG_FILE, folder, known, trust)
-    return {"strategy": strategy}
-
-
-def _strategy_or_its_copy(folder: Path, strategy: str, sha256: object, trust: bool) -> str:
-    """Give the strategy's name, with the copy that the run kept where its file is gone."""
-    file, copy = file_of(strategy), folder / OWN_FILE
-    if file is None or file.exists() or not copy.is_file():
-        return strategy
-    if sha256_of(copy.read_bytes()) != sha256:
-        return strategy
-    if not trust:
-        raise InputError(
-            f"{file}, the strategy of this run, is gone. {copy} is the copy of it that the run "
-            f"kept, unchanged: look into it, and add `--trust` to go on with it."
-        )
-    return with_file(strategy, copy)
-
-
-def _how_to_begin_anew(folder: Path, strategy: str) -> str:
-    # A file that is named on the command line needs no `--trust`.
-    named = ["--strategy", strategy] if file_of(strategy) else []
-    return shlex.join(["cl-anomaly", "run", "--config", str(folder / CONFIG_FILE), *named])
 
 
 def write_run(result: Result, out: Path) -> Path:
@@ -240,7 +149,7 @@ def _execute(folder: Path, plan: Plan, listener: Listener) -> Result:
         except RunError as error:
             _try_to_write_status(folder, error)
             raise
-        _remove_checkpoints(folder)
+        remove_checkpoints(folder)
         return result
 
 
@@ -299,5 +208,6 @@ def _try_to_write_status(folder: Path, error: CLAnomalyError) -> None:
             write_status(folder, name, [str(error)], trace if name == "failed" else None)
 
 
-def _remove_checkpoints(folder: Path) -> None:
+def remove_checkpoints(folder: Path) -> None:
+    """Remove what a finished run needs no more."""
     shutil.rmtree(folder / CHECKPOINTS_FOLDER, ignore_errors=True)

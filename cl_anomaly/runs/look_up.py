@@ -11,9 +11,8 @@ from cl_anomaly.code.catalogue import (
     check_strategy_name,
     dataset_names,
 )
-from cl_anomaly.config import RunConfig
+from cl_anomaly.config import RunConfig, read_configuration
 from cl_anomaly.errors import InputError
-from cl_anomaly.json_files import read_json
 from cl_anomaly.options import fill
 from cl_anomaly.python_values import GivenStrategy
 from cl_anomaly.storage.status import CONFIG_FILE, differences, identity
@@ -80,7 +79,7 @@ def check_name_is_free(folder: Path, config: RunConfig) -> None:
     """
     if not (folder / CONFIG_FILE).is_file():
         return
-    there = read_json(folder / CONFIG_FILE)
+    there = read_configuration(folder / CONFIG_FILE)
     if "runs" in there:
         raise another_run(folder, ["it is a comparison"])
     own = {k: v for k, v in config.to_dict().items() if v is not None and v != "auto"}

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from cl_anomaly.code.fingerprint import changes, differences_of_code, in_short, recorded_code
+from cl_anomaly.config import read_configuration
 from cl_anomaly.errors import InputError
 from cl_anomaly.json_files import read_json
 from cl_anomaly.storage.files import MANIFEST_FILE
@@ -65,7 +66,7 @@ def other_code_of(folder: Path) -> str | None:
 def _recorded(folder: Path) -> Iterator[tuple[dict[str, Any], str] | None]:
     """Give code and strategy of a run, or of each run of a comparison; None where they are not."""
     try:
-        config = read_json(folder / CONFIG_FILE)
+        config = read_configuration(folder / CONFIG_FILE)
         environment = read_json(folder / ENVIRONMENT_FILE)
     except InputError:
         yield None
@@ -109,7 +110,7 @@ def same_by_other_code(
 
 def _is_same(folder: Path, here: dict[str, Any]) -> bool:
     try:
-        config = read_json(folder / CONFIG_FILE)
+        config = read_configuration(folder / CONFIG_FILE)
         if config.get("seeds") != here["seeds"]:
             return False
         there = identity(config, read_json(folder / ENVIRONMENT_FILE))

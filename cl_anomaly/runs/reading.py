@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cl_anomaly.code.fingerprint import OWN_FILE
-from cl_anomaly.config import ResolvedConfig
+from cl_anomaly.config import ResolvedConfig, read_configuration
 from cl_anomaly.errors import InputError
 from cl_anomaly.evaluation.statistics import Aurocs, read_aurocs
 from cl_anomaly.json_files import read_json
@@ -80,7 +80,7 @@ def _by_score(aurocs: Sequence[Aurocs], what: str) -> dict[str, NDArray[np.float
 
 
 def _read_config(folder: Path) -> ResolvedConfig:
-    content = read_json(folder / CONFIG_FILE)
+    content = read_configuration(folder / CONFIG_FILE)
     if "runs" in content:
         raise InputError(
             f"Expected {folder} to be a run's, but it is a comparison's. Its runs lie beside it."

@@ -9,7 +9,7 @@ from typing import Any
 from cl_anomaly.errors import InputError, explained
 from cl_anomaly.machine import now, peak_memory
 from cl_anomaly.progress import Progress
-from cl_anomaly.runs.build import Plan, assemble, recorded_scores
+from cl_anomaly.runs.build import Plan, assemble
 from cl_anomaly.runs.keeping import Keeper
 from cl_anomaly.runs.measurements import Measurements
 from cl_anomaly.runs.result import Result
@@ -49,7 +49,7 @@ class Run:
         self._test = plan.dataset.test.to(plan.device)
         # Of all replicas: they may differ in what is anomalous, and in the order of the classes.
         self._test_indices = all_test_indices(plan.scenarios)
-        names = recorded_scores(self.config)
+        names = plan.parts.recorded_scores(self.config)
         self.measured = Measurements(
             self.config, plan.strategy_name, plan.replicas, plan.scenarios, names
         )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from cl_anomaly.config import read_configuration
 from cl_anomaly.errors import InputError
 from cl_anomaly.json_files import read_json, write_json
 from cl_anomaly.storage.checkpoints import write_tensors
@@ -49,7 +50,7 @@ def read_detector(folder: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
     weights = {name: tensor.clone() for name, tensor in loaded.items()}
     if (folder / DETECTOR_FILE).exists():
         return read_json(folder / DETECTOR_FILE), weights
-    return _from_configuration(read_json(folder / CONFIG_FILE), weights, folder), weights
+    return _from_configuration(read_configuration(folder / CONFIG_FILE), weights, folder), weights
 
 
 def _check_is_there(folder: Path) -> None:
@@ -74,10 +75,9 @@ def _from_configuration(
     """Say what a run's detector was made from, where an earlier version did not write it down."""
     try:
         first, seeds = weights["encoder.0.weight"], config["seeds"]
-        options = {**config["model_options"], "latent_size": config["latent_size"]}
         return {
             "model": config["model"],
-            "model_options": options,
+            "model_options": config["model_options"],
             "features": [first.shape[1]],
             "scale": 1 / 16 if config["dataset"] == "digits" else 1 / 255,
             "score": config["score"],

@@ -8,7 +8,7 @@ from typing import Any
 
 import pandas as pd
 
-from cl_anomaly.config import RunConfig
+from cl_anomaly.config import RunConfig, read_configuration
 from cl_anomaly.errors import InputError
 from cl_anomaly.json_files import read_json
 from cl_anomaly.storage.files import check_files
@@ -96,7 +96,7 @@ def read_results(folder: Path) -> list[RunResults]:
         InputError: the folder is of neither, is damaged, or is not finished; says why.
     """
     _check_finished(folder)
-    config = read_json(folder / CONFIG_FILE)
+    config = read_configuration(folder / CONFIG_FILE)
     metrics = _read_metrics(folder, {"run"} if "runs" in config else set())
     environment = _read_if_there(folder / ENVIRONMENT_FILE)
     if "runs" not in config:

@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 from cl_anomaly.code.fingerprint import recorded_code
 from cl_anomaly.code.strategy_names import file_of, with_file
-from cl_anomaly.config import fingerprint
+from cl_anomaly.config import fingerprint, read_configuration
 from cl_anomaly.errors import InputError
 from cl_anomaly.json_files import read_json, write_json
 from cl_anomaly.storage.checkpoints import last_position
@@ -63,7 +63,7 @@ def status_of(folder: Path) -> Status:
         InputError: it is none.
     """
     try:
-        config = read_json(folder / CONFIG_FILE)
+        config = read_configuration(folder / CONFIG_FILE)
     except InputError as error:
         if (folder / MANIFEST_FILE).exists():
             return Status(folder, "damaged", [str(error)], {})

@@ -2,7 +2,7 @@
 
 import math
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 import torch
@@ -15,7 +15,8 @@ from cl_anomaly.machine import now
 from cl_anomaly.matrix_products import matrix_products_in
 from cl_anomaly.state import State, Wanted
 from cl_anomaly.training.learner import Learner
-from cl_anomaly.training.task import Pause, Training, TrainingTime, never
+from cl_anomaly.training.outcome import OnStep, Pause, TrainingTime, never
+from cl_anomaly.training.task import Training
 from cl_anomaly.training.threads import Threads
 
 # Where a processor's cache does not keep weights, gradients and moments from one step to the next,
@@ -59,7 +60,7 @@ class ReplicaGroups:
 
     def __init__(self, learners: Sequence[Learner], threads: int) -> None:
         self.learners = learners
-        self._device = learners[0].strategy.samples.stored.device
+        self.device = learners[0].strategy.samples.stored.device
         self._threads = Threads(min(threads, len(learners)))
         self._seconds = 0.0
 
@@ -81,7 +82,7 @@ class ReplicaGroups:
 
     def train(
         self,
-        on_step: Callable[[int, int, Tensor], None],
+        on_step: OnStep,
         pause: Pause = never,
     ) -> TrainingTime:
         """Train all replicas on the task that has begun, until it is done or they are to pause.
@@ -99,7 +100,7 @@ class ReplicaGroups:
         done, lock = [sum(training.done for training in trainings)], threading.Lock()
         pausing = [Wanted.NOTHING]
 
-        def count(_: int, loss: Tensor) -> None:
+        def count(_done: int, _steps: int, loss: Tensor) -> None:
             self._threads.check()
             with lock:
                 done[0] += 1
@@ -115,9 +116,9 @@ class ReplicaGroups:
                 return training.time
             return training.run(count, look)
 
-        started = now(self._device)
+        started = now(self.device)
         times = self._threads.map(train, trainings)
-        self._seconds += now(self._device) - started
+        self._seconds += now(self.device) - started
         return _together(times, self._seconds)
 
     def failures(self) -> dict[int, tuple[int, str]]:
@@ -131,7 +132,7 @@ class ReplicaGroups:
 
     def conclude(self) -> None:
         """Let the strategies keep what they need of the task."""
-        with matrix_products_in(torch.float32, self._device):
+        with matrix_products_in(torch.float32, self.device):
             self._threads.map(Learner.conclude, self.learners)
 
     def score(self, samples: Samples, indices: Tensor) -> dict[str, NDArray[np.float32]]:

@@ -2,11 +2,13 @@
 
 import copy
 import inspect
+import time
 from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
 from typing import Any
 
+import torch
 from torch import Tensor
 
 from cl_anomaly.errors import CLAnomalyError, RunError, reason
@@ -111,6 +113,40 @@ def penalty(strategy: Strategy, x: Tensor) -> Tensor | float:
             f"`.flatten(1).sum(1)`."
         )
     return added
+
+
+class StepHooks:
+    """The hooks that are called in every step of training on a task.
+
+    Args:
+        strategy: prepared for the task.
+        autocast: in which `extend`, the model's loss and `penalty` are computed.
+
+    Attributes:
+        autocast: as it was given.
+        after_backward: calls the strategy's.
+        after_step: calls the strategy's.
+        extend_seconds: in the strategy's `extend` so far; None where a device repeats steps whole.
+    """
+
+    def __init__(self, strategy: Strategy, autocast: torch.autocast) -> None:
+        self._strategy, self.autocast = strategy, autocast
+        self.after_backward = hook_or_nothing(strategy, "after_backward")
+        self.after_step = hook_or_nothing(strategy, "after_step")
+        on_cpu = strategy.samples.stored.device.type != "cuda"
+        self.extend_seconds: float | None = 0.0 if on_cpu else None
+
+    def extend(self, x: Tensor) -> Tensor:
+        """Call the strategy's, see `extended`."""
+        before = time.perf_counter()
+        x = extended(self._strategy, x)
+        if self.extend_seconds is not None:
+            self.extend_seconds += time.perf_counter() - before
+        return x
+
+    def penalty(self, x: Tensor) -> Tensor | float:
+        """Call the strategy's, see `penalty`."""
+        return penalty(self._strategy, x)
 
 
 def shown(value: Any) -> str:

@@ -13,9 +13,10 @@ from cl_anomaly.scenarios.class_stream import Scenario
 from cl_anomaly.state import CannotKeepError, State
 from cl_anomaly.strategies import Strategy
 from cl_anomaly.training.hooks import call
+from cl_anomaly.training.outcome import OnStep, Pause, TrainingTime, never
 from cl_anomaly.training.rehearsal import rehearse
 from cl_anomaly.training.step import TrainingSettings
-from cl_anomaly.training.task import OnStep, Pause, TaskTraining, Training, TrainingTime, never
+from cl_anomaly.training.task import TaskTraining, Training
 from cl_anomaly.training.visibility import refuse_leaks_ahead, visible_indices, watched
 
 

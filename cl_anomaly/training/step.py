@@ -1,7 +1,6 @@
 """One training step: the same work on the same tensors every time, so that a GPU can replay it."""
 
 import math
-import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -13,7 +12,8 @@ from cl_anomaly.errors import RunError
 from cl_anomaly.randomness import StepRandom
 from cl_anomaly.state import State
 from cl_anomaly.strategies import Strategy
-from cl_anomaly.training.hooks import extended, hook_or_nothing, penalty
+from cl_anomaly.training.hooks import StepHooks
+from cl_anomaly.training.loop import train_on_batch
 
 # Steps that a GPU takes one kernel at a time before it records one: libraries set themselves up in
 # the first, which cannot be recorded.
@@ -67,7 +67,6 @@ class TrainStep:
         settings: how to train.
 
     Attributes:
-        replay_seconds: in the strategy's `extend` so far; None where steps are replayed.
         samples: trained on so far, over all replicas.
     """
 
@@ -92,11 +91,8 @@ class TrainStep:
         )
         half = device.type == "cuda" and settings.precision == torch.bfloat16
         # The cache would keep copies of weights from before a replay.
-        self._autocast = torch.autocast(
-            device.type, torch.bfloat16, enabled=half, cache_enabled=False
-        )
-        self._after_backward = hook_or_nothing(strategy, "after_backward")
-        self._after_step = hook_or_nothing(strategy, "after_step")
+        autocast = torch.autocast(device.type, torch.bfloat16, enabled=half, cache_enabled=False)
+        self._hooks = StepHooks(strategy, autocast)
         self._work = self._step
         self._loss = torch.empty(0)
         self._steps, self._batch_samples = 0, 0
@@ -106,8 +102,12 @@ class TrainStep:
         self._trace = torch.zeros(_TRACED_STEPS, 2, len(seeds), device=device)
         self._place = torch.zeros(1, dtype=torch.int64, device=device)
         self._traced = 0
-        self.replay_seconds: float | None = None if device.type == "cuda" else 0.0
         self.samples = 0
+
+    @property
+    def replay_seconds(self) -> float | None:
+        """Seconds in the strategy's `extend` so far; None where steps are replayed."""
+        return self._hooks.extend_seconds
 
     def record_with(self, record: Record | None) -> None:
         """Begin to train, or go on after a pause.
@@ -142,20 +142,10 @@ class TrainStep:
         return self._loss
 
     def _step(self) -> None:
-        model, x = self._strategy.model, self._strategy.samples.batch(self._indices)
-        with self._autocast:
-            before = time.perf_counter()
-            x = extended(self._strategy, x)
-            if self.replay_seconds is not None:
-                self.replay_seconds += time.perf_counter() - before
-            loss = model.loss(x, self._noise).mean(1) + penalty(self._strategy, x)
-        self._optimizer.zero_grad()
-        # Replicas share no weight, so the gradient of the sum holds each one's own.
-        loss.sum().backward()
-        self._after_backward()
-        self._optimizer.step()
-        self._after_step()
-        self._loss, self._batch_samples = loss.detach(), x.shape[0] * x.shape[1]
+        x = self._strategy.samples.batch(self._indices)
+        self._loss, self._batch_samples = train_on_batch(
+            self._strategy.model, self._optimizer, self._hooks, x, self._noise
+        )
         self._keep_trace(self._loss)
 
     def _keep_trace(self, loss: Tensor) -> None:
@@ -198,7 +188,8 @@ class TrainStep:
 
     def restore(self, state: State) -> None:
         """Be where `state` was given."""
-        self.replay_seconds, self.samples = state.values["replay_seconds"], state.values["samples"]
+        self.samples = state.values["samples"]
+        self._hooks.extend_seconds = state.values["replay_seconds"]
         adam = self._optimizer.state_dict()
         places = adam["param_groups"][0]["params"]
         adam["state"] = {place: state.part(f"adam.{place}") for place in places}

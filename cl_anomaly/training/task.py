@@ -1,8 +1,7 @@
-"""The one training loop: every strategy, model and number of replicas goes through it."""
+"""Training on one task: which batches there are, and what is noted after each step."""
 
 import time
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
 from typing import Protocol
 
 import torch
@@ -13,21 +12,12 @@ from cl_anomaly.matrix_products import matrix_products_in
 from cl_anomaly.randomness import ShuffledIndices, generator
 from cl_anomaly.state import State, Wanted
 from cl_anomaly.strategies import Strategy
+from cl_anomaly.training.loop import train_on_batches
+from cl_anomaly.training.outcome import OnStep, Pause, TrainingTime, never
 from cl_anomaly.training.step import TrainingSettings, TrainStep, replayable
 
 # Steps whose batches are looked up at once: the look-up costs as much for many as for one.
 _BLOCK_STEPS = 64
-
-OnStep = Callable[[int, Tensor], None]
-"""Told after each step: steps done, and the loss of each replica (R,)."""
-
-Pause = Callable[[], Wanted]
-"""Asked after each step whether to leave the training."""
-
-
-def never() -> Wanted:
-    """Never leave it."""
-    return Wanted.NOTHING
 
 
 class Training(Protocol):
@@ -36,32 +26,16 @@ class Training(Protocol):
     steps: list[int]
     done: int
     failed: dict[int, tuple[int, str]]
-    time: "TrainingTime"
+    time: TrainingTime
 
     @property
     def is_done(self) -> bool: ...  # noqa: D102
 
-    def run(self, on_step: OnStep, pause: Pause = never) -> "TrainingTime": ...  # noqa: D102
+    def run(self, on_step: OnStep, pause: Pause = never) -> TrainingTime: ...  # noqa: D102
 
     def state(self) -> State: ...  # noqa: D102
 
     def restore(self, state: State) -> None: ...  # noqa: D102
-
-
-@dataclass(frozen=True)
-class TrainingTime:
-    """What training on one task took.
-
-    Attributes:
-        seconds: in all.
-        replay_seconds: of these, in the strategy's `extend`; None on a GPU, which replays steps
-            whole.
-        samples: trained on, over all replicas, replayed ones included.
-    """
-
-    seconds: float
-    replay_seconds: float | None
-    samples: int
 
 
 class TaskTraining:
@@ -126,15 +100,16 @@ class TaskTraining:
         with matrix_products_in(self._settings.precision, device), replayable(device) as record:
             step = self._step = self._step or self._new_step()
             step.record_with(record)
-            for batch in self._batches():
-                loss = step(batch)
+
+            def leave(loss: Tensor) -> bool:
                 self.done += 1
                 self._ended.keep(self.done)
                 if self.done % _BLOCK_STEPS == 0:
                     self._note_failures(step)
-                on_step(self.done, loss)
-                if self.is_done or pause() is not Wanted.NOTHING:
-                    break
+                on_step(self.done, max(self.steps), loss)
+                return self.is_done or pause() is not Wanted.NOTHING
+
+            train_on_batches(step, self._batches(), leave)
         self._note_failures(step)
         seconds = self.time.seconds + now(device) - started
         self.time = TrainingTime(seconds, step.replay_seconds, step.samples)

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from cl_anomaly.config import RunConfig
 from cl_anomaly.errors import InputError
-from cl_anomaly.runs.build import make_strategy, resolve
+from cl_anomaly.runs.build import resolve
 from cl_anomaly.runs.suites import read_suite
 from cl_anomaly.strategies import find_strategy
 from tests.command import cli
@@ -51,7 +51,7 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 @example({"seeds": "9" * 5000})
 @example({"seeds": [2**63]})
 @example({"learning_rate": True})
-@example({"latent_size": None})
+@example({"batch_size": [None]})
 @example({"dataset": ""})
 def test_settings_are_right_or_named(given_settings: dict[str, Any]) -> None:
     try:
@@ -193,7 +193,7 @@ def test_a_strategy_that_raises_is_named(here: Path, error: str) -> None:
     Path("late.py").write_text(f"{STRATEGY}def __init__(self) -> None:\n        {error}\n")
     if "RunError" not in error:  # which is the strategy's own word
         with pytest.raises(InputError, match="Mine does not take {}: "):
-            make_strategy("late.py:Mine", {})
+            resolve(RunConfig(strategy="late.py:Mine", dataset="digits"))
 
 
 FAULTS = {

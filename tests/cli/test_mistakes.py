@@ -39,7 +39,8 @@ MISTAKES = {
     "but got `--strategy.lamb`. Did you mean `--strategy.lam`?",
     "run --strategy lower --strategy.lam 3": "Expected no option, as lower has none, but got "
     "`--strategy.lam`.",
-    "run --model.hidden-size 3": "Expected an option of vae (hidden_sizes=(400, 400), beta=1.0), "
+    "run --model.hidden-size 3": "Expected an option of vae (latent_size=16, "
+    "hidden_sizes=(400, 400), beta=1.0), "
     "but got `--model.hidden-size`. Did you mean `--model.hidden-sizes`?",
     "run --model.hidden-sizes a,b": "Expected `--model.hidden-sizes` of vae to be a list such as "
     "3,7 of which each is a whole number, but got 'a,b'.",

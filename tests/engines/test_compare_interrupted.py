@@ -2,8 +2,10 @@
 
 import contextlib
 import os
+import shutil
 import signal
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pandas as pd
@@ -12,8 +14,11 @@ import pytest
 from cl_anomaly.storage.files import is_locked
 from cl_anomaly.storage.status import find_runs
 from tests.command import cli, open_interruptible
+from tests.places import ROOT
 
-LONG = "--strategies gr,lower --dataset digits --epochs 30 --seeds 1 --device cpu --workers 2"
+SETTINGS = "--dataset digits --epochs 30 --seeds 1 --device cpu --workers 2".split()
+# Both have begun, and neither is through: from the second task on a step takes a second.
+BEGUN = {"first: task 1/9", "second: task 1/9"}
 
 
 def interrupt(
@@ -38,7 +43,7 @@ def interrupt(
                 else:
                     process.send_signal(number)
             # Returns when the last process that holds stderr is gone: it waits for workers too.
-            _, rest = process.communicate(timeout=60)
+            _, rest = process.communicate(timeout=600)
         finally:
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(process.pid, signal.SIGKILL)
@@ -47,24 +52,47 @@ def interrupt(
 
 
 @pytest.fixture(scope="module")
-def uninterrupted(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    done = cli("compare", *LONG.split(), "--quiet", "--out", tmp_path_factory.mktemp("whole"))
+def lingering(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
+    """Arguments of a comparison of two strategies that are slow until they may go on."""
+    folder = tmp_path_factory.mktemp("lingering")
+    file, suite = folder / "lingering.py", folder / "suite.toml"
+    shutil.copy(ROOT / "tests" / "lingering.py", file)
+    suite.write_text(
+        f'[runs.first]\nstrategy = "{file}:Replays"\n[runs.second]\nstrategy = "{file}:Lingers"\n'
+    )
+    return [*SETTINGS, "--suite", str(suite), "--trust"]
+
+
+@contextlib.contextmanager
+def going_on(lingering: list[str]) -> Iterator[None]:
+    """Let the strategies go on for a while."""
+    go = Path(lingering[-2]).with_name("go")
+    go.touch()
+    try:
+        yield
+    finally:
+        go.unlink()
+
+
+@pytest.fixture(scope="module")
+def uninterrupted(tmp_path_factory: pytest.TempPathFactory, lingering: list[str]) -> Path:
+    with going_on(lingering):
+        done = cli("compare", *lingering, "--quiet", "--out", tmp_path_factory.mktemp("whole"))
     assert done.code == 0, done.err
     return done.last_line
 
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGUSR1, 143)])
 def test_what_was_done_is_saved_and_the_same_command_goes_on(
-    number: int, code: int, tmp_path: Path, uninterrupted: Path
+    number: int, code: int, tmp_path: Path, lingering: list[str], uninterrupted: Path
 ) -> None:
-    # Both have begun, and neither is through.
-    words = {"gr: task 1/9", "lower: task 1/9"}
-    found, said = interrupt(number, words, tmp_path, *LONG.split())
+    found, said = interrupt(number, BEGUN, tmp_path, *lingering)
     assert found == code
     assert "The same command goes on with what is missing" in said
     assert "Traceback" not in said
     assert [status.name for status in find_runs(tmp_path)] == ["interrupted"] * 2
-    done = cli("compare", *LONG.split(), "--out", tmp_path)
+    with going_on(lingering):
+        done = cli("compare", *lingering, "--out", tmp_path)
     assert done.code == 0, done.err
     assert done.err.count("Going on with") == 2
     assert ": task 1/9" not in done.err
@@ -73,16 +101,17 @@ def test_what_was_done_is_saved_and_the_same_command_goes_on(
         assert (comparison / file).read_bytes() == (uninterrupted / file).read_bytes(), file
 
 
-def test_a_second_ctrl_c_ends_all_at_once(tmp_path: Path) -> None:
-    words = {"gr: task 1/9", "lower: task 1/9"}
-    code, said = interrupt(signal.SIGINT, words, tmp_path, *LONG.split(), times=2)
+def test_a_second_ctrl_c_ends_all_at_once(tmp_path: Path, lingering: list[str]) -> None:
+    code, said = interrupt(signal.SIGINT, BEGUN, tmp_path, *lingering, times=2)
     assert code == 130
     assert "Traceback" not in said
     assert {status.name for status in find_runs(tmp_path)} == {"interrupted"}
 
 
-def test_workers_end_with_the_process_that_started_them(tmp_path: Path) -> None:
-    command = [sys.executable, "-m", "cl_anomaly", "compare", *LONG.split(), "--out", str(tmp_path)]
+def test_workers_end_with_the_process_that_started_them(
+    tmp_path: Path, lingering: list[str]
+) -> None:
+    command = [sys.executable, "-m", "cl_anomaly", "compare", *lingering, "--out", str(tmp_path)]
     with open_interruptible(command) as process:
         assert process.stderr
         for line in process.stderr:

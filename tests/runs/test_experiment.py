@@ -139,7 +139,7 @@ def test_what_does_not_exist_is_refused(settings: dict[str, object], named: str)
 
 def test_model_options_reach_the_model() -> None:
     options = {"hidden_sizes": [10], "beta": 4.0}
-    config = RunConfig(dataset="digits", model_options=options, latent_size=3)
+    config = RunConfig(dataset="digits", model_options=options | {"latent_size": 3})
     model = vae_of(Run(build.prepare(config)).detector.groups.learners[0].strategy)
     assert model.beta == 4.0
     assert [tuple(p.shape) for p in model.decoder.parameters()][0] == (1, 3, 10)

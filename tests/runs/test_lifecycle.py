@@ -85,8 +85,10 @@ def test_a_name_is_of_one_configuration(tmp_path: Path) -> None:
     folder = run(tmp_path, "--name", "baseline").last_line
     assert folder == tmp_path / "baseline"
     before = content(folder)
-    changed = run(tmp_path, "--name", "baseline", "--latent-size", "3", "--seeds", "4,", code=2)
-    assert "latent_size is 16 there and 3 here" in changed.err
+    changed = run(
+        tmp_path, "--name", "baseline", "--model.latent-size", "3", "--seeds", "4,", code=2
+    )
+    assert "model.latent_size is 16 there and 3 here" in changed.err
     assert "seeds is [0] there and [4] here" in changed.err
     assert "epochs" not in changed.err
     assert content(folder) == before

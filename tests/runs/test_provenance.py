@@ -111,7 +111,7 @@ def test_a_name_is_of_one_code(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
         "cl_anomaly/training/step.py differs. Give this one another name" in refused.err
     )
     assert "{" not in refused.err
-    both = run(tmp_path, *named[:3], "other", "--latent-size", "3")
+    both = run(tmp_path, *named[:3], "other", "--model.latent-size", "3")
     assert "by other code" not in both.err, "nor of the same settings"
 
 

@@ -21,7 +21,6 @@ EVERYTHING = {
     "anomaly_class": 4,
     "task_order": [2, 1, 3],
     "classes_per_task": 2,
-    "latent_size": 3,
     "epochs": 1,
     "batch_size": 40,
     "learning_rate": 0.002,
@@ -29,7 +28,7 @@ EVERYTHING = {
     "seeds": [3, 7],
     "device": "cpu",
     "precision": "float32",
-    "model_options": {"beta": 2.0, "hidden_sizes": [5]},
+    "model_options": {"latent_size": 3, "beta": 2.0, "hidden_sizes": [5]},
 }
 
 

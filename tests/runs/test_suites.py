@@ -53,8 +53,8 @@ def test_the_configuration_of_a_comparison_is_a_suite(tmp_path: Path) -> None:
     assert suite.runs["gr"].keys() == suite.runs["mine"].keys() == set(DIFFERING)
     assert suite.configs({}) == configs
     # What the runs share, a flag changes in all of them; what is a run's own, in none.
-    changed = suite.configs({"latent_size": 3, "epochs": 7})
-    assert [config.latent_size for config in changed.values()] == [3, 3]
+    changed = suite.configs({"batch_size": 3, "epochs": 7})
+    assert [config.batch_size for config in changed.values()] == [3, 3]
     assert [config.epochs for config in changed.values()] == [None, 3]
 
 
@@ -147,10 +147,10 @@ def test_runs_of_the_same_name_are_refused(names: list[str]) -> None:
 
 
 def test_settings_change_what_is_shared_and_not_what_is_a_runs_own() -> None:
-    suite = Suite({"epochs": 3, "latent_size": 2}, {"gr": {}, "own": {"epochs": 9}})
+    suite = Suite({"epochs": 3, "batch_size": 2}, {"gr": {}, "own": {"epochs": 9}})
     configs = suite.configs({"epochs": 5})
     assert {name: config.epochs for name, config in configs.items()} == {"gr": 5, "own": 9}
-    assert configs["gr"].latent_size == 2
+    assert configs["gr"].batch_size == 2
 
 
 OWN = Suite(
@@ -172,7 +172,7 @@ def test_strategies_beside_a_suite_are_refused() -> None:
 
 
 def test_flags_that_are_obeyed_pass() -> None:
-    check_flags(OWN, {"seeds", "model", "latent_size"})
+    check_flags(OWN, {"seeds", "model", "batch_size"})
 
 
 @pytest.mark.parametrize(

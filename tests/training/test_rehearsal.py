@@ -201,7 +201,7 @@ def test_nothing_is_left_of_it_where_a_task_is_resumed(make: Any) -> None:
     first, second = (Learner(s, SEEDS, [scenario] * 3, SETTINGS) for s in (begun, resumed))
     first.begin(2)
     first.train(
-        lambda step, _: steps.append(step),
+        lambda step, *_: steps.append(step),
         lambda: Wanted.END if len(steps) == 3 else Wanted.NOTHING,
     )
     assert steps == [1, 2, 3]

@@ -75,7 +75,7 @@ def test_new_tasks_draw_new_orders_and_noise() -> None:
         record: list[Tensor] = []
         indices = [scenario.tasks[0].indices]
         training = TaskTraining(strategy, indices, [0], SETTINGS)
-        training.run(lambda _, loss, r=record: r.append(loss))
+        training.run(lambda _, _steps, loss, r=record: r.append(loss))
         losses.append(torch.stack(record))
     assert not torch.equal(losses[0], losses[1])
 
@@ -113,7 +113,7 @@ def test_reports_every_step() -> None:
     scenario, steps = small_scenario(), []
     learner = Learner(prepare(Strategy(), scenario, [0]), [0], [scenario], SETTINGS)
     learner.begin(1)
-    learner.train(lambda step, loss: steps.append(step))
+    learner.train(lambda step, _steps, loss: steps.append(step))
     assert steps == [1, 2, 3, 4, 5]
     assert SETTINGS.steps([scenario.tasks[0].indices]) == [5]
 

@@ -28,8 +28,8 @@ from cl_anomaly.randomness import generator
 from cl_anomaly.scenarios.class_stream import Scenario
 from cl_anomaly.state import CannotKeepError, State, Wanted
 from cl_anomaly.strategies.base import Strategy
+from cl_anomaly.training.outcome import OnStep, Pause, TrainingTime, never
 from cl_anomaly.training.step import TrainingSettings
-from cl_anomaly.training.task import OnStep, Pause, TrainingTime, never
 from cl_anomaly.training.visibility import Arrived
 
 # Arguments of templates that come from the run.
@@ -222,7 +222,7 @@ class AvalancheTraining:
             self.done += 1
             samples[0] += len(template.mb_x)
             loss = template.loss.detach()
-            on_step(self.done, loss[None])
+            on_step(self.done, self.steps[0], loss[None])
             if not loss.isfinite():
                 self.failed[0] = (self.done, "its loss")
                 raise _BrokenOff

@@ -1,0 +1,95 @@
+"""The classes that a configuration names: looked up once, and made with its options."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from cl_anomaly.code.catalogue import OF_THE_RUN, check_listed
+from cl_anomaly.config import RunConfig
+from cl_anomaly.errors import CLAnomalyError, InputError
+from cl_anomaly.evaluation.scores import CHEAP_SCORES, SCORES
+from cl_anomaly.models import MODELS, Model
+from cl_anomaly.models.base import check_abilities
+from cl_anomaly.options import Option, fill, fill_options, options_of
+from cl_anomaly.strategies import Strategy, find_strategy
+
+
+@dataclass(frozen=True, eq=False)
+class Parts:
+    """What a configuration names.
+
+    Attributes:
+        strategy: its class.
+        model: its class.
+    """
+
+    strategy: type[Strategy]
+    model: type[Model]
+
+    def check_together(self, config: RunConfig) -> None:
+        """Refuse what the model cannot do, and options that the strategy does not take.
+
+        Raises:
+            InputError: the strategy, the model and the score do not fit together.
+        """
+        strategy = self.make_strategy(config)
+        check_abilities(self.model, strategy.needs, f"the strategy {strategy.name}")
+        check_abilities(self.model, SCORES[config.score].needs, f"the score {config.score}")
+
+    def recorded_scores(self, config: RunConfig) -> list[str]:
+        """Name the scores that a run records: its own, and the cheap ones that the model allows."""
+        able = [name for name in CHEAP_SCORES if SCORES[name].needs <= self.model.abilities]
+        return list(dict.fromkeys([*able, config.score]))
+
+    def strategy_options(self, config: RunConfig) -> dict[str, Any]:
+        """Check the strategy's options, and fill in the defaults.
+
+        Raises:
+            InputError: one is unknown, missing, or of the wrong type.
+        """
+        options = strategy_options_of(self.strategy)
+        return fill(options, config.strategy_options, self.strategy.name)
+
+    def make_strategy(self, config: RunConfig) -> Strategy:
+        """Make the strategy with its options.
+
+        Raises:
+            InputError: it does not take them.
+        """
+        options = self.strategy_options(config)
+        try:
+            return self.strategy(**options)
+        except (CLAnomalyError, KeyboardInterrupt):
+            raise
+        except BaseException as error:  # SystemExit, too
+            raise InputError(
+                f"{self.strategy.__name__} does not take {options}: {type(error).__name__}: {error}"
+            ) from error
+
+    def make_model(
+        self, config: RunConfig, features: tuple[int, ...], seeds: Sequence[int]
+    ) -> Model:
+        """Make R replicas of the model with its options, one for each seed.
+
+        Raises:
+            InputError: it does not take them.
+        """
+        options = fill_options(self.model, config.model_options, OF_THE_RUN)
+        make: Any = self.model
+        return make(features, seeds, **options)
+
+
+def find_parts(config: RunConfig) -> Parts:
+    """Look up what a configuration names; a strategy's file is run for that.
+
+    Raises:
+        InputError: there is no such strategy or model, or it cannot be loaded.
+    """
+    check_listed("model", config.model, list(MODELS))
+    return Parts(find_strategy(config.strategy), MODELS[config.model])
+
+
+def strategy_options_of(strategy: type[Strategy]) -> Sequence[Option]:
+    """List the options of a strategy."""
+    own, skip = strategy.options_class()
+    return options_of(own, skip, untyped=own is not strategy)

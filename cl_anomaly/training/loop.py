@@ -1,0 +1,104 @@
+"""The training loop: what happens for each task, for each batch, and in each step.
+
+All else stands around it. `groups.py` and `learner.py` put replicas side by side, `task.py` counts
+steps and goes on after a pause, `step.py` keeps a step's tensors in place so that a GPU can repeat
+it, and `hooks.py` looks at what a strategy's hooks give.
+"""
+
+from collections.abc import Callable, Iterable
+from typing import Protocol
+
+import torch
+from torch import Tensor
+
+from cl_anomaly.machine import now
+from cl_anomaly.models import Model
+from cl_anomaly.randomness import Draws
+from cl_anomaly.training.hooks import StepHooks
+from cl_anomaly.training.outcome import Learnt, OnStep, Pause, TrainingTime
+
+
+def learn_task(
+    replicas: "Learning", number: int, on_step: OnStep, pause: Pause, save: Callable[[], None]
+) -> Learnt:
+    """Learn a task, or the rest of one that was interrupted.
+
+    Args:
+        replicas: that learn it.
+        number: the task's, from 1.
+        on_step: told after each step.
+        pause: asked after each step whether to pause.
+        save: called in each pause.
+    """
+    if not replicas.has_begun:
+        replicas.begin(number)  # the strategy's `before_task`, and which samples it may see
+    trained = replicas.train(on_step, pause)  # `train_on_batches`, for each group of replicas
+    while not replicas.is_done:
+        save()
+        trained = replicas.train(on_step, pause)
+    failures, started = replicas.failures(), now(replicas.device)
+    replicas.conclude()  # the strategy's `after_task`, and what the scores keep of the task
+    return Learnt(trained, now(replicas.device) - started, failures)
+
+
+def train_on_batches(
+    step: Callable[[Tensor], Tensor], batches: Iterable[Tensor], leave: Callable[[Tensor], bool]
+) -> None:
+    """Train on each batch of a task.
+
+    Args:
+        step: trains on one, by `train_on_batch`, and gives each replica's loss (R,).
+        batches: places of samples, (R, B) each.
+        leave: told that loss after each step; says whether to leave.
+    """
+    for batch in batches:
+        loss = step(batch)
+        if leave(loss):
+            return
+
+
+def train_on_batch(
+    model: Model, optimizer: torch.optim.Optimizer, hooks: StepHooks, x: Tensor, noise: Draws
+) -> tuple[Tensor, int]:
+    """Make one step.
+
+    Args:
+        model: R replicas of it.
+        optimizer: of its weights.
+        hooks: the strategy's.
+        x: (R, B, *features), the visible samples.
+        noise: what the model draws from.
+
+    Returns:
+        Each replica's loss, (R,), and how many samples they were trained on.
+    """
+    with hooks.autocast:
+        x = hooks.extend(x)
+        loss = model.loss(x, noise).mean(1) + hooks.penalty(x)
+    optimizer.zero_grad()
+    # Replicas share no weight, so the gradient of the sum holds each one's own.
+    loss.sum().backward()
+    hooks.after_backward()
+    optimizer.step()
+    hooks.after_step()
+    return loss.detach(), x.shape[0] * x.shape[1]
+
+
+class Learning(Protocol):
+    """Replicas that learn a task; `ReplicaGroups` says what is what."""
+
+    device: torch.device
+
+    @property
+    def has_begun(self) -> bool: ...  # noqa: D102
+
+    @property
+    def is_done(self) -> bool: ...  # noqa: D102
+
+    def begin(self, number: int) -> None: ...  # noqa: D102
+
+    def train(self, on_step: OnStep, pause: Pause) -> TrainingTime: ...  # noqa: D102
+
+    def failures(self) -> dict[int, tuple[int, str]]: ...  # noqa: D102
+
+    def conclude(self) -> None: ...  # noqa: D102
