@@ -7,7 +7,7 @@ from torch import Tensor
 
 from cl_anomaly.checks.small import by_name, expect, same
 from cl_anomaly.models import Model
-from cl_anomaly.models.base import ABILITIES, GENERATE, LIKELIHOOD, POSTERIOR
+from cl_anomaly.models.base import ABILITIES, GENERATE, HIDDEN, LIKELIHOOD, POSTERIOR, RECONSTRUCT
 from cl_anomaly.randomness import ReplicaRandom
 
 SEEDS = [3, 7]
@@ -54,6 +54,8 @@ def its_seeds_start_the_same_alone_or_among_others(make: type[Model]) -> None:
 def its_reconstruction_draws_nothing(make: type[Model]) -> None:
     """The same samples have the same reconstruction, in their own shape."""
     model, x = _made(make), _samples()
+    if RECONSTRUCT not in model.abilities:
+        return
     one, other = model.reconstruct(x), model.reconstruct(x)
     expect(one.means.shape == x.shape, f"Expected reconstructions {tuple(x.shape)}.")
     expect(torch.equal(one.means, other.means), "Expected the same reconstruction twice.")
@@ -70,6 +72,10 @@ def it_can_do_what_it_says(make: type[Model]) -> None:
         for quantity in quantities if ability in model.abilities else []:
             shape = tuple(getattr(output, quantity).shape)
             expect(shape == (2, 5), f"Expected {quantity} to be (2, 5), but got {shape}.")
+    if HIDDEN in model.abilities:
+        layers = [*output.hidden, *output.hidden_of_means]
+        right = bool(layers) and all(own.shape[:2] == (2, 5) and own.dim() == 3 for own in layers)
+        expect(right, "Expected the activations of one layer or more, (2, 5, units) each.")
 
 
 def its_samples_are_like_data(make: type[Model]) -> None:

@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor
 
-from cl_anomaly.models.base import LIKELIHOOD, POSTERIOR, Reconstruction
+from cl_anomaly.models.base import LIKELIHOOD, POSTERIOR, RECONSTRUCT, Reconstruction
 from cl_anomaly.randomness import generator
 
 POSTERIOR_SAMPLES = 16
@@ -77,6 +77,7 @@ class MSE(Score):
     """Mean squared error over the features."""
 
     name = "mse"
+    needs = frozenset({RECONSTRUCT})
 
     def __call__(self, output: Any) -> Tensor:  # noqa: D102
         return (output.means - output.x).square().flatten(2).mean(2)
@@ -86,6 +87,7 @@ class L1(Score):
     """Mean absolute error over the features."""
 
     name = "l1"
+    needs = frozenset({RECONSTRUCT})
 
     def __call__(self, output: Any) -> Tensor:  # noqa: D102
         return (output.means - output.x).abs().flatten(2).mean(2)

@@ -12,15 +12,19 @@ from cl_anomaly.errors import InputError
 from cl_anomaly.models.losses import kl_to_standard_normal
 from cl_anomaly.randomness import Draws
 
+RECONSTRUCT = "reconstruct"
 GENERATE = "generate"
+HIDDEN = "hidden"
 LIKELIHOOD = "likelihood"
 POSTERIOR = "posterior"
 ABILITIES = {
+    RECONSTRUCT: "reconstruct samples",
     GENERATE: "make samples of its own",
+    HIDDEN: "show the activations of its encoder's layers",
     LIKELIHOOD: "give the likelihood of samples",
     POSTERIOR: "give a posterior over codes",
 }
-"""What a model may be able to do beside reconstructing, in words for messages."""
+"""What a model may be able to do, in words for messages."""
 
 # A weight, its gradient, and Adam's two moments of it, in float32.
 _BYTES_PER_WEIGHT = 16
@@ -41,7 +45,21 @@ class Reconstruction:
 
     @cached_property
     def means(self) -> Tensor:
-        """What the model makes of the samples, (R, B, *features)."""
+        """What the model makes of the samples, (R, B, *features); the ability `reconstruct`."""
+        raise NotImplementedError
+
+    @cached_property
+    def hidden(self) -> list[Tensor]:
+        """Activations of the encoder's layers, (R, B, units) each, with the ability `hidden`.
+
+        Those after each hidden layer's activation function, and last the code (of a posterior, its
+        mean).
+        """
+        raise NotImplementedError
+
+    @cached_property
+    def hidden_of_means(self) -> list[Tensor]:
+        """The same for what the model makes of the samples: `means` sent through the encoder."""
         raise NotImplementedError
 
 
@@ -106,7 +124,7 @@ class Model(nn.Module):
     """
 
     name: ClassVar[str]
-    abilities: ClassVar[frozenset[str]] = frozenset()
+    abilities: ClassVar[frozenset[str]] = frozenset({RECONSTRUCT})
 
     def __init__(self, features: tuple[int, ...], seeds: Sequence[int]) -> None:
         super().__init__()

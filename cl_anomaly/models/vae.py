@@ -6,10 +6,19 @@ from functools import cached_property
 from typing import ClassVar
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from cl_anomaly.errors import InputError
-from cl_anomaly.models.base import GENERATE, LIKELIHOOD, POSTERIOR, Generator, Model, Posterior
+from cl_anomaly.models.base import (
+    GENERATE,
+    HIDDEN,
+    LIKELIHOOD,
+    POSTERIOR,
+    RECONSTRUCT,
+    Generator,
+    Model,
+    Posterior,
+)
 from cl_anomaly.models.layers import mlp
 from cl_anomaly.models.losses import bernoulli_negative_log_likelihood, kl_to_standard_normal
 from cl_anomaly.randomness import Draws, generator
@@ -36,6 +45,16 @@ class VAEReconstruction(Posterior):
     def means(self) -> Tensor:
         """The decoder's means, (R, B, *features), in [0, 1]."""
         return self.logits.sigmoid()
+
+    @cached_property
+    def hidden(self) -> list[Tensor]:
+        """Activations of the encoder's layers for the samples, and the posterior's mean."""
+        return self._model.hidden(self.x)
+
+    @cached_property
+    def hidden_of_means(self) -> list[Tensor]:
+        """The same for the decoder's means."""
+        return self._model.hidden(self.means)
 
     @cached_property
     def negative_log_likelihood(self) -> Tensor:
@@ -99,7 +118,7 @@ class VAE(Model):
     """
 
     name: ClassVar[str] = "vae"
-    abilities = frozenset({GENERATE, LIKELIHOOD, POSTERIOR})
+    abilities = frozenset({RECONSTRUCT, GENERATE, HIDDEN, LIKELIHOOD, POSTERIOR})
 
     def __init__(
         self,
@@ -126,6 +145,15 @@ class VAE(Model):
         """Map samples (R, B, *features) to mean and log σ² of q(z|x), each (R, B, latent)."""
         mean, log_variance = self.encoder(x.flatten(2)).float().chunk(2, dim=2)
         return mean, log_variance
+
+    def hidden(self, x: Tensor) -> list[Tensor]:
+        """Send samples through the encoder: what each ReLU gives, and the posterior's mean."""
+        given, x = [], x.flatten(2)
+        for layer in self.encoder:
+            x = layer(x)
+            if isinstance(layer, nn.ReLU):
+                given.append(x.float())
+        return [*given, x.float().chunk(2, dim=2)[0]]
 
     def loss(self, x: Tensor, random: Draws) -> Tensor:
         """Negative evidence lower bound of each sample, with one draw from the posterior.

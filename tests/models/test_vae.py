@@ -62,3 +62,16 @@ def test_loss_is_float32_where_layers_compute_in_bfloat16() -> None:
     likelihood = torch.distributions.Bernoulli(logits=logits.float(), validate_args=False)
     kl = 0.5 * (mean**2 + log_variance.exp() - 1 - log_variance).sum(-1)
     torch.testing.assert_close(loss, kl - likelihood.log_prob(x).sum((2, 3)))
+
+
+def test_hidden_activations_are_those_of_each_layer() -> None:
+    model, x = VAE((3, 3), [0, 1], latent_size=2, hidden_sizes=(6, 5)), torch.rand(2, 4, 3, 3)
+    output = model.reconstruct(x)
+    first, second, code = output.hidden
+    layers = [layer for layer in model.encoder if isinstance(layer, Linear)]
+    torch.testing.assert_close(first, (x.flatten(2) @ layers[0].weight + layers[0].bias).relu())
+    torch.testing.assert_close(second, (first @ layers[1].weight + layers[1].bias).relu())
+    torch.testing.assert_close(code, output.mean)
+    again = model.reconstruct(output.means).hidden
+    for one, other in zip(output.hidden_of_means, again, strict=True):
+        torch.testing.assert_close(one, other)
