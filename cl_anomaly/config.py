@@ -89,6 +89,7 @@ def _whole_numbers(value: Any) -> list[int]:
 Name = Annotated[str, Limit("a name or a path", is_text)]
 Count = Annotated[int, Limit("a whole number, 1 or more", lambda number: number >= 1)]
 Rate = Annotated[float, Limit("a number above 0", lambda number: 0 < number <= sys.float_info.max)]
+Share = Annotated[float, Limit("a share, 0 or more and below 1", lambda number: 0 <= number < 1)]
 Seeds = Annotated[
     int | str | list[int],
     Reader(
@@ -123,6 +124,8 @@ class RunConfig:
         classes_per_task: how many normal classes arrive with each task.
         model: a name from `list models`.
         model_options: the model's own keyword arguments.
+        calibration: share of each task's training samples that is kept aside, never trained on, and
+            sets the thresholds after each task.
         epochs: passes over each task's samples. Default: the dataset's, see `list datasets`.
         batch_size: new samples in each batch. Default: the dataset's.
         learning_rate: of Adam.
@@ -141,6 +144,7 @@ class RunConfig:
     classes_per_task: Count = 1
     model: Name = "vae"
     model_options: dict[str, Any] = field(default_factory=dict)
+    calibration: Share = 0.0
     epochs: Count | None = None
     batch_size: Count | None = None
     learning_rate: Rate = 1e-3

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field, replace
 from itertools import pairwise
 from pathlib import Path
 from typing import Any, Self
@@ -22,10 +22,12 @@ from cl_anomaly.data.datasets import Samples
 from cl_anomaly.errors import InputError
 from cl_anomaly.evaluation.scores import SCORES, make_scores
 from cl_anomaly.evaluation.scoring import score_samples
+from cl_anomaly.evaluation.thresholds import TARGET_RATES
 from cl_anomaly.machine import choose_device, set_up_processor
 from cl_anomaly.models import MODELS, Model
 from cl_anomaly.storage.detectors import read_detector, write_detector
 from cl_anomaly.storage.files import locked, publish
+from cl_anomaly.training.calibration import Thresholds
 from cl_anomaly.training.groups import ReplicaGroups
 from cl_anomaly.training.loop import learn_task
 from cl_anomaly.training.outcome import Learnt, OnStep, Pause, never
@@ -43,6 +45,8 @@ class Blueprint:
         score: the anomaly score.
         seeds: one for each replica.
         group_sizes: how many replicas are computed at once; a sum's rounding may depend on it.
+        thresholds: by the false-positive rate that is wanted, such as "0.05", one for each replica;
+            empty where no samples were kept aside to set them, None for a replica that failed.
     """
 
     model: str
@@ -52,6 +56,7 @@ class Blueprint:
     score: str
     seeds: tuple[int, ...]
     group_sizes: tuple[int, ...]
+    thresholds: dict[str, tuple[float | None, ...]] = field(default_factory=dict)
 
 
 class Detector:
@@ -104,6 +109,57 @@ class Detector:
         """
         return learn_task(self.groups, task, on_step, pause, paused)
 
+    def calibrate(self) -> Thresholds:
+        """Set thresholds after a task, from samples that were kept aside: by score, (R, rates).
+
+        Raises:
+            InputError: the detector was loaded, and only scores.
+            RunError: the strategy gives other samples than those.
+        """
+        found = self.groups.thresholds()
+        own = found[self.blueprint.score].T.tolist()
+        kept = {
+            # JSON knows no NaN, which a replica that failed has.
+            str(rate): tuple(None if math.isnan(value) else value for value in values)
+            for rate, values in zip(TARGET_RATES, own, strict=True)
+        }
+        self.blueprint = replace(self.blueprint, thresholds=kept)
+        return found
+
+    def thresholds(self, rate: float = 0.05) -> NDArray[np.float64]:
+        """Give each replica's threshold: a sample that scores higher is an alarm.
+
+        Args:
+            rate: the false-positive rate that is wanted, 0.01 or 0.05.
+
+        Raises:
+            InputError: none was set for that rate.
+        """
+        known = self.blueprint.thresholds
+        if str(rate) not in known:
+            there = f"has those for {', '.join(known)}" if known else "has none"
+            raise InputError(
+                f"Expected a detector with a threshold for a false-positive rate of {rate}, but "
+                f"this one {there}. `run --calibration 0.05` keeps samples aside to set them."
+            )
+        return np.array(known[str(rate)], dtype=np.float64)
+
+    def predict(self, x: NDArray[Any] | Tensor, rate: float = 0.05) -> NDArray[np.bool_]:
+        """Say which samples are alarms: those that score above the threshold.
+
+        Args:
+            x: as `score` takes it.
+            rate: the false-positive rate that is wanted, 0.01 or 0.05.
+
+        Returns:
+            (R, n), or (n,) of a single replica.
+
+        Raises:
+            InputError: as in `score`, or no threshold was set for that rate.
+        """
+        thresholds, scores = self.thresholds(rate), self.score(x)
+        return scores > (thresholds[:, None] if scores.ndim > 1 else thresholds)
+
     def score(self, x: NDArray[Any] | Tensor) -> NDArray[np.float32]:
         """Say how anomalous samples are, in float32 and without drawing at random.
 
@@ -126,6 +182,30 @@ class Detector:
         name = self.blueprint.score
         scores = self._scores_by(samples, torch.arange(len(stored)), [name])[name]
         return scores if len(scores) > 1 else scores[0]
+
+    def replica(self, seed: int | None = None) -> Detector:
+        """Give a detector of a single replica, which only scores.
+
+        Args:
+            seed: the replica's; where several anomaly classes share it, that of the first class.
+                Default: the first replica.
+
+        Raises:
+            InputError: there is no such replica.
+        """
+        own = self.blueprint
+        if seed is not None and seed not in own.seeds:
+            known = ", ".join(map(str, dict.fromkeys(own.seeds)))
+            raise InputError(f"Expected `seed` to be one of the detector's, {known}, not {seed}.")
+        place = 0 if seed is None else own.seeds.index(seed)
+        alone = replace(
+            own,
+            seeds=(own.seeds[place],),
+            group_sizes=(1,),
+            thresholds={rate: (values[place],) for rate, values in own.thresholds.items()},
+        )
+        weights = {name: tensor[place : place + 1] for name, tensor in self.weights().items()}
+        return Detector.rebuilt(asdict(alone), weights, self.device.type)
 
     def scores_of(self, samples: Samples, indices: Tensor) -> dict[str, NDArray[np.float32]]:
         """Give all scores that are recorded, (R, n) by name; see `evaluation.score_samples`."""
@@ -196,10 +276,12 @@ class Detector:
 
 
 def _blueprint(made_from: dict[str, Any]) -> Blueprint:
-    lists: dict[str, Any] = {
+    read: dict[str, Any] = {
         name: tuple(made_from[name]) for name in ("features", "seeds", "group_sizes")
     }
-    blueprint = Blueprint(**made_from | lists)
+    kept = made_from.get("thresholds", {})  # earlier versions knew of none
+    read["thresholds"] = {rate: tuple(own) for rate, own in kept.items()}
+    blueprint = Blueprint(**made_from | read)
     for kind, name, known in (
         ("model", blueprint.model, MODELS),
         ("score", blueprint.score, SCORES),

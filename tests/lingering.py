@@ -1,8 +1,8 @@
 """Strategies that linger in their second task until they are let go: no interrupt is too late.
 
-Two files beside the one that they are copied to let them go on: with `asked` a step takes half a second,
-so that a signal that was sent has time to arrive; with `go` they make haste. They hear no signal
-themselves: a run that is asked to end does so after the step that it is in.
+Two files beside the one that they are copied to let them go on: with `asked` a step takes half a
+second, so that a signal that was sent has time to arrive; with `go` they make haste. They hear no
+signal themselves: a run that is asked to end does so after the step that it is in.
 """
 
 import time

@@ -98,7 +98,10 @@ def make_scenarios(
     Raises:
         InputError: it cannot be split so, or batches would hold samples more than once.
     """
-    scenarios = [scenario_of(dataset, replica, config.classes_per_task) for replica in replicas]
+    scenarios = [
+        scenario_of(dataset, replica, config.classes_per_task, config.calibration)
+        for replica in replicas
+    ]
     smallest = min((task for s in scenarios for task in s.tasks), key=lambda t: len(t.indices))
     if config.batch_size > len(smallest.indices):
         raise InputError(

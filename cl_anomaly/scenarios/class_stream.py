@@ -62,10 +62,12 @@ def build_scenario(
     return Scenario(dataset, anomaly_class, tasks, test_indices, anomalies)
 
 
-def scenario_of(dataset: Dataset, replica: Replica, classes_per_task: int = 1) -> Scenario:
+def scenario_of(
+    dataset: Dataset, replica: Replica, classes_per_task: int = 1, calibration: float = 0.0
+) -> Scenario:
     """Split a dataset as one replica of a run sees it, see `build_scenario`."""
     anomaly, order = replica.anomaly_class, replica.task_order
-    return build_scenario(dataset, anomaly, order, classes_per_task, replica.seed)  # type: ignore[arg-type]
+    return build_scenario(dataset, anomaly, order, classes_per_task, replica.seed, calibration)  # type: ignore[arg-type]
 
 
 def anomaly_classes(dataset: Dataset, wanted: int | str | Sequence[int]) -> list[int]:
