@@ -17,7 +17,7 @@ from cl_anomaly.kinds import Limit, Reader
 from cl_anomaly.options import REQUIRED, Option, described_arguments, did_you_mean
 from cl_anomaly.python_values import GivenStrategy, plain_settings
 
-ScoreName = Literal["recon", "mse", "l1", "elbo", "kl", "recon-prob"]
+ScoreName = Literal["recon", "mse", "l1", "elbo", "kl", "recon-prob", "nll", "noise-error"]
 DeviceName = Literal["auto", "cpu", "cuda"]
 PrecisionName = Literal["auto", "float32", "bfloat16"]
 MOST_SEEDS = 10_000

@@ -242,7 +242,7 @@ def _seeds(plan: Plan) -> list[int]:
 
 def _group_sizes(plan: Plan) -> list[int]:
     one = plan.parts.make_model(plan.config, plan.dataset.features, plan.config.seed_list[:1])
-    memory = one.training_bytes()
+    memory = one.training_bytes(plan.config.batch_size)
     return group_sizes(len(plan.scenarios), memory, plan.device, threads_to_use())
 
 
