@@ -121,10 +121,12 @@ class Model(nn.Module):
     Attributes:
         name: what `--model` calls it.
         abilities: those of ABILITIES that it has.
+        default_score: the score of its runs where `--score` names none.
     """
 
     name: ClassVar[str]
     abilities: ClassVar[frozenset[str]] = frozenset({RECONSTRUCT})
+    default_score: ClassVar[str] = "recon"
 
     def __init__(self, features: tuple[int, ...], seeds: Sequence[int]) -> None:
         super().__init__()

@@ -21,7 +21,7 @@ class Score:
             always recorded.
         passes: what it costs for each sample alone, in forward passes through the model. Half of
             one through the encoder or the decoder; a backward pass counts as two.
-        statistics: what it keeps for each replica, in numbers of 4 bytes; empty where it is nothing.
+        statistics: what it keeps for each replica, in numbers of 4 bytes; empty for nothing.
     """
 
     name: ClassVar[str]

@@ -17,18 +17,19 @@ class Mahalanobis(LearntScore):
     """Squared Mahalanobis distance of the code from the nearest task's Gaussian.
 
     After Lee et al., "A Simple Unified Framework for Detecting Out-of-Distribution Samples and
-    Adversarial Attacks" (NeurIPS 2018), eq. 2: minₜ (h − μₜ)ᵀ Cₜ⁻¹ (h − μₜ), where h is the code (of
-    a posterior, its mean), and μₜ and Cₜ are those of task t's samples just after it was learnt. Each
-    task has a covariance of its own, where the paper's classes share one: it is learnt when the
-    other tasks' samples are not there. It is shrunk, and so has an inverse for any number of
-    samples, see `shrunk_covariance`. The Gaussians of earlier tasks stay where they were while the
-    encoder moves on.
+    Adversarial Attacks" (NeurIPS 2018), eq. 2: minₜ (h − μₜ)ᵀ Cₜ⁻¹ (h − μₜ), where h is the code
+    (of a posterior, its mean), and μₜ and Cₜ are those of task t's samples just after it was
+    learnt. Each task has a covariance of its own, where the paper's classes share one: it is learnt
+    when the other tasks' samples are not there. It is shrunk, and so has an inverse for any number
+    of samples, see `shrunk_covariance`. The Gaussians of earlier tasks stay where they were while
+    the encoder moves on.
     """
 
     name = "mahalanobis"
     needs = frozenset({HIDDEN})
     statistics = "C² + C for each task, C = the code's size"
 
+    @torch.no_grad()
     def learn(self, batches: Iterable[tuple[Reconstruction, Tensor]]) -> None:  # noqa: D102
         parts = [(output.hidden[-1].flatten(2), counts) for output, counts in batches]
         codes, counts = (torch.cat(own, dim=1) for own in zip(*parts, strict=True))
@@ -52,7 +53,8 @@ class Mahalanobis(LearntScore):
 
 def _gaussian(codes: Tensor) -> tuple[Tensor, Tensor]:
     """Give the mean (C,) and the inverse covariance (C, C) of codes (n, C), in float64."""
-    codes = codes.double()
+    # Of a replica that has failed nothing is finite, and there would be no inverse.
+    codes = codes.double().nan_to_num(0.0, 0.0, 0.0)
     return codes.mean(0), torch.linalg.inv(shrunk_covariance(codes))
 
 
@@ -61,7 +63,8 @@ def shrunk_covariance(x: Tensor) -> Tensor:
 
     Ledoit & Wolf, "A Well-Conditioned Estimator for Large-Dimensional Covariance Matrices" (2004),
     eq. 14: (1 − s) S + s m I, where S is the samples' covariance, m the mean of its diagonal, and
-    s = min(b², d²) / d² with d² = ‖S − m I‖² / C and b² = Σₖ ‖xₖ xₖᵀ − S‖² / (n² C), x about the mean.
+    s = min(b², d²) / d² with d² = ‖S − m I‖² / C and b² = Σₖ ‖xₖ xₖᵀ − S‖² / (n² C), where the x
+    are about their mean.
 
     Args:
         x: (n, C), n of 1 or more.

@@ -25,8 +25,7 @@ def differences(output: Reconstruction) -> Tensor:
 class SAP(Score):
     """Squared distance of x and x̂ along the encoder: input, hidden activations and code (RaPP).
 
-    Kim et al. (ICLR 2020), section 3.2, simple aggregation along pathway: Σₗ ‖hₗ(x) − hₗ(x̂)‖², where
-    h₀(x) = x.
+    Kim et al. (ICLR 2020), simple aggregation along pathway: Σₗ ‖hₗ(x) − hₗ(x̂)‖², where h₀(x) = x.
     """
 
     name = "sap"
@@ -41,7 +40,7 @@ class SAP(Score):
 class NAP(LearntScore):
     """Distance of SAP, normalised by the training differences' singular values (RaPP).
 
-    Kim et al. (ICLR 2020), section 3.2, normalised aggregation along pathway:
+    Kim et al. (ICLR 2020), normalised aggregation along pathway:
     ‖(d(x) − μ)ᵀ V Σ⁻¹‖², where μ is the mean of the n training differences and U Σ Vᵀ the singular
     value decomposition of their matrix about it. Here it is n times that, the squared Mahalanobis
     distance, so that it does not shrink as samples arrive. Directions in which the training
@@ -60,6 +59,7 @@ class NAP(LearntScore):
     passes = 2.0
     statistics = "D² + 2 D + 1, D = features + hidden units + code"
 
+    @torch.no_grad()
     def learn(self, batches: Iterable[tuple[Reconstruction, Tensor]]) -> None:  # noqa: D102
         count, mean, scatter = _moments(batches)
         if self._kept:
@@ -70,11 +70,12 @@ class NAP(LearntScore):
             between = (count * old_count / total)[:, None, None]
             scatter += between * step[:, :, None] * step[:, None]
             mean, count = old_mean + step * (count / total)[:, None], total
-        squares, axes = torch.linalg.eigh(scatter)
+        # Of a replica that has failed nothing is finite, and no decomposition would be found.
+        squares, axes = torch.linalg.eigh(scatter.nan_to_num(0.0, 0.0, 0.0))
         self._kept = {
             "count": count.float(),
             "mean": mean.float(),
-            "axes": axes.float(),
+            "axes": axes.float().contiguous(),
             "singular_values": squares.clamp(min=0).sqrt().float(),
         }
 

@@ -19,7 +19,7 @@ class LikelihoodRegret(Score):
     """Gain of the evidence lower bound by 30 steps on each sample's own posterior (seeded).
 
     Xiao et al., "Likelihood Regret: An Out-of-Distribution Detection Score for Variational
-    Auto-encoder" (NeurIPS 2020), eq. 6: max_τ L(x; θ, τ) − L(x; θ, φ), where L is the evidence lower
+    Auto-encoder" (NeurIPS 2020): max_τ L(x; θ, τ) − L(x; θ, φ), where L is the evidence lower
     bound, θ the decoder, φ the encoder. Here τ is the mean and the log-variance of one sample's
     posterior (the paper's main variant refines the encoder's weights instead), Adam makes the
     steps, their size falls from 0.1 to 0, and L is the mean over four draws of ε, the same for

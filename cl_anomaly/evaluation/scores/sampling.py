@@ -1,4 +1,4 @@
-"""Scores that draw codes from the posterior: always the same draws, and the same for every sample."""
+"""Scores that draw codes from the posterior: the same draws every time, and for every sample."""
 
 import math
 from collections.abc import Iterator
@@ -59,8 +59,8 @@ class IWAE(Score):
     """Negative log-likelihood, estimated by importance weights of 50 draws (seeded).
 
     Burda et al., "Importance Weighted Autoencoders" (ICLR 2016), eq. 8, with the sign turned:
-    −log 1/L Σₗ p(x|zₗ) p(zₗ) / q(zₗ|x), zₗ ~ q(z|x). With one draw it is the negative evidence lower
-    bound; the more draws, the closer it is to −log p(x).
+    −log 1/L Σₗ p(x|zₗ) p(zₗ) / q(zₗ|x), zₗ ~ q(z|x). With one draw it is the negative evidence
+    lower bound; the more draws, the closer it is to −log p(x).
     """
 
     name = "iwae"
