@@ -123,8 +123,8 @@ def _check_scores(resolved: dict[str, ResolvedConfig]) -> None:
     shown = {config.shown_score for config in resolved.values()}
     if len(shown) > 1:
         raise InputError(
-            f"Expected runs that show the same `score`, but got {', '.join(sorted(shown))}. "
-            f"`--score NAME` shows one for all of them."
+            f"Expected runs with the same `score`, but got {', '.join(sorted(shown))}. "
+            f"`--score NAME` takes one for all of them."
         )
 
 
@@ -264,10 +264,10 @@ def show(what: str) -> None:
                 name,
                 summary(score),
                 "always" if name in CHEAP_SCORES else "with --score",
-                f"{score.passes:g}",
-                score.statistics or "nothing",
+                f"{score.passes:g}"
+                + (f"; keeps {score.statistics}, 4 bytes each" if score.statistics else ""),
             )
             for name, score in SCORES.items()
         ]
-        columns = ("name", "what it is", "recorded", "forward passes", "keeps, in numbers")
+        columns = ("name", "what it is", "recorded", "cost in forward passes")
     show_list(what, rows, columns)

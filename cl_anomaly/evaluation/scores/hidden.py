@@ -45,8 +45,8 @@ class NAP(LearntScore):
     value decomposition of their matrix about it. Here it is n times that, the squared Mahalanobis
     distance, so that it does not shrink as samples arrive. Directions in which the training
     differences have no spread that float32 could tell from none (a singular value of at most
-    D · 1.2e-7 times the largest) do not count. With fewer samples than D, all that lies beyond them
-    does not count either.
+    D · 1.2e-7 times the largest) do not count: the code, for one, is linear in the last hidden
+    units. With fewer samples than D, all that lies beyond them does not count either.
 
     All tasks share one decomposition. A task's own joins it without past data: V, Σ, n and μ hold
     the sum of squares about the mean, and two such sums give the sum about the common mean (Chan et
