@@ -16,8 +16,8 @@ from cl_anomaly.json_files import read_json
 from cl_anomaly.kinds import Limit, Reader
 from cl_anomaly.options import REQUIRED, Option, described_arguments, did_you_mean
 from cl_anomaly.python_values import GivenStrategy, plain_settings
+from cl_anomaly.score_names import Scores, listed
 
-ScoreName = Literal["recon", "mse", "l1", "elbo", "kl", "recon-prob", "nll", "noise-error"]
 DeviceName = Literal["auto", "cpu", "cuda"]
 PrecisionName = Literal["auto", "float32", "bfloat16"]
 MOST_SEEDS = 10_000
@@ -129,7 +129,8 @@ class RunConfig:
         epochs: passes over each task's samples. Default: the dataset's, see `list datasets`.
         batch_size: new samples in each batch. Default: the dataset's.
         learning_rate: of Adam.
-        score: the anomaly score that is shown and plotted; the cheap ones are all recorded.
+        score: the anomaly score. Of several (mse,sap,nap) the first is shown and plotted; all are
+            recorded, and the cheap ones anyway. Default: the model's, see `list models`.
         seeds: how many seeds (5 means 0 to 4), or which ones (3,7; "7," is seed 7 alone).
         device: where to train. "auto" takes a GPU where there is one.
         precision: of training. "auto" takes bfloat16 where the device multiplies it fast.
@@ -148,7 +149,7 @@ class RunConfig:
     epochs: Count | None = None
     batch_size: Count | None = None
     learning_rate: Rate = 1e-3
-    score: ScoreName = "recon"
+    score: Scores | None = None
     seeds: Seeds = 1
     device: DeviceName = "auto"
     precision: PrecisionName = "auto"
@@ -178,6 +179,11 @@ class RunConfig:
         own = self.anomaly_class
         return _whole_numbers([own] if isinstance(own, int) else own)
 
+    @property
+    def scores(self) -> list[str]:
+        """The scores by name, the one that is shown first; none where that is left open."""
+        return listed(self.score)
+
     def to_dict(self) -> dict[str, Any]:
         """Everything needed to run it again, as JSON can hold it."""
         return {f.name: getattr(self, f.name) for f in dataclasses.fields(RunConfig)}
@@ -202,7 +208,14 @@ class ResolvedConfig(RunConfig):
     dataset: str = field()  # pyright: ignore[reportGeneralTypeIssues]
     epochs: int = field()  # pyright: ignore[reportGeneralTypeIssues]
     batch_size: int = field()  # pyright: ignore[reportGeneralTypeIssues]
+    # What runs of earlier versions showed where they did not say.
+    score: Scores = "recon"
     dataset_note: str | None = None
+
+    @property
+    def shown_score(self) -> str:
+        """The score that is shown and plotted."""
+        return self.scores[0]
 
 
 def fingerprint(content: dict[str, Any]) -> str:

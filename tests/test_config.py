@@ -113,18 +113,42 @@ def test_learning_rate_is_positive_and_finite(value: float) -> None:
         RunConfig(learning_rate=value)
 
 
-@pytest.mark.parametrize("name", ["score", "device", "precision"])
+@pytest.mark.parametrize("name", ["device", "precision"])
 @pytest.mark.parametrize("value", ["best", "", None])
 def test_a_choice_is_one_of_those_there_are(name: str, value: Any) -> None:
     with pytest.raises(InputError, match=f"`{name}`.*{value!r}"):
         RunConfig(**{name: value})
 
 
+@pytest.mark.parametrize(
+    ("given", "expected", "names"),
+    [
+        (None, None, []),
+        ("mse", "mse", ["mse"]),
+        (["sap"], "sap", ["sap"]),
+        ("mse,", "mse", ["mse"]),
+        ("mse, sap,nap", ["mse", "sap", "nap"], ["mse", "sap", "nap"]),
+        (("nap", "mse"), ["nap", "mse"], ["nap", "mse"]),
+    ],
+)
+def test_scores(given: Any, expected: Any, names: list[str]) -> None:
+    config = RunConfig(score=given)
+    assert (config.score, config.scores) == (expected, names)
+    assert RunConfig(**json.loads(json.dumps(config.to_dict()))) == config
+
+
+@pytest.mark.parametrize("wrong", ["best", "", [], "mse,best", "mse,mse", 3, ["mse", None]])
+def test_what_is_no_score(wrong: Any) -> None:
+    with pytest.raises(InputError, match="`score` to be one of recon, mse,") as caught:
+        RunConfig(score=wrong)
+    assert repr(wrong) in str(caught.value)
+
+
 def test_the_defaults_are_the_documented_ones() -> None:
     config = RunConfig()
     assert (config.strategy, config.anomaly_class, config.model) == ("gr", 0, "vae")
     assert (config.epochs, config.batch_size, config.dataset) == (None, None, None)
-    assert (config.learning_rate, config.score, config.seed_list) == (1e-3, "recon", [0])
+    assert (config.learning_rate, config.score, config.seed_list) == (1e-3, None, [0])
 
 
 def test_dictionaries_are_not_shared_between_configurations() -> None:

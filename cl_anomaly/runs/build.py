@@ -66,6 +66,7 @@ def _resolved(config: RunConfig) -> tuple[ResolvedConfig, Parts]:
         "precision": precision_name(precision),
         "epochs": config.epochs or spec.epochs,
         "batch_size": config.batch_size or spec.batch_size,
+        "score": config.score or parts.model.default_score,
         "strategy_options": parts.strategy_options(config),
     }
     return ResolvedConfig(**config.to_dict() | filled), parts
@@ -253,7 +254,7 @@ def _blueprint(plan: Plan, sizes: Sequence[int]) -> Blueprint:
         model_options=config.model_options,
         features=plan.dataset.features,
         scale=train.scale,
-        score=config.score,
+        score=config.shown_score,
         seeds=tuple(_seeds(plan)),
         group_sizes=tuple(sizes),
     )

@@ -8,7 +8,7 @@ from typing import Any
 
 import pandas as pd
 
-from cl_anomaly.config import RunConfig, read_configuration
+from cl_anomaly.config import ResolvedConfig, read_configuration
 from cl_anomaly.errors import InputError
 from cl_anomaly.json_files import read_json
 from cl_anomaly.storage.files import check_files
@@ -76,7 +76,8 @@ class RunResults:
     @property
     def score(self) -> str:
         """The score that it was made to show."""
-        return self.config.get("score", RunConfig.score)
+        own = self.config.get("score") or ResolvedConfig.score
+        return own[0] if isinstance(own, list) else own
 
 
 def read_metrics(folder: Path) -> pd.DataFrame:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from cl_anomaly.score_names import SCORE_NAMES
 from tests.command import cli, config_of, run_quietly
 
 FILES = {
@@ -48,8 +49,10 @@ MISTAKES = {
     "such as 0,4, or all, but got 'zero'.",
     "run --anomaly_class zero": "Expected `--anomaly_class` to be a class, different classes "
     "such as 0,4, or all, but got 'zero'.",
-    "run --score auc": "Expected `--score` to be one of recon, mse, l1, elbo, kl, recon-prob, but "
-    "got 'auc'.",
+    "run --score auc": f"Expected `--score` to be one of {', '.join(SCORE_NAMES)}, or different "
+    "ones such as mse,sap, but got 'auc'.",
+    "run --score mse,mse": f"Expected `--score` to be one of {', '.join(SCORE_NAMES)}, or "
+    "different ones such as mse,sap, but got 'mse,mse'.",
     "run --device cuda:1": "Expected `--device` to be one of auto, cpu, cuda, but got 'cuda:1'.",
     "run --learning-rate nan": "Expected `--learning-rate` to be a number above 0, but got 'nan'.",
     "run --seeds -1,2": "Expected `--seeds` to be how many seeds (1 to 10,000), or different seeds "

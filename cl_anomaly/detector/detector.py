@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, field, replace
-from itertools import pairwise
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any, Self
 
@@ -19,44 +18,19 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from cl_anomaly.data.datasets import Samples
+from cl_anomaly.detector.blueprint import Blueprint, blueprint_from, check_samples, model_from
 from cl_anomaly.errors import InputError
-from cl_anomaly.evaluation.scores import SCORES, make_scores
+from cl_anomaly.evaluation.scores import Score, make_scores
 from cl_anomaly.evaluation.scoring import score_samples
 from cl_anomaly.evaluation.thresholds import TARGET_RATES
 from cl_anomaly.machine import choose_device, set_up_processor
-from cl_anomaly.models import MODELS, Model
+from cl_anomaly.models import Model
 from cl_anomaly.storage.detectors import read_detector, write_detector
 from cl_anomaly.storage.files import locked, publish
 from cl_anomaly.training.calibration import Thresholds
 from cl_anomaly.training.groups import ReplicaGroups
 from cl_anomaly.training.loop import learn_task
 from cl_anomaly.training.outcome import Learnt, OnStep, Pause, never
-
-
-@dataclass(frozen=True)
-class Blueprint:
-    """What a detector is made from, beside its weights, as JSON can hold it.
-
-    Attributes:
-        model: a name from `list models`.
-        model_options: the model's keyword arguments.
-        features: shape of one sample.
-        scale: what a stored uint8 is multiplied by to lie in [0, 1].
-        score: the anomaly score.
-        seeds: one for each replica.
-        group_sizes: how many replicas are computed at once; a sum's rounding may depend on it.
-        thresholds: by the false-positive rate that is wanted, such as "0.05", one for each replica;
-            empty where no samples were kept aside to set them, None for a replica that failed.
-    """
-
-    model: str
-    model_options: dict[str, Any]
-    features: tuple[int, ...]
-    scale: float
-    score: str
-    seeds: tuple[int, ...]
-    group_sizes: tuple[int, ...]
-    thresholds: dict[str, tuple[float | None, ...]] = field(default_factory=dict)
 
 
 class Detector:
@@ -66,12 +40,19 @@ class Detector:
         blueprint: what the models were made from.
         models: one for each group of replicas, on one device.
         groups: the strategies with these models and their tasks; None where nothing more is learnt.
+        statistics: what scores keep of the tasks learnt, (R, ...), by `score.NAME.KEY`; where
+            nothing more is learnt.
     """
 
     def __init__(
-        self, blueprint: Blueprint, models: Sequence[Model], groups: ReplicaGroups | None = None
+        self,
+        blueprint: Blueprint,
+        models: Sequence[Model],
+        groups: ReplicaGroups | None = None,
+        statistics: dict[str, Tensor] | None = None,
     ) -> None:
         self.blueprint, self._models, self._groups = blueprint, models, groups
+        self._statistics = statistics or {}
         self.device = next(models[0].parameters()).device
 
     @property
@@ -170,10 +151,11 @@ class Detector:
             (R, n), or (n,) of a single replica. Higher is more anomalous.
 
         Raises:
-            InputError: the samples have another shape, type or range.
+            InputError: the samples have another shape, type or range, or the score has no
+                statistics of a task.
         """
         stored = torch.as_tensor(x)
-        _check_samples(stored, self.blueprint.features)
+        check_samples(stored, self.blueprint.features)
         stored = stored.reshape(len(stored), *self.blueprint.features)
         if stored.dtype == torch.uint8:
             samples = Samples(stored.to(self.device), self.blueprint.scale)
@@ -205,7 +187,8 @@ class Detector:
             thresholds={rate: (values[place],) for rate, values in own.thresholds.items()},
         )
         weights = {name: tensor[place : place + 1] for name, tensor in self.weights().items()}
-        return Detector.rebuilt(asdict(alone), weights, self.device.type)
+        kept = {name: own[place : place + 1] for name, own in self.statistics().items()}
+        return Detector.rebuilt(asdict(alone), weights, kept, self.device.type)
 
     def scores_of(self, samples: Samples, indices: Tensor) -> dict[str, NDArray[np.float32]]:
         """Give all scores that are recorded, (R, n) by name; see `evaluation.score_samples`."""
@@ -214,14 +197,44 @@ class Detector:
     def _scores_by(
         self, samples: Samples, indices: Tensor, names: Sequence[str]
     ) -> dict[str, NDArray[np.float32]]:
-        scores = make_scores(names)
-        parts = [score_samples(model, samples, indices, scores) for model in self._models]
+        groups = zip(self._models, self._scores_of_groups(names), strict=True)
+        parts = [score_samples(model, samples, indices, scores) for model, scores in groups]
         return {name: np.concatenate([part[name] for part in parts]) for name in names}
+
+    def _scores_of_groups(self, names: Sequence[str]) -> list[list[Score]]:
+        """Give the scores of each group of replicas, with its statistics."""
+        if self._groups is not None:
+            return [
+                [own for own in learner.scores if own.name in names]
+                for learner in self._groups.learners
+            ]
+        groups = []
+        for start, end in self.blueprint.places_of_groups():
+            scores = make_scores(names)
+            for score in scores:
+                prefix = f"score.{score.name}."
+                own = {k: v for k, v in self._statistics.items() if k.startswith(prefix)}
+                # Copies, as aligned as they were where they were learnt.
+                score.load_state_dict(
+                    {k.removeprefix(prefix): v[start:end].clone() for k, v in own.items()}
+                )
+            groups.append(scores)
+        return groups
 
     def weights(self) -> dict[str, Tensor]:
         """Give the weights of all replicas, (R, ...), by the names of the model's parameters."""
         parts = [model.state_dict() for model in self._models]
         return {name: torch.cat([part[name].cpu() for part in parts]) for name in parts[0]}
+
+    def statistics(self) -> dict[str, Tensor]:
+        """Give what the scores of all replicas keep, (R, ...), by `score.NAME.KEY`."""
+        if self._groups is None:
+            return {name: own.cpu() for name, own in self._statistics.items()}
+        parts = [
+            {f"score.{s.name}.{k}": own.cpu() for s in scores for k, own in s.state_dict().items()}
+            for scores in (learner.scores for learner in self._groups.learners)
+        ]
+        return {name: torch.cat([part[name] for part in parts]) for name in parts[0]}
 
     def save(self, folder: str | Path) -> None:
         """Keep what has been learnt in a new folder, for `load`.
@@ -238,7 +251,7 @@ class Detector:
         except OSError as error:
             raise InputError(f"Could not make {folder}: {error.strerror}.") from error
         with locked(folder):
-            content = asdict(self.blueprint), self.weights()
+            content = asdict(self.blueprint), self.weights(), self.statistics()
             publish(folder, lambda partial: write_detector(partial, *content), complete=True)
 
     @classmethod
@@ -257,62 +270,31 @@ class Detector:
         return cls.rebuilt(*read_detector(Path(folder)), device)
 
     @classmethod
-    def rebuilt(cls, made_from: dict[str, Any], weights: dict[str, Tensor], device: str) -> Self:
-        """Make a detector that scores from a `Blueprint` as JSON holds it, and its weights.
+    def rebuilt(
+        cls,
+        made_from: dict[str, Any],
+        weights: dict[str, Tensor],
+        statistics: dict[str, Tensor],
+        device: str,
+    ) -> Self:
+        """Make a detector that scores from what it was made from.
+
+        Args:
+            made_from: a `Blueprint`, as JSON holds it.
+            weights: by parameter, (R, ...).
+            statistics: that its scores keep, (R, ...), by `score.NAME.KEY`.
+            device: "auto", "cpu" or "cuda".
 
         Raises:
             InputError: they do not fit together.
         """
         set_up_processor()
         try:
-            blueprint = _blueprint(made_from)
-            ends = [sum(blueprint.group_sizes[:n]) for n in range(len(blueprint.group_sizes) + 1)]
-            models = [_model(blueprint, weights, a, b) for a, b in pairwise(ends)]
+            blueprint = blueprint_from(made_from)
+            models = [model_from(blueprint, weights, a, b) for a, b in blueprint.places_of_groups()]
         except (KeyError, TypeError, ValueError, RuntimeError) as error:
             reason = " ".join(str(error).split())
             raise InputError(f"Expected a trained detector, but: {reason}.") from error
         place = choose_device(device)
-        return cls(blueprint, [model.to(place) for model in models])
-
-
-def _blueprint(made_from: dict[str, Any]) -> Blueprint:
-    read: dict[str, Any] = {
-        name: tuple(made_from[name]) for name in ("features", "seeds", "group_sizes")
-    }
-    kept = made_from.get("thresholds", {})  # earlier versions knew of none
-    read["thresholds"] = {rate: tuple(own) for rate, own in kept.items()}
-    blueprint = Blueprint(**made_from | read)
-    for kind, name, known in (
-        ("model", blueprint.model, MODELS),
-        ("score", blueprint.score, SCORES),
-    ):
-        if name not in known:
-            raise ValueError(f"there is no {kind} {name!r}, but {', '.join(known)}")
-    if sum(blueprint.group_sizes) != len(blueprint.seeds):
-        raise ValueError(f"its groups have not {len(blueprint.seeds)} replicas")
-    return blueprint
-
-
-def _model(blueprint: Blueprint, weights: dict[str, Tensor], start: int, end: int) -> Model:
-    cls, seeds = MODELS[blueprint.model], blueprint.seeds[start:end]
-    model = cls(blueprint.features, seeds, **blueprint.model_options)
-    model.load_state_dict({name: own[start:end] for name, own in weights.items()})
-    return model
-
-
-def _check_samples(x: Tensor, features: tuple[int, ...]) -> None:
-    got = tuple(x.shape[1:])
-    # Of a run of an earlier version, only how many features there are is known.
-    flat = len(features) == 1 and math.prod(got) == features[0]
-    if x.ndim < 2 or (got != features and not flat):
-        wanted = ", ".join(map(str, ("n", *features)))
-        raise InputError(f"Expected samples of the shape ({wanted}), but got {tuple(x.shape)}.")
-    if x.dtype == torch.uint8:
-        return
-    if not x.is_floating_point():
-        raise InputError(f"Expected samples as floats in [0, 1] or uint8, but got {x.dtype}.")
-    if len(x) and not (x.min() >= 0 and x.max() <= 1):  # of NaN, both are false
-        raise InputError(
-            f"Expected floats in [0, 1], but got {float(x.min())} to {float(x.max())}. Scale them, "
-            f"or give uint8 in the range of the dataset's."
-        )
+        on_place = {name: own.to(place) for name, own in statistics.items()}
+        return cls(blueprint, [model.to(place) for model in models], statistics=on_place)
