@@ -18,7 +18,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from cl_anomaly.data.datasets import Samples
+from cl_anomaly.data.samples import Samples
+from cl_anomaly.data.scaling import Scaling
 from cl_anomaly.errors import InputError
 from cl_anomaly.evaluation.scores import SCORES, make_scores
 from cl_anomaly.evaluation.scoring import score_samples
@@ -40,6 +41,8 @@ class Blueprint:
         model_options: the model's keyword arguments.
         features: shape of one sample.
         scale: what a stored uint8 is multiplied by to lie in [0, 1].
+        scaling: the range of each replica's first task, in place of `scale`, where samples do not
+            lie in [0, 1] by nature; see `data.scaling.Scaling.as_lists`.
         score: the anomaly score.
         seeds: one for each replica.
         group_sizes: how many replicas are computed at once; a sum's rounding may depend on it.
@@ -52,6 +55,7 @@ class Blueprint:
     score: str
     seeds: tuple[int, ...]
     group_sizes: tuple[int, ...]
+    scaling: dict[str, list] | None = None
 
 
 class Detector:
@@ -68,6 +72,7 @@ class Detector:
     ) -> None:
         self.blueprint, self._models, self._groups = blueprint, models, groups
         self.device = next(models[0].parameters()).device
+        self._scaling = _scaling(blueprint)
 
     @property
     def groups(self) -> ReplicaGroups:
@@ -108,7 +113,8 @@ class Detector:
         """Say how anomalous samples are, in float32 and without drawing at random.
 
         Args:
-            x: (n, *features), floats in [0, 1], or uint8 in the range of the dataset's.
+            x: (n, *features), floats in the range of the dataset's, [0, 1] where it holds uint8,
+                or uint8.
 
         Returns:
             (R, n), or (n,) of a single replica. Higher is more anomalous.
@@ -117,12 +123,13 @@ class Detector:
             InputError: the samples have another shape, type or range.
         """
         stored = torch.as_tensor(x)
-        _check_samples(stored, self.blueprint.features)
+        _check_samples(stored, self.blueprint)
         stored = stored.reshape(len(stored), *self.blueprint.features)
         if stored.dtype == torch.uint8:
             samples = Samples(stored.to(self.device), self.blueprint.scale)
         else:
             samples = Samples(stored.to(self.device, torch.float32), 1.0)
+        samples = samples.scaled_by(self._scaling)
         name = self.blueprint.score
         scores = self._scores_by(samples, torch.arange(len(stored)), [name])[name]
         return scores if len(scores) > 1 else scores[0]
@@ -134,8 +141,12 @@ class Detector:
     def _scores_by(
         self, samples: Samples, indices: Tensor, names: Sequence[str]
     ) -> dict[str, NDArray[np.float32]]:
-        scores = make_scores(names)
-        parts = [score_samples(model, samples, indices, scores) for model in self._models]
+        scores, parts, start = make_scores(names), [], 0
+        for model in self._models:
+            end = start + model.replicas
+            own = samples.scaled_by(samples.scaling and samples.scaling.part(start, end))
+            parts.append(score_samples(model, own, indices, scores))
+            start = end
         return {name: np.concatenate([part[name] for part in parts]) for name in names}
 
     def weights(self) -> dict[str, Tensor]:
@@ -208,7 +219,14 @@ def _blueprint(made_from: dict[str, Any]) -> Blueprint:
             raise ValueError(f"there is no {kind} {name!r}, but {', '.join(known)}")
     if sum(blueprint.group_sizes) != len(blueprint.seeds):
         raise ValueError(f"its groups have not {len(blueprint.seeds)} replicas")
+    ranges = _scaling(blueprint)
+    if ranges is not None and ranges.replicas != len(blueprint.seeds):
+        raise ValueError(f"its scaling has not {len(blueprint.seeds)} replicas")
     return blueprint
+
+
+def _scaling(blueprint: Blueprint) -> Scaling | None:
+    return None if blueprint.scaling is None else Scaling.from_lists(blueprint.scaling)
 
 
 def _model(blueprint: Blueprint, weights: dict[str, Tensor], start: int, end: int) -> Model:
@@ -218,8 +236,8 @@ def _model(blueprint: Blueprint, weights: dict[str, Tensor], start: int, end: in
     return model
 
 
-def _check_samples(x: Tensor, features: tuple[int, ...]) -> None:
-    got = tuple(x.shape[1:])
+def _check_samples(x: Tensor, blueprint: Blueprint) -> None:
+    got, features = tuple(x.shape[1:]), blueprint.features
     # Of a run of an earlier version, only how many features there are is known.
     flat = len(features) == 1 and math.prod(got) == features[0]
     if x.ndim < 2 or (got != features and not flat):
@@ -228,8 +246,13 @@ def _check_samples(x: Tensor, features: tuple[int, ...]) -> None:
     if x.dtype == torch.uint8:
         return
     if not x.is_floating_point():
-        raise InputError(f"Expected samples as floats in [0, 1] or uint8, but got {x.dtype}.")
-    if len(x) and not (x.min() >= 0 and x.max() <= 1):  # of NaN, both are false
+        raise InputError(f"Expected samples as floats or uint8, but got {x.dtype}.")
+    if not x.isfinite().all():
+        raise InputError(f"Expected finite floats, but got {float(x[~x.isfinite()][0])}.")
+    # Of what was trained on floats, samples out of range are anomalous. Of what was trained on
+    # bytes, they are rather bytes that somebody forgot to scale.
+    of_bytes = blueprint.scaling is None and blueprint.scale != 1
+    if of_bytes and len(x) and not (x.min() >= 0 and x.max() <= 1):
         raise InputError(
             f"Expected floats in [0, 1], but got {float(x.min())} to {float(x.max())}. Scale them, "
             f"or give uint8 in the range of the dataset's."

@@ -2,13 +2,13 @@
 
 import os
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Set
 from pathlib import Path
 
 from cl_anomaly.cli.screen import Screen, show_aurocs, show_list, show_notice
 from cl_anomaly.code.catalogue import OF_THE_RUN
 from cl_anomaly.config import ResolvedConfig, RunConfig
-from cl_anomaly.data.datasets import DATASETS
+from cl_anomaly.data.datasets import DATASETS, OWN, find_dataset
 from cl_anomaly.engines.local import Outcome, run_all
 from cl_anomaly.errors import InputError, Interrupted, RunError
 from cl_anomaly.evaluation.scores import CHEAP_SCORES, SCORES
@@ -90,12 +90,9 @@ def compare(
         Interrupted: a signal has asked for the end of all.
     """
     _check_name(name)
-    scores = {config.score for config in configs.values()}
-    if len(scores) > 1:
-        raise InputError(
-            f"Expected runs with the same `score`, but got {', '.join(sorted(scores))}."
-        )
+    _check_scores({config.score for config in configs.values()} - {None})
     resolved, outcome = _look_for_results(configs, out, again)
+    _check_scores({config.score for config in resolved.values()})
     for run, folder in outcome.folders.items():
         print(f"{run}: {results_from_before(folder)}", file=sys.stderr if quiet else sys.stdout)
     for note in {config.dataset_note for config in resolved.values()} - {None}:
@@ -115,6 +112,13 @@ def compare(
         _conclude(write_comparison(resolved, outcome.folders, out, name), quiet)
     if outcome.failures:
         raise RunError("\n".join(f"{name} failed: {why}" for name, why in outcome.failures.items()))
+
+
+def _check_scores(scores: Set[str | None]) -> None:
+    if len(scores) > 1:
+        raise InputError(
+            f"Expected runs with the same `score`, but got {', '.join(sorted(map(str, scores)))}."
+        )
 
 
 def _check_name(name: str | None) -> None:
@@ -243,8 +247,11 @@ def show(what: str) -> None:
         columns = ("name", "what it is", "options, --model.NAME")
     elif what == "datasets":
         rows = [
-            (spec.name, spec.summary, f"epochs={spec.epochs}\nbatch_size={spec.batch_size}")
-            for spec in DATASETS.values()
+            (name, about, f"epochs={spec.epochs}\nbatch_size={spec.batch_size}")
+            for name, about, spec in (
+                *((own.name, own.summary, own) for own in DATASETS.values()),
+                *((name, about, find_dataset(name)) for name, about in OWN.items()),
+            )
         ]
         columns = ("name", "what it is", "defaults")
     else:

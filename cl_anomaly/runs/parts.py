@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from cl_anomaly.code.catalogue import OF_THE_RUN, check_listed
-from cl_anomaly.config import RunConfig
+from cl_anomaly.config import ResolvedConfig, RunConfig
 from cl_anomaly.errors import CLAnomalyError, InputError
 from cl_anomaly.evaluation.scores import CHEAP_SCORES, SCORES
 from cl_anomaly.models import MODELS, Model
@@ -34,9 +34,10 @@ class Parts:
         """
         strategy = self.make_strategy(config)
         check_abilities(self.model, strategy.needs, f"the strategy {strategy.name}")
-        check_abilities(self.model, SCORES[config.score].needs, f"the score {config.score}")
+        if config.score is not None:
+            check_abilities(self.model, SCORES[config.score].needs, f"the score {config.score}")
 
-    def recorded_scores(self, config: RunConfig) -> list[str]:
+    def recorded_scores(self, config: ResolvedConfig) -> list[str]:
         """Name the scores that a run records: its own, and the cheap ones that the model allows."""
         able = [name for name in CHEAP_SCORES if SCORES[name].needs <= self.model.abilities]
         return list(dict.fromkeys([*able, config.score]))

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from cl_anomaly.config import ResolvedConfig
 from cl_anomaly.detector import Detector
 from cl_anomaly.errors import InputError
+from cl_anomaly.labels import listed
 from cl_anomaly.runs.measurements import Failure
 from cl_anomaly.scenarios.base import Replica
 
@@ -31,7 +32,7 @@ class Result:
         s: by score, (R, N, N), each replica's result matrix: AUROC after task i on the test group
             of task j; NaN from where it failed.
         scores: by score, (R, tasks, n), of the test set after every task.
-        test_labels: (n,).
+        test_labels: (n,), whole numbers, or text where the classes have names.
         test_indices: (n,), places in the dataset's test set.
         weights: of the model after the last task, by parameter, (R, ...).
         timing: seconds per task, samples per second, peak memory.
@@ -49,7 +50,7 @@ class Result:
     headline: dict[str, NDArray[np.float64]]
     s: dict[str, NDArray[np.float64]]
     scores: dict[str, NDArray[np.float32]]
-    test_labels: NDArray[np.int64]
+    test_labels: NDArray[Any]
     test_indices: NDArray[np.int64]
     weights: dict[str, NDArray[np.float32]] = field(repr=False)
     timing: dict[str, Any] = field(repr=False)
@@ -75,10 +76,11 @@ class Result:
     def __str__(self) -> str:
         """Say in about ten lines what was run, and the headline AUROC after each task."""
         config, headlines = self.config, self.headline.get(self.config.score)
-        seeds = ", ".join(map(str, config.seed_list))
+        seeds = listed(config.seed_list)
+        anomalies = listed(dict.fromkeys(own.anomaly_class for own in self.replicas))
         lines = [
             f"{self.strategy_name} on {Path(config.dataset).name}, "
-            f"anomaly class {config.anomaly_class}, seeds {seeds}: "
+            f"anomaly class {anomalies}, seeds {seeds}: "
             f"AUROC after each task ({config.score}, mean ± s.d.)"
         ]
         for number, values in enumerate(headlines.T if headlines is not None else [], 1):
