@@ -18,7 +18,7 @@ from cl_anomaly.labels import Label, parse_classes, parse_labels, parse_task_ord
 from cl_anomaly.options import REQUIRED, Option, described_arguments, did_you_mean
 from cl_anomaly.python_values import GivenStrategy, plain_settings
 
-ScoreName = Literal["recon", "mse", "l1", "elbo", "kl", "recon-prob"]
+ScoreName = Literal["recon", "mse", "l1", "elbo", "kl", "recon-prob", "nll", "noise-error"]
 DeviceName = Literal["auto", "cpu", "cuda"]
 PrecisionName = Literal["auto", "float32", "bfloat16"]
 ScenarioName = Literal["class-stream", "one-class", "joint"]
@@ -62,6 +62,7 @@ def _whole_numbers(value: Any) -> list[int]:
 Name = Annotated[str, Limit("a name or a path", is_text)]
 Count = Annotated[int, Limit("a whole number, 1 or more", lambda number: number >= 1)]
 Rate = Annotated[float, Limit("a number above 0", lambda number: 0 < number <= sys.float_info.max)]
+Share = Annotated[float, Limit("a share, 0 or more and below 1", lambda number: 0 <= number < 1)]
 Seeds = Annotated[
     int | str | list[int],
     Reader(
@@ -110,6 +111,8 @@ class RunConfig:
         classes_per_task: how many normal classes arrive with each task.
         model: a name from `list models`.
         model_options: the model's own keyword arguments.
+        calibration: share of each task's training samples that is kept aside, never trained on, and
+            sets the thresholds after each task.
         epochs: passes over each task's samples. Default: the dataset's, see `list datasets`.
         batch_size: new samples in each batch. Default: the dataset's, or as many as the smallest
             task has.
@@ -135,6 +138,7 @@ class RunConfig:
     classes_per_task: Count = 1
     model: Name = "vae"
     model_options: dict[str, Any] = field(default_factory=dict)
+    calibration: Share = 0.0
     epochs: Count | None = None
     batch_size: Count | None = None
     learning_rate: Rate = 1e-3

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, replace
 from itertools import pairwise
 from pathlib import Path
 from typing import Any, Self
@@ -19,43 +19,19 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from cl_anomaly.data.samples import Samples
-from cl_anomaly.data.scaling import Scaling
 from cl_anomaly.errors import InputError
-from cl_anomaly.evaluation.scores import SCORES, make_scores
+from cl_anomaly.evaluation.scores import make_scores
 from cl_anomaly.evaluation.scoring import score_samples
+from cl_anomaly.evaluation.thresholds import TARGET_RATES
 from cl_anomaly.machine import choose_device, set_up_processor
 from cl_anomaly.models import MODELS, Model
+from cl_anomaly.storage.blueprints import Blueprint, blueprint_from, check_samples, scaling_of
 from cl_anomaly.storage.detectors import read_detector, write_detector
 from cl_anomaly.storage.files import locked, publish
+from cl_anomaly.training.calibration import Thresholds
 from cl_anomaly.training.groups import ReplicaGroups
 from cl_anomaly.training.loop import learn_task
 from cl_anomaly.training.outcome import Learnt, OnStep, Pause, never
-
-
-@dataclass(frozen=True)
-class Blueprint:
-    """What a detector is made from, beside its weights, as JSON can hold it.
-
-    Attributes:
-        model: a name from `list models`.
-        model_options: the model's keyword arguments.
-        features: shape of one sample.
-        scale: what a stored uint8 is multiplied by to lie in [0, 1].
-        scaling: the range of each replica's first task, in place of `scale`, where samples do not
-            lie in [0, 1] by nature; see `data.scaling.Scaling.as_lists`.
-        score: the anomaly score.
-        seeds: one for each replica.
-        group_sizes: how many replicas are computed at once; a sum's rounding may depend on it.
-    """
-
-    model: str
-    model_options: dict[str, Any]
-    features: tuple[int, ...]
-    scale: float
-    score: str
-    seeds: tuple[int, ...]
-    group_sizes: tuple[int, ...]
-    scaling: dict[str, list] | None = None
 
 
 class Detector:
@@ -72,7 +48,7 @@ class Detector:
     ) -> None:
         self.blueprint, self._models, self._groups = blueprint, models, groups
         self.device = next(models[0].parameters()).device
-        self._scaling = _scaling(blueprint)
+        self._scaling = scaling_of(blueprint)
 
     @property
     def groups(self) -> ReplicaGroups:
@@ -109,6 +85,57 @@ class Detector:
         """
         return learn_task(self.groups, task, on_step, pause, paused)
 
+    def calibrate(self) -> Thresholds:
+        """Set thresholds after a task, from samples that were kept aside: by score, (R, rates).
+
+        Raises:
+            InputError: the detector was loaded, and only scores.
+            RunError: the strategy gives other samples than those.
+        """
+        found = self.groups.thresholds()
+        own = found[self.blueprint.score].T.tolist()
+        kept = {
+            # JSON knows no NaN, which a replica that failed has.
+            str(rate): tuple(None if math.isnan(value) else value for value in values)
+            for rate, values in zip(TARGET_RATES, own, strict=True)
+        }
+        self.blueprint = replace(self.blueprint, thresholds=kept)
+        return found
+
+    def thresholds(self, rate: float = 0.05) -> NDArray[np.float64]:
+        """Give each replica's threshold: a sample that scores higher is an alarm.
+
+        Args:
+            rate: the false-positive rate that is wanted, 0.01 or 0.05.
+
+        Raises:
+            InputError: none was set for that rate.
+        """
+        known = self.blueprint.thresholds
+        if str(rate) not in known:
+            there = f"has those for {', '.join(known)}" if known else "has none"
+            raise InputError(
+                f"Expected a detector with a threshold for a false-positive rate of {rate}, but "
+                f"this one {there}. `run --calibration 0.05` keeps samples aside to set them."
+            )
+        return np.array(known[str(rate)], dtype=np.float64)
+
+    def predict(self, x: NDArray[Any] | Tensor, rate: float = 0.05) -> NDArray[np.bool_]:
+        """Say which samples are alarms: those that score above the threshold.
+
+        Args:
+            x: as `score` takes it.
+            rate: the false-positive rate that is wanted, 0.01 or 0.05.
+
+        Returns:
+            (R, n), or (n,) of a single replica.
+
+        Raises:
+            InputError: as in `score`, or no threshold was set for that rate.
+        """
+        thresholds, scores = self.thresholds(rate), self.score(x)
+        return scores > (thresholds[:, None] if scores.ndim > 1 else thresholds)
+
     def score(self, x: NDArray[Any] | Tensor) -> NDArray[np.float32]:
         """Say how anomalous samples are, in float32 and without drawing at random.
 
@@ -123,7 +150,7 @@ class Detector:
             InputError: the samples have another shape, type or range.
         """
         stored = torch.as_tensor(x)
-        _check_samples(stored, self.blueprint)
+        check_samples(stored, self.blueprint)
         stored = stored.reshape(len(stored), *self.blueprint.features)
         if stored.dtype == torch.uint8:
             samples = Samples(stored.to(self.device), self.blueprint.scale)
@@ -133,6 +160,31 @@ class Detector:
         name = self.blueprint.score
         scores = self._scores_by(samples, torch.arange(len(stored)), [name])[name]
         return scores if len(scores) > 1 else scores[0]
+
+    def replica(self, seed: int | None = None) -> Detector:
+        """Give a detector of a single replica, which only scores.
+
+        Args:
+            seed: the replica's; where several anomaly classes share it, that of the first class.
+                Default: the first replica.
+
+        Raises:
+            InputError: there is no such replica.
+        """
+        own = self.blueprint
+        if seed is not None and seed not in own.seeds:
+            known = ", ".join(map(str, dict.fromkeys(own.seeds)))
+            raise InputError(f"Expected `seed` to be one of the detector's, {known}, not {seed}.")
+        place = 0 if seed is None else own.seeds.index(seed)
+        alone = replace(
+            own,
+            seeds=(own.seeds[place],),
+            group_sizes=(1,),
+            thresholds={rate: (values[place],) for rate, values in own.thresholds.items()},
+            scaling=self._scaling and self._scaling.part(place, place + 1).as_lists(),
+        )
+        weights = {name: tensor[place : place + 1] for name, tensor in self.weights().items()}
+        return Detector.rebuilt(asdict(alone), weights, self.device.type)
 
     def scores_of(self, samples: Samples, indices: Tensor) -> dict[str, NDArray[np.float32]]:
         """Give all scores that are recorded, (R, n) by name; see `evaluation.score_samples`."""
@@ -196,7 +248,7 @@ class Detector:
         """
         set_up_processor()
         try:
-            blueprint = _blueprint(made_from)
+            blueprint = blueprint_from(made_from)
             ends = [sum(blueprint.group_sizes[:n]) for n in range(len(blueprint.group_sizes) + 1)]
             models = [_model(blueprint, weights, a, b) for a, b in pairwise(ends)]
         except (KeyError, TypeError, ValueError, RuntimeError) as error:
@@ -206,54 +258,8 @@ class Detector:
         return cls(blueprint, [model.to(place) for model in models])
 
 
-def _blueprint(made_from: dict[str, Any]) -> Blueprint:
-    lists: dict[str, Any] = {
-        name: tuple(made_from[name]) for name in ("features", "seeds", "group_sizes")
-    }
-    blueprint = Blueprint(**made_from | lists)
-    for kind, name, known in (
-        ("model", blueprint.model, MODELS),
-        ("score", blueprint.score, SCORES),
-    ):
-        if name not in known:
-            raise ValueError(f"there is no {kind} {name!r}, but {', '.join(known)}")
-    if sum(blueprint.group_sizes) != len(blueprint.seeds):
-        raise ValueError(f"its groups have not {len(blueprint.seeds)} replicas")
-    ranges = _scaling(blueprint)
-    if ranges is not None and ranges.replicas != len(blueprint.seeds):
-        raise ValueError(f"its scaling has not {len(blueprint.seeds)} replicas")
-    return blueprint
-
-
-def _scaling(blueprint: Blueprint) -> Scaling | None:
-    return None if blueprint.scaling is None else Scaling.from_lists(blueprint.scaling)
-
-
 def _model(blueprint: Blueprint, weights: dict[str, Tensor], start: int, end: int) -> Model:
     cls, seeds = MODELS[blueprint.model], blueprint.seeds[start:end]
     model = cls(blueprint.features, seeds, **blueprint.model_options)
     model.load_state_dict({name: own[start:end] for name, own in weights.items()})
     return model
-
-
-def _check_samples(x: Tensor, blueprint: Blueprint) -> None:
-    got, features = tuple(x.shape[1:]), blueprint.features
-    # Of a run of an earlier version, only how many features there are is known.
-    flat = len(features) == 1 and math.prod(got) == features[0]
-    if x.ndim < 2 or (got != features and not flat):
-        wanted = ", ".join(map(str, ("n", *features)))
-        raise InputError(f"Expected samples of the shape ({wanted}), but got {tuple(x.shape)}.")
-    if x.dtype == torch.uint8:
-        return
-    if not x.is_floating_point():
-        raise InputError(f"Expected samples as floats or uint8, but got {x.dtype}.")
-    if not x.isfinite().all():
-        raise InputError(f"Expected finite floats, but got {float(x[~x.isfinite()][0])}.")
-    # Of what was trained on floats, samples out of range are anomalous. Of what was trained on
-    # bytes, they are rather bytes that somebody forgot to scale.
-    of_bytes = blueprint.scaling is None and blueprint.scale != 1
-    if of_bytes and len(x) and not (x.min() >= 0 and x.max() <= 1):
-        raise InputError(
-            f"Expected floats in [0, 1], but got {float(x.min())} to {float(x.max())}. Scale them, "
-            f"or give uint8 in the range of the dataset's."
-        )

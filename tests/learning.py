@@ -33,15 +33,17 @@ def small_scenario(**settings: object) -> Scenario:
 class Drawn:
     """Gives the same numbers, (R, B, *size), whenever it is asked to draw as many."""
 
-    def __init__(self, numbers: Tensor) -> None:
-        self._numbers = numbers
+    def __init__(self, numbers: Tensor, whole: Tensor | None = None) -> None:
+        self._numbers, self._whole = numbers, whole
 
     def normal(self, count: int, *size: int) -> Tensor:
         assert self._numbers.shape[1:] == (count, *size)
         return self._numbers
 
     def integers(self, high: int, count: int, *size: int) -> Tensor:
-        raise AssertionError("Expected nothing but normal numbers to be drawn.")
+        assert self._whole is not None, "Expected nothing but normal numbers to be drawn."
+        assert self._whole.shape[1:] == (count, *size)
+        return self._whole
 
 
 class Recording(Samples):

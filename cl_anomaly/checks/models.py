@@ -6,8 +6,19 @@ import torch
 from torch import Tensor
 
 from cl_anomaly.checks.small import by_name, expect, same
+from cl_anomaly.evaluation.scores import SCORES
 from cl_anomaly.models import Model
-from cl_anomaly.models.base import ABILITIES, GENERATE, HIDDEN, LIKELIHOOD, POSTERIOR, RECONSTRUCT
+from cl_anomaly.models.base import (
+    ABILITIES,
+    DENSITY,
+    GENERATE,
+    HIDDEN,
+    LIKELIHOOD,
+    NOISE,
+    POSTERIOR,
+    RECONSTRUCT,
+)
+from cl_anomaly.models.fisher import squared_gradients
 from cl_anomaly.randomness import ReplicaRandom
 
 SEEDS = [3, 7]
@@ -67,7 +78,12 @@ def it_can_do_what_it_says(make: type[Model]) -> None:
     unknown = model.abilities - set(ABILITIES)
     expect(not unknown, f"Expected abilities among {', '.join(ABILITIES)}, but got {unknown}.")
     output: Any = model.reconstruct(x)
-    needed = {LIKELIHOOD: ["negative_log_likelihood"], POSTERIOR: ["kl", "loss"]}
+    needed = {
+        LIKELIHOOD: ["negative_log_likelihood"],
+        DENSITY: ["negative_log_likelihood"],
+        POSTERIOR: ["kl", "loss"],
+        NOISE: ["noise_error"],
+    }
     for ability, quantities in needed.items():
         for quantity in quantities if ability in model.abilities else []:
             shape = tuple(getattr(output, quantity).shape)
@@ -89,6 +105,24 @@ def its_samples_are_like_data(make: type[Model]) -> None:
     expect(0 <= samples.min() < samples.max() <= 1, "Expected samples in [0, 1] that vary.")
 
 
+def its_default_score_is_one_that_it_allows(make: type[Model]) -> None:
+    """A run without `--score` works."""
+    score, known = make.default_score, ", ".join(SCORES)
+    expect(score in SCORES, f"Expected a `default_score` among {known}, but got {score!r}.")
+    lacking = SCORES[score].needs - make.abilities
+    expect(not lacking, f"Expected a `default_score` that it allows, but {score} needs {lacking}.")
+
+
+def its_fisher_information_is_known(make: type[Model]) -> None:
+    """The strategy `ewc` needs every sample's own gradient, squared, of each parameter."""
+    model = _made(make)
+    squared = squared_gradients(model, _samples(), ReplicaRandom(SEEDS, "noise"), torch.ones(2, 5))
+    for name, parameter in model.named_parameters():
+        own = squared[name]
+        right = own.shape == parameter.shape and bool((own >= 0).all()) and bool(own.any())
+        expect(right, f"Expected squared gradients of {name} in its shape, not all of them 0.")
+
+
 MODEL_CHECKS = by_name(
     its_loss_is_one_number_for_each_sample,
     its_replicas_do_not_touch_each_other,
@@ -96,4 +130,6 @@ MODEL_CHECKS = by_name(
     its_reconstruction_draws_nothing,
     it_can_do_what_it_says,
     its_samples_are_like_data,
+    its_default_score_is_one_that_it_allows,
+    its_fisher_information_is_known,
 )

@@ -1,14 +1,13 @@
 """A small model on small data, which learn in a moment: what all checks stand on."""
 
 from collections.abc import Callable, Iterable, Sequence
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import torch
 from torch import Tensor
 
 from cl_anomaly.data.datasets import Dataset, Samples
-from cl_anomaly.models import Model
-from cl_anomaly.models.vae import VAE
+from cl_anomaly.models import MODELS
 from cl_anomaly.scenarios.class_stream import Scenario, build_scenario
 from cl_anomaly.strategies import Strategy
 from cl_anomaly.training.learner import Learner
@@ -34,10 +33,15 @@ def small_scenario(order: Sequence[int] = (1, 2, 3)) -> Scenario:
     return build_scenario(small_dataset(), 0, order)
 
 
-def prepared(make: Callable[[], Strategy], scenario: Scenario, seeds: Sequence[int]) -> Strategy:
+_OPTIONS: dict[str, dict[str, Any]] = {"vae": {"latent_size": 2, "hidden_sizes": (12,)}}
+
+
+def prepared(
+    make: Callable[[], Strategy], scenario: Scenario, seeds: Sequence[int], model_name: str = "vae"
+) -> Strategy:
     """Do what a run does before its first task."""
-    strategy = make()
-    model: Model = VAE(FEATURES, seeds, latent_size=2, hidden_sizes=(12,))
+    strategy, make_model = make(), MODELS[model_name]
+    model = make_model(FEATURES, seeds, **_OPTIONS.get(model_name, {}))
     strategy.model, strategy.samples = model, scenario.dataset.train
     return strategy
 

@@ -46,7 +46,7 @@ def read_images(folder: Path, size: tuple[int, int] | None) -> LabelledArrays:
     first: tuple[Path, tuple[int, int]] | None = None
     images: list[NDArray[np.uint8]] = []
     for _, path in (*train, *test):
-        image = _read(path, size, in_colour)
+        image = read_image(path, size, in_colour)
         shape = (image.shape[0], image.shape[1])
         first = first or (path, shape)
         if shape != first[1]:
@@ -102,7 +102,17 @@ def _has_colours(path: Path) -> bool:
         raise _unreadable(path, error) from error
 
 
-def _read(path: Path, size: tuple[int, int] | None, in_colour: bool) -> NDArray[np.uint8]:
+def read_image(path: Path, size: tuple[int, int] | None, in_colour: bool) -> NDArray[np.uint8]:
+    """Read an image, upright, as (height, width), or (height, width, 3) where it is in colour.
+
+    Args:
+        path: of the file.
+        size: height and width that it is resized to.
+        in_colour: whether to read it so.
+
+    Raises:
+        InputError: it cannot be read.
+    """
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("error", Image.DecompressionBombWarning)

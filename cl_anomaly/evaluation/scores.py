@@ -8,7 +8,14 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor
 
-from cl_anomaly.models.base import LIKELIHOOD, POSTERIOR, RECONSTRUCT, Reconstruction
+from cl_anomaly.models.base import (
+    DENSITY,
+    LIKELIHOOD,
+    NOISE,
+    POSTERIOR,
+    RECONSTRUCT,
+    Reconstruction,
+)
 from cl_anomaly.randomness import generator
 
 POSTERIOR_SAMPLES = 16
@@ -136,8 +143,29 @@ class ReconProb(Score):
         return total / POSTERIOR_SAMPLES
 
 
+class NLL(Score):
+    """Exact negative log-likelihood."""
+
+    name = "nll"
+    needs = frozenset({DENSITY})
+
+    def __call__(self, output: Any) -> Tensor:  # noqa: D102
+        return output.negative_log_likelihood
+
+
+class NoiseError(Score):
+    """Error of the predicted noise, over fixed steps and draws (seeded); 20 forward passes."""
+
+    name = "noise-error"
+    needs = frozenset({NOISE})
+    is_cheap = False
+
+    def __call__(self, output: Any) -> Tensor:  # noqa: D102
+        return output.noise_error
+
+
 SCORES: dict[str, type[Score]] = {
-    score.name: score for score in (Recon, MSE, L1, ELBO, KL, ReconProb)
+    score.name: score for score in (Recon, MSE, L1, ELBO, KL, ReconProb, NLL, NoiseError)
 }
 """All of them, by name."""
 

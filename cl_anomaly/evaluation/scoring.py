@@ -152,6 +152,14 @@ class GroupPlaces:
             np.array([by_class[label] for label in self.classes]),
         )
 
+    def anomalies_in(self, scores: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Pick the scores of all anomalies from those of all samples that are scored, (n,)."""
+        return scores[self._anomalies]
+
+    def normal_in(self, scores: NDArray[np.float32], number: int) -> NDArray[np.float32]:
+        """Pick the scores of the normal samples of one task's test group, the first being 1."""
+        return scores[np.concatenate([*self._groups[number - 1].values()])]
+
     def _placed(
         self, normal: NDArray[np.int64], anomalies: NDArray[np.int64], scores: NDArray[np.float32]
     ) -> NDArray[np.float64]:

@@ -16,7 +16,7 @@ def _found() -> dict[str, type[Model]]:
         cls.name: cls
         for module in modules
         for _, cls in inspect.getmembers(module, inspect.isclass)
-        if issubclass(cls, Model) and cls is not Model and cls.__module__ == module.__name__
+        if issubclass(cls, Model) and cls.__module__ == module.__name__ and "name" in vars(cls)
     }
 
 

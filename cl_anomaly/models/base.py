@@ -17,12 +17,16 @@ GENERATE = "generate"
 HIDDEN = "hidden"
 LIKELIHOOD = "likelihood"
 POSTERIOR = "posterior"
+DENSITY = "density"
+NOISE = "noise"
 ABILITIES = {
     RECONSTRUCT: "reconstruct samples",
     GENERATE: "make samples of its own",
     HIDDEN: "show the activations of its encoder's layers",
     LIKELIHOOD: "give the likelihood of samples",
     POSTERIOR: "give a posterior over codes",
+    DENSITY: "give the exact likelihood of samples",
+    NOISE: "tell noise from data",
 }
 """What a model may be able to do, in words for messages."""
 
@@ -100,6 +104,24 @@ class Posterior(Likelihood):
         raise NotImplementedError
 
 
+class Density(Reconstruction):
+    """What a model with the ability `density` says of samples."""
+
+    @cached_property
+    def negative_log_likelihood(self) -> Tensor:
+        """−log p(x), exact, (R, B), in nats."""
+        raise NotImplementedError
+
+
+class NoisePrediction(Reconstruction):
+    """What a model with the ability `noise` says of samples."""
+
+    @cached_property
+    def noise_error(self) -> Tensor:
+        """How badly noise in the samples is told from them, (R, B); every sample meets the same."""
+        raise NotImplementedError
+
+
 class Generator(nn.Module):
     """A part of a model that makes samples: all of it that replay has to keep."""
 
@@ -121,10 +143,12 @@ class Model(nn.Module):
     Attributes:
         name: what `--model` calls it.
         abilities: those of ABILITIES that it has.
+        default_score: what `--score` is where nobody says.
     """
 
     name: ClassVar[str]
     abilities: ClassVar[frozenset[str]] = frozenset({RECONSTRUCT})
+    default_score: ClassVar[str] = "recon"
 
     def __init__(self, features: tuple[int, ...], seeds: Sequence[int]) -> None:
         super().__init__()
@@ -147,10 +171,14 @@ class Model(nn.Module):
         """Give the part that makes samples; only where the model is able to `generate`."""
         raise NotImplementedError(f"{type(self).__name__} makes no samples.")
 
-    def training_bytes(self) -> int:
+    def training_bytes(self, batch_size: int) -> int:
         """Say how much memory each step of one replica's training reads and writes.
 
         Replicas train beside each other in groups for which a processor's cache is large enough.
+        Here it is the weights: dense layers have few activations beside them.
+
+        Args:
+            batch_size: visible samples in a batch.
         """
         return _BYTES_PER_WEIGHT * sum(p[0].numel() for p in self.parameters())
 

@@ -1,4 +1,4 @@
-"""Per-sample squared gradients, without ever holding a per-sample gradient."""
+"""Per-sample squared gradients, which each layer sums up by itself."""
 
 from collections.abc import Sequence
 from contextlib import ExitStack
@@ -67,7 +67,8 @@ def squared_gradients(model: Model, x: Tensor, random: Draws, weights: Tensor) -
     """Sum over the batch of every sample's squared gradient of the loss.
 
     Args:
-        model: R replicas, all of whose parameters belong to layers of `cl_anomaly.models.layers`.
+        model: R replicas, all of whose parameters belong to layers of `cl_anomaly.models.layers` or
+            `conv_layers`.
         x: (R, B, *features).
         random: what the loss draws from.
         weights: (R, B), what each sample's gradient is multiplied by.

@@ -1,10 +1,14 @@
-"""The terms of a variational autoencoder's loss, one number for each sample."""
+"""The terms of an autoencoder's loss, one number for each sample."""
+
+from collections.abc import Callable
 
 import torch.nn.functional as F
 from torch import Tensor
 
 
-def bernoulli_negative_log_likelihood(logits: Tensor, x: Tensor) -> Tensor:
+def bernoulli_negative_log_likelihood(
+    logits: Tensor, x: Tensor, weights: Tensor | None = None
+) -> Tensor:
     """Binary cross-entropy summed over the features, −log p(x|z) of a Bernoulli decoder.
 
     Kingma & Welling, "Auto-Encoding Variational Bayes" (ICLR 2014), appendix C.1, eq. 11.
@@ -12,11 +16,58 @@ def bernoulli_negative_log_likelihood(logits: Tensor, x: Tensor) -> Tensor:
     Args:
         logits: (R, B, *features), of the decoder's means.
         x: (R, B, *features), in [0, 1].
+        weights: (*features), of each feature's term. Default: 1.
 
     Returns:
         (R, B), in nats.
     """
-    return F.binary_cross_entropy_with_logits(logits, x, reduction="none").flatten(2).sum(2)
+    terms = F.binary_cross_entropy_with_logits(logits, x, reduction="none")
+    return _summed(terms, weights)
+
+
+def gaussian_negative_log_likelihood(
+    means: Tensor, x: Tensor, weights: Tensor | None = None
+) -> Tensor:
+    """Half the squared error summed over the features, ½ Σ (x − x̂)².
+
+    −log p(x|z) of a Gaussian decoder with variance 1, without its constant ½ log 2π for each
+    feature. Kingma & Welling (ICLR 2014), appendix C.2.
+
+    Args:
+        means: (R, B, *features), the decoder's.
+        x: (R, B, *features), any numbers.
+        weights: (*features), of each feature's term. Default: 1.
+
+    Returns:
+        (R, B), in nats.
+    """
+    return 0.5 * _summed((x - means).square(), weights)
+
+
+def laplace_negative_log_likelihood(
+    means: Tensor, x: Tensor, weights: Tensor | None = None
+) -> Tensor:
+    """Absolute error summed over the features, Σ |x − x̂|.
+
+    −log p(x|z) of a Laplace decoder with scale 1, without its constant log 2 for each feature.
+
+    Args:
+        means: (R, B, *features), the decoder's.
+        x: (R, B, *features), any numbers.
+        weights: (*features), of each feature's term. Default: 1.
+
+    Returns:
+        (R, B), in nats.
+    """
+    return _summed((x - means).abs(), weights)
+
+
+RECONSTRUCTION_LOSSES: dict[str, Callable[[Tensor, Tensor, Tensor | None], Tensor]] = {
+    "bce": bernoulli_negative_log_likelihood,
+    "mse": gaussian_negative_log_likelihood,
+    "l1": laplace_negative_log_likelihood,
+}
+"""By the names that the option `reconstruction` gives them."""
 
 
 def kl_to_standard_normal(mean: Tensor, log_variance: Tensor) -> Tensor:
@@ -32,3 +83,7 @@ def kl_to_standard_normal(mean: Tensor, log_variance: Tensor) -> Tensor:
         (R, B), in nats.
     """
     return 0.5 * (mean.square() + log_variance.exp() - 1 - log_variance).sum(-1)
+
+
+def _summed(terms: Tensor, weights: Tensor | None) -> Tensor:
+    return (terms if weights is None else terms * weights).flatten(2).sum(2)

@@ -121,7 +121,7 @@ def make_scenarios(
         InputError: it cannot be split so.
     """
     together = None if config.scenario == "joint" else config.classes_per_task
-    return [scenario_of(dataset, replica, together) for replica in replicas]
+    return [scenario_of(dataset, replica, together, config.calibration) for replica in replicas]
 
 
 @dataclass(frozen=True, eq=False)
@@ -258,7 +258,7 @@ def _seeds(plan: Plan) -> list[int]:
 
 def _group_sizes(plan: Plan) -> list[int]:
     one = plan.parts.make_model(plan.config, plan.dataset.features, plan.config.seed_list[:1])
-    memory = one.training_bytes()
+    memory = one.training_bytes(plan.config.batch_size)
     return group_sizes(len(plan.scenarios), memory, plan.device, threads_to_use())
 
 

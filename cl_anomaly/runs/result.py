@@ -32,6 +32,8 @@ class Result:
         s: by score, (R, N, N), each replica's result matrix: AUROC after task i on the test group
             of task j; NaN from where it failed.
         scores: by score, (R, tasks, n), of the test set after every task.
+        threshold_tables: `thresholds.csv` and `false_positive_rates.csv`, where samples were kept
+            aside to set thresholds.
         test_labels: (n,), whole numbers, or text where the classes have names.
         test_indices: (n,), places in the dataset's test set.
         weights: of the model after the last task, by parameter, (R, ...).
@@ -50,6 +52,7 @@ class Result:
     headline: dict[str, NDArray[np.float64]]
     s: dict[str, NDArray[np.float64]]
     scores: dict[str, NDArray[np.float32]]
+    threshold_tables: dict[str, pd.DataFrame]
     test_labels: NDArray[Any]
     test_indices: NDArray[np.int64]
     weights: dict[str, NDArray[np.float32]] = field(repr=False)

@@ -86,6 +86,8 @@ def write_results(result: Result, folder: Path) -> None:
     said = [str(failure) for failure in result.failures]
     write_status(folder, "failed" if failures else "finished", said, failures=failures)
     result.metrics.to_csv(folder / METRICS_FILE, index=False)
+    for name, table in result.threshold_tables.items():
+        table.to_csv(folder / name, index=False)
     arrays: dict[str, Any] = dict(result.scores)
     classes = [replica.anomaly_class for replica in result.replicas]
     if len(set(classes)) > 1:

@@ -62,15 +62,21 @@ def build_scenario(
     return scaled(Scenario(dataset, anomaly_class, tasks, test_indices, anomalies))
 
 
-def scenario_of(dataset: Dataset, replica: Replica, classes_per_task: int | None = 1) -> Scenario:
+def scenario_of(
+    dataset: Dataset,
+    replica: Replica,
+    classes_per_task: int | None = 1,
+    calibration: float = 0.0,
+) -> Scenario:
     """Split a dataset as one replica of a run sees it.
 
     See `build_scenario`, and `build_one_class` where the replica has a normal class.
     """
-    if replica.normal_class is not None:
-        return build_one_class(dataset, replica.normal_class, replica.anomalies, replica.seed)
-    anomaly, order = replica.anomaly_class, replica.task_order
-    return build_scenario(dataset, anomaly, order, classes_per_task, replica.seed)
+    seed, normal, anomaly = replica.seed, replica.normal_class, replica.anomaly_class
+    if normal is not None:
+        return build_one_class(dataset, normal, replica.anomalies, seed, calibration)
+    order = replica.task_order
+    return build_scenario(dataset, anomaly, order, classes_per_task, seed, calibration)
 
 
 def anomaly_classes(dataset: Dataset, wanted: Label | Sequence[Label]) -> list[Label]:

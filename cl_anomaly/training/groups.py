@@ -14,6 +14,7 @@ from cl_anomaly.evaluation.scoring import score_samples
 from cl_anomaly.machine import now
 from cl_anomaly.matrix_products import matrix_products_in
 from cl_anomaly.state import State, Wanted
+from cl_anomaly.training.calibration import Thresholds
 from cl_anomaly.training.learner import Learner
 from cl_anomaly.training.outcome import OnStep, Pause, TrainingTime, never
 from cl_anomaly.training.task import Training
@@ -143,6 +144,11 @@ class ReplicaGroups:
             return score_samples(model, samples.scaled_by(scaling), indices, learner.scores)
 
         parts = self._threads.map(score, self.learners)
+        return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+
+    def thresholds(self) -> Thresholds:
+        """Set thresholds after the task that has been concluded: by score, (R, rates)."""
+        parts = self._threads.map(Learner.thresholds, self.learners)
         return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
 
     def weights(self) -> dict[str, Tensor]:

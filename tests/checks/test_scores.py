@@ -21,6 +21,8 @@ def test_a_score_with_its_sign_turned_fails(name: str) -> None:
     class Turned(Score):
         """What is normal scores higher."""
 
+        needs = SCORES[name].needs
+
         def __call__(self, output: Any) -> Tensor:
             return -SCORES[name]()(output)
 

@@ -6,6 +6,7 @@ from torch import Tensor, nn
 
 from cl_anomaly.data.datasets import Samples
 from cl_anomaly.errors import RunError
+from cl_anomaly.models import MODELS
 from cl_anomaly.models.fisher import fisher_diagonal, squared_gradients
 from cl_anomaly.models.vae import VAE
 from cl_anomaly.randomness import ReplicaRandom
@@ -27,6 +28,37 @@ def test_squared_gradients_are_torch_funcs() -> None:
         expected = squared_per_sample(model, replica, x[replica], noise[replica])
         for name, value in squared.items():
             torch.testing.assert_close(value[replica], expected[name].sum(0))
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_squared_gradients_of_every_model_are_torch_funcs(name: str) -> None:
+    model, x, drawn = MODELS[name]((4, 4), SEEDS), torch.rand(2, 3, 4, 4), _Drawing()
+    squared = squared_gradients(model, x, drawn, torch.ones(2, 3))
+    assert set(squared) == {name for name, _ in model.named_parameters()}
+    for replica in range(2):
+        expected = squared_per_sample(model, replica, x[replica], *drawn.of(replica))
+        for parameter, value in squared.items():
+            torch.testing.assert_close(
+                value[replica], expected[parameter].sum(0), rtol=1e-4, atol=1e-5
+            )
+
+
+class _Drawing:
+    """Draws for two replicas, and remembers what."""
+
+    def __init__(self) -> None:
+        self._normal, self._whole = torch.empty(2, 3, 0), None
+
+    def normal(self, count: int, *size: int) -> Tensor:
+        self._normal = torch.randn(2, count, *size)
+        return self._normal
+
+    def integers(self, high: int, count: int, *size: int) -> Tensor:
+        self._whole = torch.randint(high, (2, count, *size))
+        return self._whole
+
+    def of(self, replica: int) -> tuple[Tensor, Tensor | None]:
+        return self._normal[replica], None if self._whole is None else self._whole[replica]
 
 
 def test_they_are_not_the_square_of_the_batch_gradient() -> None:

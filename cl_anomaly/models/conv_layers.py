@@ -1,0 +1,151 @@
+"""Convolutions with a replica axis: R independent sets of weights, one grouped call for all."""
+
+import math
+from collections.abc import Sequence
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+KERNEL, STRIDE, PADDING = 3, 2, 1
+
+
+class _Convolution(nn.Module):
+    """Weights of R convolutions of 3×3, spread as PyTorch's own start: ±1/√(numbers in a sum).
+
+    Attributes:
+        weight: (R, *PyTorch's shape for one replica).
+        bias: (R, outputs).
+    """
+
+    weight: nn.Parameter
+    bias: nn.Parameter
+
+    def __init__(
+        self, shape: tuple[int, int], outputs: int, generators: Sequence[torch.Generator]
+    ) -> None:
+        super().__init__()
+        # PyTorch takes the second size of the weights for this, in a transposed convolution, too.
+        bound = 1 / math.sqrt(shape[1] * KERNEL**2)
+        weight = torch.empty(len(generators), *shape, KERNEL, KERNEL)
+        bias = torch.empty(len(generators), outputs)
+        for replica, numbers in enumerate(generators):
+            weight[replica].uniform_(-bound, bound, generator=numbers)
+            bias[replica].uniform_(-bound, bound, generator=numbers)
+        self.weight, self.bias = nn.Parameter(weight), nn.Parameter(bias)
+
+
+class Conv2d(_Convolution):
+    """R convolutions of 3×3 side by side, with stride 2: each side is halved, rounded up.
+
+    Args:
+        inputs: channels that come in.
+        outputs: channels that go out.
+        generators: one for each replica, which draw its first weights.
+
+    Attributes:
+        weight: (R, outputs, inputs, 3, 3).
+        bias: (R, outputs).
+    """
+
+    def __init__(self, inputs: int, outputs: int, generators: Sequence[torch.Generator]) -> None:
+        super().__init__((outputs, inputs), outputs, generators)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Map (R, B, inputs, H, W) to (R, B, outputs, ⌈H/2⌉, ⌈W/2⌉)."""
+        weight, bias = self.weight.flatten(0, 1), self.bias.flatten()
+        y = F.conv2d(_beside(x), weight, bias, STRIDE, PADDING, groups=len(x))
+        return _apart(y, len(x))
+
+    def squared_gradients(self, x: Tensor, output_gradients: Tensor) -> dict[str, Tensor]:
+        """Sum the squares of every sample's own gradient over the batch.
+
+        Args:
+            x: (R, B, inputs, H, W), what came in.
+            output_gradients: (R, B, outputs, ⌈H/2⌉, ⌈W/2⌉), each sample's own loss with respect to
+                what went out.
+
+        Returns:
+            By parameter name, in the parameter's shape.
+        """
+        squares = [
+            _squared_sums(g.flatten(2), _patches(own)) for own, g in _each(x, output_gradients)
+        ]
+        return {
+            "weight": torch.stack(squares).view_as(self.weight),
+            "bias": output_gradients.sum((3, 4)).square().sum(1),
+        }
+
+
+class ConvTranspose2d(_Convolution):
+    """R transposed convolutions of 3×3 side by side, with stride 2: what `Conv2d` did, undone.
+
+    Args:
+        inputs: channels that come in.
+        outputs: channels that go out.
+        size: (H, W) that goes out; a `Conv2d` would have halved it, rounded up.
+        generators: one for each replica, which draw its first weights.
+
+    Attributes:
+        weight: (R, inputs, outputs, 3, 3).
+        bias: (R, outputs).
+    """
+
+    def __init__(
+        self,
+        inputs: int,
+        outputs: int,
+        size: tuple[int, int],
+        generators: Sequence[torch.Generator],
+    ) -> None:
+        super().__init__((inputs, outputs), outputs, generators)
+        # An even side and the odd one below it are halved to the same: this tells them apart.
+        self._more = [1 - side % 2 for side in size]
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Map (R, B, inputs, ⌈H/2⌉, ⌈W/2⌉) to (R, B, outputs, H, W)."""
+        weight, bias, groups = self.weight.flatten(0, 1), self.bias.flatten(), len(x)
+        y = F.conv_transpose2d(_beside(x), weight, bias, STRIDE, PADDING, self._more, groups)
+        return _apart(y, groups)
+
+    def squared_gradients(self, x: Tensor, output_gradients: Tensor) -> dict[str, Tensor]:
+        """Sum the squares of every sample's own gradient over the batch, see `Conv2d`."""
+        squares = [
+            _squared_sums(own.flatten(2), _patches(g)) for own, g in _each(x, output_gradients)
+        ]
+        return {
+            "weight": torch.stack(squares).view_as(self.weight),
+            "bias": output_gradients.sum((3, 4)).square().sum(1),
+        }
+
+
+def halved(size: tuple[int, int]) -> tuple[int, int]:
+    """Say what a `Conv2d` makes of an image's size (H, W)."""
+    return -(-size[0] // STRIDE), -(-size[1] // STRIDE)
+
+
+def _beside(x: Tensor) -> Tensor:
+    """Put the replicas' channels beside each other: (R, B, C, H, W) as (B, R · C, H, W)."""
+    return x.transpose(0, 1).flatten(1, 2)
+
+
+def _apart(y: Tensor, replicas: int) -> Tensor:
+    return y.unflatten(1, (replicas, -1)).transpose(0, 1)
+
+
+def _each(x: Tensor, gradients: Tensor) -> list[tuple[Tensor, Tensor]]:
+    """Pair what came in and the gradients of each replica: its samples' gradients fill memory."""
+    return list(zip(x.float(), gradients.float(), strict=True))
+
+
+def _patches(x: Tensor) -> Tensor:
+    """Take what each place of a convolution sees, (B, C · 9, places), from (B, C, H, W)."""
+    return F.unfold(x, KERNEL, padding=PADDING, stride=STRIDE)
+
+
+def _squared_sums(one: Tensor, other: Tensor) -> Tensor:
+    """Give Σ_b (Σ_l one[b, m, l] other[b, n, l])², (m, n).
+
+    The inner sum is sample b's own gradient: every place of the image adds to the same weight.
+    """
+    return torch.bmm(one, other.transpose(1, 2)).square().sum(0)
