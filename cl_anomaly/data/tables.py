@@ -48,8 +48,10 @@ def _read(path: Path, *as_text: str | None) -> pd.DataFrame:
         if path.suffix == ".parquet":
             return _read_parquet(path)
         # As it is written: a class may be called NA, or 007.
-        converters: Any = {column: str.strip for column in as_text if column is not None}
-        return pd.read_csv(path, converters=converters, encoding="utf-8-sig", index_col=False)
+        kinds = {column: str for column in as_text if column is not None}
+        return pd.read_csv(
+            path, dtype=kinds, keep_default_na=False, encoding="utf-8-sig", index_col=False
+        )
     except InputError:
         raise
     except OSError as error:
@@ -123,6 +125,7 @@ def _seeded_split(labels: NDArray[Any]) -> NDArray[np.bool_]:
 def _numbers(frame: pd.DataFrame, path: Path) -> NDArray[np.float32]:
     if not len(frame.columns):
         raise InputError(f"Expected {path} to have columns beside the label, but it has none.")
+    read = []
     for name, column in frame.items():
         if str(name).startswith("Unnamed: "):
             raise InputError(
@@ -130,16 +133,16 @@ def _numbers(frame: pd.DataFrame, path: Path) -> NDArray[np.float32]:
                 f"{str(name).removeprefix('Unnamed: ')}, counted from 0, has none. If it holds row "
                 f"numbers, leave it out: they would tell samples apart."
             )
-        numbers = pd.to_numeric(column, errors="coerce")
-        wrong = np.flatnonzero(~np.isfinite(numbers.to_numpy(dtype=np.float64, na_value=np.nan)))
-        if len(wrong):
+        numbers = pd.to_numeric(column, errors="coerce").to_numpy(np.float64, na_value=np.nan)
+        read.append(numbers)
+        if len(wrong := np.flatnonzero(~np.isfinite(numbers))):
             value = column.iloc[wrong[0]]
-            got = "nothing" if pd.isna(value) else repr(value)
+            got = "nothing" if pd.isna(value) or value == "" else f"{value!s:.80}"
             raise InputError(
                 f"Expected the columns of {path} to hold numbers, but column {name!r} has {got} in "
                 f"row {wrong[0] + 1}. Fill it, leave the column out, or make numbers of it."
             )
-    return float32_of(frame.to_numpy(dtype=np.float64), f"{path}")
+    return float32_of(np.column_stack(read), f"{path}")
 
 
 def _listed(frame: pd.DataFrame) -> str:
