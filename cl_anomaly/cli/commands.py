@@ -8,7 +8,7 @@ from pathlib import Path
 from cl_anomaly.cli.screen import Screen, show_aurocs, show_list, show_notice
 from cl_anomaly.code.catalogue import OF_THE_RUN
 from cl_anomaly.config import ResolvedConfig, RunConfig
-from cl_anomaly.data.datasets import DATASETS
+from cl_anomaly.data.datasets import DATASETS, OWN, find_dataset
 from cl_anomaly.engines.local import Outcome, run_all
 from cl_anomaly.errors import InputError, Interrupted, RunError
 from cl_anomaly.evaluation.scores import CHEAP_SCORES, SCORES
@@ -254,8 +254,11 @@ def show(what: str) -> None:
         columns = ("name", "what it is", "default score", "options, --model.NAME")
     elif what == "datasets":
         rows = [
-            (spec.name, spec.summary, f"epochs={spec.epochs}\nbatch_size={spec.batch_size}")
-            for spec in DATASETS.values()
+            (name, about, f"epochs={spec.epochs}\nbatch_size={spec.batch_size}")
+            for name, about, spec in (
+                *((own.name, own.summary, own) for own in DATASETS.values()),
+                *((name, about, find_dataset(name)) for name, about in OWN.items()),
+            )
         ]
         columns = ("name", "what it is", "defaults")
     else:

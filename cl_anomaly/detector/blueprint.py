@@ -1,4 +1,6 @@
-"""What a detector is made from, beside what it has learnt."""
+"""What a detector is made from, beside its weights, and the samples that it takes."""
+
+from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field
@@ -8,6 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from cl_anomaly.data.scaling import Scaling
 from cl_anomaly.errors import InputError
 from cl_anomaly.evaluation.scores import SCORES
 from cl_anomaly.models import MODELS, Model
@@ -22,6 +25,8 @@ class Blueprint:
         model_options: the model's keyword arguments.
         features: shape of one sample.
         scale: what a stored uint8 is multiplied by to lie in [0, 1].
+        scaling: the range of each replica's first task, in place of `scale`, where samples do not
+            lie in [0, 1] by nature; see `data.scaling.Scaling.as_lists`.
         score: the anomaly score.
         seeds: one for each replica.
         group_sizes: how many replicas are computed at once; a sum's rounding may depend on it.
@@ -37,6 +42,7 @@ class Blueprint:
     seeds: tuple[int, ...]
     group_sizes: tuple[int, ...]
     thresholds: dict[str, tuple[float | None, ...]] = field(default_factory=dict)
+    scaling: dict[str, list] | None = None
 
     def places_of_groups(self) -> list[tuple[int, int]]:
         """Say where each group of replicas begins and ends."""
@@ -45,10 +51,10 @@ class Blueprint:
 
 
 def blueprint_from(made_from: dict[str, Any]) -> Blueprint:
-    """Read a blueprint as JSON holds it.
+    """Take a blueprint as JSON holds it.
 
     Raises:
-        KeyError, TypeError, ValueError: it is none.
+        KeyError, TypeError, ValueError: it is something else.
     """
     read: dict[str, Any] = {
         name: tuple(made_from[name]) for name in ("features", "seeds", "group_sizes")
@@ -64,6 +70,9 @@ def blueprint_from(made_from: dict[str, Any]) -> Blueprint:
             raise ValueError(f"there is no {kind} {name!r}, but {', '.join(known)}")
     if sum(blueprint.group_sizes) != len(blueprint.seeds):
         raise ValueError(f"its groups have not {len(blueprint.seeds)} replicas")
+    ranges = scaling_of(blueprint)
+    if ranges is not None and ranges.replicas != len(blueprint.seeds):
+        raise ValueError(f"its scaling has not {len(blueprint.seeds)} replicas")
     return blueprint
 
 
@@ -75,13 +84,18 @@ def model_from(blueprint: Blueprint, weights: dict[str, Tensor], start: int, end
     return model
 
 
-def check_samples(x: Tensor, features: tuple[int, ...]) -> None:
-    """Refuse what is not (n, *features) of floats in [0, 1] or uint8.
+def scaling_of(blueprint: Blueprint) -> Scaling | None:
+    """Give the ranges that its replicas scale samples by, where they do."""
+    return None if blueprint.scaling is None else Scaling.from_lists(blueprint.scaling)
+
+
+def check_samples(x: Tensor, blueprint: Blueprint) -> None:
+    """Refuse what a detector cannot score.
 
     Raises:
-        InputError: it has another shape, type or range.
+        InputError: the samples have another shape, type or range.
     """
-    got = tuple(x.shape[1:])
+    got, features = tuple(x.shape[1:]), blueprint.features
     # Of a run of an earlier version, only how many features there are is known.
     flat = len(features) == 1 and math.prod(got) == features[0]
     if x.ndim < 2 or (got != features and not flat):
@@ -90,8 +104,13 @@ def check_samples(x: Tensor, features: tuple[int, ...]) -> None:
     if x.dtype == torch.uint8:
         return
     if not x.is_floating_point():
-        raise InputError(f"Expected samples as floats in [0, 1] or uint8, but got {x.dtype}.")
-    if len(x) and not (x.min() >= 0 and x.max() <= 1):  # of NaN, both are false
+        raise InputError(f"Expected samples as floats or uint8, but got {x.dtype}.")
+    if not x.isfinite().all():
+        raise InputError(f"Expected finite floats, but got {float(x[~x.isfinite()][0])}.")
+    # Of what was trained on floats, samples out of range are anomalous. Of what was trained on
+    # bytes, they are rather bytes that somebody forgot to scale.
+    of_bytes = blueprint.scaling is None and blueprint.scale != 1
+    if of_bytes and len(x) and not (x.min() >= 0 and x.max() <= 1):
         raise InputError(
             f"Expected floats in [0, 1], but got {float(x.min())} to {float(x.max())}. Scale them, "
             f"or give uint8 in the range of the dataset's."

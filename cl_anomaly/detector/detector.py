@@ -17,8 +17,14 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from cl_anomaly.data.datasets import Samples
-from cl_anomaly.detector.blueprint import Blueprint, blueprint_from, check_samples, model_from
+from cl_anomaly.data.samples import Samples
+from cl_anomaly.detector.blueprint import (
+    Blueprint,
+    blueprint_from,
+    check_samples,
+    model_from,
+    scaling_of,
+)
 from cl_anomaly.errors import InputError
 from cl_anomaly.evaluation.scores import Score, make_scores
 from cl_anomaly.evaluation.scoring import score_samples
@@ -54,6 +60,7 @@ class Detector:
         self.blueprint, self._models, self._groups = blueprint, models, groups
         self._statistics = statistics or {}
         self.device = next(models[0].parameters()).device
+        self._scaling = scaling_of(blueprint)
 
     @property
     def groups(self) -> ReplicaGroups:
@@ -145,7 +152,8 @@ class Detector:
         """Say how anomalous samples are, in float32 and without drawing at random.
 
         Args:
-            x: (n, *features), floats in [0, 1], or uint8 in the range of the dataset's.
+            x: (n, *features), floats in the range of the dataset's, [0, 1] where it holds uint8,
+                or uint8.
 
         Returns:
             (R, n), or (n,) of a single replica. Higher is more anomalous.
@@ -155,12 +163,13 @@ class Detector:
                 statistics of a task.
         """
         stored = torch.as_tensor(x)
-        check_samples(stored, self.blueprint.features)
+        check_samples(stored, self.blueprint)
         stored = stored.reshape(len(stored), *self.blueprint.features)
         if stored.dtype == torch.uint8:
             samples = Samples(stored.to(self.device), self.blueprint.scale)
         else:
             samples = Samples(stored.to(self.device, torch.float32), 1.0)
+        samples = samples.scaled_by(self._scaling)
         name = self.blueprint.score
         scores = self._scores_by(samples, torch.arange(len(stored)), [name])[name]
         return scores if len(scores) > 1 else scores[0]
@@ -185,6 +194,7 @@ class Detector:
             seeds=(own.seeds[place],),
             group_sizes=(1,),
             thresholds={rate: (values[place],) for rate, values in own.thresholds.items()},
+            scaling=self._scaling and self._scaling.part(place, place + 1).as_lists(),
         )
         weights = {name: tensor[place : place + 1] for name, tensor in self.weights().items()}
         kept = {name: own[place : place + 1] for name, own in self.statistics().items()}
@@ -197,8 +207,16 @@ class Detector:
     def _scores_by(
         self, samples: Samples, indices: Tensor, names: Sequence[str]
     ) -> dict[str, NDArray[np.float32]]:
-        groups = zip(self._models, self._scores_of_groups(names), strict=True)
-        parts = [score_samples(model, samples, indices, scores) for model, scores in groups]
+        groups = zip(
+            self._models,
+            self._scores_of_groups(names),
+            self.blueprint.places_of_groups(),
+            strict=True,
+        )
+        parts = []
+        for model, scores, (start, end) in groups:
+            own = samples.scaled_by(samples.scaling and samples.scaling.part(start, end))
+            parts.append(score_samples(model, own, indices, scores))
         return {name: np.concatenate([part[name] for part in parts]) for name in names}
 
     def _scores_of_groups(self, names: Sequence[str]) -> list[list[Score]]:

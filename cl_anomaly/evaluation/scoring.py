@@ -45,8 +45,8 @@ def score_samples(
     size = _PROCESSOR_CHUNK if device.type == "cpu" else max(1, _GPU_CHUNK // replicas)
     with matrix_products_in(torch.float32, device):
         for start in range(0, len(indices), size):
-            x = samples.batch(indices[start : start + size].to(device))
-            output = model.reconstruct(x.expand(replicas, *x.shape))
+            x = samples.for_all(indices[start : start + size].to(device), replicas)
+            output = model.reconstruct(x)
             for score in scores:
                 results[score.name][:, start : start + size] = score(output)
     return {name: result.cpu().numpy() for name, result in results.items()}

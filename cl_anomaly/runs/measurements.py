@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 
 from cl_anomaly.config import ResolvedConfig
 from cl_anomaly.evaluation.scoring import GroupPlaces
-from cl_anomaly.scenarios.base import Label, Replica, Scenario, all_test_indices
+from cl_anomaly.labels import Label, joined
+from cl_anomaly.scenarios.base import Replica, Scenario, all_test_indices
 from cl_anomaly.state import State
 from cl_anomaly.storage.results import METRICS_COLUMNS
 
@@ -152,8 +153,8 @@ class Measurements:
     def _rows(self, place: int, task: int) -> list[tuple[Any, ...]]:
         """Rows of one replica after a task, from 0."""
         replica, rows = self._replicas[place], []
-        classes = " ".join(map(str, self._scenarios[place].tasks[task].classes))
-        # Of FILE.npz, not the folder: that is this machine's.
+        classes = joined(self._scenarios[place].tasks[task].classes)
+        # Of a file or folder, not where it lies: that is this machine's.
         dataset = Path(self._config.dataset).name
         key = (self._strategy, dataset, replica.anomaly_class, replica.seed, task + 1, classes)
         for name in self._scores:

@@ -34,7 +34,7 @@ class Parts:
         """
         strategy = self.make_strategy(config)
         check_abilities(self.model, strategy.needs, f"the strategy {strategy.name}")
-        for name in config.scores or [self.model.default_score]:
+        for name in config.scores:
             check_abilities(self.model, SCORES[name].needs, f"the score {name}")
 
     def recorded_scores(self, config: ResolvedConfig) -> list[str]:

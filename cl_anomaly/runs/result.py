@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from cl_anomaly.config import ResolvedConfig
 from cl_anomaly.detector import Detector
 from cl_anomaly.errors import InputError
+from cl_anomaly.labels import listed
 from cl_anomaly.runs.measurements import Failure
 from cl_anomaly.scenarios.base import Replica
 
@@ -33,7 +34,7 @@ class Result:
         scores: by score, (R, tasks, n), of the test set after every task.
         threshold_tables: `thresholds.csv` and `false_positive_rates.csv`, where samples were kept
             aside to set thresholds.
-        test_labels: (n,).
+        test_labels: (n,), whole numbers, or text where the classes have names.
         test_indices: (n,), places in the dataset's test set.
         weights: of the model after the last task, by parameter, (R, ...).
         timing: seconds per task, samples per second, peak memory.
@@ -53,7 +54,7 @@ class Result:
     s: dict[str, NDArray[np.float64]]
     scores: dict[str, NDArray[np.float32]]
     threshold_tables: dict[str, pd.DataFrame]
-    test_labels: NDArray[np.int64]
+    test_labels: NDArray[Any]
     test_indices: NDArray[np.int64]
     weights: dict[str, NDArray[np.float32]] = field(repr=False)
     timing: dict[str, Any] = field(repr=False)
@@ -83,10 +84,11 @@ class Result:
     def __str__(self) -> str:
         """Say in about ten lines what was run, and the headline AUROC after each task."""
         config, headlines = self.config, self.headline.get(self.config.shown_score)
-        seeds = ", ".join(map(str, config.seed_list))
+        seeds = listed(config.seed_list)
+        anomalies = listed(dict.fromkeys(own.anomaly_class for own in self.replicas))
         lines = [
             f"{self.strategy_name} on {Path(config.dataset).name}, "
-            f"anomaly class {config.anomaly_class}, seeds {seeds}: "
+            f"anomaly class {anomalies}, seeds {seeds}: "
             f"AUROC after each task ({config.shown_score}, mean ± s.d.)"
         ]
         for number, values in enumerate(headlines.T if headlines is not None else [], 1):

@@ -181,7 +181,7 @@ class Run:
             s=measured.s,
             scores=measured.scores(),
             threshold_tables=self.thresholds.tables(measured.scores()),
-            test_labels=plan.dataset.test_labels[self._test_indices].numpy(),
+            test_labels=plan.dataset.named_array(plan.dataset.test_labels[self._test_indices]),
             test_indices=self._test_indices.numpy(),
             weights={name: own.numpy() for name, own in self.detector.weights().items()},
             timing=self._timing(measured.timing),

@@ -11,6 +11,7 @@ import torch
 
 from cl_anomaly.code.fingerprint import OWN_FILE
 from cl_anomaly.config import ResolvedConfig
+from cl_anomaly.data.names import short_name
 from cl_anomaly.errors import InputError
 from cl_anomaly.evaluation.statistics import aurocs_by_class, summarise
 from cl_anomaly.json_files import write_json
@@ -59,7 +60,7 @@ def folder_name(run: Plan | Result) -> str:
 
 def dataset_name(config: ResolvedConfig) -> str:
     """Name a dataset without the folder and the ending of its file, where it is one."""
-    return Path(config.dataset).name.removesuffix(".npz")
+    return short_name(config.dataset)
 
 
 def plain_name(name: str) -> str:
@@ -88,9 +89,9 @@ def write_results(result: Result, folder: Path) -> None:
     for name, table in result.threshold_tables.items():
         table.to_csv(folder / name, index=False)
     arrays: dict[str, Any] = dict(result.scores)
-    classes = np.array([replica.anomaly_class for replica in result.replicas])
-    if len(np.unique(classes)) > 1:
-        arrays["anomaly_classes"] = classes
+    classes = [replica.anomaly_class for replica in result.replicas]
+    if len(set(classes)) > 1:
+        arrays["anomaly_classes"] = np.array(classes)
     np.savez_compressed(
         folder / SCORES_FILE,
         labels=result.test_labels,

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from cl_anomaly.evaluation.scoring import GroupPlaces
 from cl_anomaly.evaluation.thresholds import TARGET_RATES, alarm_rate
+from cl_anomaly.labels import joined
 from cl_anomaly.scenarios.base import Replica, Scenario, all_test_indices
 from cl_anomaly.state import State
 
@@ -78,7 +79,7 @@ class ThresholdRecord:
         return [
             (
                 own.number,
-                " ".join(map(str, own.classes)),
+                joined(own.classes),
                 alarm_rate(self._places[place].normal_in(scores, own.number), threshold),
             )
             for own in tasks

@@ -140,7 +140,8 @@ class ReplicaGroups:
         """Score samples with every replica, see `evaluation.score_samples`."""
 
         def score(learner: Learner) -> dict[str, NDArray[np.float32]]:
-            return score_samples(learner.strategy.model, samples, indices, learner.scores)
+            model, scaling = learner.strategy.model, learner.strategy.samples.scaling
+            return score_samples(model, samples.scaled_by(scaling), indices, learner.scores)
 
         parts = self._threads.map(score, self.learners)
         return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
