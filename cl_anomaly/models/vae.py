@@ -119,6 +119,7 @@ class VAE(Model):
 
     name: ClassVar[str] = "vae"
     abilities = frozenset({RECONSTRUCT, GENERATE, HIDDEN, LIKELIHOOD, POSTERIOR})
+    default_score: ClassVar[str] = "mse"
 
     def __init__(
         self,
