@@ -118,7 +118,8 @@ class RunConfig:
             task has.
         learning_rate: of Adam.
         score: the anomaly score that is shown and plotted; the cheap ones are all recorded.
-            Default: recon; mse for tables and what does not lie in [0, 1].
+            Default: the model's, such as recon; mse in its place for tables and what does not lie
+            in [0, 1].
         seeds: how many seeds (5 means 0 to 4), or which ones (3,7; "7," is seed 7 alone).
         device: where to train. "auto" takes a GPU where there is one.
         precision: of training. "auto" takes bfloat16 where the device multiplies it fast.
