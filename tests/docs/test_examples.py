@@ -97,9 +97,10 @@ def _write_own_data() -> None:
         for place in [f"{split}/{name}" for split in ("train", "test") for name in own]:
             _write_images(Path(folder, place))
     _write_images(Path("screws/test/bent"))
-    rows = [f"{n},{n % 7},{'good' if n % 2 else 'broken'}," for n in range(40)]
-    rows = [row + ("test" if n % 3 else "train") for n, row in enumerate(rows)]
-    Path("sensors.csv").write_text("\n".join(["heat,load,state,part", *rows]))
+    rows = ["heat,load,state", *(f"{n},{n % 7},{'good' if n % 2 else 'broken'}" for n in range(40))]
+    Path("sensors.csv").write_text("\n".join(rows))
+    parts = ["part", *("test" if n % 3 else "train" for n in range(40))]
+    Path("split.csv").write_text("\n".join(map(",".join, zip(rows, parts, strict=True))))
 
 
 def _write_images(folder: Path) -> None:
