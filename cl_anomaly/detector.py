@@ -138,6 +138,10 @@ class Detector:
         parts = [score_samples(model, samples, indices, scores) for model in self._models]
         return {name: np.concatenate([part[name] for part in parts]) for name in names}
 
+    def first_replica(self) -> Model:
+        """Give a copy of the first replica's model, alone and as it is now."""
+        return _model(self.blueprint, self._models[0].state_dict(), 0, 1).to(self.device)
+
     def weights(self) -> dict[str, Tensor]:
         """Give the weights of all replicas, (R, ...), by the names of the model's parameters."""
         parts = [model.state_dict() for model in self._models]

@@ -12,6 +12,7 @@ from cl_anomaly.progress import Progress
 from cl_anomaly.runs.build import Plan, assemble
 from cl_anomaly.runs.keeping import Keeper
 from cl_anomaly.runs.measurements import Measurements
+from cl_anomaly.runs.picture_recorder import PictureRecorder
 from cl_anomaly.runs.result import Result
 from cl_anomaly.scenarios.base import all_test_indices
 from cl_anomaly.state import State
@@ -53,6 +54,7 @@ class Run:
         self.measured = Measurements(
             self.config, plan.strategy_name, plan.replicas, plan.scenarios, names
         )
+        self.pictures = PictureRecorder(plan.scenarios[0], plan.replicas, self._test_indices)
         self._learnt = 0
         self.resumed_on: list[dict[str, Any]] = []
         self._seconds, self._started, self._keeper = 0.0, time.perf_counter(), Keeper()
@@ -108,6 +110,9 @@ class Run:
             "samples": learnt.trained.samples,
         }
         self.measured.timing.append(times)
+        self.pictures.add_losses(task, self.detector.groups.losses())
+        if 0 not in self.measured.failures:
+            self.pictures.add(task, self.detector.first_replica(), self._test)
         self._learnt = task
         progress.evaluated(task, aurocs)
         self._keep("at the end")
@@ -129,7 +134,9 @@ class Run:
             "measured": measured.values,
             "groups": groups.values,
         }
-        return State(values, measured.tensors | groups.tensors)
+        state = State(values, measured.tensors | groups.tensors)
+        state.add("pictures", self.pictures.state_dict())
+        return state
 
     def restore(self, state: State) -> None:
         """Be where `state` was given.
@@ -151,6 +158,7 @@ class Run:
         self._learnt = values["task"] - (not values["learnt"])
         self._seconds = values["seconds"]
         self.measured.restore(State(values["measured"], state.tensors))
+        self.pictures.load_state_dict(state.part("pictures"))
         # As it began, whatever the number of threads is now: groups may be at different steps.
         sizes = [group["replicas"] for group in values["groups"]["groups"]]
         self.detector = assemble(self.plan, sizes)
@@ -175,6 +183,10 @@ class Run:
             failures=list(measured.failures.values()),
             strategy_source=plan.strategy_source,
             made_from=asdict(self.detector.blueprint),
+            pictures=self.pictures.arrays(),
+            losses=self.pictures.losses(
+                [(place, failure.task) for place, failure in measured.failures.items()]
+            ),
         )
 
     def _timing(self, tasks: Sequence[dict[str, Any]]) -> dict[str, Any]:
