@@ -19,8 +19,8 @@ _DARK = 0.45  # luminance below which black text cannot be read
 def new_heat_maps(tasks: int, panels: int) -> tuple[Figure, list[Axes]]:
     """Make a figure for heat maps of so many tasks, one below the other."""
     side = min(_CELL * tasks, _WIDEST)
-    width, height = max(side, 2.2), max(side, 1.0)
-    figure = new_figure(width + 1.5, panels * (height + 0.55) + 0.7)
+    width, height = max(side, 2.6), max(side, 1.0)
+    figure = new_figure(width + 1.6, panels * (height + 0.55) + 0.7)
     return figure, [figure.add_subplot(panels, 1, n + 1) for n in range(panels)]
 
 
@@ -30,6 +30,7 @@ def draw_heat_map(
     limits: tuple[float, float],
     written: Callable[[float], str],
     ticks: Sequence[str],
+    what: str,
 ) -> None:
     """Draw a matrix of tasks, with a line between what has been learnt and what has not.
 
@@ -39,6 +40,7 @@ def draw_heat_map(
         limits: of the scale.
         written: says a number.
         ticks: the columns' names.
+        what: the numbers are.
     """
     rows, columns = values.shape
     image = axes.imshow(values, cmap=SCALE, vmin=limits[0], vmax=limits[1], aspect="equal")
@@ -55,9 +57,8 @@ def draw_heat_map(
     corners.append((columns - 0.5, columns - 1.5))
     axes.plot(*zip(*corners, strict=True), color="white", linewidth=2.2)
     axes.plot(*zip(*corners, strict=True), color="black", linewidth=1.0)
-    axes.get_figure(root=True).colorbar(  # type: ignore[union-attr]
-        image, ax=axes, shrink=0.9, pad=0.02, aspect=25
-    )
+    figure = axes.get_figure(root=True)
+    figure.colorbar(image, ax=axes, label=what, shrink=0.9, pad=0.02, aspect=25)  # type: ignore[union-attr]
 
 
 def _write_numbers(

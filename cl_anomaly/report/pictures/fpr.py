@@ -10,6 +10,8 @@ from cl_anomaly.report.captions import classes_of_tasks, of_all_replicas, put_ti
 from cl_anomaly.report.heat_maps import draw_heat_map, mean_of_those_left, new_heat_maps
 from cl_anomaly.storage.recorded import RecordedRun
 
+_WHAT = "False positives in %"
+
 
 def draw(run: RecordedRun, score: str) -> Figure:
     """Draw which share of each task's normal samples lies above the threshold after each task.
@@ -28,11 +30,11 @@ def draw(run: RecordedRun, score: str) -> Figure:
     figure, every_axes = new_heat_maps(tasks, len(targets))
     ticks = task_ticks(range(1, tasks + 1), classes_of_tasks(run.results.metrics))
     for axes, target in zip(every_axes, targets, strict=True):
-        matrix = _mean(rates[rates["target_fpr"] == target], tasks)
-        draw_heat_map(axes, matrix, (0.0, 1.0), lambda value: f"{100 * value:.0f}", ticks)
+        percent = 100 * _mean(rates[rates["target_fpr"] == target], tasks)
+        draw_heat_map(axes, percent, (0, 100), lambda value: f"{value:.0f}", ticks, _WHAT)
         axes.set_title(f"threshold set for {100 * target:g} %", fontsize=9)
         axes.set_ylabel("After task")
-    every_axes[-1].set_xlabel("False positives among the normal samples of task, in %")
+    every_axes[-1].set_xlabel("Normal samples of task")
     put_title(figure, run, f"score {score}", of_all_replicas(run))
     return figure
 

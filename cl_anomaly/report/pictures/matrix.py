@@ -20,9 +20,9 @@ def draw(run: RecordedRun, score: str) -> Figure:
     figure, (axes,) = new_heat_maps(len(s), 1)
     ticks = task_ticks(range(1, len(s) + 1), classes_of_tasks(metrics))
     low = min(0.5, np.floor(10 * np.nanmin(s)) / 10)
-    draw_heat_map(axes, s, (low, 1.0), lambda value: f"{value:.2f}", ticks)
-    below = " and its class" if any("\n" in tick for tick in ticks) else ""
-    axes.set_xlabel(f"AUROC on the test group of task{below}")
+    draw_heat_map(axes, s, (low, 1.0), lambda value: f"{value:.2f}", ticks, "AUROC")
+    below = ", with its class" if any("\n" in tick for tick in ticks) else ""
+    axes.set_xlabel(f"Test group of task{below}")
     axes.set_ylabel("After task")
     put_title(figure, run, f"score {score}", of_all_replicas(run))
     return figure
