@@ -58,10 +58,11 @@ def task_name(task: int, classes: dict[int, str]) -> str:
 
 
 def task_ticks(tasks: Sequence[int], classes: dict[int, str]) -> list[str]:
-    """Number tasks, and put their classes below the numbers where these do not say the same."""
-    if all(classes.get(task) == str(task) for task in tasks):
+    """Number tasks, with their classes below where these are known and say something else."""
+    are_known = all(task in classes for task in tasks)
+    if not are_known or all(classes[task] == str(task) for task in tasks):
         return [str(task) for task in tasks]
-    return [f"{task}\n{classes.get(task, '')}".strip() for task in tasks]
+    return [f"{task}\n{classes[task]}" for task in tasks]
 
 
 def chosen_tasks(tasks: Sequence[int], most: int) -> list[int]:

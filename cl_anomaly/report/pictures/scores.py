@@ -41,9 +41,9 @@ def draw(run: RecordedRun, score: str) -> Figure:
         _draw_panel(axes, scores[normal[task - 1]], scores[anomalous[task - 1]], edges)
         for dashes, value in zip(_DASHES, thresholds.values(), strict=False):
             axes.axvline(value, color=THRESHOLD, linestyle=dashes, linewidth=1.3)
-        name = task_name(task, classes)
-        axes.text(0.99, 0.95, name, transform=axes.transAxes, ha="right", va="top", fontsize=8)
-    every_axes[-1].set_xlim(edges[0], edges[-1])
+        _name_panel(axes, task_name(task, classes))
+    ends = [edges[0], edges[-1], *(1.01 * value for value in thresholds.values())]
+    every_axes[-1].set_xlim(min(ends), max(ends))
     every_axes[-1].set_xlabel(f"Score {score}; the last bin holds all above")
     figure.supylabel("Share of the samples", fontsize=9)
     _explain(figure, every_axes[0], thresholds)
@@ -68,6 +68,14 @@ def _draw_panel(
         axes.stairs(counts / len(scores), edges, color=colour, fill=fill, linewidth=1.1)
     axes.yaxis.set_major_locator(MaxNLocator(2))
     axes.yaxis.set_major_formatter(PercentFormatter(1.0, decimals=0))
+
+
+def _name_panel(axes: Axes, name: str) -> None:
+    # On white: a threshold may go through it.
+    box = {"facecolor": "white", "edgecolor": "none", "pad": 1.0}
+    axes.text(
+        0.99, 0.95, name, transform=axes.transAxes, ha="right", va="top", fontsize=8, bbox=box
+    )
 
 
 def _thresholds(run: RecordedRun, score: str, task: int) -> dict[str, float]:

@@ -73,4 +73,5 @@ def test_many_tasks_are_shown_in_part() -> None:
 def test_classes_stand_below_the_tasks_where_they_are_others() -> None:
     assert task_ticks([1, 2], {1: "1", 2: "2"}) == ["1", "2"]
     assert task_ticks([1, 2], {1: "7", 2: "2"}) == ["1\n7", "2\n2"]
-    assert task_ticks([1, 2], {}) == ["1", "2"]
+    # With a random order, a few tasks may by chance bring the same class to every seed.
+    assert task_ticks([1, 2], {2: "7"}) == ["1", "2"]
