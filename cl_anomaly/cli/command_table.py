@@ -8,6 +8,7 @@ from cl_anomaly.cli.flags import Command
 from cl_anomaly.config import DEFAULT_STRATEGIES, Count, Name, is_text, settings_of_a_run
 from cl_anomaly.kinds import Reader
 from cl_anomaly.options import REQUIRED, Option
+from cl_anomaly.report.pictures import PICTURES
 
 
 def _path(value: Any) -> Path:
@@ -17,6 +18,9 @@ def _path(value: Any) -> Path:
 
 
 _Place = Annotated[Path, Reader("a path", _path)]
+AUROC = "auroc"
+"""The kind of figure that shows several runs."""
+_KIND: Any = Literal[(AUROC, *PICTURES)]  # type: ignore[valid-type]
 _SETTINGS = tuple(option for option in settings_of_a_run() if not option.name.endswith("_options"))
 _TRUST = Option(
     "trust", bool, False, "run the strategy file that a configuration names, whoever it is from"
@@ -90,11 +94,19 @@ _RUNS = Command(
 )
 _PLOT = Command(
     "plot",
-    "draw the AUROC of finished runs",
-    "Draw AUROC after every task, a line for each run with results.",
+    "draw finished runs",
+    "Draw AUROC after every task, a line for each run with results. --kind draws another picture, "
+    "of one run.",
     (
+        Option("kind", _KIND, AUROC, "what to draw"),
         Option("score", str, None, "which score. Default: the first run's"),
-        Option("out", _Place, Path("auroc_per_task"), "NAME.png, .svg or .pdf; NAME: png and svg"),
+        Option(
+            "out",
+            _Place,
+            None,
+            "NAME.png, .svg or .pdf; NAME: png and svg. Default: the kind's name, and "
+            "auroc_per_task",
+        ),
         Option("overwrite", bool, False, "replace a figure that is there"),
     ),
     operand=Option("runs", _Place, REQUIRED, "folders of runs or comparisons"),

@@ -1,11 +1,9 @@
 """What the commands do, once their arguments are read."""
 
-import os
 import sys
-from collections.abc import Iterable
 from pathlib import Path
 
-from cl_anomaly.cli.screen import Screen, show_aurocs, show_list, show_notice
+from cl_anomaly.cli.screen import Screen, say, show_aurocs, show_list, show_notice
 from cl_anomaly.code.catalogue import OF_THE_RUN
 from cl_anomaly.config import ResolvedConfig, RunConfig
 from cl_anomaly.data.datasets import DATASETS, OWN, find_dataset
@@ -16,7 +14,6 @@ from cl_anomaly.machine import available_cores
 from cl_anomaly.models import MODELS
 from cl_anomaly.options import options_of, summary
 from cl_anomaly.progress import Progress
-from cl_anomaly.report.figures import FORMATS, draw_auroc, write_figure
 from cl_anomaly.report.labels import labelled
 from cl_anomaly.runs.build import check_together, prepare
 from cl_anomaly.runs.comparison import check_same_comparison, write_comparison
@@ -24,9 +21,8 @@ from cl_anomaly.runs.lifecycle import Finished, find_finished, perform
 from cl_anomaly.runs.provenance import code_note, results_from_before
 from cl_anomaly.runs.resume import resume
 from cl_anomaly.runs.run_folder import FIGURE_NAME, check_writable
-from cl_anomaly.storage.files import replacing
 from cl_anomaly.storage.names import checked_name
-from cl_anomaly.storage.results import RunResults, read_results, read_what_can_be_drawn
+from cl_anomaly.storage.results import read_results
 from cl_anomaly.storage.status import CONFIG_FILE
 from cl_anomaly.strategies import strategies
 
@@ -156,81 +152,11 @@ def _conclude(folder: Path, quiet: bool) -> None:
         return
     if results := read_results(folder):
         metrics, remarks = labelled(results)
-        _say(remarks)
+        say(remarks)
         show_aurocs(metrics, results[0].score)
     print(f"results: {folder}")
     if (figure := folder / f"{FIGURE_NAME}.png").exists():
         print(f"figure:  {figure}")
-
-
-def plot(folders: Iterable[Path], score: str | None, out: Path, overwrite: bool) -> None:
-    """Draw finished runs in one figure, and print its files.
-
-    What has no results, or not the score, is left out where something else is left to draw.
-
-    Raises:
-        InputError: nothing is left, or the figure cannot be written to `out`.
-    """
-    files = _figure_files(out, overwrite)
-    results, left_out = read_what_can_be_drawn(folders)
-    results, without = _with_score(results, score or results[0].score)
-    metrics, remarks = labelled(results)
-    scores = list(dict.fromkeys(own.score for own in results))
-    if score is None and len(scores) > 1:
-        remarks.append(
-            f"These runs show different scores ({', '.join(scores)}): drawn is {scores[0]}. "
-            f"`--score` chooses another."
-        )
-    if note := code_note([own.folder for own in results]):
-        remarks.append(note)
-    _say([f"Left out: {why}" for why in [*left_out, *without]] + remarks)
-    check_writable(out.parent)
-    figure = draw_auroc(metrics, score or results[0].score)
-    for file, ending in files.items():
-        with replacing(file) as partial:
-            write_figure(figure, partial, ending)
-        print(file)
-
-
-def _figure_files(out: Path, overwrite: bool) -> dict[Path, str]:
-    """Say which files a figure is written to, and as what."""
-    ending = out.suffix.removeprefix(".")
-    if not out.name or os.path.isdir(out):
-        raise InputError(f"Expected `out` to be a figure's file, but got the folder {str(out)!r}.")
-    if ending.lower() in FORMATS:
-        files = {out: ending.lower()}
-    elif ending.isalpha():
-        raise InputError(
-            f"Expected `out` to end in .{', .'.join(FORMATS)} or, for both .png and .svg, in "
-            f"nothing, but got {str(out)!r}."
-        )
-    else:
-        files = {out.with_name(f"{out.name}.{each}"): each for each in ("png", "svg")}
-    there = [str(file) for file in files if os.path.lexists(file)]
-    if there and not overwrite:
-        raise InputError(
-            f"Expected `out` to be a new figure, but there is {' and '.join(there)} already. Give "
-            f"another name with `--out`, or replace it with `--overwrite`."
-        )
-    return files
-
-
-def _with_score(results: list[RunResults], score: str) -> tuple[list[RunResults], list[str]]:
-    """Part runs that have a score from those that do not, of which a sentence says so."""
-    has = [score in set(own.metrics["score"]) for own in results]
-    if not any(has):
-        known = dict.fromkeys(name for own in results for name in own.metrics["score"].unique())
-        raise InputError(
-            f"Expected `score` to be one that a run has ({', '.join(known)}), but got {score!r}."
-        )
-    without = [f"{own.folder} does not have the score {score}." for own in results]
-    left_out = [why for why, there in zip(without, has, strict=True) if not there]
-    return [own for own, there in zip(results, has, strict=True) if there], left_out
-
-
-def _say(sentences: list[str]) -> None:
-    for sentence in sentences:
-        print(sentence, file=sys.stderr)
 
 
 def show(what: str) -> None:

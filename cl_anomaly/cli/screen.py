@@ -138,6 +138,12 @@ def mean_and_spread(
     return f"{mean} ± {spread(numbers):.3f}" if len(numbers) > 1 else mean
 
 
+def say(sentences: Iterable[str]) -> None:
+    """Say what a person must know beside the results, a line each."""
+    for sentence in sentences:
+        print(sentence, file=sys.stderr)
+
+
 def show_notice(text: str) -> None:
     """Show a sentence that must not be missed."""
     _Notices(Console(stderr=True)).notice(text)

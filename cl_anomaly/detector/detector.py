@@ -239,6 +239,10 @@ class Detector:
             groups.append(scores)
         return groups
 
+    def first_replica(self) -> Model:
+        """Give a copy of the first replica's model, alone and as it is now."""
+        return model_from(self.blueprint, self._models[0].state_dict(), 0, 1).to(self.device)
+
     def weights(self) -> dict[str, Tensor]:
         """Give the weights of all replicas, (R, ...), by the names of the model's parameters."""
         parts = [model.state_dict() for model in self._models]

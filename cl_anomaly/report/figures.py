@@ -2,38 +2,20 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import matplotlib as mpl
 import pandas as pd
 from matplotlib.artist import Artist
 from matplotlib.axes import Axes
-from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.ticker import MultipleLocator
 
 from cl_anomaly.evaluation.statistics import t_interval
+from cl_anomaly.report.canvas import new_figure
 from cl_anomaly.report.labels import headline_of, is_of_several, panels_of
 from cl_anomaly.report.legends import place_legend, wrapped
-from cl_anomaly.report.styles import Style, styles_of
+from cl_anomaly.report.styles import FIGURE_STYLE, Style, styles_of
 
-_STYLE: Any = {
-    "font.size": 9,
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "axes.grid": True,
-    "grid.alpha": 0.3,
-    "grid.linewidth": 0.6,
-    # Names of runs and datasets are no formulas, whatever is in them.
-    "text.parse_math": False,
-    # Text stays text in the SVG and the PDF, and the same data gives the same file.
-    "svg.fonttype": "none",
-    "svg.hashsalt": "cl-anomaly",
-    "pdf.fonttype": 42,
-}
-# No date: the same data gives the same file.
-_METADATA: dict[str, Any] = {"svg": {"Date": None}, "pdf": {"CreationDate": None}}
-FORMATS = ("png", "svg", "pdf")
 _MOST_IN_A_ROW = 4
 _POINTS = 72.0  # in an inch
 
@@ -56,7 +38,7 @@ def draw_auroc(metrics: pd.DataFrame, score: str) -> Figure:
     panels = panels_of(headline)
     strategies = headline.drop_duplicates("run").set_index("run")["strategy"].to_dict()
     styles = styles_of({str(run): str(strategy) for run, strategy in strategies.items()})
-    with mpl.rc_context(_STYLE):
+    with mpl.rc_context(FIGURE_STYLE):
         figure, every_axes = _lay_out(len(panels))
         lines: dict[str, Artist] = {}
         for axes, (title, rows) in zip(every_axes, panels, strict=True):
@@ -76,8 +58,7 @@ def _lay_out(panels: int) -> tuple[Figure, list[Axes]]:
     columns = min(panels, _MOST_IN_A_ROW)
     rows = -(-panels // columns)
     size = (5.5, 3.5) if panels == 1 else (0.9 + 2.5 * columns, 1.0 + 2.2 * rows)
-    figure = Figure(figsize=size, layout="constrained")
-    FigureCanvasAgg(figure)
+    figure = new_figure(*size)
     every_axes: list[Axes] = []
     for number in range(panels):
         axes = figure.add_subplot(
@@ -172,26 +153,3 @@ def _mark_chance(every_axes: Sequence[Axes]) -> None:
             place = axes.get_subplotspec()
             word.set_in_layout(place is not None and place.is_last_col())
     every_axes[0].set_ylim(low, min(high, 1.015))
-
-
-def save_figure(figure: Figure, path: Path, formats: Sequence[str] = ("png", "svg")) -> list[Path]:
-    """Save a figure as PATH.png, PATH.svg...
-
-    Args:
-        figure: what to save.
-        path: without the ending.
-        formats: the endings.
-
-    Returns:
-        The files.
-    """
-    files = {path.with_name(f"{path.name}.{ending}"): ending for ending in formats}
-    for file, ending in files.items():
-        write_figure(figure, file, ending)
-    return list(files)
-
-
-def write_figure(figure: Figure, file: Path, ending: str) -> None:
-    """Write a figure into a file of any name, in the given format."""
-    with mpl.rc_context(_STYLE):
-        figure.savefig(file, dpi=300, format=ending, metadata=_METADATA.get(ending))

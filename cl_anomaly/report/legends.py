@@ -28,7 +28,7 @@ def place_legend(figure: Figure, lines: Mapping[str, Artist], beside: bool) -> N
         beside: whether there is room for a narrow one beside the axes.
     """
     size = mpl.rcParams["font.size"]
-    widest = max(map(_width_of, lines))
+    widest = max(map(width_of, lines))
     height = size * ((_LINE + _ROWS) * len(lines) + 2 * _BORDER)
     distances = {
         "frameon": False,
@@ -44,7 +44,7 @@ def place_legend(figure: Figure, lines: Mapping[str, Artist], beside: bool) -> N
     room = _POINTS * figure.get_figwidth() - 4 * _BORDER * size
     handle = size * (_HANDLE + _TO_TEXT)
     labels = [wrapped(label, room - handle) for label in lines]
-    width = handle + max(_width_of(label) for label in labels)
+    width = handle + max(width_of(label) for label in labels)
     columns = int((room + _COLUMNS * size) // (width + _COLUMNS * size))
     columns = max(1, min(columns, _MOST_COLUMNS, len(labels)))
     rows = -(-len(labels) // columns)
@@ -60,8 +60,8 @@ def place_legend(figure: Figure, lines: Mapping[str, Artist], beside: bool) -> N
 def wrapped(text: str, width: float) -> str:
     """Break text into lines of at most so many points: after a word or sign, or else anywhere."""
     lines = []
-    while _width_of(text) > width and len(text) > 1:
-        fits = bisect_right(range(1, len(text)), width, key=lambda length: _width_of(text[:length]))
+    while width_of(text) > width and len(text) > 1:
+        fits = bisect_right(range(1, len(text)), width, key=lambda length: width_of(text[:length]))
         line = text[: max(1, fits)]
         place = max(line.rfind(sign) for sign in " ,/_-.:") + 1
         # Not after a word or two: that would leave most of the line empty.
@@ -71,7 +71,8 @@ def wrapped(text: str, width: float) -> str:
     return "\n".join([*lines, text])
 
 
-def _width_of(text: str) -> float:
+def width_of(text: str) -> float:
+    """Measure text in the figure's own size, in points: that of its longest line."""
     font = FontProperties(size=mpl.rcParams["font.size"])
     return max(
         TextToPath().get_text_width_height_descent(line, font, False)[0]

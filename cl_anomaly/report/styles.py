@@ -1,10 +1,34 @@
-"""How a line looks: by its strategy, in every figure the same."""
+"""How figures look: the same style in all, and each line by its strategy."""
 
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
+from matplotlib import colormaps
 from matplotlib.colors import to_hex, to_rgb
+
+FIGURE_STYLE: Any = {
+    "font.size": 9,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.grid": True,
+    "grid.alpha": 0.3,
+    "grid.linewidth": 0.6,
+    # Names of runs and datasets are no formulas, whatever is in them.
+    "text.parse_math": False,
+    # Text stays text in the SVG and the PDF, and the same data gives the same file.
+    "svg.fonttype": "none",
+    "svg.hashsalt": "cl-anomaly",
+    "pdf.fonttype": 42,
+}
+"""For `matplotlib.rc_context`, around all that draws or writes a figure."""
+
+SCALE = "cividis"
+"""The map of numbers to colours: for the colour-blind, and in grey its lightness still rises."""
+
+NORMAL, ANOMALOUS, THRESHOLD = "#56B4E9", "#000000", "#D55E00"
+"""Colours of normal samples, of anomalous ones, and of what parts them."""
 
 Dashes = str | tuple[int, tuple[float, ...]]
 
@@ -99,3 +123,16 @@ def _shade(style: Style, number: int, count: int) -> Style:
     share, end = (0.6, 0.0) if dark else (0.7, 1.0)
     red, green, blue = (part + share * number / count * (end - part) for part in own)
     return Style(to_hex((red, green, blue)), marker, dashes)
+
+
+def styles_of_tasks(count: int) -> list[Style]:
+    """Give the tasks of a stream their looks, from dark to light as they arrive."""
+    steps = [0.85 * task / max(1, count - 1) for task in range(count)]
+    return [
+        Style(
+            to_hex(colormaps[SCALE](step)),
+            _ALL_MARKERS[task % len(_ALL_MARKERS)],
+            _ALL_DASHES[task % len(_ALL_DASHES)],
+        )
+        for task, step in enumerate(steps)
+    ]

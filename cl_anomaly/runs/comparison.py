@@ -12,7 +12,8 @@ from cl_anomaly.config import ResolvedConfig, read_configuration
 from cl_anomaly.errors import InputError
 from cl_anomaly.evaluation.statistics import read_aurocs, summarise
 from cl_anomaly.json_files import read_json, write_json
-from cl_anomaly.report.figures import draw_auroc, save_figure
+from cl_anomaly.report.canvas import save_figure
+from cl_anomaly.report.figures import draw_auroc
 from cl_anomaly.report.labels import labelled
 from cl_anomaly.runs.claims import claimed
 from cl_anomaly.runs.look_up import another_run

@@ -3,7 +3,6 @@
 import dataclasses
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -17,10 +16,9 @@ from cl_anomaly.json_files import read_json
 from cl_anomaly.runs.build import make_replicas
 from cl_anomaly.runs.measurements import Failure
 from cl_anomaly.runs.result import Result
-from cl_anomaly.runs.run_folder import SCORES_FILE
 from cl_anomaly.runs.thresholds import THRESHOLD_FILES
 from cl_anomaly.storage.detectors import read_detector
-from cl_anomaly.storage.files import DamagedError
+from cl_anomaly.storage.recorded import LOSSES_FILE, PICTURES_FILE, SCORES_FILE, read_arrays
 from cl_anomaly.storage.results import read_metrics
 from cl_anomaly.storage.status import (
     CONFIG_FILE,
@@ -43,8 +41,9 @@ def read_run(folder: str | Path) -> Result:
     folder = Path(folder)
     metrics = read_metrics(folder)
     made_from, weights, statistics = read_detector(folder)
-    arrays = _read_arrays(folder / SCORES_FILE)
+    arrays = read_arrays(folder / SCORES_FILE)
     config, own = _read_config(folder), folder / OWN_FILE
+    pictures, losses = folder / PICTURES_FILE, folder / LOSSES_FILE  # of this version, or not there
     aurocs = read_aurocs(metrics.assign(run=""))
     named = metrics["strategy"].iloc[0] if len(metrics) else config.strategy
     try:
@@ -69,6 +68,8 @@ def read_run(folder: str | Path) -> Result:
             failures=[Failure(**failure) for failure in recorded_failures(folder)],
             strategy_source=own.read_text(encoding="utf-8") if own.exists() else None,
             made_from=made_from,
+            pictures=read_arrays(pictures) if pictures.exists() else {},
+            losses=pd.read_csv(losses) if losses.exists() else pd.DataFrame(),
             folder=folder,
             statistics={name: tensor.numpy() for name, tensor in statistics.items()},
         )
@@ -98,11 +99,3 @@ def _read_config(folder: Path) -> ResolvedConfig:
         return ResolvedConfig(**{k: v for k, v in content.items() if k in known})
     except TypeError as error:
         raise InputError(f"Expected {folder / CONFIG_FILE} to hold a run: {error}.") from error
-
-
-def _read_arrays(path: Path) -> dict[str, NDArray[Any]]:
-    try:
-        with np.load(path, allow_pickle=False) as archive:
-            return dict(archive)
-    except (OSError, ValueError, EOFError) as error:
-        raise DamagedError(path, " ".join(str(error).split())) from error

@@ -41,6 +41,8 @@ class Result:
         failures: of replicas that have no results after some task.
         strategy_source: the strategy's file, as it was when it was loaded, where it is one.
         made_from: what the detector is made from, beside its weights; see `detector.Blueprint`.
+        pictures: what only pictures need, of the first replica; see `PictureRecorder.arrays`.
+        losses: mean loss of each epoch of every replica: anomaly_class, seed, task, epoch, loss.
         folder: with the results, where they were kept.
         statistics: that scores keep of the tasks, (R, ...), by `score.NAME.KEY`.
     """
@@ -61,6 +63,8 @@ class Result:
     failures: list[Failure]
     strategy_source: str | None = field(repr=False)
     made_from: dict[str, Any] = field(repr=False)
+    pictures: dict[str, NDArray[Any]] = field(repr=False, default_factory=dict)
+    losses: pd.DataFrame = field(repr=False, default_factory=pd.DataFrame)
     folder: Path | None = None
     statistics: dict[str, NDArray[np.float32]] = field(default_factory=dict, repr=False)
 

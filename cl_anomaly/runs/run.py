@@ -12,6 +12,7 @@ from cl_anomaly.progress import Progress
 from cl_anomaly.runs.build import Plan, assemble
 from cl_anomaly.runs.keeping import Keeper
 from cl_anomaly.runs.measurements import Measurements
+from cl_anomaly.runs.picture_recorder import PictureRecorder
 from cl_anomaly.runs.result import Result
 from cl_anomaly.runs.thresholds import ThresholdRecord
 from cl_anomaly.scenarios.base import all_test_indices
@@ -56,6 +57,7 @@ class Run:
             self.config, plan.strategy_name, plan.replicas, plan.scenarios, names
         )
         self.thresholds = ThresholdRecord(plan.replicas, plan.scenarios)
+        self.pictures = PictureRecorder(plan.scenarios[0], plan.replicas, self._test_indices)
         self._learnt = 0
         self.resumed_on: list[dict[str, Any]] = []
         self._seconds, self._started, self._keeper = 0.0, time.perf_counter(), Keeper()
@@ -113,6 +115,9 @@ class Run:
             "samples": learnt.trained.samples,
         }
         self.measured.timing.append(times)
+        self.pictures.add_losses(task, self.detector.groups.losses())
+        if 0 not in self.measured.failures:
+            self.pictures.add(task, self.detector.first_replica(), self._test)
         self._learnt = task
         progress.evaluated(task, aurocs)
         self._keep("at the end")
@@ -140,7 +145,9 @@ class Run:
             "groups": groups.values,
             "thresholds": thresholds.values,
         }
-        return State(values, measured.tensors | groups.tensors | thresholds.tensors)
+        state = State(values, measured.tensors | groups.tensors | thresholds.tensors)
+        state.add("pictures", self.pictures.state_dict())
+        return state
 
     def restore(self, state: State) -> None:
         """Be where `state` was given.
@@ -163,6 +170,7 @@ class Run:
         self._seconds = values["seconds"]
         self.measured.restore(State(values["measured"], state.tensors))
         self.thresholds.restore(State(values.get("thresholds", {}), state.tensors))
+        self.pictures.load_state_dict(state.part("pictures"))
         # As it began, whatever the number of threads is now: groups may be at different steps.
         sizes = [group["replicas"] for group in values["groups"]["groups"]]
         self.detector = assemble(self.plan, sizes)
@@ -189,6 +197,10 @@ class Run:
             strategy_source=plan.strategy_source,
             made_from=asdict(self.detector.blueprint),
             statistics={name: own.numpy() for name, own in self.detector.statistics().items()},
+            pictures=self.pictures.arrays(),
+            losses=self.pictures.losses(
+                [(place, failure.task) for place, failure in measured.failures.items()]
+            ),
         )
 
     def _timing(self, tasks: Sequence[dict[str, Any]]) -> dict[str, Any]:

@@ -17,7 +17,6 @@ from cl_anomaly.state import State, Wanted
 from cl_anomaly.training.calibration import Thresholds
 from cl_anomaly.training.learner import Learner
 from cl_anomaly.training.outcome import OnStep, Pause, TrainingTime, never
-from cl_anomaly.training.task import Training
 from cl_anomaly.training.threads import Threads
 
 # Where a processor's cache does not keep weights, gradients and moments from one step to the next,
@@ -112,13 +111,13 @@ class ReplicaGroups:
                 pausing[0] = pause()
             return pausing[0]
 
-        def train(training: Training) -> TrainingTime:
+        def train(learner: Learner) -> TrainingTime:
             if pausing[0] is not Wanted.NOTHING:
-                return training.time
-            return training.run(count, look)
+                return learner.training.time
+            return learner.train(count, look)
 
         started = now(self.device)
-        times = self._threads.map(train, trainings)
+        times = self._threads.map(train, self.learners)
         self._seconds += now(self.device) - started
         return _together(times, self._seconds)
 
@@ -130,6 +129,10 @@ class ReplicaGroups:
             found |= {before + replica: failure for replica, failure in failed.items()}
             before += len(learner.seeds)
         return found
+
+    def losses(self) -> Tensor:
+        """Give each epoch's mean loss in the last task, (R, epochs), float64; see `Learner`."""
+        return torch.cat([learner.losses() for learner in self.learners])
 
     def conclude(self) -> None:
         """Let the strategies keep what they need of the task."""

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import Protocol, runtime_checkable
 
+import torch
 from torch import Tensor
 
 from cl_anomaly.errors import RunError
@@ -13,6 +14,7 @@ from cl_anomaly.scenarios.class_stream import Scenario
 from cl_anomaly.state import CannotKeepError, State
 from cl_anomaly.strategies import Strategy
 from cl_anomaly.training.calibration import Thresholds, thresholds_after
+from cl_anomaly.training.epoch_losses import EpochLosses
 from cl_anomaly.training.hooks import call
 from cl_anomaly.training.outcome import OnStep, Pause, TrainingTime, never
 from cl_anomaly.training.rehearsal import rehearse
@@ -59,6 +61,7 @@ class Learner:
         self.scenarios, self.settings = scenarios, settings
         self.scores = make_scores(scores)
         self._training: Training | None = None
+        self._losses = EpochLosses([0] * len(seeds), settings.epochs, torch.device("cpu"))
         refuse_leaks_ahead(strategy, scenarios, seeds)
 
     @property
@@ -86,12 +89,17 @@ class Learner:
         with watched(self.strategy, "before_task", self.scenarios, number):
             call(self.strategy, "before_task", tasks)
         self._prepare(number)
-        self._training = self._new_training(number)
+        self._start(number)
 
     def _prepare(self, number: int) -> None:
         self.strategy.task_number = number
         device = self.strategy.samples.stored.device
         self.strategy.random = StepRandom(self.seeds, "strategy", number, device=device)
+
+    def _start(self, number: int) -> None:
+        self._training = self._new_training(number)
+        device = self.strategy.samples.stored.device
+        self._losses = EpochLosses(self._training.steps, self.settings.epochs, device)
 
     def _new_training(self, number: int) -> Training:
         strategy, settings = self.strategy, self.settings
@@ -103,7 +111,17 @@ class Learner:
 
     def train(self, on_step: OnStep, pause: Pause = never) -> TrainingTime:
         """Train on the task that has begun, see `TaskTraining.run`."""
-        return self.training.run(on_step, pause)
+        losses = self._losses
+
+        def noted(done: int, steps: int, loss: Tensor) -> None:
+            losses.add(done, loss)
+            on_step(done, steps, loss)
+
+        return self.training.run(noted, pause)
+
+    def losses(self) -> Tensor:
+        """Give each epoch's mean loss in the task that began last, (R, epochs), float64."""
+        return self._losses.means()
 
     def conclude(self) -> None:
         """Let the strategy keep what it needs of the task that it was trained on."""
@@ -135,6 +153,7 @@ class Learner:
             training = self._training.state()
             state.values["training"] = training.values
             state.add("training", training.tensors)
+            state.add("losses", self._losses.state_dict())
         return state
 
     def restore(self, state: State, number: int) -> None:
@@ -155,8 +174,10 @@ class Learner:
         if "training" in state.values:
             # Not `begin`: what the strategy kept before the task, it has taken back.
             self._prepare(number)
-            self._training = self._new_training(number)
+            self._start(number)
             self.training.restore(State(state.values["training"], state.part("training")))
+            if losses := state.part("losses"):  # which checkpoints of earlier versions do not have
+                self._losses.load_state_dict(losses)
 
 
 def _checked(strategy: Strategy) -> dict[str, Tensor]:

@@ -1,0 +1,122 @@
+"""`cl-anomaly plot`: which runs are drawn, as what, and into which files."""
+
+import os
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from cl_anomaly.cli.screen import say
+from cl_anomaly.errors import InputError
+from cl_anomaly.report.canvas import FORMATS, write_figure
+from cl_anomaly.report.figures import draw_auroc
+from cl_anomaly.report.labels import labelled
+from cl_anomaly.report.pictures import find_picture
+from cl_anomaly.runs.provenance import code_note
+from cl_anomaly.runs.run_folder import check_writable
+from cl_anomaly.storage.files import replacing
+from cl_anomaly.storage.recorded import RecordedRun
+from cl_anomaly.storage.results import RunResults, read_what_can_be_drawn
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+
+def plot(folders: Iterable[Path], score: str | None, out: Path, overwrite: bool) -> None:
+    """Draw finished runs in one figure, and print its files.
+
+    What has no results, or not the score, is left out where something else is left to draw.
+
+    Raises:
+        InputError: nothing is left, or the figure cannot be written to `out`.
+    """
+    files = _figure_files(out, overwrite)
+    results, left_out = read_what_can_be_drawn(folders)
+    results, without = _with_score(results, score or results[0].score)
+    metrics, remarks = labelled(results)
+    scores = list(dict.fromkeys(own.score for own in results))
+    if score is None and len(scores) > 1:
+        remarks.append(
+            f"These runs show different scores ({', '.join(scores)}): drawn is {scores[0]}. "
+            f"`--score` chooses another."
+        )
+    if note := code_note([own.folder for own in results]):
+        remarks.append(note)
+    say([f"Left out: {why}" for why in [*left_out, *without]] + remarks)
+    check_writable(out.parent)
+    _write(draw_auroc(metrics, score or results[0].score), files)
+
+
+def plot_picture(
+    kind: str, folders: Sequence[Path], score: str | None, out: Path, overwrite: bool
+) -> None:
+    """Draw a picture of one finished run, and print its files.
+
+    Args:
+        kind: one of PICTURES.
+        folders: of the run, and of nothing else.
+        score: which score, where the picture is of scores. Default: the run's.
+        out: the figure's file, or its name without an ending.
+        overwrite: replace a figure that is there.
+
+    Raises:
+        InputError: there is not exactly one run, it has not recorded what the picture needs, or the
+            figure cannot be written to `out`.
+    """
+    files, picture = _figure_files(out, overwrite), find_picture(kind)
+    if score is not None and not picture.is_of_scores:
+        raise InputError(f"Expected no `score` with `--kind {kind}`, which shows none.")
+    results, left_out = read_what_can_be_drawn(folders)
+    say([f"Left out: {why}" for why in left_out])
+    if len(results) > 1:
+        raise InputError(
+            f"Expected one run for `--kind {kind}`, but got {len(results)}: "
+            f"{', '.join(str(own.folder) for own in results)}. Draw them one by one, or all "
+            f"in one figure with `--kind auroc`."
+        )
+    if note := code_note([results[0].folder]):
+        say([note])
+    check_writable(out.parent)
+    _write(picture.draw(RecordedRun(results[0]), score or results[0].score), files)
+
+
+def _write(figure: "Figure", files: dict[Path, str]) -> None:
+    for file, ending in files.items():
+        with replacing(file) as partial:
+            write_figure(figure, partial, ending)
+        print(file)
+
+
+def _figure_files(out: Path, overwrite: bool) -> dict[Path, str]:
+    """Say which files a figure is written to, and as what."""
+    ending = out.suffix.removeprefix(".")
+    if not out.name or os.path.isdir(out):
+        raise InputError(f"Expected `out` to be a figure's file, but got the folder {str(out)!r}.")
+    if ending.lower() in FORMATS:
+        files = {out: ending.lower()}
+    elif ending.isalpha():
+        raise InputError(
+            f"Expected `out` to end in .{', .'.join(FORMATS)} or, for both .png and .svg, in "
+            f"nothing, but got {str(out)!r}."
+        )
+    else:
+        files = {out.with_name(f"{out.name}.{each}"): each for each in ("png", "svg")}
+    there = [str(file) for file in files if os.path.lexists(file)]
+    if there and not overwrite:
+        raise InputError(
+            f"Expected `out` to be a new figure, but there is {' and '.join(there)} already. Give "
+            f"another name with `--out`, or replace it with `--overwrite`."
+        )
+    return files
+
+
+def _with_score(results: list[RunResults], score: str) -> tuple[list[RunResults], list[str]]:
+    """Part runs that have a score from those that do not, of which a sentence says so."""
+    has = [score in set(own.metrics["score"]) for own in results]
+    if not any(has):
+        known = dict.fromkeys(name for own in results for name in own.metrics["score"].unique())
+        raise InputError(
+            f"Expected `score` to be one that a run has ({', '.join(known)}), but got {score!r}."
+        )
+    without = [f"{own.folder} does not have the score {score}." for own in results]
+    left_out = [why for why, there in zip(without, has, strict=True) if not there]
+    return [own for own, there in zip(results, has, strict=True) if there], left_out

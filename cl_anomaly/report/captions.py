@@ -1,0 +1,78 @@
+"""What stands above pictures of one run, and what its tasks are called in them."""
+
+from collections.abc import Sequence
+
+import pandas as pd
+from matplotlib.figure import Figure
+
+from cl_anomaly.report.labels import named_classes
+from cl_anomaly.report.legends import wrapped
+from cl_anomaly.storage.recorded import RecordedRun
+
+_POINTS = 72.0  # in an inch
+_SHORT = 12  # characters of a class's name
+
+
+def put_title(figure: Figure, run: RecordedRun, *more: str) -> None:
+    """Put the dataset, the run's name and what else there is to say above a figure."""
+    text = ", ".join([run.results.dataset, run.results.name, *more])
+    figure.suptitle(wrapped(text, 0.95 * _POINTS * figure.get_figwidth()), fontsize=9)
+
+
+def of_first_replica(run: RecordedRun) -> str:
+    """Say which replica a picture is of."""
+    return f"seed {run.seed}, anomaly class {run.anomaly_class}"
+
+
+def of_all_replicas(run: RecordedRun) -> str:
+    """Say over which replicas a picture's numbers are means."""
+    seeds = run.results.metrics["seed"].unique().tolist()
+    over = f"mean of {len(seeds)} seeds" if len(seeds) > 1 else f"seed {seeds[0]}"
+    classes = run.results.anomaly_classes
+    one = "anomaly class " if len(classes) == 1 else ""
+    return f"{over}, {one}{named_classes(classes)}"
+
+
+def classes_of_tasks(metrics: pd.DataFrame) -> dict[int, str]:
+    """Name the classes that arrive with each task, by its number.
+
+    Args:
+        metrics: of one replica or several; tasks whose classes differ between them are left out.
+    """
+    known: dict[int, set[str]] = {}
+    for task, classes in zip(metrics["task"].tolist(), metrics["classes"].tolist(), strict=True):
+        known.setdefault(task, set()).add(str(classes))
+    return {task: _short(*classes) for task, classes in known.items() if len(classes) == 1}
+
+
+def classes_of_first_replica(run: RecordedRun) -> dict[int, str]:
+    """Name the classes that arrive with each task of the first replica, by its number."""
+    metrics = run.results.metrics
+    own = metrics["anomaly_class"].astype(str) == str(run.anomaly_class)
+    return classes_of_tasks(metrics[own & (metrics["seed"] == run.seed)])
+
+
+def task_name(task: int, classes: dict[int, str]) -> str:
+    """Call a task "task 3 (class 7)"."""
+    return f"task {task} (class {classes[task]})" if task in classes else f"task {task}"
+
+
+def task_ticks(tasks: Sequence[int], classes: dict[int, str]) -> list[str]:
+    """Number tasks, with their classes below where these are known and say something else."""
+    are_known = all(task in classes for task in tasks)
+    if not are_known or all(classes[task] == str(task) for task in tasks):
+        return [str(task) for task in tasks]
+    return [f"{task}\n{classes[task]}" for task in tasks]
+
+
+def chosen_tasks(tasks: Sequence[int], most: int) -> list[int]:
+    """Choose so many tasks at most, the first and the last among them, evenly spaced."""
+    if len(tasks) <= most:
+        return list(tasks)
+    places = [round(n * (len(tasks) - 1) / (most - 1)) for n in range(most)]
+    return [tasks[place] for place in places]
+
+
+def _short(classes: str) -> str:
+    named = ", ".join(classes.split())
+    return named if len(named) <= _SHORT else f"{named[: _SHORT - 1]}…"

@@ -1,0 +1,28 @@
+"""The result matrix S as a heat map with its numbers."""
+
+import numpy as np
+from matplotlib.figure import Figure
+
+from cl_anomaly.evaluation.statistics import read_aurocs
+from cl_anomaly.report.captions import classes_of_tasks, of_all_replicas, put_title, task_ticks
+from cl_anomaly.report.heat_maps import draw_heat_map, mean_of_those_left, new_heat_maps
+from cl_anomaly.storage.recorded import RecordedRun
+
+
+def draw(run: RecordedRun, score: str) -> Figure:
+    """Draw S[i, j], AUROC after task i on the test group of task j: the mean over the replicas.
+
+    Of several anomaly classes it is the mean of their means.
+    """
+    metrics = run.results.metrics
+    classes = read_aurocs(metrics.assign(run=""))
+    s = mean_of_those_left(np.stack([mean_of_those_left(own.s[score]) for own in classes]))
+    figure, (axes,) = new_heat_maps(len(s), 1)
+    ticks = task_ticks(range(1, len(s) + 1), classes_of_tasks(metrics))
+    low = min(0.5, np.floor(10 * np.nanmin(s)) / 10)
+    draw_heat_map(axes, s, (low, 1.0), lambda value: f"{value:.2f}", ticks, "AUROC")
+    below = ", with its class" if any("\n" in tick for tick in ticks) else ""
+    axes.set_xlabel(f"Test group of task{below}")
+    axes.set_ylabel("After task")
+    put_title(figure, run, f"score {score}", of_all_replicas(run))
+    return figure

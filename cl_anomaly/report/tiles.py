@@ -1,0 +1,92 @@
+"""Samples as small images beside each other, on one pair of axes whose unit is a tile."""
+
+from collections.abc import Sequence
+
+import matplotlib as mpl
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from numpy.typing import NDArray
+
+from cl_anomaly.errors import InputError
+from cl_anomaly.report.canvas import new_figure
+from cl_anomaly.report.legends import width_of
+
+GAP = 0.08  # between tiles
+_SIZE, _POINTS = 8, 72.0  # of words; points in an inch
+_MARGIN, _TITLE = 0.08, 0.4  # inches
+
+
+def as_images(samples: NDArray[np.float32], leading: int, whose: str) -> NDArray[np.float32]:
+    """Give samples as images that matplotlib shows.
+
+    Args:
+        samples: (..., *features), of which (H, W), (1, H, W), (3, H, W) and (H, W, 1 or 3) are
+            images.
+        leading: how many axes come before the features.
+        whose: samples they are, for the message.
+
+    Returns:
+        (..., H, W) or (..., H, W, 3).
+
+    Raises:
+        InputError: they are no images.
+    """
+    features = samples.shape[leading:]
+    if len(features) == 2:
+        return samples
+    if len(features) == 3 and features[0] in (1, 3):
+        samples, features = np.moveaxis(samples, leading, -1), (*features[1:], features[0])
+    if len(features) == 3 and features[-1] in (1, 3):
+        return samples if features[-1] == 3 else samples[..., 0]
+    listed = " × ".join(map(str, features))
+    raise InputError(
+        f"Expected samples that are images, but those of {whose} have the shape {listed}. "
+        f"`--kind scores`, `--kind roc` and `--kind latent` draw such a run."
+    )
+
+
+class Sheet:
+    """Tiles in rows, with words on their left and between them.
+
+    Args:
+        columns: how many tiles fit beside each other; may be broken, for gaps between groups.
+        rows: the same for their height.
+        inches: of a tile's width.
+        words: that stand on the left, each at most in two lines.
+    """
+
+    def __init__(self, columns: float, rows: float, inches: float, words: Sequence[str]) -> None:
+        left = _SIZE / mpl.rcParams["font.size"] * max(map(width_of, words)) / _POINTS + 0.25
+        width, height = left + inches * columns + _MARGIN, inches * rows + _TITLE + _MARGIN
+        self.figure: Figure = new_figure(width, height)
+        self.figure.set_layout_engine("none")  # for all that there is has its place
+        place = (left / width, _MARGIN / height, inches * columns / width, inches * rows / height)
+        self.axes: Axes = self.figure.add_axes(place)
+        self.axes.set_axis_off()
+        self._size = columns, rows
+
+    def tile(self, image: NDArray[np.floating], x: float, y: float, top: float = 1.0) -> None:
+        """Draw an image with its upper left corner at (x, y), y downwards; `top` is white."""
+        height = image.shape[0] / image.shape[1]
+        self.axes.imshow(
+            np.clip(image / top, 0, 1),
+            cmap="gray",
+            vmin=0,
+            vmax=1,
+            extent=(x, x + 1, y + height, y),
+            interpolation="nearest",
+        )
+
+    def write(self, text: str, x: float, y: float, size: float = _SIZE) -> None:
+        """Write words around (x, y)."""
+        self.axes.text(x, y, text, ha="center", va="center", fontsize=size, linespacing=1.1)
+
+    def write_left(self, text: str, y: float) -> None:
+        """Write words on the left, around y."""
+        self.axes.text(-0.2, y, text, ha="right", va="center", fontsize=_SIZE, linespacing=1.1)
+
+    def finish(self) -> Figure:
+        """Give the figure, with all of it in view."""
+        self.axes.set(xlim=(0, self._size[0]), ylim=(self._size[1], 0), aspect="equal")
+        return self.figure

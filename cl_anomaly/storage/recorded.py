@@ -1,0 +1,120 @@
+"""What a finished run has recorded beside its metrics: read for pictures, when one asks for it."""
+
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from cl_anomaly.errors import InputError
+from cl_anomaly.storage.files import DamagedError
+from cl_anomaly.storage.results import RunResults
+
+SCORES_FILE = "scores.npz"
+PICTURES_FILE = "pictures.npz"
+LOSSES_FILE = "losses.csv"
+THRESHOLDS_FILE = "thresholds.csv"
+FALSE_POSITIVE_RATES_FILE = "false_positive_rates.csv"
+
+_OLD = "It was made by an earlier version: the same command makes it anew with this one."
+_CALIBRATE = (
+    "The run has no thresholds: `cl-anomaly run --calibration 0.05` keeps a part of each task's "
+    "training samples aside, and sets them."
+)
+
+
+@dataclass(frozen=True, eq=False)
+class RecordedRun:
+    """A finished run, as pictures need it.
+
+    Attributes:
+        results: its metrics and settings.
+    """
+
+    results: RunResults
+
+    @cached_property
+    def pictures(self) -> dict[str, NDArray[Any]]:
+        """What was kept of the first replica by name, see `runs.PictureRecorder.arrays`.
+
+        Raises:
+            InputError: nothing was.
+        """
+        return read_arrays(self._file(PICTURES_FILE, _OLD))
+
+    @cached_property
+    def _scores(self) -> dict[str, NDArray[Any]]:
+        return read_arrays(self._file(SCORES_FILE, _OLD))
+
+    @property
+    def seed(self) -> int:
+        """Seed of the first replica."""
+        return int(self.pictures["seed"])
+
+    @property
+    def anomaly_class(self) -> object:
+        """Anomaly class of the first replica."""
+        return self.pictures["anomaly_class"].item()
+
+    @property
+    def labels(self) -> NDArray[Any]:
+        """Labels of the scored samples, (n,)."""
+        return self._scores["labels"]
+
+    def scores(self, score: str) -> NDArray[np.float32]:
+        """Scores of the first replica after every task, (tasks, n)."""
+        return self._scores[score][0]
+
+    @cached_property
+    def losses(self) -> pd.DataFrame:
+        """Mean loss of each epoch: anomaly_class, seed, task, epoch, loss.
+
+        Raises:
+            InputError: none was kept.
+        """
+        return pd.read_csv(self._file(LOSSES_FILE, _OLD))
+
+    @cached_property
+    def thresholds(self) -> pd.DataFrame:
+        """Thresholds after every task: anomaly_class, seed, task, score, target_fpr, threshold.
+
+        Without rows where the run has none.
+        """
+        path = self.results.folder / THRESHOLDS_FILE
+        columns = ["anomaly_class", "seed", "task", "score", "target_fpr", "threshold"]
+        return pd.read_csv(path) if path.exists() else pd.DataFrame(columns=columns)
+
+    @cached_property
+    def false_positive_rates(self) -> pd.DataFrame:
+        """The realised ones, of each task's normal samples, after every task.
+
+        Columns anomaly_class, seed, task, score, target_fpr, of_task, false_positive_rate.
+
+        Raises:
+            InputError: the run has no thresholds.
+        """
+        return pd.read_csv(self._file(FALSE_POSITIVE_RATES_FILE, _CALIBRATE))
+
+    def _file(self, name: str, otherwise: str) -> Path:
+        path = self.results.folder / name
+        if not path.exists():
+            raise InputError(
+                f"Expected {self.results.folder} to have a {name}, but it has none. {otherwise}"
+            )
+        return path
+
+
+def read_arrays(path: Path) -> dict[str, NDArray[Any]]:
+    """Read a file of arrays; no code that lies in it is run.
+
+    Raises:
+        DamagedError: it is not what was written.
+    """
+    try:
+        with np.load(path, allow_pickle=False) as archive:
+            return dict(archive)
+    except (OSError, ValueError, EOFError) as error:
+        raise DamagedError(path, " ".join(str(error).split())) from error
