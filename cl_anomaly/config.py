@@ -15,7 +15,7 @@ from cl_anomaly.errors import InputError
 from cl_anomaly.json_files import read_json
 from cl_anomaly.kinds import Limit, Reader
 from cl_anomaly.options import REQUIRED, Option, described_arguments, did_you_mean
-from cl_anomaly.python_values import GivenStrategy, plain_settings
+from cl_anomaly.python_values import GivenClass, plain_settings
 
 ScoreName = Literal["recon", "mse", "l1", "elbo", "kl", "recon-prob", "nll", "noise-error"]
 DeviceName = Literal["auto", "cpu", "cuda"]
@@ -121,7 +121,7 @@ class RunConfig:
             (0,4) or "all" are so in turn, side by side.
         task_order: "ascending", "random" (drawn for each seed), or classes such as 3,1,2.
         classes_per_task: how many normal classes arrive with each task.
-        model: a name from `list models`.
+        model: a name from `list models`. In Python, a class, too.
         model_options: the model's own keyword arguments.
         epochs: passes over each task's samples. Default: the dataset's, see `list datasets`.
         batch_size: new samples in each batch. Default: the dataset's.
@@ -160,7 +160,7 @@ class RunConfig:
             object.__setattr__(self, name, value)
         for option in settings_of_a_run():
             value = getattr(self, option.name)
-            if not isinstance(value, GivenStrategy):
+            if not isinstance(value, GivenClass):
                 object.__setattr__(self, option.name, option.checked(value))
 
     @property

@@ -10,6 +10,7 @@ from cl_anomaly.code.catalogue import (
     check_listed,
     check_strategy_name,
     dataset_names,
+    model_entry,
 )
 from cl_anomaly.config import RunConfig, read_configuration
 from cl_anomaly.errors import InputError
@@ -29,12 +30,11 @@ def looked_up(config: RunConfig) -> RunConfig:
     """
     if not isinstance(config.strategy, GivenStrategy):
         check_strategy_name(config.strategy)
-    check_listed("model", config.model, list(catalogue("models")))
     check_dataset_name(config.dataset)
     options = config.strategy_options
     if own := catalogue("strategies").get(config.strategy):
         options = fill(own.options, options, own.name)
-    model = catalogue("models")[config.model]
+    model = model_entry(config.model)
     model_options = fill(model.options, config.model_options, model.name)
     return replace(config, strategy_options=options, model_options=model_options)
 
