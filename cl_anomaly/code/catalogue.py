@@ -65,7 +65,7 @@ def model_entry(name: str) -> Entry:
                 f"Expected `model` to be a subclass of {'.'.join(_MODEL)}, but got {name.given!r}."
             )
         return Entry(name, options_of(name.given, OF_THE_RUN))
-    check_listed("model", name, list(catalogue("models")), ", or in Python a class")
+    check_listed("model", name, list(catalogue("models")))
     return catalogue("models")[name]
 
 

@@ -51,7 +51,7 @@ def test_a_model_of_this_package_goes_by_its_name() -> None:
 
 
 def test_another_process_cannot_find_it_by_name() -> None:
-    with pytest.raises(InputError, match="Expected `model` to be one of .*in Python a class"):
+    with pytest.raises(InputError, match="Expected `model` to be one of .*'python:Fourth'"):
         prepare(RunConfig(model="python:Fourth", **SHORT))
 
 
