@@ -4,7 +4,7 @@ import dataclasses
 import hashlib
 import json
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from numbers import Integral
@@ -13,13 +13,15 @@ from typing import Annotated, Any, Literal, get_type_hints
 
 from cl_anomaly.errors import InputError
 from cl_anomaly.json_files import read_json
-from cl_anomaly.kinds import Limit, Reader
+from cl_anomaly.kinds import Limit, Reader, parse_image_size
+from cl_anomaly.labels import Label, parse_classes, parse_labels, parse_task_order
 from cl_anomaly.options import REQUIRED, Option, described_arguments, did_you_mean
 from cl_anomaly.python_values import GivenClass, plain_settings
+from cl_anomaly.score_names import Scores, listed
 
-ScoreName = Literal["recon", "mse", "l1", "elbo", "kl", "recon-prob", "nll", "noise-error"]
 DeviceName = Literal["auto", "cpu", "cuda"]
 PrecisionName = Literal["auto", "float32", "bfloat16"]
+ScenarioName = Literal["class-stream", "one-class", "joint"]
 MOST_SEEDS = 10_000
 _MOST_SEED = 2**63 - 1  # what the files of a run hold
 DEFAULT_STRATEGIES = ("upper", "gr", "ewc", "lower")
@@ -50,35 +52,6 @@ def parse_seeds(value: Any) -> list[int]:
     return seeds
 
 
-def parse_task_order(value: Any) -> str | list[int]:
-    """Turn "3,1,2" into a list; "ascending" and "random" stay as they are.
-
-    Raises:
-        ValueError, TypeError: it is none of these, or names a class twice.
-    """
-    if value in ("ascending", "random"):
-        return str(value)
-    classes = _whole_numbers(value)
-    if not classes or len(set(classes)) < len(classes):
-        raise ValueError
-    return classes
-
-
-def parse_anomaly_class(value: Any) -> int | str | list[int]:
-    """Turn "0,4" into a list, and a list of one class into that class; "all" stays as it is.
-
-    Raises:
-        ValueError, TypeError: it is none of these, or names a class twice.
-    """
-    if value == "all":
-        return "all"
-    is_one = isinstance(value, Integral) and not isinstance(value, bool)
-    classes = _whole_numbers([value] if is_one else value)
-    if not classes or len(set(classes)) < len(classes):
-        raise ValueError
-    return classes[0] if len(classes) == 1 else classes
-
-
 def _whole_numbers(value: Any) -> list[int]:
     parts = value.strip("[] ,").split(",") if isinstance(value, str) else value
     if not isinstance(parts, list | tuple):
@@ -89,6 +62,7 @@ def _whole_numbers(value: Any) -> list[int]:
 Name = Annotated[str, Limit("a name or a path", is_text)]
 Count = Annotated[int, Limit("a whole number, 1 or more", lambda number: number >= 1)]
 Rate = Annotated[float, Limit("a number above 0", lambda number: 0 < number <= sys.float_info.max)]
+Share = Annotated[float, Limit("a share, 0 or more and below 1", lambda number: 0 <= number < 1)]
 Seeds = Annotated[
     int | str | list[int],
     Reader(
@@ -96,13 +70,16 @@ Seeds = Annotated[
         parse_seeds,
     ),
 ]
-AnomalyClass = Annotated[
-    int | str | list[int],
-    Reader("a class, different classes such as 0,4, or all", parse_anomaly_class),
+Classes = Annotated[
+    Label | Sequence[Label],
+    Reader("a class, different classes such as 0,4, or all", parse_classes),
 ]
 TaskOrder = Annotated[
-    str | list[int],
+    str | Sequence[Label],
     Reader("ascending, random, or classes such as 3,1,2, each once", parse_task_order),
+]
+ImageSize = Annotated[
+    str, Reader("a size such as 32, or HEIGHTxWIDTH such as 32x48", parse_image_size)
 ]
 
 
@@ -114,19 +91,35 @@ class RunConfig:
         strategy: a name from `list strategies`, FILE.py:CLASS, or avalanche:NAME, such as
             avalanche:EWC. In Python, a class or an object of one, too.
         strategy_options: the strategy's own keyword arguments.
-        dataset: a name from `list datasets`, or FILE.npz with the arrays x_train, y_train, x_test
-            and y_test. Default: MNIST, or digits where MNIST is not to be had.
+        dataset: a name from `list datasets`, or FILE.npz, FILE.csv, FILE.parquet or folder:DIR.
+            Default: MNIST, or digits where MNIST is not to be had.
         data_root: folder that holds the datasets; looked into first, and downloaded to.
+        image_size: of a folder's images, which are resized to 32 (32x32) or HEIGHTxWIDTH. Default:
+            as they are, where all have one size.
+        label_column: of a table, the column that holds the labels.
+        split_column: of a table, the column that says train or test. Default: 30 % of each class
+            are for the test.
+        scenario: "class-stream" (classes arrive task by task), "one-class" (one is normal) or
+            "joint" (all normal ones at once). Default: class-stream; one-class where
+            `normal_class` is given, or the data has one class to train on.
+        normal_class: of one-class, the class that is trained on. Several (1,3) or "all" are so in
+            turn, side by side. Default: the only one that the data has.
         anomaly_class: the class that is never trained on, and is the anomaly at test time. Several
-            (0,4) or "all" are so in turn, side by side.
+            (0,4) or "all" are so in turn, side by side; of one-class, together. Default: 0; of
+            one-class, all others.
         task_order: "ascending", "random" (drawn for each seed), or classes such as 3,1,2.
         classes_per_task: how many normal classes arrive with each task.
         model: a name from `list models`. In Python, a class, too.
         model_options: the model's own keyword arguments.
+        calibration: share of each task's training samples that is kept aside, never trained on, and
+            sets the thresholds after each task.
         epochs: passes over each task's samples. Default: the dataset's, see `list datasets`.
-        batch_size: new samples in each batch. Default: the dataset's.
+        batch_size: new samples in each batch. Default: the dataset's, or as many as the smallest
+            task has.
         learning_rate: of Adam.
-        score: the anomaly score that is shown and plotted; the cheap ones are all recorded.
+        score: the anomaly score. Of several (mse,sap,nap) the first is shown and plotted; all are
+            recorded, and the cheap ones anyway. Default: the model's, see `list models`; mse for
+            tables and what does not lie in [0, 1].
         seeds: how many seeds (5 means 0 to 4), or which ones (3,7; "7," is seed 7 alone).
         device: where to train. "auto" takes a GPU where there is one.
         precision: of training. "auto" takes bfloat16 where the device multiplies it fast.
@@ -136,15 +129,21 @@ class RunConfig:
     strategy_options: dict[str, Any] = field(default_factory=dict)
     dataset: Name | None = None
     data_root: Name | None = None
-    anomaly_class: AnomalyClass = 0
+    image_size: ImageSize | None = None
+    label_column: Name | None = None
+    split_column: Name | None = None
+    scenario: ScenarioName | None = None
+    normal_class: Classes | None = None
+    anomaly_class: Classes | None = None
     task_order: TaskOrder = "ascending"
     classes_per_task: Count = 1
     model: Name = "vae"
     model_options: dict[str, Any] = field(default_factory=dict)
+    calibration: Share = 0.0
     epochs: Count | None = None
     batch_size: Count | None = None
     learning_rate: Rate = 1e-3
-    score: ScoreName = "recon"
+    score: Scores | None = None
     seeds: Seeds = 1
     device: DeviceName = "auto"
     precision: PrecisionName = "auto"
@@ -169,10 +168,14 @@ class RunConfig:
         return parse_seeds(self.seeds)
 
     @property
-    def anomaly_classes(self) -> list[int]:
-        """The anomaly classes, once they are no longer "all"."""
-        own = self.anomaly_class
-        return _whole_numbers([own] if isinstance(own, int) else own)
+    def anomaly_classes(self) -> list[Label]:
+        """The anomaly classes, once they are known and no longer "all"."""
+        return parse_labels(self.anomaly_class)
+
+    @property
+    def scores(self) -> list[str]:
+        """The scores by name, the one that is shown first; none where that is left open."""
+        return listed(self.score)
 
     def to_dict(self) -> dict[str, Any]:
         """Everything needed to run it again, as JSON can hold it."""
@@ -191,6 +194,8 @@ class RunConfig:
 class ResolvedConfig(RunConfig):
     """A configuration in which no default is left open; see `cl_anomaly.runs.build.resolve`.
 
+    Those that depend on the data are filled in once it is loaded.
+
     Attributes:
         dataset_note: why the dataset is a second choice, where it is.
     """
@@ -198,7 +203,14 @@ class ResolvedConfig(RunConfig):
     dataset: str = field()  # pyright: ignore[reportGeneralTypeIssues]
     epochs: int = field()  # pyright: ignore[reportGeneralTypeIssues]
     batch_size: int = field()  # pyright: ignore[reportGeneralTypeIssues]
+    # What runs of earlier versions showed where they did not say.
+    score: Scores = "recon"
     dataset_note: str | None = None
+
+    @property
+    def shown_score(self) -> str:
+        """The score that is shown and plotted."""
+        return self.scores[0]
 
 
 def fingerprint(content: dict[str, Any]) -> str:
@@ -251,6 +263,9 @@ def _as_written_now(content: dict[str, Any]) -> dict[str, Any]:
     # Earlier versions knew of one kind of model, and gave its size a place of its own.
     if (size := content.pop("latent_size", None)) is not None:
         content["model_options"] = content.get("model_options", {}) | {"latent_size": size}
+    # And of one scenario.
+    if {"anomaly_class", "classes_per_task"} <= content.keys():
+        content.setdefault("scenario", "class-stream")
     if isinstance(runs := content.get("runs"), dict):
         content["runs"] = {
             name: _as_written_now(own) if isinstance(own, dict) else own

@@ -181,6 +181,20 @@ _WORDS = {
 }
 
 
+def parse_image_size(value: Any) -> str:
+    """Turn 32 or "32" into "32x32"; "32x48" stays as it is.
+
+    Raises:
+        ValueError, TypeError: it is none of these.
+    """
+    if isinstance(value, bool) or not isinstance(value, Integral | str):
+        raise TypeError
+    sizes = re.fullmatch(r"([1-9][0-9]{0,3})(?:x([1-9][0-9]{0,3}))?", str(value).strip())
+    if sizes is None:
+        raise ValueError
+    return f"{sizes[1]}x{sizes[2] or sizes[1]}"
+
+
 def is_supported(kind: Any) -> bool:
     """Say whether values of a type can be read and checked."""
     origin, parts = get_origin(kind), get_args(kind)

@@ -11,8 +11,9 @@ from pathlib import Path
 import pytest
 import torch
 
-from cl_anomaly.data import datasets
+from cl_anomaly.data import downloads
 from cl_anomaly.data.datasets import Dataset, load_dataset
+from cl_anomaly.data.downloads import Published
 from tests.helpers import (
     IDX_FILES,
     REAL_DOWNLOAD,
@@ -67,7 +68,7 @@ def machine_independent(
 ) -> None:
     """No test may see this machine's datasets, or the network."""
 
-    def refuse(name: str, root: Path) -> None:
+    def refuse(of: Published, root: Path) -> None:
         raise OSError("no network in tests")
 
     monkeypatch.delenv("CL_ANOMALY_DATA", raising=False)
@@ -75,7 +76,7 @@ def machine_independent(
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path_factory.mktemp("state")))
     # Matplotlib follows XDG_CACHE_HOME too, and would list the fonts anew in each child process.
     monkeypatch.setenv("MPLCONFIGDIR", str(_matplotlib_folder))
-    monkeypatch.setattr(datasets, "_download", refuse)
+    monkeypatch.setattr(downloads, "download", refuse)
 
 
 @pytest.fixture(scope="session")
@@ -108,7 +109,7 @@ def served(monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[str, bytes]]:
     sums = [(n, hashlib.md5(c, usedforsecurity=False).hexdigest()) for n, c in files.items()]
     handler = type("Handler", (FileHandler,), {"files": files})
     monkeypatch.setenv("no_proxy", "127.0.0.1")
-    monkeypatch.setattr(datasets, "_download", REAL_DOWNLOAD)
+    monkeypatch.setattr(downloads, "download", REAL_DOWNLOAD)
     with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
         mirrors = [f"http://127.0.0.1:{server.server_port}/"]
         monkeypatch.setattr(torchvision.datasets.MNIST, "mirrors", mirrors)

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 import torch
 
-from cl_anomaly.data import datasets
-from cl_anomaly.data.datasets import Dataset, Samples
+from cl_anomaly.data import downloads
+from cl_anomaly.data.samples import Dataset, Samples
 
 IDX_FILES = (
     "train-images-idx3-ubyte",
@@ -24,7 +24,7 @@ TRAIN_LABELS: Sequence[int] = (0, 1, 2, 9, 9)
 TEST_LABELS: Sequence[int] = (3, 0, 1)
 
 # Taken before the fixtures in conftest.py put a function in its place that refuses.
-REAL_DOWNLOAD = datasets._download
+REAL_DOWNLOAD = downloads.download
 
 
 def idx_bytes(array: np.ndarray) -> bytes:

@@ -16,17 +16,24 @@ from cl_anomaly.config import (
 )
 from cl_anomaly.errors import InputError
 from cl_anomaly.json_files import write_json
+from cl_anomaly.labels import Label
 
 CHANGED: dict[str, Any] = {
     "strategy": "ewc",
     "strategy_options": {"strength": 10.0},
     "dataset": "digits",
     "data_root": "/elsewhere",
+    "image_size": "32x48",
+    "label_column": "label",
+    "split_column": "split",
+    "scenario": "one-class",
+    "normal_class": "good",
     "anomaly_class": 4,
     "task_order": [3, 1, 2],
     "classes_per_task": 2,
     "model": "other",
     "model_options": {"hidden": 8},
+    "calibration": 0.05,
     "epochs": 3,
     "batch_size": 7,
     "learning_rate": 0.01,
@@ -78,15 +85,18 @@ def test_seeds_that_are_none(value: Any) -> None:
         ("[3, 1, 2]", [3, 1, 2]),
         ("3", [3]),
         ([3, 1, 2], [3, 1, 2]),
+        ("cat, a dog", ["cat", "a dog"]),
+        (["cat", 3], ["cat", 3]),
+        ("07", ["07"]),
     ],
 )
-def test_task_order(value: str | list[int], order: str | list[int]) -> None:
+def test_task_order(value: str | list[Label], order: str | list[Label]) -> None:
     assert parse_task_order(value) == order
     assert RunConfig(task_order=value).task_order == order
 
 
 @pytest.mark.parametrize(
-    "value", ["descending", "Random", "", [], "1,1", [2, 1, 2], "1;2", [1.5], 3, None], ids=repr
+    "value", ["all", "1,,2", "", [], "1,1", [2, 1, 2], "a\nb", [1.5], [""], 3, None], ids=repr
 )
 def test_task_order_that_is_none(value: Any) -> None:
     with pytest.raises(InputError, match="`task_order`") as caught:
@@ -113,18 +123,44 @@ def test_learning_rate_is_positive_and_finite(value: float) -> None:
         RunConfig(learning_rate=value)
 
 
-@pytest.mark.parametrize("name", ["score", "device", "precision"])
-@pytest.mark.parametrize("value", ["best", "", None])
+@pytest.mark.parametrize("name", ["scenario", "device", "precision"])
+@pytest.mark.parametrize("value", ["best", "", 3])
 def test_a_choice_is_one_of_those_there_are(name: str, value: Any) -> None:
     with pytest.raises(InputError, match=f"`{name}`.*{value!r}"):
         RunConfig(**{name: value})
 
 
+@pytest.mark.parametrize(
+    ("given", "expected", "names"),
+    [
+        (None, None, []),
+        ("mse", "mse", ["mse"]),
+        (["sap"], "sap", ["sap"]),
+        ("mse,", "mse", ["mse"]),
+        ("mse, sap,nap", ["mse", "sap", "nap"], ["mse", "sap", "nap"]),
+        (("nap", "mse"), ["nap", "mse"], ["nap", "mse"]),
+    ],
+)
+def test_scores(given: Any, expected: Any, names: list[str]) -> None:
+    config = RunConfig(score=given)
+    assert (config.score, config.scores) == (expected, names)
+    assert RunConfig(**json.loads(json.dumps(config.to_dict()))) == config
+
+
+@pytest.mark.parametrize("wrong", ["best", "", [], "mse,best", "mse,mse", 3, ["mse", None]])
+def test_what_is_no_score(wrong: Any) -> None:
+    with pytest.raises(InputError, match="`score` to be one of recon, mse,") as caught:
+        RunConfig(score=wrong)
+    assert repr(wrong) in str(caught.value)
+
+
 def test_the_defaults_are_the_documented_ones() -> None:
     config = RunConfig()
-    assert (config.strategy, config.anomaly_class, config.model) == ("gr", 0, "vae")
+    assert (config.strategy, config.model) == ("gr", "vae")
+    # These follow the data.
+    assert (config.scenario, config.normal_class, config.anomaly_class) == (None, None, None)
     assert (config.epochs, config.batch_size, config.dataset) == (None, None, None)
-    assert (config.learning_rate, config.score, config.seed_list) == (1e-3, "recon", [0])
+    assert (config.learning_rate, config.score, config.seed_list) == (1e-3, None, [0])
 
 
 def test_dictionaries_are_not_shared_between_configurations() -> None:
@@ -171,16 +207,53 @@ def test_the_fingerprint_tells_settings_apart(name: str) -> None:
 
 @pytest.mark.parametrize(
     ("given", "expected"),
-    [(4, 4), ("4", 4), ([4], 4), ("7,", 7), ("0,4", [0, 4]), ([4, 0], [4, 0]), ("all", "all")],
+    [
+        (4, 4),
+        ("4", 4),
+        ([4], 4),
+        ("7,", 7),
+        ("0,4", [0, 4]),
+        ([4, 0], [4, 0]),
+        ("all", "all"),
+        ("cat", "cat"),
+        ("cat, dog", ["cat", "dog"]),
+        ([0, "x"], [0, "x"]),
+        (-1, -1),
+        (None, None),
+    ],
 )
-def test_anomaly_classes(given: Any, expected: Any) -> None:
-    assert RunConfig(anomaly_class=given).anomaly_class == expected
+@pytest.mark.parametrize("name", ["anomaly_class", "normal_class"])
+def test_classes(name: str, given: Any, expected: Any) -> None:
+    assert getattr(RunConfig(**{name: given}), name) == expected
 
 
-@pytest.mark.parametrize("wrong", ["zero", "", [], True, 1.5, "0,0", "every", [0, "x"], None])
+@pytest.mark.parametrize("wrong", ["", [], True, 1.5, "0,0", "a,,b", ["all", 3], [None]])
 def test_what_is_no_anomaly_class(wrong: Any) -> None:
     with pytest.raises(InputError, match="`anomaly_class`"):
         RunConfig(anomaly_class=wrong)
+
+
+@pytest.mark.parametrize(
+    ("given", "size"), [(32, "32x32"), ("32", "32x32"), ("32x48", "32x48"), (None, None)]
+)
+def test_image_sizes(given: Any, size: str | None) -> None:
+    assert RunConfig(image_size=given).image_size == size
+
+
+@pytest.mark.parametrize("wrong", ["", "0", "32x", "x32", "32x32x3", "3.5", 0, -3, 3.5, True, [32]])
+def test_what_is_no_image_size(wrong: Any) -> None:
+    with pytest.raises(InputError, match="`image_size`.*HEIGHTxWIDTH"):
+        RunConfig(image_size=wrong)
+
+
+def test_a_configuration_of_earlier_versions_is_of_the_one_scenario_they_knew(
+    tmp_path: Path,
+) -> None:
+    write_json(tmp_path / "config.json", {"anomaly_class": 4, "classes_per_task": 1})
+    assert read_settings(tmp_path / "config.json")["scenario"] == "class-stream"
+    # What a person writes leaves it open.
+    write_json(tmp_path / "config.json", {"dataset": "digits"})
+    assert "scenario" not in read_settings(tmp_path / "config.json")
 
 
 def test_a_latent_size_as_earlier_versions_wrote_it_is_the_models(tmp_path: Path) -> None:

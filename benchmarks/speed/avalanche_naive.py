@@ -12,7 +12,7 @@ from report import Row
 from training import Ours
 
 from cl_anomaly.config import RunConfig
-from cl_anomaly.data.datasets import data_roots
+from cl_anomaly.data.downloads import data_roots
 
 
 def avalanche(config: RunConfig, repeats: int) -> Iterator[Row]:

@@ -13,7 +13,7 @@ from clock import in_turns, seconds
 from report import Row
 
 from cl_anomaly.config import RunConfig
-from cl_anomaly.data.datasets import data_roots
+from cl_anomaly.data.downloads import data_roots
 from cl_anomaly.machine import available_cores
 
 HERE = Path(__file__).parent

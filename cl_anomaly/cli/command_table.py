@@ -113,4 +113,24 @@ _LIST = Command(
     ),
 )
 
-COMMANDS = {command.name: command for command in (_RUN, _COMPARE, _RESUME, _RUNS, _PLOT, _LIST)}
+_SCORE = Command(
+    "score",
+    "score samples with a trained detector",
+    "Score samples with the detector of a finished run: a row of CSV for each, with its name, its "
+    "score, the threshold, and whether it is an anomaly. `--input -` reads lines of JSON from "
+    'standard input, such as [0.1, 0.9] or {"name": "pump 3", "x": [0.1, 0.9]}, and answers each '
+    "at once.",
+    (
+        Option("input", Name, None, "FILE.npy, .npz, .csv, .parquet or .jsonl, or -"),
+        Option("output", _Place, None, "CSV file. Default: standard output"),
+        Option("seed", int, None, "of the replica that scores. Default: the first"),
+        Option("rate", float, 0.05, "false-positive rate of the threshold: 0.01 or 0.05"),
+        Option("name_column", str, None, "column with the samples' names"),
+        Option("ignore", str, None, "columns that are no features, separated by commas"),
+    ),
+    operand=Option("run", _Place, REQUIRED, "the folder of a finished run, or of a detector"),
+)
+
+COMMANDS = {
+    command.name: command for command in (_RUN, _COMPARE, _SCORE, _RESUME, _RUNS, _PLOT, _LIST)
+}

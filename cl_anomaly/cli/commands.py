@@ -8,7 +8,7 @@ from pathlib import Path
 from cl_anomaly.cli.screen import Screen, show_aurocs, show_list, show_notice
 from cl_anomaly.code.catalogue import OF_THE_RUN
 from cl_anomaly.config import ResolvedConfig, RunConfig
-from cl_anomaly.data.datasets import DATASETS
+from cl_anomaly.data.datasets import DATASETS, OWN, find_dataset
 from cl_anomaly.engines.local import Outcome, run_all
 from cl_anomaly.errors import InputError, Interrupted, RunError
 from cl_anomaly.evaluation.scores import CHEAP_SCORES, SCORES
@@ -90,11 +90,6 @@ def compare(
         Interrupted: a signal has asked for the end of all.
     """
     _check_name(name)
-    scores = {config.score for config in configs.values()}
-    if len(scores) > 1:
-        raise InputError(
-            f"Expected runs with the same `score`, but got {', '.join(sorted(scores))}."
-        )
     resolved, outcome = _look_for_results(configs, out, again)
     for run, folder in outcome.folders.items():
         print(f"{run}: {results_from_before(folder)}", file=sys.stderr if quiet else sys.stdout)
@@ -123,6 +118,16 @@ def _check_name(name: str | None) -> None:
         checked_name(name)
 
 
+def _check_scores(resolved: dict[str, ResolvedConfig]) -> None:
+    """Make sure that the first score, which the figure shows, is one of all runs."""
+    shown = {config.shown_score for config in resolved.values()}
+    if len(shown) > 1:
+        raise InputError(
+            f"Expected runs with the same `score`, but got {', '.join(sorted(shown))}. "
+            f"`--score NAME` takes one for all of them."
+        )
+
+
 def _look_for_results(
     configs: dict[str, RunConfig], out: Path, again: bool
 ) -> tuple[dict[str, ResolvedConfig], Outcome]:
@@ -141,6 +146,7 @@ def _look_for_results(
         except InputError as error:
             raise InputError(f"Run {name!r}: {error}") from error
         outcome.add(name, found.folder, found.failures)
+    _check_scores(resolved)
     return resolved, outcome
 
 
@@ -237,20 +243,34 @@ def show(what: str) -> None:
         columns = ("name", "what it is", "options, --strategy.NAME")
     elif what == "models":
         rows = [
-            (name, summary(model), "\n".join(map(str, options_of(model, OF_THE_RUN))))
+            (
+                name,
+                summary(model),
+                model.default_score,
+                "\n".join(map(str, options_of(model, OF_THE_RUN))),
+            )
             for name, model in MODELS.items()
         ]
-        columns = ("name", "what it is", "options, --model.NAME")
+        columns = ("name", "what it is", "default score", "options, --model.NAME")
     elif what == "datasets":
         rows = [
-            (spec.name, spec.summary, f"epochs={spec.epochs}\nbatch_size={spec.batch_size}")
-            for spec in DATASETS.values()
+            (name, about, f"epochs={spec.epochs}\nbatch_size={spec.batch_size}")
+            for name, about, spec in (
+                *((own.name, own.summary, own) for own in DATASETS.values()),
+                *((name, about, find_dataset(name)) for name, about in OWN.items()),
+            )
         ]
         columns = ("name", "what it is", "defaults")
     else:
         rows = [
-            (name, summary(score), "always" if name in CHEAP_SCORES else "with --score")
+            (
+                name,
+                summary(score),
+                "always" if name in CHEAP_SCORES else "with --score",
+                f"{score.passes:g}"
+                + (f"; keeps {score.statistics}, 4 bytes each" if score.statistics else ""),
+            )
             for name, score in SCORES.items()
         ]
-        columns = ("name", "what it is", "recorded")
+        columns = ("name", "what it is", "recorded", "cost in forward passes")
     show_list(what, rows, columns)

@@ -56,7 +56,8 @@ def _flag(prefix: str, option: Option) -> str:
         return _entry(name, option.help)
     has_default = option.default is not None and option.default is not REQUIRED
     default = f" (default: {_written(option.default)})" if has_default else ""
-    choices = get_args(option.kind) if get_origin(option.kind) is Literal else ()
+    kinds = (option.kind, *get_args(option.kind))  # of what may be left open, too
+    choices = next((get_args(kind) for kind in kinds if get_origin(kind) is Literal), ())
     names = f" One of {', '.join(map(str, choices))}." if choices else ""
     stop = "." if names and not option.help.endswith(".") else ""
     return _entry(f"{name} {option.name.upper()}", f"{option.help}{stop}{names}{default}".strip())

@@ -197,6 +197,23 @@ def _plot(given: Given) -> None:
     commands.plot(given.operands, given.values.get("score"), out, "overwrite" in given.values)
 
 
+def _score(given: Given) -> None:
+    values, (folder,) = given.values, given.operands
+    source = values.get("input")
+    if source is None:
+        raise InputError(
+            "Expected `--input FILE`, or `--input -` for standard input, but got none."
+        )
+    if source != "-" and not Path(source).is_file():
+        raise InputError(f"Expected `input` to be a file, or -, but there is no file {source!r}.")
+    from cl_anomaly.cli.scoring import Wanted, score_input
+
+    ignored = [name.strip() for name in values.get("ignore", "").split(",") if name.strip()]
+    rate, column = values.get("rate", 0.05), values.get("name_column")
+    wanted = Wanted(source, values.get("seed"), rate, column, ignored)
+    score_input(folder, wanted, values.get("output"))
+
+
 def _list(given: Given) -> None:
     from cl_anomaly.cli import commands
 
@@ -206,6 +223,7 @@ def _list(given: Given) -> None:
 _PERFORM: dict[str, Callable[[Given], None]] = {
     "run": _run,
     "compare": _compare,
+    "score": _score,
     "resume": _resume,
     "runs": _runs,
     "plot": _plot,

@@ -1,91 +1,48 @@
 """Datasets by name, each loaded once as whole tensors."""
 
-import hashlib
-import os
-import socket
-import sys
-import tempfile
 from collections.abc import Callable
-from contextlib import suppress
-from dataclasses import dataclass, replace
-from http.client import HTTPException
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-import numpy as np
-import torch
-from torch import Tensor
-
-from cl_anomaly.data.idx import read_labelled
+from cl_anomaly.data.arrays import LabelledArrays, dataset_of
+from cl_anomaly.data.cifar10 import cifar10_files, load_cifar10
+from cl_anomaly.data.digits import load_digits
+from cl_anomaly.data.downloads import NotFoundError
+from cl_anomaly.data.image_folder import image_files, read_images
 from cl_anomaly.data.loaded_once import loaded_once
-from cl_anomaly.data.npz import LabelledArrays, read_npz
+from cl_anomaly.data.mnist import load_mnist_like, mnist_files
+from cl_anomaly.data.names import (
+    FOLDER,
+    OR_YOUR_OWN,
+    Reading,
+    check_own,
+    is_own,
+    is_table,
+    path_of,
+    short_name,
+    size_of,
+)
+from cl_anomaly.data.npz import read_npz
+from cl_anomaly.data.samples import Dataset, Samples
+from cl_anomaly.data.tables import read_table
 from cl_anomaly.errors import InputError
 
-DOWNLOAD_TIMEOUT = 10.0
-
-
-@dataclass(frozen=True, eq=False)
-class Samples:
-    """Samples as they were read, whole, on one device; a batch is an index lookup.
-
-    Attributes:
-        stored: (N, *features), uint8 or float32.
-        scale: what a stored value is multiplied by to lie in [0, 1].
-    """
-
-    stored: Tensor
-    scale: float
-
-    def __len__(self) -> int:
-        """Count the samples."""
-        return len(self.stored)
-
-    def to(self, device: torch.device) -> "Samples":
-        """Move them to a device."""
-        return replace(self, stored=self.stored.to(device))
-
-    def batch(self, indices: Tensor) -> Tensor:
-        """Look samples up.
-
-        Args:
-            indices: of any shape, such as (R, B), int64, on the samples' device.
-
-        Returns:
-            (*indices.shape, *features), float32 in [0, 1].
-        """
-        picked = self.stored.index_select(0, indices.flatten()).to(torch.float32)
-        return picked.mul_(self.scale).unflatten(0, indices.shape)
-
-
-@dataclass(frozen=True, eq=False)
-class Dataset:
-    """Labelled samples to train and to test on.
-
-    Attributes:
-        name: what `--dataset` calls it; of FILE.npz, FILE without its folder.
-        train: N training samples.
-        train_labels: (N,), int64.
-        test: n test samples.
-        test_labels: (n,), int64.
-        sha256: of the samples and labels, to tell whether two runs saw the same data.
-    """
-
-    name: str
-    train: Samples
-    train_labels: Tensor
-    test: Samples
-    test_labels: Tensor
-    sha256: str
-
-    @property
-    def features(self) -> tuple[int, ...]:
-        """Shape of one sample."""
-        return tuple(self.train.stored.shape[1:])
+__all__ = ["DATASETS", "Dataset", "DatasetSpec", "OWN", "Samples", "find_dataset", "load_dataset"]
 
 
 @dataclass(frozen=True)
 class DatasetSpec:
-    """How to get a dataset, and the defaults that go with it; `files` are those it is read from."""
+    """How to get a dataset, and the defaults that go with it; `files` are those it is read from.
+
+    Attributes:
+        name: what `--dataset` calls it.
+        summary: what it is, in a line.
+        epochs: by default.
+        batch_size: by default, where the smallest task has as many samples.
+        load: loads it; is given the folder of datasets.
+        files: finds its files; is given the same.
+        is_downloaded: whether a folder of datasets is looked into.
+    """
 
     name: str
     summary: str
@@ -93,37 +50,38 @@ class DatasetSpec:
     batch_size: int
     load: Callable[[str | None], Dataset]
     files: Callable[[str | None], list[Path]] = lambda _: []
+    is_downloaded: bool = False
 
 
-def load_dataset(name: str, data_root: str | None = None) -> Dataset:
+def load_dataset(
+    name: str, data_root: str | None = None, reading: Reading | None = None
+) -> Dataset:
     """Load a dataset by its name, once for as long as its files stay as they are.
+
+    Args:
+        name: from DATASETS, or FILE.npz, FILE.csv, FILE.parquet or folder:DIR.
+        data_root: a folder of datasets, looked into first.
+        reading: how data of one's own is read.
 
     Raises:
         InputError: there is no such dataset, or its files are missing or damaged.
     """
-    spec = find_dataset(name)
-    return loaded_once(spec.name, spec.files(data_root), lambda: spec.load(data_root))
+    spec = find_dataset(name, reading)
+    key = f"{spec.name} {reading or Reading()}"
+    return loaded_once(key, spec.files(data_root), lambda: spec.load(data_root))
 
 
-def find_dataset(name: str) -> DatasetSpec:
-    """Look a dataset's description up, or make that of FILE.npz; see `cl_anomaly.data.npz`.
+def find_dataset(name: str, reading: Reading | None = None) -> DatasetSpec:
+    """Look a dataset's description up, or make that of the user's own data.
 
     Raises:
         InputError: there is none of that name.
     """
-    if name.endswith(".npz"):
-        return DatasetSpec(
-            name,
-            "Samples of your own",
-            epochs=10,
-            batch_size=32,
-            load=lambda data_root: _load_npz(Path(name)),
-            files=lambda data_root: [Path(name)],
-        )
+    if is_own(name):
+        return _own(name, reading or Reading())
     if name not in DATASETS:
         raise InputError(
-            f"Expected `dataset` to be one of {', '.join(DATASETS)}, or FILE.npz with the arrays "
-            f"{', '.join(LabelledArrays._fields)}, but got {name!r}."
+            f"Expected `dataset` to be one of {', '.join(DATASETS)}{OR_YOUR_OWN}, but got {name!r}."
         )
     return DATASETS[name]
 
@@ -135,8 +93,8 @@ def choose_dataset(data_root: str | None = None) -> tuple[str, str | None]:
         The name, and a sentence for the user where it is the second choice.
     """
     try:
-        _mnist_folder("MNIST", data_root)
-    except _NotFound as error:
+        mnist_files("MNIST", data_root)
+    except NotFoundError as error:
         return "digits", (
             "MNIST is neither on this machine nor could it be downloaded, so this run uses the "
             f"embedded dataset 'digits' (1,797 images of 8x8 pixels). Looked in: {error.places}. "
@@ -145,128 +103,26 @@ def choose_dataset(data_root: str | None = None) -> tuple[str, str | None]:
     return "mnist", None
 
 
-def data_roots(data_root: str | None) -> list[Path]:
-    """List the folders that are looked into for datasets, first choice first."""
-    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "cl-anomaly"
-    return [Path(p) for p in (data_root, os.environ.get("CL_ANOMALY_DATA"), cache) if p]
+def _own(name: str, reading: Reading) -> DatasetSpec:
+    path = path_of(name)
 
+    def read() -> LabelledArrays:
+        if name.startswith(FOLDER):
+            size = None if reading.image_size is None else size_of(reading.image_size)
+            return read_images(path, size)
+        if is_table(name):
+            check_own(name, reading)
+            return read_table(path, str(reading.label_column), reading.split_column)
+        return read_npz(path)
 
-class _NotFound(InputError):
-    def __init__(self, name: str, roots: list[Path], files: list[str], reason: object) -> None:
-        self.places = ", ".join(str(root / name / "raw") for root in roots)
-        why = " ".join(str(reason).split())
-        super().__init__(
-            f"{name} is not on this machine and could not be downloaded: {why}\n"
-            f"  looked in: {self.places}\n"
-            f"  expected files: {', '.join(files)}\n"
-            f"  what to do: put these files into one of the folders (`--data-root DIR` and "
-            f"$CL_ANOMALY_DATA name others),\n"
-            f"  or run offline with the embedded data: cl-anomaly run --dataset digits"
-        )
-
-
-_IDX_FILES = {
-    split: (f"{stem}-images-idx3-ubyte", f"{stem}-labels-idx1-ubyte")
-    for split, stem in {"train": "train", "test": "t10k"}.items()
-}
-_FILES = [file for pair in _IDX_FILES.values() for file in pair]
-
-
-def _mnist_folder(name: str, data_root: str | None) -> Path:
-    """Find the folder with torchvision's files of one of the MNIST family, or download them."""
-    roots = data_roots(data_root)
-    target = roots[0] if data_root else roots[-1]
-    try:
-        for root in roots:
-            # One file is enough: a folder with some of them is damaged, and must be reported, not
-            # passed over for another.
-            if any((root / name / "raw" / file).exists() for file in _FILES):
-                return root / name / "raw"
-        _download(name, target)
-    except (RuntimeError, ValueError, OSError, HTTPException) as error:
-        raise _NotFound(name, roots, _FILES, error) from error
-    return target / name / "raw"
-
-
-def _download(name: str, root: Path) -> None:
-    from torchvision import datasets  # a second of import that only a download needs
-
-    print(f"Downloading {name} to {root} ...", file=sys.stderr)
-    new = [folder for folder in (root, *root.parents) if not folder.exists()]
-    root.mkdir(parents=True, exist_ok=True)
-    previous = socket.getdefaulttimeout()
-    socket.setdefaulttimeout(DOWNLOAD_TIMEOUT)
-    try:
-        # Beside its place first: a download that breaks off must not look like a damaged dataset.
-        with tempfile.TemporaryDirectory(prefix=f".{name}.", dir=root) as partial:
-            getattr(datasets, name)(partial, download=True)
-            (root / name / "raw").mkdir(parents=True, exist_ok=True)
-            for file in _FILES:
-                os.replace(Path(partial, name, "raw", file), root / name / "raw" / file)
-    finally:
-        socket.setdefaulttimeout(previous)
-        for folder in new:
-            with suppress(OSError):  # it is not empty: the download came
-                folder.rmdir()
-
-
-def _load_mnist_like(name: str, folder: str, data_root: str | None) -> Dataset:
-    raw = _mnist_folder(folder, data_root)
-    pairs = [read_labelled(raw / x, raw / y, classes=10) for x, y in _IDX_FILES.values()]
-    for (x, _), (images, _) in zip(pairs, _IDX_FILES.values(), strict=True):
-        if x.shape[1:] != (28, 28) or not len(x):
-            raise InputError(
-                f"Expected {raw / images} to hold images of 28x28 pixels, but got "
-                f"{len(x):,} of {x.shape[1]}x{x.shape[2]}."
-            )
-    return _dataset(name, *pairs[0], *pairs[1], scale=1 / 255)
-
-
-def _load_digits(data_root: str | None) -> Dataset:
-    """scikit-learn's digits, split 70/30 by class; the split is the same everywhere."""
-    from sklearn.datasets import load_digits
-    from sklearn.model_selection import train_test_split
-
-    bunch: Any = load_digits()
-    arrays: Any = train_test_split(
-        bunch.images.astype(np.uint8),
-        bunch.target,
-        test_size=0.3,
-        stratify=bunch.target,
-        random_state=0,
+    return DatasetSpec(
+        name,
+        "Samples of your own",
+        _OWN_EPOCHS,
+        _OWN_BATCH_SIZE,
+        load=lambda _: dataset_of(short_name(name), read(), path),
+        files=lambda _: image_files(path) if name.startswith(FOLDER) else [path],
     )
-    train_x, test_x, train_y, test_y = arrays
-    return _dataset("digits", train_x, train_y, test_x, test_y, scale=1 / 16)
-
-
-def _dataset(name: str, *arrays: np.ndarray, scale: float) -> Dataset:
-    digest = hashlib.sha256()
-    for array in arrays:
-        digest.update(f"{array.shape}".encode())
-        digest.update(array.astype(np.uint8).tobytes())
-    train_x, train_y, test_x, test_y = arrays
-    return Dataset(
-        name=name,
-        train=Samples(torch.tensor(train_x), scale),
-        train_labels=torch.tensor(train_y, dtype=torch.int64),
-        test=Samples(torch.tensor(test_x), scale),
-        test_labels=torch.tensor(test_y, dtype=torch.int64),
-        sha256=digest.hexdigest(),
-    )
-
-
-def _load_npz(path: Path) -> Dataset:
-    arrays = read_npz(path)
-    digest = hashlib.sha256()
-    for array in arrays:
-        digest.update(f"{array.dtype} {array.shape}".encode())
-        digest.update(array.tobytes())
-    x_train, x_test = (
-        Samples(torch.tensor(x), 1 / 255 if x.dtype == np.uint8 else 1.0)
-        for x in (arrays.x_train, arrays.x_test)
-    )
-    y_train, y_test = torch.tensor(arrays.y_train), torch.tensor(arrays.y_test)
-    return Dataset(path.stem, x_train, y_train, x_test, y_test, digest.hexdigest())
 
 
 def _mnist_like(name: str, folder: str, summary: str) -> DatasetSpec:
@@ -275,8 +131,9 @@ def _mnist_like(name: str, folder: str, summary: str) -> DatasetSpec:
         f"{summary}: 60,000 + 10,000 images of 28x28 pixels, 10 classes (downloaded once)",
         epochs=10,
         batch_size=64,
-        load=lambda data_root: _load_mnist_like(name, folder, data_root),
-        files=lambda data_root: [_mnist_folder(folder, data_root) / file for file in _FILES],
+        load=lambda data_root: load_mnist_like(name, folder, data_root),
+        files=lambda data_root: mnist_files(folder, data_root),
+        is_downloaded=True,
     )
 
 
@@ -289,10 +146,29 @@ DATASETS = {
             "(embedded)",
             epochs=60,
             batch_size=32,
-            load=_load_digits,
+            load=lambda _: load_digits(),
         ),
         _mnist_like("mnist", "MNIST", "Handwritten digits"),
         _mnist_like("fashion-mnist", "FashionMNIST", "Pictures of clothes"),
         _mnist_like("kmnist", "KMNIST", "Cursive Japanese characters"),
+        DatasetSpec(
+            "cifar10",
+            "Pictures of animals and vehicles: 50,000 + 10,000 of 3x32x32 pixels, 10 classes "
+            "(downloaded once)",
+            epochs=10,
+            batch_size=64,
+            load=load_cifar10,
+            files=cifar10_files,
+            is_downloaded=True,
+        ),
     )
 }
+"""Those that have a name."""
+
+_OWN_EPOCHS, _OWN_BATCH_SIZE = 10, 32
+OWN = {
+    "FILE.npz": "Arrays of your own: x_train, y_train, x_test and y_test",
+    "FILE.csv": "A table of your own, FILE.csv or FILE.parquet, with --label-column NAME",
+    "folder:DIR": "Images of your own: DIR/train/CLASS/*.png and DIR/test/CLASS/*.png, or .jpg",
+}
+"""What data of the user's own may be; its defaults are those of `find_dataset`."""

@@ -9,31 +9,16 @@ import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO, Any, NamedTuple
+from typing import IO, Any
 
 import numpy as np
 from numpy.lib import format as npy
 from numpy.typing import NDArray
 
+from cl_anomaly.data.arrays import LabelledArrays, float32_of
 from cl_anomaly.errors import InputError
 
 _HEADER_READERS = {(1, 0): npy.read_array_header_1_0, (2, 0): npy.read_array_header_2_0}
-
-
-class LabelledArrays(NamedTuple):
-    """Samples and labels to train and to test on.
-
-    Attributes:
-        x_train: (N, *features), uint8, or float32 in [0, 1].
-        y_train: (N,), int64, 0 or more.
-        x_test: (n, *features), uint8, or float32 in [0, 1].
-        y_test: (n,), int64, 0 or more.
-    """
-
-    x_train: NDArray[Any]
-    y_train: NDArray[np.int64]
-    x_test: NDArray[Any]
-    y_test: NDArray[np.int64]
 
 
 def read_npz(path: Path) -> LabelledArrays:
@@ -41,7 +26,7 @@ def read_npz(path: Path) -> LabelledArrays:
 
     Args:
         path: a file that `numpy.savez` or `numpy.savez_compressed` has written. Samples may be of
-            any floating type, and labels of any integer type.
+            any floating type, and labels of any integer type or text.
 
     Raises:
         InputError: the file is missing, damaged, or something else than expected.
@@ -53,9 +38,7 @@ def read_npz(path: Path) -> LabelledArrays:
                 f"Expected {path} to hold the arrays {', '.join(LabelledArrays._fields)}, but it "
                 f"has no {', '.join(missing)}. It has: {', '.join(there[:10]) or 'none'}."
             )
-        arrays = LabelledArrays(*(_read(archive, n, path) for n in LabelledArrays._fields))
-    _check_together(arrays, path)
-    return arrays
+        return LabelledArrays(*(_read(archive, n, path) for n in LabelledArrays._fields))
 
 
 @contextmanager
@@ -89,7 +72,9 @@ def _read(archive: zipfile.ZipFile, name: str, path: Path) -> NDArray[Any]:
                 f"{there - file.tell():,}. The file may be damaged: make it again."
             )
         values = np.frombuffer(file.read(), dtype).reshape(shape, order="F" if is_fortran else "C")
-    return _checked_samples(values, what) if is_samples else _checked_labels(values, what)
+    if is_samples:
+        return values if values.dtype == np.uint8 else float32_of(values, what)
+    return values if values.dtype.kind == "U" else _checked_labels(values, what)
 
 
 def _read_header(file: IO[bytes]) -> tuple[tuple[int, ...], bool, np.dtype[Any]]:
@@ -104,7 +89,7 @@ def _read_header(file: IO[bytes]) -> tuple[tuple[int, ...], bool, np.dtype[Any]]
 def _check_samples_header(shape: tuple[int, ...], dtype: np.dtype[Any], what: str) -> None:
     if dtype != np.uint8 and dtype.kind != "f":
         raise InputError(
-            f"Expected {what} to hold samples, uint8 or floats in [0, 1], but got {_named(dtype)}."
+            f"Expected {what} to hold samples, uint8 or floats, but got {_named(dtype)}."
         )
     if len(shape) < 2 or min(shape) < 1:
         raise InputError(
@@ -114,28 +99,16 @@ def _check_samples_header(shape: tuple[int, ...], dtype: np.dtype[Any], what: st
 
 
 def _check_labels_header(shape: tuple[int, ...], dtype: np.dtype[Any], what: str) -> None:
-    if dtype.kind not in "iu":
-        raise InputError(f"Expected {what} to hold labels, whole numbers, but got {_named(dtype)}.")
+    if dtype.kind not in "iuU":
+        raise InputError(
+            f"Expected {what} to hold labels, whole numbers or text, but got {_named(dtype)}."
+        )
     if len(shape) != 1:
         raise InputError(f"Expected {what} to have the shape (samples,), but got {shape}.")
 
 
 def _named(dtype: np.dtype[Any]) -> str:
     return "Python objects, which are never loaded" if dtype.hasobject else f"{dtype}"
-
-
-def _checked_samples(values: NDArray[Any], what: str) -> NDArray[Any]:
-    if values.dtype == np.uint8:
-        return values
-    with np.errstate(invalid="ignore"):  # of NaN, which compares as false
-        outside = ~((values >= 0) & (values <= 1))
-    if outside.any():
-        place = tuple(int(n) for n in np.argwhere(outside)[0])
-        raise InputError(
-            f"Expected {what} to hold floats in [0, 1], but got {values[place]} at position "
-            f"{place}. Scale them, or store uint8, which is divided by 255."
-        )
-    return values.astype(np.float32)
 
 
 def _checked_labels(values: NDArray[Any], what: str) -> NDArray[np.int64]:
@@ -147,24 +120,3 @@ def _checked_labels(values: NDArray[Any], what: str) -> NDArray[np.int64]:
             f"{values[place]} at position {place}."
         )
     return labels
-
-
-def _check_together(arrays: LabelledArrays, path: Path) -> None:
-    x_train, y_train, x_test, y_test = arrays
-    for split, x, y in (("train", x_train, y_train), ("test", x_test, y_test)):
-        if len(x) != len(y):
-            raise InputError(
-                f"Expected one label for each sample in {path}, but x_{split} has {len(x):,} "
-                f"samples and y_{split} has {len(y):,} labels."
-            )
-    if x_train.shape[1:] != x_test.shape[1:]:
-        raise InputError(
-            f"Expected samples of one shape in x_train and x_test of {path}, but got "
-            f"{x_train.shape[1:]} and {x_test.shape[1:]}."
-        )
-    classes = np.union1d(y_train, y_test)
-    if len(classes) < 2:
-        raise InputError(
-            f"Expected two classes or more in y_train and y_test of {path}, one of them the "
-            f"anomaly, but got only class {classes[0]}."
-        )

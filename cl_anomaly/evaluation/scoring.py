@@ -45,8 +45,8 @@ def score_samples(
     size = _PROCESSOR_CHUNK if device.type == "cpu" else max(1, _GPU_CHUNK // replicas)
     with matrix_products_in(torch.float32, device):
         for start in range(0, len(indices), size):
-            x = samples.batch(indices[start : start + size].to(device))
-            output = model.reconstruct(x.expand(replicas, *x.shape))
+            x = samples.for_all(indices[start : start + size].to(device), replicas)
+            output = model.reconstruct(x)
             for score in scores:
                 results[score.name][:, start : start + size] = score(output)
     return {name: result.cpu().numpy() for name, result in results.items()}
@@ -151,6 +151,14 @@ class GroupPlaces:
             np.array(tasks),
             np.array([by_class[label] for label in self.classes]),
         )
+
+    def anomalies_in(self, scores: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Pick the scores of all anomalies from those of all samples that are scored, (n,)."""
+        return scores[self._anomalies]
+
+    def normal_in(self, scores: NDArray[np.float32], number: int) -> NDArray[np.float32]:
+        """Pick the scores of the normal samples of one task's test group, the first being 1."""
+        return scores[np.concatenate([*self._groups[number - 1].values()])]
 
     def _placed(
         self, normal: NDArray[np.int64], anomalies: NDArray[np.int64], scores: NDArray[np.float32]

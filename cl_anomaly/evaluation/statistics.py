@@ -9,7 +9,8 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.special import stdtrit
 
 from cl_anomaly.evaluation.metrics import average, backward_transfer, forgetting, gap_closed
-from cl_anomaly.scenarios.base import Label, Replica
+from cl_anomaly.labels import Label, parted
+from cl_anomaly.scenarios.base import Replica
 
 MEAN = "mean"
 """Stands in the place of the anomaly class, where a row is of several."""
@@ -116,7 +117,7 @@ def result_matrix(metrics: pd.DataFrame) -> NDArray[np.float64]:
     by_class = metrics.pivot(index="task", columns="metric", values="value")
     tasks = metrics.drop_duplicates("task").sort_values("task")["classes"]
     columns = [
-        by_class[[f"auroc_class_{label}" for label in str(classes).split()]].mean(axis=1)
+        by_class[[f"auroc_class_{label}" for label in parted(str(classes))]].mean(axis=1)
         for classes in tasks
     ]
     return np.column_stack(columns)

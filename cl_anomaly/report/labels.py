@@ -7,11 +7,13 @@ from typing import Any
 
 import pandas as pd
 
+from cl_anomaly.labels import Label, listed, ordered
 from cl_anomaly.report.code_names import UNKNOWN, names_of_codes
 from cl_anomaly.storage.results import RunResults
 
 # Runs that differ in one of these, in their data or in their code were not made alike.
 _COMPARABLE = (
+    "scenario",
     "task_order",
     "classes_per_task",
     "epochs",
@@ -72,14 +74,14 @@ def one_line(metrics: pd.DataFrame) -> pd.DataFrame:
     return means.assign(seed=means["anomaly_class"], anomaly_class=named_classes(classes))
 
 
-def named_classes(classes: Sequence[int]) -> str:
+def named_classes(classes: Sequence[Label]) -> str:
     """Name a class by itself, and several as "mean of anomaly classes 0, 4"."""
     if len(classes) == 1:
         return str(classes[0])
-    ordered = sorted(classes)
-    is_whole = len(ordered) > 2 and ordered == list(range(ordered[0], ordered[-1] + 1))
-    listed = f"{ordered[0]} to {ordered[-1]}" if is_whole else ", ".join(map(str, ordered))
-    return f"{_SEVERAL}{listed}"
+    own = ordered(classes)
+    numbers = [label for label in own if isinstance(label, int)]
+    is_whole = len(numbers) > 2 and own == list(range(numbers[0], numbers[-1] + 1))
+    return f"{_SEVERAL}{f'{own[0]} to {own[-1]}' if is_whole else listed(own)}"
 
 
 def is_of_several(anomaly_class: object) -> bool:
@@ -226,8 +228,8 @@ def _about_settings(settings: Sequence[Settings]) -> list[str]:
     ]
     if not ways:
         return []
-    listed = " and ".join([*([", ".join(ways[:-1])] if ways[1:] else []), ways[-1]])
-    return [f"These runs differ in {listed}: the legend says which is which."]
+    said = " and ".join([*([", ".join(ways[:-1])] if ways[1:] else []), ways[-1]])
+    return [f"These runs differ in {said}: the legend says which is which."]
 
 
 def _values(name: str, settings: Sequence[Settings]) -> list[str]:

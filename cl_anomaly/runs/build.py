@@ -1,6 +1,5 @@
 """The one place where a configuration becomes objects: resolved, prepared, put together."""
 
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -12,15 +11,13 @@ from cl_anomaly.code.own_files import loaded
 from cl_anomaly.code.strategy_names import with_absolute_file
 from cl_anomaly.code.trust import sha256_of
 from cl_anomaly.config import ResolvedConfig, RunConfig
-from cl_anomaly.data.datasets import (
-    Dataset,
-    Samples,
-    choose_dataset,
-    find_dataset,
-    load_dataset,
-)
+from cl_anomaly.data.datasets import choose_dataset, find_dataset, load_dataset
+from cl_anomaly.data.names import absolute
+from cl_anomaly.data.samples import Dataset, Samples
+from cl_anomaly.data.scaling import Scaling
 from cl_anomaly.detector import Blueprint, Detector
-from cl_anomaly.errors import InputError, explained
+from cl_anomaly.errors import explained
+from cl_anomaly.labels import parse_labels
 from cl_anomaly.machine import (
     choose_device,
     choose_precision,
@@ -30,10 +27,12 @@ from cl_anomaly.machine import (
     threads_to_use,
 )
 from cl_anomaly.models import Model
-from cl_anomaly.runs.look_up import looked_up
+from cl_anomaly.runs.defaults import with_batch_size, with_classes, with_fitting_defaults
+from cl_anomaly.runs.look_up import looked_up, reading_of
 from cl_anomaly.runs.parts import Parts, find_parts
 from cl_anomaly.scenarios.base import Replica, Scenario
-from cl_anomaly.scenarios.class_stream import anomaly_classes, scenario_of
+from cl_anomaly.scenarios.class_stream import scenario_of
+from cl_anomaly.scenarios.one_class import one_class_replicas
 from cl_anomaly.training.groups import ReplicaGroups, group_sizes
 from cl_anomaly.training.learner import Learner, TrainsItself
 from cl_anomaly.training.step import TrainingSettings
@@ -45,67 +44,84 @@ def resolve(config: RunConfig) -> ResolvedConfig:
     Raises:
         InputError: there is no such dataset, model or strategy, or it has no such option.
     """
-    return _resolved(config)[0]
+    return _resolved(config).config
 
 
-def _resolved(config: RunConfig) -> tuple[ResolvedConfig, Parts]:
+@dataclass(frozen=True, eq=False)
+class _Resolved:
+    config: ResolvedConfig
+    parts: Parts
+    dataset: Dataset
+    replicas: list[Replica]
+    scenarios: list[Scenario]
+
+
+def _resolved(config: RunConfig) -> _Resolved:
+    notes: list[str | None] = [getattr(config, "dataset_note", None)]
+    if not isinstance(config, ResolvedConfig):
+        config = looked_up(config)
+        find_parts(config).check_together(config)
+        config, note = _with_own_defaults(config)
+        notes.append(note)
+    parts, name, reading = find_parts(config), str(config.dataset), reading_of(config)
+    spec = find_dataset(name, reading)
+    dataset = load_dataset(name, config.data_root, reading)
+    config = with_classes(config, dataset)
+    replicas = make_replicas(config)
+    scenarios = make_scenarios(config, dataset, replicas)
+    config, about_batches = with_batch_size(config, spec.batch_size, scenarios)
+    config, about_data = with_fitting_defaults(config, dataset, parts.model)
+    said = " ".join(dict.fromkeys(filter(None, [*notes, *about_data, about_batches])))
     if isinstance(config, ResolvedConfig):
-        return config, find_parts(config)
-    config = looked_up(config)
-    parts = find_parts(config)
-    parts.check_together(config)
+        said = config.dataset_note or ""
+    settings: dict[str, Any] = config.to_dict() | {"dataset_note": said or None}
+    return _Resolved(ResolvedConfig(**settings), parts, dataset, replicas, scenarios)
+
+
+def _with_own_defaults(config: RunConfig) -> tuple[RunConfig, str | None]:
+    """Fill in what does not depend on the data itself, with a sentence where one is due."""
     name, note = (config.dataset, None) if config.dataset else choose_dataset(config.data_root)
-    spec = find_dataset(name)
+    spec = find_dataset(name, reading_of(config))
+    if config.dataset and config.data_root is not None and not spec.is_downloaded:
+        note = f"The folder of datasets, {config.data_root}, is not needed for {config.dataset}."
     device = choose_device(config.device)
     precision = choose_precision(config.precision, device)
-    filled = {
+    filled: dict[str, Any] = {
         "strategy": with_absolute_file(config.strategy),
-        "dataset": os.path.abspath(name) if name.endswith(".npz") else name,
-        "dataset_note": note,
+        "dataset": absolute(name),
         "device": device.type,
         "precision": precision_name(precision),
         "epochs": config.epochs or spec.epochs,
-        "batch_size": config.batch_size or spec.batch_size,
-        "strategy_options": parts.strategy_options(config),
+        "strategy_options": find_parts(config).strategy_options(config),
     }
-    return ResolvedConfig(**config.to_dict() | filled), parts
-
-
-def with_anomaly_classes(config: ResolvedConfig, dataset: Dataset) -> ResolvedConfig:
-    """Put the classes that there are in the place of "all".
-
-    Raises:
-        InputError: the dataset has no such class.
-    """
-    return replace(config, anomaly_class=anomaly_classes(dataset, config.anomaly_class))
+    return replace(config, **filled), note
 
 
 def make_replicas(config: RunConfig) -> list[Replica]:
     """List a run's replicas: each anomaly class with each seed, class after class.
 
+    In the scenario of one class, it is each normal class.
+
     Args:
-        config: whose anomaly classes are no longer "all".
+        config: whose classes are known.
     """
+    if config.scenario == "one-class":
+        anomalies = None if config.anomaly_class == "all" else config.anomaly_classes
+        return one_class_replicas(config.seed_list, parse_labels(config.normal_class), anomalies)
     order = config.task_order if isinstance(config.task_order, str) else tuple(config.task_order)
     return [Replica(seed, c, order) for c in config.anomaly_classes for seed in config.seed_list]
 
 
 def make_scenarios(
-    config: ResolvedConfig, dataset: Dataset, replicas: Sequence[Replica]
+    config: RunConfig, dataset: Dataset, replicas: Sequence[Replica]
 ) -> list[Scenario]:
     """Split the dataset as each replica sees it.
 
     Raises:
-        InputError: it cannot be split so, or batches would hold samples more than once.
+        InputError: it cannot be split so.
     """
-    scenarios = [scenario_of(dataset, replica, config.classes_per_task) for replica in replicas]
-    smallest = min((task for s in scenarios for task in s.tasks), key=lambda t: len(t.indices))
-    if config.batch_size > len(smallest.indices):
-        raise InputError(
-            f"Expected `batch_size` to be at most the number of samples of the smallest task, "
-            f"{len(smallest.indices)} (task {smallest.number}), but got {config.batch_size}."
-        )
-    return scenarios
+    together = None if config.scenario == "joint" else config.classes_per_task
+    return [scenario_of(dataset, replica, together, config.calibration) for replica in replicas]
 
 
 @dataclass(frozen=True, eq=False)
@@ -148,18 +164,15 @@ def prepare(config: RunConfig) -> Plan:
         RunError: there is not enough memory for it.
     """
     with explained("in preparation"):
-        return _prepare(*_resolved(config))
+        set_up_processor()
+        return _planned(_resolved(config))
 
 
-def _prepare(config: ResolvedConfig, parts: Parts) -> Plan:
-    set_up_processor()
+def _planned(resolved: _Resolved) -> Plan:
+    config, parts, dataset = resolved.config, resolved.parts, resolved.dataset
     device = choose_device(config.device)
     precision = choose_precision(config.precision, device)
     strategy, model = parts.strategy, parts.model
-    dataset = load_dataset(config.dataset, config.data_root)
-    config = with_anomaly_classes(config, dataset)
-    replicas = make_replicas(config)
-    scenarios = make_scenarios(config, dataset, replicas)
     own = loaded(config.strategy)
     environment = describe_environment(device, precision) | {
         "data_sha256": dataset.sha256,
@@ -169,13 +182,15 @@ def _prepare(config: ResolvedConfig, parts: Parts) -> Plan:
         ),
         "dataset_note": config.dataset_note,
     }
+    if _scaling(resolved.scenarios) is not None:
+        environment["scaling"] = "by each replica's first task; the ranges are in detector.json"
     source = own.source if own else None
     return Plan(
         config=config,
         parts=parts,
         dataset=dataset,
-        replicas=replicas,
-        scenarios=scenarios,
+        replicas=resolved.replicas,
+        scenarios=resolved.scenarios,
         device=device,
         precision=precision,
         strategy_source=source,
@@ -228,11 +243,15 @@ def _learner(
 ) -> Learner:
     config = plan.config
     strategy = plan.parts.make_strategy(config)
-    strategy.model, strategy.samples = model, train
+    strategy.model, strategy.samples = model, train.scaled_by(_scaling(scenarios))
     settings = TrainingSettings(
         config.epochs, config.batch_size, config.learning_rate, plan.precision
     )
     return Learner(strategy, seeds, scenarios, settings, plan.parts.recorded_scores(config))
+
+
+def _scaling(scenarios: Sequence[Scenario]) -> Scaling | None:
+    return Scaling.side_by_side([scenario.dataset.train.scaling for scenario in scenarios])
 
 
 def _seeds(plan: Plan) -> list[int]:
@@ -246,13 +265,14 @@ def _group_sizes(plan: Plan) -> list[int]:
 
 
 def _blueprint(plan: Plan, sizes: Sequence[int]) -> Blueprint:
-    config, train = plan.config, plan.dataset.train
+    config, train, scaling = plan.config, plan.dataset.train, _scaling(plan.scenarios)
     return Blueprint(
         model=config.model,
         model_options=config.model_options,
         features=plan.dataset.features,
         scale=train.scale,
-        score=config.score,
+        score=config.shown_score,
         seeds=tuple(_seeds(plan)),
         group_sizes=tuple(sizes),
+        scaling=scaling and scaling.as_lists(),
     )

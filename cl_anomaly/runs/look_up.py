@@ -13,10 +13,15 @@ from cl_anomaly.code.catalogue import (
     model_entry,
 )
 from cl_anomaly.config import RunConfig, read_configuration
+from cl_anomaly.data.names import CLASSES, OR_YOUR_OWN, Reading, check_own, is_own
 from cl_anomaly.errors import InputError
+from cl_anomaly.labels import find_label, listed, parse_labels
 from cl_anomaly.options import fill
 from cl_anomaly.python_values import GivenStrategy
 from cl_anomaly.storage.status import CONFIG_FILE, differences, identity
+
+FITTED_TO_DATA = frozenset({"reconstruction"})
+"""Options of models whose default depends on the data: they are left open until it is loaded."""
 
 
 def looked_up(config: RunConfig) -> RunConfig:
@@ -30,27 +35,78 @@ def looked_up(config: RunConfig) -> RunConfig:
     """
     if not isinstance(config.strategy, GivenStrategy):
         check_strategy_name(config.strategy)
-    check_dataset_name(config.dataset)
+    check_dataset_name(config)
+    check_scenario(config)
+    _check_classes(config)
     options = config.strategy_options
     if own := catalogue("strategies").get(config.strategy):
         options = fill(own.options, options, own.name)
     model = model_entry(config.model)
-    model_options = fill(model.options, config.model_options, model.name)
+    given = config.model_options
+    model_options = fill(model.options, given, model.name)
+    for name in FITTED_TO_DATA - given.keys():
+        model_options.pop(name, None)
     return replace(config, strategy_options=options, model_options=model_options)
 
 
-def check_dataset_name(name: str | None) -> None:
-    """Make sure that there is such a dataset, or such a file.
+def check_dataset_name(config: RunConfig) -> None:
+    """Make sure that there is such a dataset, or such a file or folder, and how it is to be read.
 
     Raises:
-        InputError: there is none.
+        InputError: there is none, or a setting does not go with it.
     """
-    if name is None:
+    if config.dataset is not None and not is_own(config.dataset):
+        check_listed("dataset", config.dataset, dataset_names(), OR_YOUR_OWN)
+    check_own(config.dataset or "mnist", reading_of(config))
+
+
+def reading_of(config: RunConfig) -> Reading:
+    """Say how data of the user's own is to be read."""
+    return Reading(config.image_size, config.label_column, config.split_column)
+
+
+def check_scenario(config: RunConfig) -> None:
+    """Refuse settings that the scenario does not have.
+
+    Raises:
+        InputError: there is one.
+    """
+    scenario = config.scenario or ("one-class" if config.normal_class is not None else None)
+    if scenario in ("class-stream", "joint") and config.normal_class is not None:
+        raise InputError(
+            f"Expected `normal_class` with the scenario one-class, but the scenario is {scenario}, "
+            f"where all classes but the anomaly class are normal."
+        )
+    if scenario in ("one-class", "joint") and config.classes_per_task != 1:
+        raise InputError(
+            f"Expected `classes_per_task` with the scenario class-stream, but the scenario is "
+            f"{scenario}, which has one task."
+        )
+    if scenario == "one-class" and config.task_order != "ascending":
+        raise InputError(
+            "Expected `task_order` with the scenario class-stream, but the scenario is one-class, "
+            "which has one task."
+        )
+
+
+def _check_classes(config: RunConfig) -> None:
+    """Make sure that the classes are those of the dataset, where it has a name.
+
+    Raises:
+        InputError: one of them is not.
+    """
+    name = config.dataset or "mnist"
+    if (known := CLASSES.get(name)) is None:
         return
-    if not name.endswith(".npz"):
-        check_listed("dataset", name, dataset_names(), ", or FILE.npz")
-    elif not os.path.exists(name):
-        raise InputError(f"Expected `dataset` to be a file, but there is no {name!r}.")
+    for setting in ("anomaly_class", "normal_class", "task_order"):
+        value = getattr(config, setting)
+        classes = [] if value in (None, "all", "ascending", "random") else parse_labels(value)
+        for label in classes:
+            if find_label(label, known) is None:
+                raise InputError(
+                    f"Expected `{setting}` to be a class of {name} ({listed(known)}), but got "
+                    f"{label}."
+                )
 
 
 def check_folder(out: Path) -> None:
@@ -85,6 +141,8 @@ def check_name_is_free(folder: Path, config: RunConfig) -> None:
     own = {k: v for k, v in config.to_dict().items() if v is not None and v != "auto"}
     if config.strategy not in catalogue("strategies"):
         del own["strategy_options"]
+    open_ones = {k: v for k, v in there.get("model_options", {}).items() if k in FITTED_TO_DATA}
+    own["model_options"] = open_ones | own["model_options"]
     known = identity(own, {}).keys() & own.keys()
     one, other = identity(there, {}), identity(own, {})
     if found := differences(*({k: v for k, v in d.items() if k in known} for d in (one, other))):

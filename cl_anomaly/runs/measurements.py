@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 
 from cl_anomaly.config import ResolvedConfig
 from cl_anomaly.evaluation.scoring import GroupPlaces
-from cl_anomaly.scenarios.base import Label, Replica, Scenario, all_test_indices
+from cl_anomaly.labels import Label, joined
+from cl_anomaly.scenarios.base import Replica, Scenario, all_test_indices
 from cl_anomaly.state import State
 from cl_anomaly.storage.results import METRICS_COLUMNS
 
@@ -111,7 +112,7 @@ class Measurements:
         Returns:
             The headline AUROC of each replica that is left.
         """
-        task = len(self._scores[self._config.score]) + 1
+        task = len(self._scores[self._config.shown_score]) + 1
         for name, values in scores.items():
             broken = ~np.isfinite(values).all(1)
             self.fail(task, {int(p): (None, f"the score `{name}`") for p in np.flatnonzero(broken)})
@@ -119,7 +120,7 @@ class Measurements:
             values[list(self.failures)] = np.nan
             self._scores[name].append(values)
         self._evaluate(task)
-        headline = self.headline[self._config.score][:, task - 1]
+        headline = self.headline[self._config.shown_score][:, task - 1]
         return headline[~np.isnan(headline)].tolist()
 
     def _evaluate(self, task: int) -> None:
@@ -152,8 +153,8 @@ class Measurements:
     def _rows(self, place: int, task: int) -> list[tuple[Any, ...]]:
         """Rows of one replica after a task, from 0."""
         replica, rows = self._replicas[place], []
-        classes = " ".join(map(str, self._scenarios[place].tasks[task].classes))
-        # Of FILE.npz, not the folder: that is this machine's.
+        classes = joined(self._scenarios[place].tasks[task].classes)
+        # Of a file or folder, not where it lies: that is this machine's.
         dataset = Path(self._config.dataset).name
         key = (self._strategy, dataset, replica.anomaly_class, replica.seed, task + 1, classes)
         for name in self._scores:
@@ -180,7 +181,7 @@ class Measurements:
         self.failures = {self._place_of(failure): failure for failure in failures}
         for name, values in state.part("scores").items():
             self._scores[name] = list(values.numpy().swapaxes(0, 1))
-        for task in range(1, len(self._scores[self._config.score]) + 1):
+        for task in range(1, len(self._scores[self._config.shown_score]) + 1):
             self._evaluate(task)
 
     def _place_of(self, failure: Failure) -> int:

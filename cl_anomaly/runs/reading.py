@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 
 from cl_anomaly.code.fingerprint import OWN_FILE
@@ -17,6 +18,7 @@ from cl_anomaly.runs.build import make_replicas
 from cl_anomaly.runs.measurements import Failure
 from cl_anomaly.runs.result import Result
 from cl_anomaly.runs.run_folder import SCORES_FILE
+from cl_anomaly.runs.thresholds import THRESHOLD_FILES
 from cl_anomaly.storage.detectors import read_detector
 from cl_anomaly.storage.files import DamagedError
 from cl_anomaly.storage.results import read_metrics
@@ -40,7 +42,7 @@ def read_run(folder: str | Path) -> Result:
     """
     folder = Path(folder)
     metrics = read_metrics(folder)
-    made_from, weights = read_detector(folder)
+    made_from, weights, statistics = read_detector(folder)
     arrays = _read_arrays(folder / SCORES_FILE)
     config, own = _read_config(folder), folder / OWN_FILE
     aurocs = read_aurocs(metrics.assign(run=""))
@@ -56,6 +58,11 @@ def read_run(folder: str | Path) -> Result:
             s=_by_score(aurocs, "s"),
             test_labels=arrays.pop("labels"),
             test_indices=arrays.pop("test_indices"),
+            threshold_tables={
+                name: pd.read_csv(folder / name, dtype={"classes": str})
+                for name in THRESHOLD_FILES
+                if (folder / name).exists()
+            },
             scores={name: own for name, own in arrays.items() if name not in _NO_SCORES},
             weights={name: tensor.numpy() for name, tensor in weights.items()},
             timing=read_json(folder / TIMING_FILE),
@@ -63,6 +70,7 @@ def read_run(folder: str | Path) -> Result:
             strategy_source=own.read_text(encoding="utf-8") if own.exists() else None,
             made_from=made_from,
             folder=folder,
+            statistics={name: tensor.numpy() for name, tensor in statistics.items()},
         )
     except (KeyError, TypeError) as error:
         raise InputError(f"Expected {folder} to hold a run's results, but: {error}.") from error

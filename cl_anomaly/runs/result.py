@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from cl_anomaly.config import ResolvedConfig
 from cl_anomaly.detector import Detector
 from cl_anomaly.errors import InputError
+from cl_anomaly.labels import listed
 from cl_anomaly.runs.measurements import Failure
 from cl_anomaly.scenarios.base import Replica
 
@@ -31,7 +32,9 @@ class Result:
         s: by score, (R, N, N), each replica's result matrix: AUROC after task i on the test group
             of task j; NaN from where it failed.
         scores: by score, (R, tasks, n), of the test set after every task.
-        test_labels: (n,).
+        threshold_tables: `thresholds.csv` and `false_positive_rates.csv`, where samples were kept
+            aside to set thresholds.
+        test_labels: (n,), whole numbers, or text where the classes have names.
         test_indices: (n,), places in the dataset's test set.
         weights: of the model after the last task, by parameter, (R, ...).
         timing: seconds per task, samples per second, peak memory.
@@ -39,6 +42,7 @@ class Result:
         strategy_source: the strategy's file, as it was when it was loaded, where it is one.
         made_from: what the detector is made from, beside its weights; see `detector.Blueprint`.
         folder: with the results, where they were kept.
+        statistics: that scores keep of the tasks, (R, ...), by `score.NAME.KEY`.
     """
 
     config: ResolvedConfig
@@ -49,7 +53,8 @@ class Result:
     headline: dict[str, NDArray[np.float64]]
     s: dict[str, NDArray[np.float64]]
     scores: dict[str, NDArray[np.float32]]
-    test_labels: NDArray[np.int64]
+    threshold_tables: dict[str, pd.DataFrame]
+    test_labels: NDArray[Any]
     test_indices: NDArray[np.int64]
     weights: dict[str, NDArray[np.float32]] = field(repr=False)
     timing: dict[str, Any] = field(repr=False)
@@ -57,6 +62,7 @@ class Result:
     strategy_source: str | None = field(repr=False)
     made_from: dict[str, Any] = field(repr=False)
     folder: Path | None = None
+    statistics: dict[str, NDArray[np.float32]] = field(default_factory=dict, repr=False)
 
     def detector(self, device: str = "cpu") -> Detector:
         """Give the trained detector.
@@ -69,17 +75,21 @@ class Result:
         """
         if not self.weights:
             raise InputError("Expected a run with weights, but this one kept none.")
-        weights = {name: torch.from_numpy(own) for name, own in self.weights.items()}
-        return Detector.rebuilt(self.made_from, weights, device)
+        weights, statistics = (
+            {name: torch.from_numpy(own) for name, own in arrays.items()}
+            for arrays in (self.weights, self.statistics)
+        )
+        return Detector.rebuilt(self.made_from, weights, statistics, device)
 
     def __str__(self) -> str:
         """Say in about ten lines what was run, and the headline AUROC after each task."""
-        config, headlines = self.config, self.headline.get(self.config.score)
-        seeds = ", ".join(map(str, config.seed_list))
+        config, headlines = self.config, self.headline.get(self.config.shown_score)
+        seeds = listed(config.seed_list)
+        anomalies = listed(dict.fromkeys(own.anomaly_class for own in self.replicas))
         lines = [
             f"{self.strategy_name} on {Path(config.dataset).name}, "
-            f"anomaly class {config.anomaly_class}, seeds {seeds}: "
-            f"AUROC after each task ({config.score}, mean ± s.d.)"
+            f"anomaly class {anomalies}, seeds {seeds}: "
+            f"AUROC after each task ({config.shown_score}, mean ± s.d.)"
         ]
         for number, values in enumerate(headlines.T if headlines is not None else [], 1):
             lines.append(f"  task {number:2d}  {_mean_and_deviation(values[~np.isnan(values)])}")

@@ -13,8 +13,10 @@ from cl_anomaly.runs.build import Plan, assemble
 from cl_anomaly.runs.keeping import Keeper
 from cl_anomaly.runs.measurements import Measurements
 from cl_anomaly.runs.result import Result
+from cl_anomaly.runs.thresholds import ThresholdRecord
 from cl_anomaly.scenarios.base import all_test_indices
 from cl_anomaly.state import State
+from cl_anomaly.training.calibration import basis_of
 
 
 @dataclass(frozen=True)
@@ -53,6 +55,7 @@ class Run:
         self.measured = Measurements(
             self.config, plan.strategy_name, plan.replicas, plan.scenarios, names
         )
+        self.thresholds = ThresholdRecord(plan.replicas, plan.scenarios)
         self._learnt = 0
         self.resumed_on: list[dict[str, Any]] = []
         self._seconds, self._started, self._keeper = 0.0, time.perf_counter(), Keeper()
@@ -97,6 +100,8 @@ class Run:
             task, progress.step, self._keeper.wanted, paused=lambda: self._keep("in the middle")
         )
         self.measured.fail(task, learnt.failures)
+        if self.config.calibration:
+            self.thresholds.add(self.detector.calibrate(), self._set_from(task))
         started = now(self.detector.device)
         aurocs = self.measured.add(self.detector.scores_of(self._test, self._test_indices))
         times = {
@@ -112,6 +117,10 @@ class Run:
         progress.evaluated(task, aurocs)
         self._keep("at the end")
 
+    def _set_from(self, task: int) -> str:
+        learner = self.detector.groups.learners[0]
+        return basis_of(learner.strategy, learner.scenarios[0], task)
+
     def _keep(self, where: str) -> None:
         self._seconds = time.perf_counter() - self._started
         self._keeper.keep(self.state, f"{where} of task {self.position.task} of {self._tasks}")
@@ -119,6 +128,7 @@ class Run:
     def state(self) -> State:
         """Give everything that is needed to go on."""
         measured, groups = self.measured.state(), self.detector.groups.state()
+        thresholds = self.thresholds.state()
         values = {
             "task": self.position.task,
             "learnt": not self.position.within,
@@ -128,8 +138,9 @@ class Run:
             "resumed_on": self.resumed_on,
             "measured": measured.values,
             "groups": groups.values,
+            "thresholds": thresholds.values,
         }
-        return State(values, measured.tensors | groups.tensors)
+        return State(values, measured.tensors | groups.tensors | thresholds.tensors)
 
     def restore(self, state: State) -> None:
         """Be where `state` was given.
@@ -151,6 +162,7 @@ class Run:
         self._learnt = values["task"] - (not values["learnt"])
         self._seconds = values["seconds"]
         self.measured.restore(State(values["measured"], state.tensors))
+        self.thresholds.restore(State(values.get("thresholds", {}), state.tensors))
         # As it began, whatever the number of threads is now: groups may be at different steps.
         sizes = [group["replicas"] for group in values["groups"]["groups"]]
         self.detector = assemble(self.plan, sizes)
@@ -168,13 +180,15 @@ class Run:
             headline=measured.headline,
             s=measured.s,
             scores=measured.scores(),
-            test_labels=plan.dataset.test_labels[self._test_indices].numpy(),
+            threshold_tables=self.thresholds.tables(measured.scores()),
+            test_labels=plan.dataset.named_array(plan.dataset.test_labels[self._test_indices]),
             test_indices=self._test_indices.numpy(),
             weights={name: own.numpy() for name, own in self.detector.weights().items()},
             timing=self._timing(measured.timing),
             failures=list(measured.failures.values()),
             strategy_source=plan.strategy_source,
             made_from=asdict(self.detector.blueprint),
+            statistics={name: own.numpy() for name, own in self.detector.statistics().items()},
         )
 
     def _timing(self, tasks: Sequence[dict[str, Any]]) -> dict[str, Any]:
@@ -187,6 +201,7 @@ class Run:
             "samples": samples,
             "samples_per_second": samples / training,
             "peak_memory": peak_memory(self.detector.device),
+            "score_bytes": self.detector.groups.score_bytes(),
             "finished": datetime.now(UTC).isoformat(timespec="seconds"),
             "resumed_on": self.resumed_on,
             "tasks": tasks,

@@ -11,6 +11,7 @@ import torch
 
 from cl_anomaly.code.fingerprint import OWN_FILE
 from cl_anomaly.config import ResolvedConfig
+from cl_anomaly.data.names import short_name
 from cl_anomaly.errors import InputError
 from cl_anomaly.evaluation.statistics import aurocs_by_class, summarise
 from cl_anomaly.json_files import write_json
@@ -59,7 +60,7 @@ def folder_name(run: Plan | Result) -> str:
 
 def dataset_name(config: ResolvedConfig) -> str:
     """Name a dataset without the folder and the ending of its file, where it is one."""
-    return Path(config.dataset).name.removesuffix(".npz")
+    return short_name(config.dataset)
 
 
 def plain_name(name: str) -> str:
@@ -85,10 +86,12 @@ def write_results(result: Result, folder: Path) -> None:
     said = [str(failure) for failure in result.failures]
     write_status(folder, "failed" if failures else "finished", said, failures=failures)
     result.metrics.to_csv(folder / METRICS_FILE, index=False)
+    for name, table in result.threshold_tables.items():
+        table.to_csv(folder / name, index=False)
     arrays: dict[str, Any] = dict(result.scores)
-    classes = np.array([replica.anomaly_class for replica in result.replicas])
-    if len(np.unique(classes)) > 1:
-        arrays["anomaly_classes"] = classes
+    classes = [replica.anomaly_class for replica in result.replicas]
+    if len(set(classes)) > 1:
+        arrays["anomaly_classes"] = np.array(classes)
     np.savez_compressed(
         folder / SCORES_FILE,
         labels=result.test_labels,
@@ -96,8 +99,11 @@ def write_results(result: Result, folder: Path) -> None:
         seeds=np.array([replica.seed for replica in result.replicas]),
         **arrays,
     )
-    weights = {name: torch.from_numpy(own) for name, own in result.weights.items()}
-    write_detector(folder, result.made_from, weights)
+    weights, statistics = (
+        {name: torch.from_numpy(own) for name, own in arrays.items()}
+        for arrays in (result.weights, result.statistics)
+    )
+    write_detector(folder, result.made_from, weights, statistics)
     if len(result.metrics):
         dataset = Path(result.config.dataset).name
         aurocs = aurocs_by_class(
@@ -105,4 +111,4 @@ def write_results(result: Result, folder: Path) -> None:
         )
         summarise(aurocs).to_csv(folder / SUMMARY_FILE, index=False)
         line = one_line(result.metrics).assign(run=result.strategy_name)
-        save_figure(draw_auroc(line, result.config.score), folder / FIGURE_NAME, ("png",))
+        save_figure(draw_auroc(line, result.config.shown_score), folder / FIGURE_NAME, ("png",))

@@ -8,10 +8,10 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from cl_anomaly.data.datasets import Dataset
+from cl_anomaly.data.samples import Dataset
+from cl_anomaly.labels import Label
 
-Label = int | str
-"""A class as the dataset calls it; nothing outside `scenarios` calculates with it."""
+__all__ = ["Label", "Replica", "Scenario", "Task", "TestGroup", "all_test_indices"]
 
 
 @dataclass(frozen=True)
@@ -20,13 +20,17 @@ class Replica:
 
     Attributes:
         seed: from which all its random numbers come, whatever the anomaly class is.
-        anomaly_class: the class that it is never trained on.
+        anomaly_class: what it is never trained on, as a label for people.
         task_order: "ascending", "random" (drawn from the seed), or the normal classes in order.
+        normal_class: the only class that it is trained on, in the scenario of one class.
+        anomalies: in that scenario the classes that are anomalous together; None means all others.
     """
 
     seed: int
     anomaly_class: Label
     task_order: str | tuple[Label, ...] = "ascending"
+    normal_class: Label | None = None
+    anomalies: tuple[Label, ...] | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -81,6 +85,7 @@ class Scenario:
             places in the dataset's test set.
         anomalies: (m,), int64, places in the test set of the anomalies that all groups share; None
             where each task brings its own.
+        anomalous: the classes that these are of; None means `anomaly_class`.
     """
 
     dataset: Dataset
@@ -88,6 +93,7 @@ class Scenario:
     tasks: tuple[Task, ...]
     test_indices: Tensor
     anomalies: Tensor | None
+    anomalous: tuple[Label, ...] | None = None
 
     @property
     def test_labels(self) -> Tensor:
@@ -111,12 +117,13 @@ class Scenario:
         Args:
             places: (n,), int64, in the training set.
         """
-        counts = Counter(self.dataset.train_labels[places].tolist())
+        counts = Counter(self.dataset.named(self.dataset.train_labels[places]))
         return sorted(counts.items(), key=lambda own: (not self.is_anomalous(own[0]), own[0]))
 
     def is_anomalous(self, label: Label) -> bool:
-        """Say whether a class is the anomaly of all tasks."""
-        return self.anomalies is not None and label == self.anomaly_class
+        """Say whether a class is anomalous in all tasks."""
+        anomalous = (self.anomaly_class,) if self.anomalous is None else self.anomalous
+        return self.anomalies is not None and label in anomalous
 
     def task_of(self, label: Label) -> Task | None:
         """Give the task that a normal class arrives with, where there is one."""

@@ -1,22 +1,26 @@
 """The continual stream: which class is the anomaly, and in what order the others arrive."""
 
-import math
 from collections.abc import Sequence
 
 import torch
-from torch import Tensor
 
-from cl_anomaly.data.datasets import Dataset
+from cl_anomaly.data.samples import Dataset
 from cl_anomaly.errors import InputError
+from cl_anomaly.labels import Label, find_label, listed
 from cl_anomaly.randomness import generator
-from cl_anomaly.scenarios.base import Replica, Scenario, Task, TestGroup
+from cl_anomaly.scenarios.base import Replica, Scenario, Task
+from cl_anomaly.scenarios.one_class import build_one_class
+from cl_anomaly.scenarios.scaling import scaled
+from cl_anomaly.scenarios.tasks import check_share, check_tested, known_labels, make_task, places_of
+
+__all__ = ["Scenario", "Task", "anomaly_classes", "build_scenario", "scenario_of"]
 
 
 def build_scenario(
     dataset: Dataset,
-    anomaly_class: int = 0,
-    task_order: str | Sequence[int] = "ascending",
-    classes_per_task: int = 1,
+    anomaly_class: Label = 0,
+    task_order: str | Sequence[Label] = "ascending",
+    classes_per_task: int | None = 1,
     seed: int = 0,
     calibration: float = 0.0,
 ) -> Scenario:
@@ -27,7 +31,8 @@ def build_scenario(
         anomaly_class: the class held out from training.
         task_order: "ascending"; "random", drawn from `seed`; or the normal classes in order. A
             class left out of the list is neither trained nor tested on.
-        classes_per_task: how many classes arrive together; the last task takes what is left.
+        classes_per_task: how many classes arrive together; the last task takes what is left. None:
+            all of them, in one task.
         seed: of a random order, and of what is kept aside.
         calibration: share of each class's training samples that is kept aside, in [0, 1).
 
@@ -35,40 +40,46 @@ def build_scenario(
         InputError: a class does not exist or has no samples, the anomaly class is also a task, or
             nothing would be left to train on.
     """
-    if not 0 <= calibration < 1:
-        raise InputError(
-            f"Expected `calibration` to be a share from 0 up to 1, but got {calibration}."
-        )
-    known = known_classes(dataset)
-    _check_known(dataset, known, [anomaly_class])
-    order = _ordered_classes(known, anomaly_class, task_order, seed)
+    check_share(calibration)
+    (anomaly_class,) = known_labels(dataset, [anomaly_class], "anomaly_class")
+    order = _ordered_classes(dataset, anomaly_class, task_order, seed)
     if not order:
         raise InputError(f"Expected {dataset.name} to have a class beside the anomaly class.")
-    if classes_per_task > len(order):
+    together = len(order) if classes_per_task is None else classes_per_task
+    if together > len(order):
         raise InputError(
             f"Expected `classes_per_task` to be at most the number of normal classes, "
-            f"{len(order)}, but got {classes_per_task}."
+            f"{len(order)}, but got {together}."
         )
-    starts = range(0, len(order), classes_per_task)
+    starts = range(0, len(order), together)
     tasks = tuple(
-        _task(dataset, number, order[start : start + classes_per_task], seed, calibration)
+        make_task(dataset, number, order[start : start + together], seed, calibration)
         for number, start in enumerate(starts, 1)
     )
-    for label in (anomaly_class, *order):
-        if not (dataset.test_labels == label).any():
-            raise InputError(f"Expected class {label} of {dataset.name} to have test samples.")
-    test_indices = _places(dataset.test_labels, (anomaly_class, *order))
-    anomalies = _places(dataset.test_labels, [anomaly_class])
-    return Scenario(dataset, anomaly_class, tasks, test_indices, anomalies)
+    check_tested(dataset, (anomaly_class, *order))
+    test_indices = places_of(dataset, dataset.test_labels, (anomaly_class, *order))
+    anomalies = places_of(dataset, dataset.test_labels, [anomaly_class])
+    return scaled(Scenario(dataset, anomaly_class, tasks, test_indices, anomalies))
 
 
-def scenario_of(dataset: Dataset, replica: Replica, classes_per_task: int = 1) -> Scenario:
-    """Split a dataset as one replica of a run sees it, see `build_scenario`."""
-    anomaly, order = replica.anomaly_class, replica.task_order
-    return build_scenario(dataset, anomaly, order, classes_per_task, replica.seed)  # type: ignore[arg-type]
+def scenario_of(
+    dataset: Dataset,
+    replica: Replica,
+    classes_per_task: int | None = 1,
+    calibration: float = 0.0,
+) -> Scenario:
+    """Split a dataset as one replica of a run sees it.
+
+    See `build_scenario`, and `build_one_class` where the replica has a normal class.
+    """
+    seed, normal, anomaly = replica.seed, replica.normal_class, replica.anomaly_class
+    if normal is not None:
+        return build_one_class(dataset, normal, replica.anomalies, seed, calibration)
+    order = replica.task_order
+    return build_scenario(dataset, anomaly, order, classes_per_task, seed, calibration)
 
 
-def anomaly_classes(dataset: Dataset, wanted: int | str | Sequence[int]) -> list[int]:
+def anomaly_classes(dataset: Dataset, wanted: Label | Sequence[Label]) -> list[Label]:
     """List the classes that are the anomaly in turn.
 
     Args:
@@ -78,31 +89,16 @@ def anomaly_classes(dataset: Dataset, wanted: int | str | Sequence[int]) -> list
     Raises:
         InputError: one of them does not exist.
     """
-    known = known_classes(dataset)
     if wanted == "all":
-        return known
-    classes = [wanted] if isinstance(wanted, int) else [int(label) for label in wanted]
-    _check_known(dataset, known, classes)
-    return classes
-
-
-def _check_known(dataset: Dataset, known: list[int], classes: Sequence[int]) -> None:
-    for label in classes:
-        if label not in known:
-            raise InputError(
-                f"Expected `anomaly_class` to be a class of {dataset.name} ({_listed(known)}), but "
-                f"got {label}."
-            )
-
-
-def known_classes(dataset: Dataset) -> list[int]:
-    """List all classes of a dataset, ascending."""
-    return torch.cat([dataset.train_labels, dataset.test_labels]).unique().tolist()
+        return list(dataset.classes)
+    classes = [wanted] if isinstance(wanted, int | str) else list(wanted)
+    return known_labels(dataset, classes, "anomaly_class")
 
 
 def _ordered_classes(
-    known: list[int], anomaly_class: int, task_order: str | Sequence[int], seed: int
-) -> list[int]:
+    dataset: Dataset, anomaly_class: Label, task_order: str | Sequence[Label], seed: int
+) -> list[Label]:
+    known = dataset.classes
     normal = [label for label in known if label != anomaly_class]
     if task_order == "ascending":
         return normal
@@ -115,52 +111,17 @@ def _ordered_classes(
         )
     if not task_order or len(set(task_order)) < len(task_order):
         raise InputError(
-            f"Expected `task_order` to name each class once, but got [{_listed(task_order)}]."
+            f"Expected `task_order` to name each class once, but got [{listed(task_order)}]."
         )
-    for label in task_order:
-        if label == anomaly_class:
+    found = [find_label(label, known) for label in task_order]
+    for label, own in zip(task_order, found, strict=True):
+        if own == anomaly_class:
             raise InputError(
                 f"Expected `task_order` without the anomaly class {anomaly_class}, which is never "
-                f"trained on, but got {_listed(task_order)}."
+                f"trained on, but got {listed(task_order)}."
             )
-        if label not in known:
+        if own is None:
             raise InputError(
-                f"Expected `task_order` to name classes from {_listed(known)}, but got {label}."
+                f"Expected `task_order` to name classes from {listed(known)}, but got {label}."
             )
-    return list(task_order)
-
-
-def _task(
-    dataset: Dataset, number: int, classes: Sequence[int], seed: int, calibration: float
-) -> Task:
-    aside = []
-    for label in classes:
-        places = _places(dataset.train_labels, [label])
-        if not len(places):
-            raise InputError(
-                f"Expected class {label} (task {number}) of {dataset.name} to have training "
-                f"samples, but it has none."
-            )
-        aside.append(_kept_aside(places, label, seed, calibration))
-        if len(aside[-1]) == len(places):
-            raise InputError(
-                f"Expected `calibration` to leave samples of class {label} (task {number}) of "
-                f"{dataset.name} to train on, but {calibration} of {len(places)} is all of them."
-            )
-    indices, kept = _places(dataset.train_labels, classes), torch.cat(aside).sort().values
-    group = TestGroup({label: _places(dataset.test_labels, [label]) for label in classes})
-    return Task(number, tuple(classes), indices[~torch.isin(indices, kept)], group, kept)
-
-
-def _kept_aside(places: Tensor, label: int, seed: int, share: float) -> Tensor:
-    """Draw the part of a class's training samples that is kept aside, whatever its task is."""
-    order = torch.randperm(len(places), generator=generator(seed, "calibration", label))
-    return places[order[: math.ceil(share * len(places))]]
-
-
-def _places(labels: Tensor, classes: Sequence[int]) -> Tensor:
-    return torch.isin(labels, torch.tensor(list(classes))).nonzero().squeeze(1)
-
-
-def _listed(classes: Sequence[int]) -> str:
-    return ", ".join(str(label) for label in classes)
+    return [own for own in found if own is not None]

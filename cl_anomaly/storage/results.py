@@ -8,9 +8,10 @@ from typing import Any
 
 import pandas as pd
 
-from cl_anomaly.config import RunConfig, read_configuration
+from cl_anomaly.config import ResolvedConfig, read_configuration
 from cl_anomaly.errors import InputError
 from cl_anomaly.json_files import read_json
+from cl_anomaly.labels import Label, label_from
 from cl_anomaly.storage.files import check_files
 from cl_anomaly.storage.status import (
     CONFIG_FILE,
@@ -69,14 +70,15 @@ class RunResults:
         return str(self.environment.get("data_sha256") or "")
 
     @property
-    def anomaly_classes(self) -> tuple[int, ...]:
+    def anomaly_classes(self) -> tuple[Label, ...]:
         """The classes that are the anomaly, in turn."""
         return tuple(self.metrics["anomaly_class"].unique().tolist())
 
     @property
     def score(self) -> str:
         """The score that it was made to show."""
-        return self.config.get("score", RunConfig.score)
+        own = self.config.get("score") or ResolvedConfig.score
+        return own[0] if isinstance(own, list) else own
 
 
 def read_metrics(folder: Path) -> pd.DataFrame:
@@ -178,7 +180,10 @@ def _read_metrics(folder: Path, more: set[str]) -> pd.DataFrame:
         # A run may be called 1 or NA, too.
         # Python's own numbers: to the last digit, which not every version of pandas reads.
         table = pd.read_csv(
-            folder / METRICS_FILE, dtype=text, keep_default_na=False, converters={"value": float}
+            folder / METRICS_FILE,
+            dtype=text,
+            keep_default_na=False,
+            converters={"value": float, "anomaly_class": label_from},
         )
     except (OSError, ValueError) as error:
         raise InputError(

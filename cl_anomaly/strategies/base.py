@@ -73,6 +73,30 @@ class Strategy:
         """
         return task.indices
 
+    def calibration_indices(self, task: Task, seen: Sequence[Task]) -> Tensor:
+        """Say from which samples one replica's thresholds may be set after a task.
+
+        Args:
+            task: the one that has been learnt.
+            seen: the tasks so far, this one included.
+
+        Returns:
+            (n,), int64, places in the training set, of what was kept aside. A strategy that keeps
+            no past samples has those of its own task alone.
+        """
+        return task.calibration
+
+    def recall(self, count: int) -> Tensor | None:
+        """Give samples that stand for the past tasks, to set thresholds; None where there are none.
+
+        Args:
+            count: how many, for each replica.
+
+        Returns:
+            (R, count, *features), drawn from `random`.
+        """
+        return None
+
     def before_task(self, tasks: Sequence[Task]) -> None:
         """Keep what the task needs of how things were before it, such as the model.
 

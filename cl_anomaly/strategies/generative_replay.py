@@ -44,6 +44,11 @@ class GenerativeReplay(Strategy):
         with torch.no_grad():
             return torch.cat([x, self.previous.generate(count, self.random)], dim=1)
 
+    def recall(self, count: int) -> Tensor | None:
+        """Give what the decoder makes of z ~ N(0, I), as in replay."""
+        with torch.no_grad():
+            return self.previous.generate(count, self.random) if self.previous else None
+
     def after_task(self, tasks: Sequence[Task]) -> None:
         """Keep what generates, as it is now."""
         self.previous = copy.deepcopy(self.model.generator()).requires_grad_(False)

@@ -14,6 +14,7 @@ from cl_anomaly.evaluation.scoring import score_samples
 from cl_anomaly.machine import now
 from cl_anomaly.matrix_products import matrix_products_in
 from cl_anomaly.state import State, Wanted
+from cl_anomaly.training.calibration import Thresholds
 from cl_anomaly.training.learner import Learner
 from cl_anomaly.training.outcome import OnStep, Pause, TrainingTime, never
 from cl_anomaly.training.task import Training
@@ -139,10 +140,25 @@ class ReplicaGroups:
         """Score samples with every replica, see `evaluation.score_samples`."""
 
         def score(learner: Learner) -> dict[str, NDArray[np.float32]]:
-            return score_samples(learner.strategy.model, samples, indices, learner.scores)
+            model, scaling = learner.strategy.model, learner.strategy.samples.scaling
+            return score_samples(model, samples.scaled_by(scaling), indices, learner.scores)
 
         parts = self._threads.map(score, self.learners)
         return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+
+    def thresholds(self) -> Thresholds:
+        """Set thresholds after the task that has been concluded: by score, (R, rates)."""
+        parts = self._threads.map(Learner.thresholds, self.learners)
+        return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+
+    def score_bytes(self) -> dict[str, int]:
+        """Count the bytes of the statistics that scores keep, of all replicas, by score."""
+        scores = [score for learner in self.learners for score in learner.scores]
+        learning = dict.fromkeys(score.name for score in scores if score.learns())
+        return {
+            name: sum(score.bytes_kept() for score in scores if score.name == name)
+            for name in learning
+        }
 
     def weights(self) -> dict[str, Tensor]:
         """Give the weights of all replicas, (R, ...), by the names of the model's parameters."""

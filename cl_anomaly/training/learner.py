@@ -12,6 +12,7 @@ from cl_anomaly.randomness import ReplicaRandom, StepRandom
 from cl_anomaly.scenarios.class_stream import Scenario
 from cl_anomaly.state import CannotKeepError, State
 from cl_anomaly.strategies import Strategy
+from cl_anomaly.training.calibration import Thresholds, thresholds_after
 from cl_anomaly.training.hooks import call
 from cl_anomaly.training.outcome import OnStep, Pause, TrainingTime, never
 from cl_anomaly.training.rehearsal import rehearse
@@ -117,6 +118,11 @@ class Learner:
         for score in self.scores:
             if score.learns():
                 score.learn(reconstructed(self.strategy.model, self.strategy.samples, indices))
+
+    def thresholds(self) -> Thresholds:
+        """Set thresholds after the task that has been concluded, see `thresholds_after`."""
+        number = self.strategy.task_number
+        return thresholds_after(self.strategy, self.scores, self.scenarios, self.seeds, number)
 
     def state(self) -> State:
         """Give the weights, what the strategy keeps, and where the training is."""

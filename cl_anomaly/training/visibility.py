@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import torch
@@ -155,7 +155,7 @@ def watched(
                 f"{arrived[replica].others(rows[replica])}."
             )
 
-    strategy.samples = _Watched(samples.stored, samples.scale, check)
+    strategy.samples = _Watched(samples.stored, samples.scale, samples.scaling, check=check)
     try:
         yield
     finally:
@@ -164,7 +164,7 @@ def watched(
 
 @dataclass(frozen=True, eq=False)
 class _Watched(Samples):
-    check: Callable[[Tensor], None]
+    check: Callable[[Tensor], None] = field(kw_only=True)
 
     def batch(self, indices: Tensor) -> Tensor:
         self.check(indices)

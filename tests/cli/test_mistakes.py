@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from cl_anomaly.score_names import SCORE_NAMES
 from tests.command import cli, config_of, run_quietly
 
 FILES = {
@@ -18,6 +19,7 @@ FILES = {
     "text.json": "hello",
     "zero.json": '{"epochs": 0}',
     "file": "",
+    "table.csv": "a,b,kind\n1,2,cat\n",
     "results/old/config.json": json.dumps(
         {"strategy": "ewc", "epochs": 3, "strategy_options": {"lam": 1.0, "decay": 1.0}}
         | {"anomaly_class": 0, "task_order": "ascending", "classes_per_task": 1, "model": "vae"}
@@ -44,12 +46,39 @@ MISTAKES = {
     "but got `--model.hidden-size`. Did you mean `--model.hidden-sizes`?",
     "run --model.hidden-sizes a,b": "Expected `--model.hidden-sizes` of vae to be a list such as "
     "3,7 of which each is a whole number, but got 'a,b'.",
-    "run --anomaly-class zero": "Expected `--anomaly-class` to be a class, different classes "
-    "such as 0,4, or all, but got 'zero'.",
-    "run --anomaly_class zero": "Expected `--anomaly_class` to be a class, different classes "
-    "such as 0,4, or all, but got 'zero'.",
-    "run --score auc": "Expected `--score` to be one of recon, mse, l1, elbo, kl, recon-prob, but "
-    "got 'auc'.",
+    "run --anomaly-class zero": "Expected `--anomaly-class` to be a class of mnist "
+    "(0, 1, 2, 3, 4, 5, 6, 7, 8, 9), but got zero.",
+    "run --anomaly_class 0,0": "Expected `--anomaly_class` to be a class, different classes "
+    "such as 0,4, or all, but got '0,0'.",
+    "run --dataset digits --task-order 3,12": "Expected `--task-order` to be a class of digits "
+    "(0, 1, 2, 3, 4, 5, 6, 7, 8, 9), but got 12.",
+    "run --dataset cifar10 --anomaly-class cats": "Expected `--anomaly-class` to be a class of "
+    "cifar10 (airplane, automobile, bird, cat, deer, dog, frog, horse, ship, truck), but got cats.",
+    "run --scenario stream": "Expected `--scenario` to be one of class-stream, one-class, joint, "
+    "but got 'stream'.",
+    "run --scenario joint --normal-class 1": "Expected `--normal-class` with the scenario "
+    "one-class, but the scenario is joint, where all classes but the anomaly class are normal.",
+    "run --normal-class 1 --task-order random": "Expected `--task-order` with the scenario "
+    "class-stream, but the scenario is one-class, which has one task.",
+    "run --scenario joint --classes-per-task 3": "Expected `--classes-per-task` with the scenario "
+    "class-stream, but the scenario is joint, which has one task.",
+    "run --dataset folder:gone": "Expected `--dataset` to be folder:DIR with a folder, but gone is "
+    "not there.",
+    "run --dataset folder:file": "Expected `--dataset` to be folder:DIR with a folder, but file is "
+    "a file.",
+    "run --dataset gone.csv": "Expected `--dataset` to be a file, but there is no 'gone.csv'.",
+    "run --dataset table.csv": "Expected `label_column`, the column of table.csv that holds the "
+    "labels, but got none. Name it with `--label-column`; it has a, b, kind.",
+    "run --dataset digits --image-size 8": "Expected `--image-size` with images of your own, "
+    "`--dataset folder:DIR`, but the dataset is digits.",
+    "run --label-column kind": "Expected `--label-column` with a table of your own, FILE.csv or "
+    "FILE.parquet, but the dataset is mnist.",
+    "run --dataset folder:results --image-size 8x": "Expected `--image-size` to be a size such as "
+    "32, or HEIGHTxWIDTH such as 32x48, but got '8x'.",
+    "run --score auc": f"Expected `--score` to be one of {', '.join(SCORE_NAMES)}, or different "
+    "ones such as mse,sap, but got 'auc'.",
+    "run --score mse,mse": f"Expected `--score` to be one of {', '.join(SCORE_NAMES)}, or "
+    "different ones such as mse,sap, but got 'mse,mse'.",
     "run --device cuda:1": "Expected `--device` to be one of auto, cpu, cuda, but got 'cuda:1'.",
     "run --learning-rate nan": "Expected `--learning-rate` to be a number above 0, but got 'nan'.",
     "run --seeds -1,2": "Expected `--seeds` to be how many seeds (1 to 10,000), or different seeds "
@@ -82,7 +111,7 @@ MISTAKES = {
     "run --strategy nosuch:EWC": "Expected `--strategy` to be a name, FILE.py:CLASS, or "
     "FAMILY:NAME with a family among avalanche, but there is no family 'nosuch'.",
     "run --dataset nosuch": "Expected `--dataset` to be one of digits, mnist, fashion-mnist, "
-    "kmnist, or FILE.npz, but got 'nosuch'.",
+    "kmnist, cifar10, or FILE.npz, FILE.csv, FILE.parquet or folder:DIR, but got 'nosuch'.",
     "run --dataset nosuch.npz": "Expected `--dataset` to be a file, but there is no 'nosuch.npz'.",
     "run --model nosuch": "Expected `--model` to be one of ae, conv-ae, conv-vae, denoising-ae, "
     "diffusion, flow, sparse-ae, vae, but got 'nosuch'.",

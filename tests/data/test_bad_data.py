@@ -8,10 +8,12 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from hypothesis import example, given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as npst
 
+from cl_anomaly.data.arrays import dataset_of
 from cl_anomaly.data.datasets import load_dataset
 from cl_anomaly.data.idx import read_idx, read_labelled
 from cl_anomaly.data.npz import read_npz
@@ -98,14 +100,16 @@ def check_npz(content: bytes) -> None:
     path = Path("mine.npz")
     path.write_bytes(content)
     try:
-        arrays = read_npz(path)
+        dataset = dataset_of("mine", read_npz(path), path)
     except InputError as error:
         assert str(path) in str(error)
         return
-    for x, y in ((arrays.x_train, arrays.y_train), (arrays.x_test, arrays.y_test)):
-        assert x.dtype in (np.uint8, np.float32) and y.dtype == np.int64
-        assert len(x) == len(y) > 0 and x[0].size > 0
-        assert y.min() >= 0 and (x.dtype == np.uint8 or (0 <= x.min() and x.max() <= 1))
+    for own, y in ((dataset.train, dataset.train_labels), (dataset.test, dataset.test_labels)):
+        x = own.stored
+        assert x.dtype in (torch.uint8, torch.float32) and y.dtype == torch.int64
+        assert len(x) == len(y) > 0 and x[0].numel() > 0
+        assert y.min() >= 0 and x.float().isfinite().all()
+        assert len(dataset.named(y)) == len(y)
 
 
 ANY_ARRAY = npst.arrays(

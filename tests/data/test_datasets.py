@@ -12,9 +12,9 @@ from cl_anomaly.data.datasets import (
     Dataset,
     Samples,
     choose_dataset,
-    data_roots,
     load_dataset,
 )
+from cl_anomaly.data.downloads import data_roots
 from cl_anomaly.errors import InputError
 from tests.helpers import IDX_FILES, TEST_LABELS, TRAIN_LABELS, write_mnist
 

@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from cl_anomaly.data.datasets import choose_dataset, data_roots, load_dataset
+from cl_anomaly.data.datasets import choose_dataset, load_dataset
+from cl_anomaly.data.downloads import data_roots
 from cl_anomaly.errors import InputError
 from tests.helpers import TEST_LABELS, TRAIN_LABELS, mnist_files
 
@@ -74,7 +75,7 @@ def test_an_answer_that_is_no_http(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     def download(name: str, root: Path) -> None:
         raise BadStatusLine("nonsense")
 
-    monkeypatch.setattr("cl_anomaly.data.datasets._download", download)
+    monkeypatch.setattr("cl_anomaly.data.downloads.download", download)
     assert choose_dataset(str(tmp_path))[0] == "digits"
 
 
@@ -82,7 +83,7 @@ def test_an_answer_that_is_no_http(tmp_path: Path, monkeypatch: pytest.MonkeyPat
 def test_a_server_that_does_not_answer(
     tmp_path: Path, served: dict[str, bytes], monkeypatch: pytest.MonkeyPatch, said: str
 ) -> None:
-    monkeypatch.setattr("cl_anomaly.data.datasets.DOWNLOAD_TIMEOUT", 0.2)
+    monkeypatch.setattr("cl_anomaly.data.downloads.DOWNLOAD_TIMEOUT", 0.2)
     with socket.socket() as silent:
         silent.bind(("127.0.0.1", 0))
         if said == "timed out":
@@ -105,6 +106,6 @@ def test_failed_download_takes_its_folders_away_again(tmp_path: Path) -> None:
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("torchvision.datasets.MNIST.mirrors", ["http://127.0.0.1:1/"])
-        patch.setattr("cl_anomaly.data.datasets._download", REAL_DOWNLOAD)
+        patch.setattr("cl_anomaly.data.downloads.download", REAL_DOWNLOAD)
         assert choose_dataset(str(tmp_path / "no" / "such"))[0] == "digits"
     assert not list(tmp_path.iterdir())

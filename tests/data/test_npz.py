@@ -12,8 +12,9 @@ import pandas as pd
 import pytest
 import torch
 
-from cl_anomaly.data.datasets import Samples, find_dataset, load_dataset
+from cl_anomaly.data.datasets import find_dataset, load_dataset
 from cl_anomaly.data.npz import read_npz
+from cl_anomaly.data.samples import Samples
 from cl_anomaly.errors import InputError
 from tests.command import cli, config_of
 
@@ -145,8 +146,8 @@ def test_defaults() -> None:
 
 
 def test_an_unknown_name_is_told_of_files() -> None:
-    with pytest.raises(InputError, match="FILE.npz with the arrays x_train.*'mine.csv'"):
-        find_dataset("mine.csv")
+    with pytest.raises(InputError, match="FILE.npz, FILE.csv, FILE.parquet or folder:DIR.*'mine'"):
+        find_dataset("mine")
 
 
 FULL = np.full((3, 2), 0.5)
@@ -156,7 +157,10 @@ WRONG: dict[str, tuple[dict[str, Any], str]] = {
     "whole numbers": ({"x_train": X_TRAIN.astype(int)}, "array x_train of FILE .*uint8.*int64"),
     "signed bytes": ({"x_train": X_TRAIN.astype("i1")}, "x_train.*int8"),
     "truth": ({"x_train": X_TRAIN > 3}, "x_train.*bool"),
-    "text": ({"y_test": np.array(["a", "b", "c"])}, "y_test.*whole numbers.*U1"),
+    "bytes as labels": ({"y_test": np.array([b"a", b"b", b"c"])}, "y_test.*or text.*S1"),
+    "a label with a comma": ({"y_test": np.array(["a", "b,c", "d"])}, "FILE.*'b,c' has a comma"),
+    "a label for all": ({"y_test": np.array(["a", "all", "d"])}, "FILE.*'all' is one of all"),
+    "an empty label": ({"y_test": np.array(["a", "", "d"])}, "FILE.*'' is empty"),
     "complex": ({"x_test": FULL * 1j}, "x_test.*complex128"),
     "fractions as labels": ({"y_test": np.array([1.0, 0.0, 2.0])}, "y_test.*float64"),
     "truth as labels": ({"y_test": np.array([True, False, True])}, "y_test.*bool"),
@@ -178,9 +182,16 @@ WRONG: dict[str, tuple[dict[str, Any], str]] = {
         r"x_test.*nan at position \(1, 1\)",
     ),
     "infinite": ({"x_test": FULL * np.inf}, r"x_test.*inf at position \(0, 0\)"),
-    "above 1": ({"x_test": X_TEST * 255}, r"x_test.*\[0, 1\].*255.0 at position \(0, 1\).*Scale"),
-    "just above 1": ({"x_test": FULL * (2 + 1e-15)}, "x_test.*1.0000000000000"),
-    "below 0": ({"x_test": FULL * -1e-30}, "x_test.*-5e-31"),
+    "above 1 beside bytes": (
+        {"x_test": X_TEST * 255},
+        r"x_test of FILE.*\[0, 1\].*uint8.*255.0 at position \(0, 1\)",
+    ),
+    "bytes beside above 1": (
+        {"x_train": X_TRAIN * 2.0, "x_test": X_TRAIN[:3]},
+        "x_train of FILE.*are uint8, but got 510.0",
+    ),
+    "below 0": ({"x_test": FULL * -1e-30}, r"x_test.*\[0, 1\].*-5.0+.*e-31"),
+    "infinite as float32": ({"x_test": FULL * 1e300}, r"x_test.*5e\+299 at position \(0, 0\)"),
     "a label too few": ({"y_train": np.array([0, 1, 2])}, "x_train has 4 samples.*y_train has 3"),
     "no labels": ({"y_test": np.zeros(0, int)}, "x_test has 3 samples.*y_test has 0 labels"),
     "other features": ({"x_test": np.zeros((3, 4))}, r"x_train and x_test.*\(2,\) and \(4,\)"),
@@ -196,6 +207,42 @@ def test_what_is_wrong_is_named_with_its_file(
     with pytest.raises(InputError, match=said.replace("FILE", re.escape(str(path)))) as caught:
         load_dataset(str(path))
     assert str(path) in str(caught.value)
+
+
+def test_values_outside_0_and_1_are_kept_as_they_are(tmp_path: Path) -> None:
+    x_train, x_test = X_TRAIN * 3.0 - 7, X_TEST * 1.03
+    dataset = load_dataset(str(write(tmp_path / "mine.npz", x_train=x_train, x_test=x_test)))
+    assert np.array_equal(dataset.train.stored.numpy(), x_train.astype(np.float32))
+    assert np.array_equal(dataset.test.stored.numpy(), x_test.astype(np.float32))
+    assert not dataset.train.is_bounded
+
+
+def test_a_test_sample_just_above_1_is_no_error(tmp_path: Path) -> None:
+    path = write(tmp_path / "mine.npz", x_train=X_TRAIN / 255, x_test=X_TEST * 1.03)
+    dataset = load_dataset(str(path))
+    assert dataset.train.is_bounded
+    assert float(dataset.test.batch(torch.tensor([0]))[0, 1]) == pytest.approx(1.03)
+
+
+def test_labels_may_be_names(tmp_path: Path) -> None:
+    names = np.array(["cat", "ant", "a dog", "cat"])
+    path = write(tmp_path / "mine.npz", y_train=names, y_test=np.array(["bee", "ant", "cat"]))
+    dataset = load_dataset(str(path))
+    assert dataset.class_names == ("a dog", "ant", "bee", "cat") == tuple(dataset.classes)
+    assert dataset.train_labels.tolist() == [3, 1, 0, 3]
+    assert dataset.named(dataset.test_labels) == ["bee", "ant", "cat"]
+    assert dataset.trained_classes == ["a dog", "ant", "cat"]
+    other = np.array(["cat", "ant", "a hog", "cat"])
+    again = load_dataset(str(write(tmp_path / "other.npz", y_train=other)))
+    assert again.sha256 != dataset.sha256
+
+
+def test_names_that_are_numbers_are_numbers(tmp_path: Path) -> None:
+    changed = {"y_train": np.array(["0", "2", "10", "0"]), "y_test": np.array(["10", "0", "2"])}
+    dataset = load_dataset(str(write(tmp_path / "mine.npz", **changed)))
+    assert dataset.class_names is None
+    assert dataset.classes == [0, 2, 10]
+    assert dataset.train_labels.tolist() == [0, 2, 10, 0]
 
 
 def test_one_class_in_training_and_another_in_the_test_are_two(tmp_path: Path) -> None:

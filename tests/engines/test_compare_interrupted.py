@@ -16,20 +16,47 @@ from cl_anomaly.storage.status import find_runs
 from tests.command import cli, open_interruptible
 from tests.places import ROOT
 
-SETTINGS = "--dataset digits --epochs 30 --seeds 1 --device cpu --workers 2".split()
-# Both have begun, and neither is through: from the second task on a step takes a second.
+SETTINGS = "--dataset digits --epochs 2 --seeds 1 --device cpu --workers 2".split()
+# Both have begun, and neither is through: in their second task they linger.
 BEGUN = {"first: task 1/9", "second: task 1/9"}
 
 
-def interrupt(
-    number: int, words: set[str], out: Path, *arguments: str, times: int = 1
-) -> tuple[int, str]:
-    """Start a comparison, and send a signal when all words have been on its stderr.
+class Lingering:
+    """A comparison of two strategies that linger in their second task; see `lingering.py`."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder, suite = folder, folder / "suite.toml"
+        file = shutil.copy(ROOT / "tests" / "lingering.py", folder)
+        suite.write_text(
+            f'[runs.first]\nstrategy = "{file}:Replays"\n'
+            f'[runs.second]\nstrategy = "{file}:Lingers"\n'
+        )
+        self.arguments = [*SETTINGS, "--suite", str(suite), "--trust"]
+
+    @contextlib.contextmanager
+    def told(self, word: str) -> Iterator[None]:
+        """Tell them to go on, for as long as this lasts."""
+        file = self._folder / word
+        file.touch()
+        try:
+            yield
+        finally:
+            file.unlink()
+
+
+@pytest.fixture(scope="module")
+def lingering(tmp_path_factory: pytest.TempPathFactory) -> Lingering:
+    return Lingering(tmp_path_factory.mktemp("lingering"))
+
+
+def interrupt(number: int, lingering: Lingering, out: Path, times: int = 1) -> tuple[int, str]:
+    """Start the comparison, and send a signal when both runs have begun.
 
     Returns its exit code, and what it said after that.
     """
-    command = [sys.executable, "-m", "cl_anomaly", "compare", *arguments, "--out", str(out)]
-    with open_interruptible(command) as process:
+    command = [sys.executable, "-m", "cl_anomaly", "compare", *lingering.arguments]
+    words = BEGUN
+    with open_interruptible([*command, "--out", str(out)]) as process:
         assert process.stderr
         try:
             for line in process.stderr:
@@ -42,8 +69,9 @@ def interrupt(
                     os.killpg(process.pid, number)
                 else:
                     process.send_signal(number)
-            # Returns when the last process that holds stderr is gone: it waits for workers too.
-            _, rest = process.communicate(timeout=600)
+            with lingering.told("asked"):
+                # Returns when the last process that holds stderr is gone: the workers, too.
+                _, rest = process.communicate(timeout=600)
         finally:
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(process.pid, signal.SIGKILL)
@@ -52,47 +80,25 @@ def interrupt(
 
 
 @pytest.fixture(scope="module")
-def lingering(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
-    """Arguments of a comparison of two strategies that are slow until they may go on."""
-    folder = tmp_path_factory.mktemp("lingering")
-    file, suite = folder / "lingering.py", folder / "suite.toml"
-    shutil.copy(ROOT / "tests" / "lingering.py", file)
-    suite.write_text(
-        f'[runs.first]\nstrategy = "{file}:Replays"\n[runs.second]\nstrategy = "{file}:Lingers"\n'
-    )
-    return [*SETTINGS, "--suite", str(suite), "--trust"]
-
-
-@contextlib.contextmanager
-def going_on(lingering: list[str]) -> Iterator[None]:
-    """Let the strategies go on for a while."""
-    go = Path(lingering[-2]).with_name("go")
-    go.touch()
-    try:
-        yield
-    finally:
-        go.unlink()
-
-
-@pytest.fixture(scope="module")
-def uninterrupted(tmp_path_factory: pytest.TempPathFactory, lingering: list[str]) -> Path:
-    with going_on(lingering):
-        done = cli("compare", *lingering, "--quiet", "--out", tmp_path_factory.mktemp("whole"))
+def uninterrupted(tmp_path_factory: pytest.TempPathFactory, lingering: Lingering) -> Path:
+    out = tmp_path_factory.mktemp("whole")
+    with lingering.told("go"):
+        done = cli("compare", *lingering.arguments, "--quiet", "--out", out)
     assert done.code == 0, done.err
     return done.last_line
 
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGUSR1, 143)])
 def test_what_was_done_is_saved_and_the_same_command_goes_on(
-    number: int, code: int, tmp_path: Path, lingering: list[str], uninterrupted: Path
+    number: int, code: int, tmp_path: Path, lingering: Lingering, uninterrupted: Path
 ) -> None:
-    found, said = interrupt(number, BEGUN, tmp_path, *lingering)
+    found, said = interrupt(number, lingering, tmp_path)
     assert found == code
     assert "The same command goes on with what is missing" in said
     assert "Traceback" not in said
     assert [status.name for status in find_runs(tmp_path)] == ["interrupted"] * 2
-    with going_on(lingering):
-        done = cli("compare", *lingering, "--out", tmp_path)
+    with lingering.told("go"):
+        done = cli("compare", *lingering.arguments, "--out", tmp_path)
     assert done.code == 0, done.err
     assert done.err.count("Going on with") == 2
     assert ": task 1/9" not in done.err
@@ -101,25 +107,26 @@ def test_what_was_done_is_saved_and_the_same_command_goes_on(
         assert (comparison / file).read_bytes() == (uninterrupted / file).read_bytes(), file
 
 
-def test_a_second_ctrl_c_ends_all_at_once(tmp_path: Path, lingering: list[str]) -> None:
-    code, said = interrupt(signal.SIGINT, BEGUN, tmp_path, *lingering, times=2)
+def test_a_second_ctrl_c_ends_all_at_once(tmp_path: Path, lingering: Lingering) -> None:
+    code, said = interrupt(signal.SIGINT, lingering, tmp_path, times=2)
     assert code == 130
     assert "Traceback" not in said
     assert {status.name for status in find_runs(tmp_path)} == {"interrupted"}
 
 
 def test_workers_end_with_the_process_that_started_them(
-    tmp_path: Path, lingering: list[str]
+    tmp_path: Path, lingering: Lingering
 ) -> None:
-    command = [sys.executable, "-m", "cl_anomaly", "compare", *lingering, "--out", str(tmp_path)]
-    with open_interruptible(command) as process:
+    command = [sys.executable, "-m", "cl_anomaly", "compare", *lingering.arguments]
+    with open_interruptible([*command, "--out", str(tmp_path)]) as process:
         assert process.stderr
         for line in process.stderr:
             if b"task 1/9" in line:
                 break
         process.kill()
-        # Ends when the last process is gone that could write to it.
-        process.stderr.read()
+        with lingering.told("asked"):
+            # Ends when the last process is gone that could write to it.
+            process.stderr.read()
     assert {status.name for status in find_runs(tmp_path)} == {"interrupted"}
     assert not any(is_locked(status.folder) for status in find_runs(tmp_path))
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from cl_anomaly import RunConfig
-from cl_anomaly.data import datasets
+from cl_anomaly.data import mnist
 from cl_anomaly.errors import InputError
 from cl_anomaly.models.vae import VAE
 from cl_anomaly.runs import build
@@ -56,9 +56,9 @@ def test_data_is_loaded_once_until_its_files_change(
 ) -> None:
     write_mnist(tmp_path, train_labels=[0, 1, 2], test_labels=[0, 1, 2])
     read: list[Path] = []
-    original = datasets.read_labelled
+    original = mnist.read_labelled
     monkeypatch.setattr(
-        datasets,
+        mnist,
         "read_labelled",
         lambda x, *rest, **more: read.append(x) or original(x, *rest, **more),
     )

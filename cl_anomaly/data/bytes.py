@@ -1,0 +1,36 @@
+"""Datasets of unsigned bytes: samples and labels as they stand in their files."""
+
+import hashlib
+
+import numpy as np
+import torch
+
+from cl_anomaly.data.samples import Dataset, Samples
+from cl_anomaly.labels import Label
+
+
+def dataset_of_bytes(
+    name: str, *arrays: np.ndarray, scale: float, class_names: tuple[Label, ...] | None = None
+) -> Dataset:
+    """Make a dataset.
+
+    Args:
+        name: of it.
+        arrays: training samples (N, *features), their labels (N,), test samples and theirs.
+        scale: what a sample's byte is multiplied by to lie in [0, 1].
+        class_names: what people call the classes 0, 1...
+    """
+    digest = hashlib.sha256()
+    for array in arrays:
+        digest.update(f"{array.shape}".encode())
+        digest.update(array.astype(np.uint8).tobytes())
+    train_x, train_y, test_x, test_y = arrays
+    return Dataset(
+        name=name,
+        train=Samples(torch.tensor(train_x), scale),
+        train_labels=torch.tensor(train_y, dtype=torch.int64),
+        test=Samples(torch.tensor(test_x), scale),
+        test_labels=torch.tensor(test_y, dtype=torch.int64),
+        sha256=digest.hexdigest(),
+        class_names=class_names,
+    )

@@ -1,0 +1,47 @@
+"""MNIST, and what has the same files: Fashion-MNIST, KMNIST."""
+
+from pathlib import Path
+
+from cl_anomaly.data.bytes import dataset_of_bytes
+from cl_anomaly.data.downloads import Published, folder_with
+from cl_anomaly.data.idx import read_labelled
+from cl_anomaly.data.samples import Dataset
+from cl_anomaly.errors import InputError
+
+_IDX_FILES = {
+    split: (f"{stem}-images-idx3-ubyte", f"{stem}-labels-idx1-ubyte")
+    for split, stem in {"train": "train", "test": "t10k"}.items()
+}
+_FILES = tuple(file for pair in _IDX_FILES.values() for file in pair)
+
+
+def mnist_files(folder: str, data_root: str | None) -> list[Path]:
+    """Find the files of one of the family, such as "FashionMNIST", or download them.
+
+    Raises:
+        NotFoundError: neither is possible.
+    """
+    raw = folder_with(Published(folder, f"{folder}/raw", _FILES), data_root)
+    return [raw / file for file in _FILES]
+
+
+def load_mnist_like(name: str, folder: str, data_root: str | None) -> Dataset:
+    """Load one of the family.
+
+    Args:
+        name: what `--dataset` calls it.
+        folder: what torchvision calls it.
+        data_root: the folder that is looked into first.
+
+    Raises:
+        InputError: its files are missing or damaged.
+    """
+    raw = mnist_files(folder, data_root)[0].parent
+    pairs = [read_labelled(raw / x, raw / y, classes=10) for x, y in _IDX_FILES.values()]
+    for (x, _), (images, _) in zip(pairs, _IDX_FILES.values(), strict=True):
+        if x.shape[1:] != (28, 28) or not len(x):
+            raise InputError(
+                f"Expected {raw / images} to hold images of 28x28 pixels, but got "
+                f"{len(x):,} of {x.shape[1]}x{x.shape[2]}."
+            )
+    return dataset_of_bytes(name, *pairs[0], *pairs[1], scale=1 / 255)

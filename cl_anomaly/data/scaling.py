@@ -1,0 +1,97 @@
+"""Values that do not lie in [0, 1] by nature, scaled by the range that training data has."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import torch
+from torch import Tensor
+
+from cl_anomaly.errors import InputError
+
+# In widths of the range: what lies further out is as anomalous at this distance, and a single
+# value of 1e20 does not turn a whole sample's score into infinity.
+FURTHEST = 100.0
+
+
+@dataclass(frozen=True, eq=False)
+class Scaling:
+    """The ranges that become [0, 1], one for each of R replicas.
+
+    Attributes:
+        low: (R, *features), or (R, 1...) where all features share one range.
+        high: the same; where it is equal to `low`, distances are those of the values themselves.
+    """
+
+    low: Tensor
+    high: Tensor
+
+    @classmethod
+    def of(cls, values: Tensor) -> "Scaling":
+        """Take the range of each feature of vectors (n, d), or one range of images (n, ...)."""
+        values = values.to(torch.float32)
+        if values.dim() == 2:
+            low, high = values.aminmax(dim=0)
+        else:
+            low, high = (own.reshape([1] * (values.dim() - 1)) for own in values.aminmax())
+        return cls(low[None], high[None])
+
+    @classmethod
+    def side_by_side(cls, scalings: Sequence["Scaling | None"]) -> "Scaling | None":
+        """Put those of several replicas together; None where they have none."""
+        own = [scaling for scaling in scalings if scaling is not None]
+        if not own:
+            return None
+        return cls(torch.cat([each.low for each in own]), torch.cat([each.high for each in own]))
+
+    @property
+    def replicas(self) -> int:
+        """R."""
+        return len(self.low)
+
+    def to(self, device: torch.device) -> "Scaling":
+        """Move it to a device."""
+        return replace(self, low=self.low.to(device), high=self.high.to(device))
+
+    def part(self, start: int, end: int) -> "Scaling":
+        """Give that of some of the replicas."""
+        return replace(self, low=self.low[start:end], high=self.high[start:end])
+
+    def __call__(self, x: Tensor) -> Tensor:
+        """Scale values: (x − low) / (high − low), up to 100 widths to either side.
+
+        Args:
+            x: (R, ..., *features), float32; of a single replica, (..., *features).
+
+        Raises:
+            InputError: the first axis is not that of the replicas.
+        """
+        low, width = self.low, torch.where(self.high > self.low, self.high - self.low, 1.0)
+        features = low.dim() - 1
+        if self.replicas == 1:
+            low, width = low[0], width[0]
+        elif x.dim() > features + 1 and len(x) == self.replicas:
+            between = [1] * (x.dim() - features - 1)
+            low, width = (own.reshape(len(own), *between, *own.shape[1:]) for own in (low, width))
+        else:
+            raise InputError(
+                f"Expected places of samples for each of the {self.replicas} replicas, "
+                f"({self.replicas}, ...), because each scales samples by its own first task, but "
+                f"got samples {tuple(x.shape)}."
+            )
+        return ((x - low) / width).clamp(-FURTHEST, 1 + FURTHEST)
+
+    def as_lists(self) -> dict[str, list]:
+        """Give it as JSON can hold it."""
+        return {"low": self.low.tolist(), "high": self.high.tolist()}
+
+    @classmethod
+    def from_lists(cls, ranges: dict[str, list]) -> "Scaling":
+        """Take what `as_lists` gave.
+
+        Raises:
+            KeyError, TypeError, ValueError: it is something else.
+        """
+        low, high = (torch.tensor(ranges[name], dtype=torch.float32) for name in ("low", "high"))
+        if low.shape != high.shape or low.dim() < 2:
+            raise ValueError("its scaling has no range for each replica")
+        return cls(low, high)

@@ -1,0 +1,117 @@
+"""What a detector is made from, beside its weights, and the samples that it takes."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+from itertools import pairwise
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from cl_anomaly.data.scaling import Scaling
+from cl_anomaly.errors import InputError
+from cl_anomaly.evaluation.scores import SCORES
+from cl_anomaly.models import MODELS, Model
+
+
+@dataclass(frozen=True)
+class Blueprint:
+    """What a detector is made from, beside its weights, as JSON can hold it.
+
+    Attributes:
+        model: a name from `list models`.
+        model_options: the model's keyword arguments.
+        features: shape of one sample.
+        scale: what a stored uint8 is multiplied by to lie in [0, 1].
+        scaling: the range of each replica's first task, in place of `scale`, where samples do not
+            lie in [0, 1] by nature; see `data.scaling.Scaling.as_lists`.
+        score: the anomaly score.
+        seeds: one for each replica.
+        group_sizes: how many replicas are computed at once; a sum's rounding may depend on it.
+        thresholds: by the false-positive rate that is wanted, such as "0.05", one for each replica;
+            empty where no samples were kept aside to set them, None for a replica that failed.
+    """
+
+    model: str
+    model_options: dict[str, Any]
+    features: tuple[int, ...]
+    scale: float
+    score: str
+    seeds: tuple[int, ...]
+    group_sizes: tuple[int, ...]
+    thresholds: dict[str, tuple[float | None, ...]] = field(default_factory=dict)
+    scaling: dict[str, list] | None = None
+
+    def places_of_groups(self) -> list[tuple[int, int]]:
+        """Say where each group of replicas begins and ends."""
+        ends = [sum(self.group_sizes[:count]) for count in range(len(self.group_sizes) + 1)]
+        return list(pairwise(ends))
+
+
+def blueprint_from(made_from: dict[str, Any]) -> Blueprint:
+    """Take a blueprint as JSON holds it.
+
+    Raises:
+        KeyError, TypeError, ValueError: it is something else.
+    """
+    read: dict[str, Any] = {
+        name: tuple(made_from[name]) for name in ("features", "seeds", "group_sizes")
+    }
+    kept = made_from.get("thresholds", {})  # earlier versions knew of none
+    read["thresholds"] = {rate: tuple(own) for rate, own in kept.items()}
+    blueprint = Blueprint(**made_from | read)
+    for kind, name, known in (
+        ("model", blueprint.model, MODELS),
+        ("score", blueprint.score, SCORES),
+    ):
+        if name not in known:
+            raise ValueError(f"there is no {kind} {name!r}, but {', '.join(known)}")
+    if sum(blueprint.group_sizes) != len(blueprint.seeds):
+        raise ValueError(f"its groups have not {len(blueprint.seeds)} replicas")
+    ranges = scaling_of(blueprint)
+    if ranges is not None and ranges.replicas != len(blueprint.seeds):
+        raise ValueError(f"its scaling has not {len(blueprint.seeds)} replicas")
+    return blueprint
+
+
+def model_from(blueprint: Blueprint, weights: dict[str, Tensor], start: int, end: int) -> Model:
+    """Make the model of some replicas, from place `start` to before `end`, with their weights."""
+    cls, seeds = MODELS[blueprint.model], blueprint.seeds[start:end]
+    model = cls(blueprint.features, seeds, **blueprint.model_options)
+    model.load_state_dict({name: own[start:end] for name, own in weights.items()})
+    return model
+
+
+def scaling_of(blueprint: Blueprint) -> Scaling | None:
+    """Give the ranges that its replicas scale samples by, where they do."""
+    return None if blueprint.scaling is None else Scaling.from_lists(blueprint.scaling)
+
+
+def check_samples(x: Tensor, blueprint: Blueprint) -> None:
+    """Refuse what a detector cannot score.
+
+    Raises:
+        InputError: the samples have another shape, type or range.
+    """
+    got, features = tuple(x.shape[1:]), blueprint.features
+    # Of a run of an earlier version, only how many features there are is known.
+    flat = len(features) == 1 and math.prod(got) == features[0]
+    if x.ndim < 2 or (got != features and not flat):
+        wanted = ", ".join(map(str, ("n", *features)))
+        raise InputError(f"Expected samples of the shape ({wanted}), but got {tuple(x.shape)}.")
+    if x.dtype == torch.uint8:
+        return
+    if not x.is_floating_point():
+        raise InputError(f"Expected samples as floats or uint8, but got {x.dtype}.")
+    if not x.isfinite().all():
+        raise InputError(f"Expected finite floats, but got {float(x[~x.isfinite()][0])}.")
+    # Of what was trained on floats, samples out of range are anomalous. Of what was trained on
+    # bytes, they are rather bytes that somebody forgot to scale.
+    of_bytes = blueprint.scaling is None and blueprint.scale != 1
+    if of_bytes and len(x) and not (x.min() >= 0 and x.max() <= 1):
+        raise InputError(
+            f"Expected floats in [0, 1], but got {float(x.min())} to {float(x.max())}. Scale them, "
+            f"or give uint8 in the range of the dataset's."
+        )

@@ -1,0 +1,318 @@
+"""A detector: a model, the strategy that teaches it, and an anomaly score. Higher: more anomalous.
+
+R replicas of it learn and score side by side. What one has learnt is kept in a folder, and scores
+again without the strategy: to load a detector runs no code that lies beside it.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from cl_anomaly.data.samples import Samples
+from cl_anomaly.detector.blueprint import (
+    Blueprint,
+    blueprint_from,
+    check_samples,
+    model_from,
+    scaling_of,
+)
+from cl_anomaly.errors import InputError
+from cl_anomaly.evaluation.scores import Score, make_scores
+from cl_anomaly.evaluation.scoring import score_samples
+from cl_anomaly.evaluation.thresholds import TARGET_RATES
+from cl_anomaly.machine import choose_device, set_up_processor
+from cl_anomaly.models import Model
+from cl_anomaly.storage.detectors import read_detector, write_detector
+from cl_anomaly.storage.files import locked, publish
+from cl_anomaly.training.calibration import Thresholds
+from cl_anomaly.training.groups import ReplicaGroups
+from cl_anomaly.training.loop import learn_task
+from cl_anomaly.training.outcome import Learnt, OnStep, Pause, never
+
+
+class Detector:
+    """R replicas of a model, with the strategy that teaches them and the score that they give.
+
+    Args:
+        blueprint: what the models were made from.
+        models: one for each group of replicas, on one device.
+        groups: the strategies with these models and their tasks; None where nothing more is learnt.
+        statistics: what scores keep of the tasks learnt, (R, ...), by `score.NAME.KEY`; where
+            nothing more is learnt.
+    """
+
+    def __init__(
+        self,
+        blueprint: Blueprint,
+        models: Sequence[Model],
+        groups: ReplicaGroups | None = None,
+        statistics: dict[str, Tensor] | None = None,
+    ) -> None:
+        self.blueprint, self._models, self._groups = blueprint, models, groups
+        self._statistics = statistics or {}
+        self.device = next(models[0].parameters()).device
+        self._scaling = scaling_of(blueprint)
+
+    @property
+    def groups(self) -> ReplicaGroups:
+        """The replicas as they learn.
+
+        Raises:
+            InputError: the detector was loaded, and only scores.
+        """
+        if self._groups is None:
+            raise InputError(
+                "Expected a detector that is being trained, but this one was loaded from a folder: "
+                "it scores, and cannot learn. `run` trains one."
+            )
+        return self._groups
+
+    def learn(
+        self,
+        task: int,
+        on_step: OnStep = lambda *_: None,
+        pause: Pause = never,
+        paused: Callable[[], None] = lambda: None,
+    ) -> Learnt:
+        """Learn a task, or the rest of one that has begun.
+
+        Args:
+            task: its number in the stream, from 1.
+            on_step: told after each step.
+            pause: asked after each step whether to pause.
+            paused: called where it paused; training goes on when it returns.
+
+        Raises:
+            InputError: the detector was loaded, and only scores.
+            RunError: a hook of the strategy gave what it should not.
+        """
+        return learn_task(self.groups, task, on_step, pause, paused)
+
+    def calibrate(self) -> Thresholds:
+        """Set thresholds after a task, from samples that were kept aside: by score, (R, rates).
+
+        Raises:
+            InputError: the detector was loaded, and only scores.
+            RunError: the strategy gives other samples than those.
+        """
+        found = self.groups.thresholds()
+        own = found[self.blueprint.score].T.tolist()
+        kept = {
+            # JSON knows no NaN, which a replica that failed has.
+            str(rate): tuple(None if math.isnan(value) else value for value in values)
+            for rate, values in zip(TARGET_RATES, own, strict=True)
+        }
+        self.blueprint = replace(self.blueprint, thresholds=kept)
+        return found
+
+    def thresholds(self, rate: float = 0.05) -> NDArray[np.float64]:
+        """Give each replica's threshold: a sample that scores higher is an alarm.
+
+        Args:
+            rate: the false-positive rate that is wanted, 0.01 or 0.05.
+
+        Raises:
+            InputError: none was set for that rate.
+        """
+        known = self.blueprint.thresholds
+        if str(rate) not in known:
+            there = f"has those for {', '.join(known)}" if known else "has none"
+            raise InputError(
+                f"Expected a detector with a threshold for a false-positive rate of {rate}, but "
+                f"this one {there}. `run --calibration 0.05` keeps samples aside to set them."
+            )
+        return np.array(known[str(rate)], dtype=np.float64)
+
+    def predict(self, x: NDArray[Any] | Tensor, rate: float = 0.05) -> NDArray[np.bool_]:
+        """Say which samples are alarms: those that score above the threshold.
+
+        Args:
+            x: as `score` takes it.
+            rate: the false-positive rate that is wanted, 0.01 or 0.05.
+
+        Returns:
+            (R, n), or (n,) of a single replica.
+
+        Raises:
+            InputError: as in `score`, or no threshold was set for that rate.
+        """
+        thresholds, scores = self.thresholds(rate), self.score(x)
+        return scores > (thresholds[:, None] if scores.ndim > 1 else thresholds)
+
+    def score(self, x: NDArray[Any] | Tensor) -> NDArray[np.float32]:
+        """Say how anomalous samples are, in float32 and without drawing at random.
+
+        Args:
+            x: (n, *features), floats in the range of the dataset's, [0, 1] where it holds uint8,
+                or uint8.
+
+        Returns:
+            (R, n), or (n,) of a single replica. Higher is more anomalous.
+
+        Raises:
+            InputError: the samples have another shape, type or range, or the score has no
+                statistics of a task.
+        """
+        stored = torch.as_tensor(x)
+        check_samples(stored, self.blueprint)
+        stored = stored.reshape(len(stored), *self.blueprint.features)
+        if stored.dtype == torch.uint8:
+            samples = Samples(stored.to(self.device), self.blueprint.scale)
+        else:
+            samples = Samples(stored.to(self.device, torch.float32), 1.0)
+        samples = samples.scaled_by(self._scaling)
+        name = self.blueprint.score
+        scores = self._scores_by(samples, torch.arange(len(stored)), [name])[name]
+        return scores if len(scores) > 1 else scores[0]
+
+    def replica(self, seed: int | None = None) -> Detector:
+        """Give a detector of a single replica, which only scores.
+
+        Args:
+            seed: the replica's; where several anomaly classes share it, that of the first class.
+                Default: the first replica.
+
+        Raises:
+            InputError: there is no such replica.
+        """
+        own = self.blueprint
+        if seed is not None and seed not in own.seeds:
+            known = ", ".join(map(str, dict.fromkeys(own.seeds)))
+            raise InputError(f"Expected `seed` to be one of the detector's, {known}, not {seed}.")
+        place = 0 if seed is None else own.seeds.index(seed)
+        alone = replace(
+            own,
+            seeds=(own.seeds[place],),
+            group_sizes=(1,),
+            thresholds={rate: (values[place],) for rate, values in own.thresholds.items()},
+            scaling=self._scaling and self._scaling.part(place, place + 1).as_lists(),
+        )
+        weights = {name: tensor[place : place + 1] for name, tensor in self.weights().items()}
+        kept = {name: own[place : place + 1] for name, own in self.statistics().items()}
+        return Detector.rebuilt(asdict(alone), weights, kept, self.device.type)
+
+    def scores_of(self, samples: Samples, indices: Tensor) -> dict[str, NDArray[np.float32]]:
+        """Give all scores that are recorded, (R, n) by name; see `evaluation.score_samples`."""
+        return self.groups.score(samples, indices)
+
+    def _scores_by(
+        self, samples: Samples, indices: Tensor, names: Sequence[str]
+    ) -> dict[str, NDArray[np.float32]]:
+        groups = zip(
+            self._models,
+            self._scores_of_groups(names),
+            self.blueprint.places_of_groups(),
+            strict=True,
+        )
+        parts = []
+        for model, scores, (start, end) in groups:
+            own = samples.scaled_by(samples.scaling and samples.scaling.part(start, end))
+            parts.append(score_samples(model, own, indices, scores))
+        return {name: np.concatenate([part[name] for part in parts]) for name in names}
+
+    def _scores_of_groups(self, names: Sequence[str]) -> list[list[Score]]:
+        """Give the scores of each group of replicas, with its statistics."""
+        if self._groups is not None:
+            return [
+                [own for own in learner.scores if own.name in names]
+                for learner in self._groups.learners
+            ]
+        groups = []
+        for start, end in self.blueprint.places_of_groups():
+            scores = make_scores(names)
+            for score in scores:
+                prefix = f"score.{score.name}."
+                own = {k: v for k, v in self._statistics.items() if k.startswith(prefix)}
+                # Copies, as aligned as they were where they were learnt.
+                score.load_state_dict(
+                    {k.removeprefix(prefix): v[start:end].clone() for k, v in own.items()}
+                )
+            groups.append(scores)
+        return groups
+
+    def weights(self) -> dict[str, Tensor]:
+        """Give the weights of all replicas, (R, ...), by the names of the model's parameters."""
+        parts = [model.state_dict() for model in self._models]
+        return {name: torch.cat([part[name].cpu() for part in parts]) for name in parts[0]}
+
+    def statistics(self) -> dict[str, Tensor]:
+        """Give what the scores of all replicas keep, (R, ...), by `score.NAME.KEY`."""
+        if self._groups is None:
+            return {name: own.cpu() for name, own in self._statistics.items()}
+        parts = [
+            {f"score.{s.name}.{k}": own.cpu() for s in scores for k, own in s.state_dict().items()}
+            for scores in (learner.scores for learner in self._groups.learners)
+        ]
+        return {name: torch.cat([part[name] for part in parts]) for name in parts[0]}
+
+    def save(self, folder: str | Path) -> None:
+        """Keep what has been learnt in a new folder, for `load`.
+
+        Raises:
+            InputError: something else is there.
+            RunError: it could not be written.
+        """
+        folder = Path(folder)
+        if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+            raise InputError(f"Expected a new or an empty folder, but {folder} holds something.")
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise InputError(f"Could not make {folder}: {error.strerror}.") from error
+        with locked(folder):
+            content = asdict(self.blueprint), self.weights(), self.statistics()
+            publish(folder, lambda partial: write_detector(partial, *content), complete=True)
+
+    @classmethod
+    def load(cls, folder: str | Path, device: str = "cpu") -> Self:
+        """Load what `save` kept, or the trained detector of a finished run.
+
+        It scores as the run did: one thread, unless OMP_NUM_THREADS says otherwise.
+
+        Args:
+            folder: its, or the run's.
+            device: "auto", "cpu" or "cuda".
+
+        Raises:
+            InputError: there is none, or it is damaged.
+        """
+        return cls.rebuilt(*read_detector(Path(folder)), device)
+
+    @classmethod
+    def rebuilt(
+        cls,
+        made_from: dict[str, Any],
+        weights: dict[str, Tensor],
+        statistics: dict[str, Tensor],
+        device: str,
+    ) -> Self:
+        """Make a detector that scores from what it was made from.
+
+        Args:
+            made_from: a `Blueprint`, as JSON holds it.
+            weights: by parameter, (R, ...).
+            statistics: that its scores keep, (R, ...), by `score.NAME.KEY`.
+            device: "auto", "cpu" or "cuda".
+
+        Raises:
+            InputError: they do not fit together.
+        """
+        set_up_processor()
+        try:
+            blueprint = blueprint_from(made_from)
+            models = [model_from(blueprint, weights, a, b) for a, b in blueprint.places_of_groups()]
+        except (KeyError, TypeError, ValueError, RuntimeError) as error:
+            reason = " ".join(str(error).split())
+            raise InputError(f"Expected a trained detector, but: {reason}.") from error
+        place = choose_device(device)
+        on_place = {name: own.to(place) for name, own in statistics.items()}
+        return cls(blueprint, [model.to(place) for model in models], statistics=on_place)

@@ -1,0 +1,139 @@
+"""Defaults that depend on the data: the scenario, its classes, batches, the score, the decoder."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+import torch
+
+from cl_anomaly.code.catalogue import OF_THE_RUN
+from cl_anomaly.config import RunConfig
+from cl_anomaly.data.datasets import DATASETS
+from cl_anomaly.data.samples import Dataset
+from cl_anomaly.errors import InputError
+from cl_anomaly.evaluation.scores import SCORES
+from cl_anomaly.labels import Label, listed, parse_labels
+from cl_anomaly.models import Model
+from cl_anomaly.options import fill, options_of
+from cl_anomaly.runs.look_up import check_scenario
+from cl_anomaly.scenarios.base import Scenario
+from cl_anomaly.scenarios.class_stream import anomaly_classes
+from cl_anomaly.scenarios.tasks import known_labels
+
+
+def with_classes(config: RunConfig, dataset: Dataset) -> RunConfig:
+    """Choose the scenario, where it is open, and name its classes.
+
+    Raises:
+        InputError: the dataset has no such class, or a class has to be named.
+    """
+    scenario = config.scenario or _fitting_scenario(config, dataset)
+    config = replace(config, scenario=scenario)
+    check_scenario(config)
+    given = config.anomaly_class
+    if scenario == "one-class":
+        anomaly: Any = given
+        if given not in (None, "all"):
+            anomaly = known_labels(dataset, parse_labels(given), "anomaly_class")
+        normal = _normal_classes(config, dataset)
+        return replace(config, normal_class=normal, anomaly_class=anomaly or "all")
+    wanted = _default_anomaly(config, dataset) if given is None else given
+    return replace(config, anomaly_class=anomaly_classes(dataset, wanted))
+
+
+def _fitting_scenario(config: RunConfig, dataset: Dataset) -> str:
+    is_one = config.normal_class is not None or len(dataset.trained_classes) == 1
+    return "one-class" if is_one else "class-stream"
+
+
+def _normal_classes(config: RunConfig, dataset: Dataset) -> list[Label]:
+    if config.normal_class is None and len(dataset.trained_classes) > 1:
+        raise InputError(
+            f"Expected `normal_class`, the class of {dataset.name} to train on, one of "
+            f"{listed(dataset.trained_classes)}, or all in turn, but got none. Name it with "
+            f"`--normal-class`."
+        )
+    if config.normal_class in (None, "all"):
+        return dataset.trained_classes
+    return known_labels(dataset, parse_labels(config.normal_class), "normal_class")
+
+
+def _default_anomaly(config: RunConfig, dataset: Dataset) -> Label:
+    first = dataset.classes[0]
+    if first == 0 or config.dataset in DATASETS:
+        return first
+    raise InputError(
+        f"Expected `anomaly_class`, a class of {dataset.name} ({listed(dataset.classes)}), but got "
+        f"none. Name it with `--anomaly-class`."
+    )
+
+
+def with_batch_size(
+    config: RunConfig, default: int, scenarios: Sequence[Scenario]
+) -> tuple[RunConfig, str | None]:
+    """Choose the size of a batch, where it is open: no more than the smallest task has.
+
+    Returns:
+        The configuration, and a sentence for the user where the default is too large.
+
+    Raises:
+        InputError: one that was given is.
+    """
+    smallest = min((task for s in scenarios for task in s.tasks), key=lambda t: len(t.indices))
+    count = len(smallest.indices)
+    if config.batch_size is None:
+        note = f"Batches hold {count} samples, as many as task {smallest.number} has."
+        size = min(default, count)
+        return replace(config, batch_size=size), note if size < default else None
+    if config.batch_size > count:
+        raise InputError(
+            f"Expected `batch_size` to be at most the number of samples of the smallest task, "
+            f"{count} (task {smallest.number}), but got {config.batch_size}."
+        )
+    return config, None
+
+
+def fitting_defaults(dataset: Dataset, model: type[Model]) -> dict[str, Any]:
+    """Choose by the data what a user leaves open.
+
+    A Bernoulli decoder fits pixels between black and white. The features of a table, and what lies
+    outside [0, 1], are better told by their squared distance, which is a Gaussian decoder's.
+
+    Returns:
+        The `score`, and options of the model where it has some that depend on the data.
+    """
+    is_table = len(dataset.features) == 1 and dataset.train.stored.dtype != torch.uint8
+    is_bernoulli = dataset.train.is_bounded and not is_table
+    fits = not is_bernoulli and SCORES["mse"].needs <= model.abilities
+    score = "mse" if fits else model.default_score
+    named = {option.name for option in options_of(model, OF_THE_RUN)}
+    if is_bernoulli or "reconstruction" not in named:
+        return {"score": score}
+    return {"score": score, "reconstruction": "mse"}
+
+
+def with_fitting_defaults(
+    config: RunConfig, dataset: Dataset, model: type[Model]
+) -> tuple[RunConfig, list[str]]:
+    """Fill in score and options of the model that are open.
+
+    Returns:
+        The configuration, and sentences for the user where the data has a say.
+    """
+    defaults, said = fitting_defaults(dataset, model), []
+    score = config.score or defaults.pop("score")
+    if config.score is None and score != model.default_score:
+        said.append(f"score {score}")
+    options = {k: v for k, v in defaults.items() if k not in {"score", *config.model_options}}
+    said += [f"{name} {value}" for name, value in options.items()]
+    known = options_of(model, OF_THE_RUN)
+    options = fill(known, options | config.model_options, model.name)
+    notes = [f"Default for such data: {' and '.join(said)}."] if said else []
+    if not dataset.train.is_bounded:
+        whose = "each feature" if len(dataset.features) == 1 else "all pixels together"
+        notes.insert(
+            0,
+            f"Values of {dataset.name} lie outside [0, 1]: {whose} are scaled so that task 1's "
+            f"training samples reach from 0 to 1.".replace("each feature are", "each feature is"),
+        )
+    return replace(config, score=score, model_options=options), notes

@@ -1,0 +1,98 @@
+"""The thresholds that a run sets after each task, and what they let through."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import torch
+from numpy.typing import NDArray
+
+from cl_anomaly.evaluation.scoring import GroupPlaces
+from cl_anomaly.evaluation.thresholds import TARGET_RATES, alarm_rate
+from cl_anomaly.labels import joined
+from cl_anomaly.scenarios.base import Replica, Scenario, all_test_indices
+from cl_anomaly.state import State
+
+THRESHOLD_FILES = ("thresholds.csv", "false_positive_rates.csv")
+
+
+class ThresholdRecord:
+    """Thresholds of R replicas after each task, for each score and each of TARGET_RATES.
+
+    Args:
+        replicas: class after class.
+        scenarios: one for each replica.
+    """
+
+    def __init__(self, replicas: Sequence[Replica], scenarios: Sequence[Scenario]) -> None:
+        self._replicas, self._scenarios = replicas, scenarios
+        scored = all_test_indices(scenarios)
+        self._places = [GroupPlaces(scenario, scored) for scenario in scenarios]
+        self._after: dict[str, list[NDArray[np.float64]]] = {}
+        self._set_from: list[str] = []
+
+    def add(self, thresholds: dict[str, NDArray[np.float64]], set_from: str) -> None:
+        """Take note of the thresholds after the next task.
+
+        Args:
+            thresholds: by score, (R, rates).
+            set_from: what they were set from, in a word or two.
+        """
+        for name, own in thresholds.items():
+            self._after.setdefault(name, []).append(own)
+        self._set_from.append(set_from)
+
+    def tables(self, scores: dict[str, NDArray[np.float32]]) -> dict[str, pd.DataFrame]:
+        """Give what is known of them as tables, by the names of their files; none without them.
+
+        Args:
+            scores: of the test set after every task: by name, (R, tasks, n).
+        """
+        if not self._set_from:
+            return {}
+        thresholds, rates = [], []
+        for place, replica in enumerate(self._replicas):
+            for task, set_from in enumerate(self._set_from, 1):
+                for name, after in self._after.items():
+                    own = scores[name][place, task - 1]
+                    for target, value in zip(TARGET_RATES, after[task - 1][place], strict=True):
+                        key = (replica.anomaly_class, replica.seed, task, name, target)
+                        detected = alarm_rate(self._places[place].anomalies_in(own), value)
+                        thresholds.append((*key, value, set_from, detected))
+                        rates += [(*key, *row) for row in self._rates(place, task, own, value)]
+        key_columns = ["anomaly_class", "seed", "task", "score", "target_rate"]
+        columns = [
+            [*key_columns, "threshold", "set_from", "detection_rate"],
+            [*key_columns, "of_task", "classes", "false_positive_rate"],
+        ]
+        return {
+            name: pd.DataFrame(rows, columns=own)
+            for name, rows, own in zip(THRESHOLD_FILES, (thresholds, rates), columns, strict=True)
+        }
+
+    def _rates(
+        self, place: int, task: int, scores: NDArray[np.float32], threshold: float
+    ) -> list[tuple[Any, ...]]:
+        """Give the realised false-positive rate on each task so far, for one replica."""
+        tasks = self._scenarios[place].tasks[:task]
+        return [
+            (
+                own.number,
+                joined(own.classes),
+                alarm_rate(self._places[place].normal_in(scores, own.number), threshold),
+            )
+            for own in tasks
+        ]
+
+    def state(self) -> State:
+        """Give all that has been noted."""
+        state = State({"set_from": self._set_from})
+        for name, after in self._after.items():
+            state.add("thresholds", {name: torch.from_numpy(np.stack(after))})
+        return state
+
+    def restore(self, state: State) -> None:
+        """Be where `state` was given; checkpoints of earlier versions know of no thresholds."""
+        self._set_from = state.values.get("set_from", [])
+        self._after = {name: list(own.numpy()) for name, own in state.part("thresholds").items()}

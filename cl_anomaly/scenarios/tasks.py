@@ -1,0 +1,110 @@
+"""What scenarios make their tasks of: classes looked up, their places, and what is kept aside."""
+
+import math
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+from cl_anomaly.data.samples import Dataset
+from cl_anomaly.errors import InputError
+from cl_anomaly.labels import Label, find_label, listed
+from cl_anomaly.randomness import generator
+from cl_anomaly.scenarios.base import Task, TestGroup
+
+
+def known_labels(dataset: Dataset, labels: Sequence[Label], setting: str) -> list[Label]:
+    """Give classes as the dataset calls them.
+
+    Args:
+        dataset: whose classes they are to be.
+        labels: as somebody called them.
+        setting: that they were given for.
+
+    Raises:
+        InputError: one of them does not exist.
+    """
+    found = []
+    for label in labels:
+        if (own := find_label(label, dataset.classes)) is None:
+            raise InputError(
+                f"Expected `{setting}` to be a class of {dataset.name} "
+                f"({listed(dataset.classes)}), but got {label}."
+            )
+        found.append(own)
+    return found
+
+
+def places_of(dataset: Dataset, labels: Tensor, classes: Sequence[Label]) -> Tensor:
+    """Find the samples of some classes, (n,), int64, ascending.
+
+    Args:
+        dataset: whose classes these are.
+        labels: its training or test labels.
+        classes: that there are.
+    """
+    return torch.isin(labels, dataset.codes(classes)).nonzero().squeeze(1)
+
+
+def make_task(
+    dataset: Dataset, number: int, classes: Sequence[Label], seed: int, calibration: float
+) -> Task:
+    """Make a task of some classes.
+
+    Args:
+        dataset: where their samples are.
+        number: of the task, from 1.
+        classes: that arrive with it.
+        seed: of what is kept aside.
+        calibration: share of each class's training samples that is kept aside.
+
+    Raises:
+        InputError: a class has no training samples, or none would be left.
+    """
+    aside = []
+    for label in classes:
+        places = places_of(dataset, dataset.train_labels, [label])
+        if not len(places):
+            raise InputError(
+                f"Expected class {label} (task {number}) of {dataset.name} to have training "
+                f"samples, but it has none."
+            )
+        aside.append(_kept_aside(places, label, seed, calibration))
+        if len(aside[-1]) == len(places):
+            raise InputError(
+                f"Expected `calibration` to leave samples of class {label} (task {number}) of "
+                f"{dataset.name} to train on, but {calibration} of {len(places)} is all of them."
+            )
+    indices = places_of(dataset, dataset.train_labels, classes)
+    kept = torch.cat(aside).sort().values
+    group = TestGroup({c: places_of(dataset, dataset.test_labels, [c]) for c in classes})
+    return Task(number, tuple(classes), indices[~torch.isin(indices, kept)], group, kept)
+
+
+def check_share(calibration: float) -> None:
+    """Refuse a share that is none.
+
+    Raises:
+        InputError: it is not in [0, 1).
+    """
+    if not 0 <= calibration < 1:
+        raise InputError(
+            f"Expected `calibration` to be a share from 0 up to 1, but got {calibration}."
+        )
+
+
+def check_tested(dataset: Dataset, classes: Sequence[Label]) -> None:
+    """Refuse classes that nothing could be said of.
+
+    Raises:
+        InputError: one has no test samples.
+    """
+    for label in classes:
+        if not len(places_of(dataset, dataset.test_labels, [label])):
+            raise InputError(f"Expected class {label} of {dataset.name} to have test samples.")
+
+
+def _kept_aside(places: Tensor, label: Label, seed: int, share: float) -> Tensor:
+    """Draw the part of a class's training samples that is kept aside, whatever its task is."""
+    order = torch.randperm(len(places), generator=generator(seed, "calibration", label))
+    return places[order[: math.ceil(share * len(places))]]

@@ -1,0 +1,149 @@
+"""Thresholds from samples that were kept aside, as a run records them."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+
+from cl_anomaly import Detector, RunConfig, read_run, run
+from cl_anomaly.data.datasets import load_dataset
+from cl_anomaly.errors import InputError, RunError
+from cl_anomaly.evaluation.thresholds import TARGET_RATES, threshold_at
+from cl_anomaly.runs.result import Result
+from cl_anomaly.scenarios.class_stream import build_scenario
+from cl_anomaly.strategies import Strategy
+from tests.command import SMALL, cli
+
+SETTINGS = {"dataset": "digits", "device": "cpu", "task_order": [1, 2, 3], "precision": "float32"}
+
+
+def _run(strategy: object, out: Path | None = None, **settings: object) -> Result:
+    config = SETTINGS | {"epochs": 8, "calibration": 0.2, "seeds": [3, 7]} | settings
+    return run(RunConfig(strategy=strategy, **config), out=out)  # type: ignore[arg-type]
+
+
+@pytest.fixture(scope="module")
+def kept(tmp_path_factory: pytest.TempPathFactory) -> Result:
+    return _run("lower", tmp_path_factory.mktemp("kept"))
+
+
+def test_the_threshold_is_that_of_the_tasks_own_samples(kept: Result) -> None:
+    """Of the last task, by the trained detector, on what was kept aside."""
+    detector, dataset = kept.detector(), load_dataset("digits")
+    table = kept.threshold_tables["thresholds.csv"].query("task == 3 and score == 'recon'")
+    for place, seed in enumerate([3, 7]):
+        scenario = build_scenario(dataset, 0, [1, 2, 3], seed=seed, calibration=0.2)
+        aside = scenario.tasks[2].calibration
+        scores = detector.score(dataset.train.batch(aside))[place]
+        own = table[table["seed"] == seed].set_index("target_rate")
+        for rate in TARGET_RATES:
+            assert own["threshold"][rate] == pytest.approx(threshold_at(rate, scores), rel=1e-5)
+        assert (own["set_from"] == "this task").all()
+
+
+def test_rates_are_shares_of_the_test_samples_above_the_threshold(kept: Result) -> None:
+    thresholds, rates = kept.threshold_tables.values()
+    assert len(thresholds) == 2 * 3 * 5 * 2  # seeds, tasks, scores, target rates
+    assert len(rates) == 2 * (1 + 2 + 3) * 5 * 2
+    for row in thresholds.query("score == 'mse'").itertuples():
+        place = [3, 7].index(int(row.seed))  # type: ignore[arg-type]
+        scores = kept.scores["mse"][place, int(row.task) - 1]  # type: ignore[arg-type]
+        above = scores > row.threshold
+        assert row.detection_rate == pytest.approx(above[kept.test_labels == 0].mean())
+        own = rates.query(
+            f"seed == {row.seed} and task == {row.task} and score == 'mse' "
+            f"and target_rate == {row.target_rate}"
+        )
+        assert own["of_task"].tolist() == list(range(1, int(row.task) + 1))  # type: ignore[arg-type]
+        for _, one in own.iterrows():
+            samples = kept.test_labels == int(one["classes"])
+            assert one["false_positive_rate"] == pytest.approx(above[samples].mean())
+
+
+def test_what_is_kept_aside_is_never_trained_on(kept: Result) -> None:
+    dataset = load_dataset("digits")
+    for seed in (3, 7):
+        for task in build_scenario(dataset, 0, [1, 2, 3], seed=seed, calibration=0.2).tasks:
+            whole = dataset.train_labels.tolist().count(task.classes[0])
+            assert len(task.indices) + len(task.calibration) == whole
+            assert not set(task.indices.tolist()) & set(task.calibration.tolist())
+            assert len(task.calibration) == int(np.ceil(0.2 * whole))
+
+
+def test_where_they_are_set_from_depends_on_what_the_strategy_keeps() -> None:
+    expected = {
+        "upper": ["this task", "all tasks", "all tasks"],
+        "gr": ["this task"] + 2 * ["this task and recalled samples"],
+        "ewc": 3 * ["this task"],
+    }
+    for strategy, words in expected.items():
+        table = _run(strategy, epochs=1, seeds=1).threshold_tables["thresholds.csv"]
+        own = table.query("score == 'recon' and target_rate == 0.05")
+        assert own["set_from"].tolist() == words, strategy
+
+
+def test_they_are_kept_with_the_detector_and_read_back(kept: Result, tmp_path: Path) -> None:
+    assert kept.folder
+    detector = Detector.load(kept.folder)
+    table = kept.threshold_tables["thresholds.csv"]
+    last = table.query("task == 3 and score == 'recon' and target_rate == 0.01")
+    np.testing.assert_array_equal(detector.thresholds(0.01), last["threshold"])
+    x = load_dataset("digits").test.batch(torch.arange(50))
+    alarms = detector.predict(x, 0.01)
+    expected = detector.score(x) > detector.thresholds(0.01)[:, None]
+    np.testing.assert_array_equal(alarms, expected)
+    detector.save(tmp_path / "detector")
+    np.testing.assert_array_equal(
+        Detector.load(tmp_path / "detector").thresholds(0.05), detector.thresholds(0.05)
+    )
+    for name, own in read_run(kept.folder).threshold_tables.items():
+        pd.testing.assert_frame_equal(own, kept.threshold_tables[name], check_dtype=False)
+
+
+def test_without_samples_kept_aside_there_is_none(tmp_path: Path) -> None:
+    done = cli("run", *SMALL, "--quiet", "--out", tmp_path)
+    assert not (done.last_line / "thresholds.csv").exists()
+    with pytest.raises(InputError, match="this one has none. `run --calibration 0.05`"):
+        Detector.load(done.last_line).predict(np.zeros((1, 8, 8), np.float32))
+
+
+def test_another_rate_is_refused(kept: Result) -> None:
+    with pytest.raises(InputError, match="rate of 0.5, but this one has those for 0.01, 0.05"):
+        kept.detector().thresholds(0.5)
+
+
+def test_a_seed_has_the_thresholds_that_it_has_alone(kept: Result) -> None:
+    alone = _run("gr", epochs=2, seeds=[7]).threshold_tables["thresholds.csv"]
+    among = _run("gr", epochs=2).threshold_tables["thresholds.csv"]
+    theirs = among[among["seed"] == 7].reset_index(drop=True)
+    np.testing.assert_allclose(alone["threshold"], theirs["threshold"], rtol=1e-4)
+
+
+class TakesTestSamples(Strategy):
+    """Would set its thresholds from what it was trained on."""
+
+    def calibration_indices(self, task, seen):  # noqa: ANN001, ANN201
+        return task.indices
+
+
+def test_thresholds_from_training_samples_are_refused() -> None:
+    with pytest.raises(RunError, match="calibration_indices to give samples that were kept aside"):
+        _run(TakesTestSamples, epochs=1, seeds=1)
+
+
+@pytest.mark.parametrize("share", [-0.1, 1.0, "half"])
+def test_a_share_is_below_1(share: object) -> None:
+    with pytest.raises(InputError, match="`calibration` to be a share"):
+        RunConfig(calibration=share)  # type: ignore[arg-type]
+
+
+def test_detector_json_is_json_where_a_replica_failed(tmp_path: Path) -> None:
+    result = _run("lower", tmp_path, learning_rate=1e18, epochs=1, seeds=1)
+    assert result.failures and result.folder
+    made_from = json.loads(
+        (result.folder / "detector.json").read_text(), parse_constant=pytest.fail
+    )
+    assert set(made_from["thresholds"]) <= {"0.01", "0.05"}
