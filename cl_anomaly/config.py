@@ -16,7 +16,7 @@ from cl_anomaly.json_files import read_json
 from cl_anomaly.kinds import Limit, Reader, parse_image_size
 from cl_anomaly.labels import Label, parse_classes, parse_labels, parse_task_order
 from cl_anomaly.options import REQUIRED, Option, described_arguments, did_you_mean
-from cl_anomaly.python_values import GivenStrategy, plain_settings
+from cl_anomaly.python_values import GivenClass, plain_settings
 from cl_anomaly.score_names import Scores, listed
 
 DeviceName = Literal["auto", "cpu", "cuda"]
@@ -109,7 +109,7 @@ class RunConfig:
             one-class, all others.
         task_order: "ascending", "random" (drawn for each seed), or classes such as 3,1,2.
         classes_per_task: how many normal classes arrive with each task.
-        model: a name from `list models`.
+        model: a name from `list models`. In Python, a class, too.
         model_options: the model's own keyword arguments.
         calibration: share of each task's training samples that is kept aside, never trained on, and
             sets the thresholds after each task.
@@ -159,7 +159,7 @@ class RunConfig:
             object.__setattr__(self, name, value)
         for option in settings_of_a_run():
             value = getattr(self, option.name)
-            if not isinstance(value, GivenStrategy):
+            if not isinstance(value, GivenClass):
                 object.__setattr__(self, option.name, option.checked(value))
 
     @property

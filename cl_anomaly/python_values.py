@@ -10,14 +10,13 @@ from typing import Any
 from cl_anomaly.errors import InputError
 
 FAMILY = "python"
-"""Of strategies that were given as a class: no other process can find them by name."""
+"""Of strategies and models that were given as a class: no other process can find them by name."""
 
-_OURS = "cl_anomaly.strategies."
 _NAMED = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
 
 
-class GivenStrategy(str):
-    """The name of a strategy that was given as a class: `python:CLASS`.
+class GivenClass(str):
+    """The name of what was given as a class: `python:CLASS`.
 
     Attributes:
         given: the class.
@@ -34,6 +33,14 @@ class GivenStrategy(str):
         return sys.modules[self.given.__module__]
 
 
+class GivenStrategy(GivenClass):
+    """The name of a strategy that was given as a class."""
+
+
+class GivenModel(GivenClass):
+    """The name of a model that was given as a class."""
+
+
 def plain_settings(settings: dict[str, Any]) -> dict[str, Any]:
     """Turn paths into text, NumPy's numbers and arrays into Python's, and classes into names.
 
@@ -46,7 +53,7 @@ def plain_settings(settings: dict[str, Any]) -> dict[str, Any]:
     plain = {name: _plain(value) for name, value in settings.items()}
     strategy = settings["strategy"]
     if inspect.isclass(strategy):
-        plain["strategy"] = _named(strategy)
+        plain["strategy"] = _named(strategy, GivenStrategy)
     elif hasattr(strategy, "training_indices"):  # an object of a strategy
         if plain["strategy_options"]:
             raise InputError(
@@ -54,9 +61,11 @@ def plain_settings(settings: dict[str, Any]) -> dict[str, Any]:
                 f"with the object {strategy!r}, which has its own."
             )
         plain |= {
-            "strategy": _named(type(strategy)),
+            "strategy": _named(type(strategy), GivenStrategy),
             "strategy_options": _options_of(strategy),
         }
+    if inspect.isclass(model := settings["model"]):
+        plain["model"] = _named(model, GivenModel)
     return plain
 
 
@@ -72,10 +81,11 @@ def _plain(value: Any) -> Any:
     return value.tolist() if is_numpy else value
 
 
-def _named(cls: type) -> str:
-    if cls.__module__.startswith(_OURS) and hasattr(cls, "name"):
+def _named(cls: type, kind: type[GivenClass]) -> str:
+    room = "strategies" if kind is GivenStrategy else "models"
+    if cls.__module__.startswith(f"cl_anomaly.{room}.") and hasattr(cls, "name"):
         return str(vars(cls).get("name", cls.__name__))
-    name = GivenStrategy(f"{FAMILY}:{cls.__qualname__.replace('<locals>.', '')}")
+    name = kind(f"{FAMILY}:{cls.__qualname__.replace('<locals>.', '')}")
     name.given, name.source = cls, _source_of(cls)
     return name
 

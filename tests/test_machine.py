@@ -35,6 +35,13 @@ def test_threads_are_what_omp_num_threads_says(
     assert torch.get_num_threads() == got
 
 
+def test_a_gpu_does_not_round_what_convolutions_multiply(threads: None) -> None:
+    conv = torch.backends.cudnn.conv  # type: ignore[attr-defined]
+    conv.fp32_precision = "tf32"  # PyTorch's default
+    set_up_processor()
+    assert conv.fp32_precision == "ieee"
+
+
 def test_without_omp_num_threads_one_thread_is_used(
     threads: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:

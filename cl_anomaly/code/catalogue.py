@@ -15,13 +15,15 @@ from typing import Any, Literal, Union
 
 from cl_anomaly.code.strategy_names import family_of, file_of, within_family
 from cl_anomaly.errors import InputError
-from cl_anomaly.options import REQUIRED, Option, described_arguments, did_you_mean
+from cl_anomaly.options import REQUIRED, Option, described_arguments, did_you_mean, options_of
+from cl_anomaly.python_values import GivenModel
 
 STRATEGIES_GROUP = "cl_anomaly.strategies"
 FAMILIES_GROUP = "cl_anomaly.strategy_families"
 OF_THE_RUN = frozenset({"self", "features", "seeds"})
 """Arguments that come from elsewhere than options."""
 
+_MODEL = ("cl_anomaly.models.base", "Model")
 _PACKAGE = Path(__file__).parent.parent
 _TYPES: dict[str, Any] = {
     **{kind.__name__: kind for kind in (bool, int, float, str, list, tuple, dict)},
@@ -48,6 +50,23 @@ def catalogue(room: str) -> dict[str, Entry]:
     classes = {cls.name: cls for cls in _classes(room)}
     named = {name: cls for cls in classes.values() if (name := _name_of(cls))}
     return {name: Entry(name, _options(cls, classes)) for name, cls in named.items()}
+
+
+def model_entry(name: str) -> Entry:
+    """Look a model up by its name; one that was given as a class says its options itself.
+
+    Raises:
+        InputError: there is none of that name, the class is no model, or an option has no type.
+    """
+    if isinstance(name, GivenModel):
+        # Read from the names of its bases: to import `Model` would import PyTorch.
+        if _MODEL not in {(base.__module__, base.__name__) for base in name.given.__mro__}:
+            raise InputError(
+                f"Expected `model` to be a subclass of {'.'.join(_MODEL)}, but got {name.given!r}."
+            )
+        return Entry(name, options_of(name.given, OF_THE_RUN))
+    check_listed("model", name, list(catalogue("models")))
+    return catalogue("models")[name]
 
 
 @cache

@@ -18,6 +18,7 @@ from typing import Any
 from cl_anomaly.code.own_files import loaded
 from cl_anomaly.code.strategy_names import file_of
 from cl_anomaly.code.text import without_words
+from cl_anomaly.python_values import GivenModel
 
 _PACKAGE = "cl_anomaly"
 # A run begins with these; its strategy and its model come on top.
@@ -36,15 +37,18 @@ _OF_THE_MACHINE = sys.stdlib_module_names | {"torch", "numpy"}
 
 # The strategy's file, as the copy in a run's folder is called, and what lies beside it.
 OWN_FILE, _BESIDE = "strategy.py", "./"
+# The source of a model's class that was given in Python.
+OWN_MODEL = "model.py"
 
 
-def describe_code(strategy: str, *classes: type) -> dict[str, Any]:
+def describe_code(strategy: str, *classes: type, model: str = "") -> dict[str, Any]:
     """Describe the code that makes a run's numbers, as JSON can hold it.
 
     Args:
         strategy: its name; its file, where it comes from one, counts as it was when it was loaded.
         classes: the strategy's first, those of its options and of the model; their base classes
             count, too.
+        model: its name; the source of one that was given as a class counts.
 
     Returns:
         `sha256` of it all; `files`, the SHA-256 of each by its name, with no path of this machine;
@@ -64,6 +68,8 @@ def describe_code(strategy: str, *classes: type) -> dict[str, Any]:
     if own is not None:
         found.files[OWN_FILE] = _sha256(own.source.encode())
         found.add(_imports(own.source.encode(), "", is_package=False))
+    if isinstance(model, GivenModel):
+        found.files[OWN_MODEL] = _sha256(model.source.encode())
     files, versions = dict(sorted(found.files.items())), _versions(packages)
     digest = json.dumps([files, versions], sort_keys=True)
     sha256 = hashlib.sha256(digest.encode()).hexdigest()

@@ -4,9 +4,11 @@ import importlib
 import inspect
 import pkgutil
 
+from cl_anomaly.code.catalogue import check_listed
 from cl_anomaly.models.base import Model
+from cl_anomaly.python_values import GivenModel
 
-__all__ = ["MODELS", "Model"]
+__all__ = ["MODELS", "Model", "find_model"]
 
 
 def _found() -> dict[str, type[Model]]:
@@ -21,3 +23,15 @@ def _found() -> dict[str, type[Model]]:
 
 
 MODELS: dict[str, type[Model]] = _found()
+
+
+def find_model(name: str) -> type[Model]:
+    """Look a model up by its name; a class that was given in Python is its own.
+
+    Raises:
+        InputError: there is none.
+    """
+    if isinstance(name, GivenModel):
+        return name.given
+    check_listed("model", name, list(MODELS))
+    return MODELS[name]

@@ -178,7 +178,9 @@ def _planned(resolved: _Resolved) -> Plan:
     environment = describe_environment(device, precision) | {
         "data_sha256": dataset.sha256,
         "strategy_sha256": sha256_of(own.source.encode()) if own else None,
-        "code": describe_code(config.strategy, strategy, strategy.options_class()[0], model),
+        "code": describe_code(
+            config.strategy, strategy, strategy.options_class()[0], model, model=config.model
+        ),
         "dataset_note": config.dataset_note,
     }
     if _scaling(resolved.scenarios) is not None:

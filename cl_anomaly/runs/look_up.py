@@ -10,6 +10,7 @@ from cl_anomaly.code.catalogue import (
     check_listed,
     check_strategy_name,
     dataset_names,
+    model_entry,
 )
 from cl_anomaly.config import RunConfig, read_configuration
 from cl_anomaly.data.names import CLASSES, OR_YOUR_OWN, Reading, check_own, is_own
@@ -34,14 +35,13 @@ def looked_up(config: RunConfig) -> RunConfig:
     """
     if not isinstance(config.strategy, GivenStrategy):
         check_strategy_name(config.strategy)
-    check_listed("model", config.model, list(catalogue("models")))
     check_dataset_name(config)
     check_scenario(config)
     _check_classes(config)
     options = config.strategy_options
     if own := catalogue("strategies").get(config.strategy):
         options = fill(own.options, options, own.name)
-    model = catalogue("models")[config.model]
+    model = model_entry(config.model)
     given = config.model_options
     model_options = fill(model.options, given, model.name)
     for name in FITTED_TO_DATA - given.keys():

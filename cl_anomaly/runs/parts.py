@@ -4,11 +4,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from cl_anomaly.code.catalogue import OF_THE_RUN, check_listed
+from cl_anomaly.code.catalogue import OF_THE_RUN
 from cl_anomaly.config import ResolvedConfig, RunConfig
 from cl_anomaly.errors import CLAnomalyError, InputError
 from cl_anomaly.evaluation.scores import CHEAP_SCORES, SCORES
-from cl_anomaly.models import MODELS, Model
+from cl_anomaly.models import Model, find_model
 from cl_anomaly.models.base import check_abilities
 from cl_anomaly.options import Option, fill, fill_options, options_of
 from cl_anomaly.strategies import Strategy, find_strategy
@@ -86,8 +86,7 @@ def find_parts(config: RunConfig) -> Parts:
     Raises:
         InputError: there is no such strategy or model, or it cannot be loaded.
     """
-    check_listed("model", config.model, list(MODELS))
-    return Parts(find_strategy(config.strategy), MODELS[config.model])
+    return Parts(find_strategy(config.strategy), find_model(config.model))
 
 
 def strategy_options_of(strategy: type[Strategy]) -> Sequence[Option]:

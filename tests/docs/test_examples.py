@@ -12,7 +12,7 @@ from PIL import Image
 
 from cl_anomaly.cli import commands
 from tests.command import cli, run_quietly
-from tests.docs.pages import AVALANCHE, PAGES, README, Page
+from tests.docs.pages import AVALANCHE, MODELS, PAGES, README, Page
 from tests.places import ROOT
 
 _BLOCKS = [(page, block) for page in PAGES for block in page.blocks("python")]
@@ -62,6 +62,13 @@ def test_two_lines_more_give_an_avalanche_user_our_auroc() -> None:
 
 def test_a_strategy_is_short() -> None:
     assert len(_only_block_with(README, "# my_file.py").splitlines()) <= 22
+
+
+def test_a_loss_of_ones_own_is_ten_lines() -> None:
+    source = _only_block_with(MODELS, "reconstruction_loss")
+    _, _, own = source.partition("class ")
+    assert len([line for line in own.splitlines() if line.strip()]) <= 10
+    assert _output(source).startswith("[[0.")
 
 
 def _commands(page: Page) -> list[str]:

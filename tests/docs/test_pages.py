@@ -6,8 +6,9 @@ import tomllib
 
 import pytest
 
+from cl_anomaly import models
 from cl_anomaly.strategies import Strategy
-from tests.docs.pages import CONTRIBUTING, PAGES, README, SURVIVING, Page, rows
+from tests.docs.pages import CONTRIBUTING, MODELS, PAGES, README, SURVIVING, Page, rows
 from tests.places import ROOT
 
 _LONGEST_README = 249
@@ -75,3 +76,12 @@ def test_table_of_hooks_is_the_strategys() -> None:
     }
     cells = [row[0] for row in rows(README.section("## Add a strategy"))]
     assert hooks == set(re.findall(r"`(\w+)\(", " ".join(cells)))
+
+
+def test_table_of_models_is_what_there_is() -> None:
+    shown = {row[0].strip("`"): row[3:] for row in rows(MODELS.text)}
+    assert set(shown) == set(models.MODELS)
+    for name, (abilities, score) in shown.items():
+        model = models.MODELS[name]
+        assert set(abilities.split(", ")) == model.abilities, name
+        assert score == f"`{model.default_score}`", name
