@@ -56,7 +56,7 @@ class PictureRecorder:
         Args:
             task: its number, from 1.
             model: of the first replica alone.
-            test: the dataset's test samples, on the model's device.
+            test: the dataset's test samples, on the model's device, scaled as the replica does.
         """
         device = test.stored.device
         with matrix_products_in(torch.float32, device):
@@ -78,7 +78,7 @@ class PictureRecorder:
     def _batch(self, test: Samples, places: NDArray[np.int64]) -> Tensor:
         """Look scored samples up, (1, k, *features)."""
         indices = self._scored[torch.from_numpy(places)]
-        return test.batch(indices.to(test.stored.device))[None]
+        return test.for_all(indices.to(test.stored.device), 1)
 
     def _keep(self, what: str, task: int, values: Tensor) -> None:
         self._kept[f"{what}/{task}"] = values[0].float().cpu()

@@ -117,7 +117,9 @@ class Run:
         self.measured.timing.append(times)
         self.pictures.add_losses(task, self.detector.groups.losses())
         if 0 not in self.measured.failures:
-            self.pictures.add(task, self.detector.first_replica(), self._test)
+            scaling = self.detector.groups.learners[0].strategy.samples.scaling
+            test = self._test.scaled_by(scaling and scaling.part(0, 1))
+            self.pictures.add(task, self.detector.first_replica(), test)
         self._learnt = task
         progress.evaluated(task, aurocs)
         self._keep("at the end")
