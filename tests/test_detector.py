@@ -62,8 +62,9 @@ def test_groups_of_replicas_do_not_change_what_is_loaded(
     folder = run_quietly(tmp_path, "--seeds", "3")
     recorded = json.loads((folder / "detector.json").read_text())
     assert recorded["group_sizes"] == {"1": [3], "2": [2, 1]}[threads]
-    x, expected = _last_scores(folder, digits, "recon")
-    np.testing.assert_array_equal(Detector.load(folder).score(x), expected)
+    detector = Detector.load(folder)
+    x, expected = _last_scores(folder, digits, detector.blueprint.score)
+    np.testing.assert_array_equal(detector.score(x), expected)
 
 
 @pytest.mark.parametrize("score", ["mahalanobis", "nap"])
@@ -106,7 +107,7 @@ def test_detector_learns_task_after_task() -> None:
     assert before.shape == (len(x),), "of a single replica"
     learnt = [detector.learn(task) for task in (1, 2)]
     assert all(own.trained.samples > 0 and not own.failures for own in learnt)
-    scores = run(config).scores["recon"][0, -1]
+    scores = run(config).scores[detector.blueprint.score][0, -1]
     np.testing.assert_array_equal(detector.score(x), scores)
     assert not np.array_equal(scores, before)
 
@@ -122,8 +123,9 @@ def test_loading_runs_no_code(tmp_path: Path, digits: Dataset) -> None:
     file.write_text("from cl_anomaly.strategies import Strategy\nclass Mine(Strategy):\n  pass\n")
     folder = run_quietly(tmp_path / "out", "--strategy", f"{file}:Mine")
     file.write_text("raise SystemExit('run')")
-    x, expected = _last_scores(folder, digits, "recon")
-    np.testing.assert_array_equal(Detector.load(folder).score(x), expected[0])
+    detector = Detector.load(folder)
+    x, expected = _last_scores(folder, digits, detector.blueprint.score)
+    np.testing.assert_array_equal(detector.score(x), expected[0])
     assert read_run(folder).strategy_source, "as it was"
 
 

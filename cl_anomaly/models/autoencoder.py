@@ -48,9 +48,9 @@ class Decoder(Generator):
         return output if self._is_linear else torch.sigmoid(output)
 
     def generate(self, count: int, random: Draws) -> Tensor:
-        """Give the means at z ~ N(0, I), (R, count, *features), float32 in [0, 1]."""
+        """Give the means at z ~ N(0, I), (R, count, *features), float32, see `cut`."""
         means = self.means(random.normal(count, self.latent_size))
-        return means.clamp(0, 1) if self._is_linear else means
+        return self.cut(means) if self._is_linear else means
 
 
 class Autoencoder(Model):

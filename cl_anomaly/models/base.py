@@ -123,11 +123,21 @@ class NoisePrediction(Reconstruction):
 
 
 class Generator(nn.Module):
-    """A part of a model that makes samples: all of it that replay has to keep."""
+    """A part of a model that makes samples: all of it that replay has to keep.
+
+    Attributes:
+        is_bounded: whether samples lie in [0, 1]; a run on others says so.
+    """
+
+    is_bounded: bool = True
 
     def generate(self, count: int, random: Draws) -> Tensor:
-        """Make samples for each replica, (R, count, *features), float32 in [0, 1]."""
+        """Make samples for each replica, (R, count, *features), float32, in [0, 1] if bounded."""
         raise NotImplementedError(f"{type(self).__name__} should make samples.")
+
+    def cut(self, x: Tensor) -> Tensor:
+        """Cut samples to the range that they lie in."""
+        return x.clamp(0, 1) if self.is_bounded else x
 
 
 class Model(nn.Module):

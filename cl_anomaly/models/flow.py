@@ -116,8 +116,8 @@ class Couplings(Generator):
         return (z / _STRETCH + 0.5).unflatten(2, self._features)
 
     def generate(self, count: int, random: Draws) -> Tensor:
-        """Give the samples of z ~ N(0, I), (R, count, *features), float32, cut to [0, 1]."""
-        return self.inverse(random.normal(count, self._size)).clamp(0, 1)
+        """Give the samples of z ~ N(0, I), (R, count, *features), float32, see `cut`."""
+        return self.cut(self.inverse(random.normal(count, self._size)))
 
 
 class FlowDensity(Density):

@@ -27,6 +27,7 @@ from cl_anomaly.machine import (
     threads_to_use,
 )
 from cl_anomaly.models import Model
+from cl_anomaly.models.base import GENERATE
 from cl_anomaly.runs.defaults import with_batch_size, with_classes, with_fitting_defaults
 from cl_anomaly.runs.look_up import looked_up, reading_of
 from cl_anomaly.runs.parts import Parts, find_parts
@@ -244,6 +245,8 @@ def _learner(
     config = plan.config
     strategy = plan.parts.make_strategy(config)
     strategy.model, strategy.samples = model, train.scaled_by(_scaling(scenarios))
+    if GENERATE in model.abilities:
+        model.generator().is_bounded = strategy.samples.is_bounded
     settings = TrainingSettings(
         config.epochs, config.batch_size, config.learning_rate, plan.precision
     )

@@ -62,7 +62,8 @@ def test_run_shows_progress_table_folder_and_figure(tmp_path: Path) -> None:
     assert f"results: {folder}\nfigure:  {figure}\n" in done.out
     assert figure.exists()
     metrics = pd.read_csv(folder / "metrics.csv")
-    headline = metrics[(metrics["score"] == "recon") & (metrics["metric"] == "auroc_seen")]
+    headline = metrics[(metrics["score"] == config_of(folder)["score"])]
+    headline = headline[headline["metric"] == "auroc_seen"]
     assert sorted(headline["seed"].unique()) == [0, 1]
     for task, values in headline.groupby("task")["value"]:
         shown = f"{values.mean():.3f} ± {values.std():.3f}"

@@ -5,10 +5,12 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 from PIL import Image
 
 from cl_anomaly.detector import Detector
 from cl_anomaly.runs.reading import read_run
+from cl_anomaly.strategies.generative_replay import GenerativeReplay
 from tests.command import Done, cli, config_of, plain
 
 RUN = ["run", "--strategy", "lower", "--epochs", "1", "--device", "cpu", "--out", "out"]
@@ -190,3 +192,22 @@ def test_the_list_says_what_own_data_may_be() -> None:
     shown = plain(cli("list", "datasets").out)
     for word in ("cifar10", "FILE.npz", "FILE.csv", "folder:DIR", "batch_size=32"):
         assert word in shown
+
+
+def test_what_is_replayed_may_lie_outside_the_first_tasks_range() -> None:
+    given = ("--dataset", table("a.csv"), "--label-column", "kind", "--anomaly-class", "bad")
+    drawn: list[torch.Tensor] = []
+    original = GenerativeReplay.extend
+
+    def extend(self: GenerativeReplay, x: torch.Tensor) -> torch.Tensor:
+        drawn.append(batch := original(self, x))
+        return batch
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(GenerativeReplay, "extend", extend)
+        done(*given, "--strategy", "gr", "--epochs", "30", "--task-order", "ugly,good one")
+    # The second task lies below the first one's range, and so do its own samples.
+    second = torch.cat([own[:, : own.shape[1] // 2] for own in drawn[-3:]], dim=1)
+    replayed = torch.cat([own[:, own.shape[1] // 2 :] for own in drawn[-3:]], dim=1)
+    assert second.max() < 0
+    assert replayed.min() < 0 or replayed.max() > 1

@@ -5,6 +5,7 @@ import pytest
 from cl_anomaly.code.catalogue import OF_THE_RUN, catalogue, check_strategy_name, dataset_names
 from cl_anomaly.config import DEFAULT_STRATEGIES
 from cl_anomaly.data.datasets import DATASETS
+from cl_anomaly.data.names import CLASSES
 from cl_anomaly.errors import InputError
 from cl_anomaly.evaluation.scores import SCORES
 from cl_anomaly.models import MODELS
@@ -25,7 +26,7 @@ def test_models_are_those_of_their_classes() -> None:
 
 
 def test_datasets_and_scores_are_those_that_there_are() -> None:
-    assert dataset_names() == tuple(DATASETS)
+    assert dataset_names() == tuple(DATASETS) == tuple(CLASSES)
     assert SCORE_NAMES == tuple(SCORES)
 
 

@@ -63,8 +63,9 @@ def rows(text: str) -> list[list[str]]:
 
 README = Page(ROOT / "README.md")
 CONTRIBUTING = Page(ROOT / "CONTRIBUTING.md")
-AVALANCHE, MODELS, SPEED, SURVIVING = (
-    Page(ROOT / "docs" / f"{name}.md") for name in ("avalanche", "models", "speed", "surviving")
+AVALANCHE, MODELS, SCORES, SPEED, SURVIVING = (
+    Page(ROOT / "docs" / f"{name}.md")
+    for name in ("avalanche", "models", "scores", "speed", "surviving")
 )
 PAGES = [
     README,

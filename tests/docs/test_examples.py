@@ -8,6 +8,7 @@ from functools import cache
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 from cl_anomaly.cli import commands
 from tests.command import cli, run_quietly
@@ -17,7 +18,13 @@ from tests.places import ROOT
 _BLOCKS = [(page, block) for page in PAGES for block in page.blocks("python")]
 _ANYWHERE = ["--device", "cpu", "--precision", "float32"]
 _FEW_STEPS = "--dataset digits --epochs 1 --task-order 1,2 --seeds 1 --quiet".split() + _ANYWHERE
-_SHORTER = {"run": _FEW_STEPS, "compare": _FEW_STEPS, "resume": ["--quiet"]}
+# Of what has data, or tasks, of its own.
+_FEW_EPOCHS = "--epochs 1 --seeds 1 --quiet".split() + _ANYWHERE
+_SHORTER = {
+    "run": [*_FEW_STEPS, "--anomaly-class", "0"],
+    "compare": _FEW_STEPS,
+    "resume": ["--quiet"],
+}
 
 
 @cache
@@ -80,7 +87,10 @@ def _arguments(command: str) -> list[str]:
     """What the shell would make of a command line, with few steps to take."""
     given = shlex.split(command, comments=True)[1:]
     found = [sorted(map(str, Path().glob(word))) if "*" in word else [word] for word in given]
-    return [*(word for words in found for word in words), *_SHORTER.get(given[0], [])]
+    own = ("--scenario", "--label-column", "folder:")
+    is_short = any(word.startswith(own) for word in given)
+    shorter = _FEW_EPOCHS if is_short else _SHORTER.get(given[0], [])
+    return [*(word for words in found for word in words), *shorter]
 
 
 def _in_a_folder_of_its_own() -> None:
@@ -88,6 +98,26 @@ def _in_a_folder_of_its_own() -> None:
     Path("benchmarks").symlink_to(ROOT / "benchmarks")
     Path("my_file.py").write_text(_only_block_with(README, "# my_file.py"))
     run_quietly(Path("results"), "--strategy", "lower", "--name", "RUN")
+    _write_own_data()
+
+
+def _write_own_data() -> None:
+    """What docs/data.md takes to be there."""
+    classes = {"photos": ["cat", "dog", "hen"], "screws": ["good"]}
+    for folder, own in classes.items():
+        for place in [f"{split}/{name}" for split in ("train", "test") for name in own]:
+            _write_images(Path(folder, place))
+    _write_images(Path("screws/test/bent"))
+    rows = ["heat,load,state", *(f"{n},{n % 7},{'good' if n % 2 else 'broken'}" for n in range(40))]
+    Path("sensors.csv").write_text("\n".join(rows))
+    parts = ["part", *("test" if n % 3 else "train" for n in range(40))]
+    Path("split.csv").write_text("\n".join(map(",".join, zip(rows, parts, strict=True))))
+
+
+def _write_images(folder: Path) -> None:
+    folder.mkdir(parents=True)
+    for number in range(3):
+        Image.new("L", (8, 8), number * 90).save(folder / f"{number}.png")
 
 
 _WITH_COMMANDS = [page for page in PAGES if _commands(page)]

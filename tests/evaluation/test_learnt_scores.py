@@ -13,6 +13,7 @@ from cl_anomaly.errors import InputError
 from cl_anomaly.evaluation.scores import SCORES, Score
 from cl_anomaly.evaluation.scores.gaussian import shrunk_covariance
 from cl_anomaly.models.base import Reconstruction
+from cl_anomaly.models.layers import Linear
 from cl_anomaly.models.vae import VAE
 
 LEARNT = [name for name, score in SCORES.items() if score.learns()]
@@ -26,6 +27,12 @@ def model() -> VAE:
 
 def _samples(seed: int, count: int) -> Tensor:
     return torch.rand(2, count, 4, 4, generator=torch.Generator().manual_seed(seed))
+
+
+def _first_layer(model: VAE) -> Linear:
+    layer = model.encoder[0]
+    assert isinstance(layer, Linear)
+    return layer
 
 
 def _batches(model: VAE, *parts: Tensor) -> Iterator[tuple[Reconstruction, Tensor]]:
@@ -88,8 +95,7 @@ def test_nap_leaves_out_directions_without_spread() -> None:
     # Two units are dead in training, and the code is linear in the others: in five of the 24
     # directions there is nothing but rounding to divide by.
     model = VAE((4, 4), [0], latent_size=3, hidden_sizes=(5,))
-    with torch.no_grad():
-        next(model.encoder.children()).bias[..., :2] = -100.0  # type: ignore[index]
+    _first_layer(model).bias.data[..., :2] = -100.0
     x = _samples(0, 40)[:1]
     found = _scored(_learnt("nap", model, x), model, x)
     # The squared Mahalanobis distances of n samples from their own mean sum to n times the rank.
@@ -139,8 +145,7 @@ def test_samples_that_fill_up_a_shorter_task_do_not_count(name: str, model: VAE)
 @pytest.mark.parametrize("name", LEARNT)
 def test_a_replica_that_has_failed_does_not_disturb_the_others(name: str) -> None:
     models = [VAE((4, 4), [0, 1], latent_size=3, hidden_sizes=(5,)) for _ in range(2)]
-    with torch.no_grad():
-        next(models[1].encoder.children()).weight[1] = float("nan")  # type: ignore[index]
+    _first_layer(models[1]).weight.data[1] = float("nan")
     x, test = _samples(1, 30), _samples(0, 6)
     well, failed = (_scored(_learnt(name, m, x, x), m, test) for m in models)
     np.testing.assert_array_equal(well[0], failed[0])

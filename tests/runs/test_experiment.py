@@ -7,6 +7,8 @@ import torch
 
 from cl_anomaly import Result, RunConfig, run
 from cl_anomaly.errors import InputError
+from cl_anomaly.evaluation.scores import SCORES
+from cl_anomaly.models import MODELS
 from cl_anomaly.models.base import RECONSTRUCT
 from cl_anomaly.models.vae import VAE
 from cl_anomaly.runs import build
@@ -124,6 +126,14 @@ def test_a_score_that_the_model_cannot_give_is_refused(monkeypatch: pytest.Monke
     monkeypatch.setattr(VAE, "abilities", frozenset({RECONSTRUCT}))
     with pytest.raises(InputError, match=r"posterior over codes, which the score iwae needs"):
         _short(score=["mse", "iwae"])
+
+
+def test_default_score_is_one_that_the_model_gives() -> None:
+    for name, model in MODELS.items():
+        config = resolve(RunConfig(dataset="digits", model=name, strategy="lower"))
+        assert config.score == model.default_score
+        assert SCORES[model.default_score].needs <= model.abilities
+    assert VAE.default_score == "mse"
 
 
 def test_resolve_fills_every_default_in() -> None:

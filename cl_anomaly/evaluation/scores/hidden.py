@@ -89,16 +89,21 @@ class NAP(LearntScore):
 
 def _moments(batches: Iterable[tuple[Reconstruction, Tensor]]) -> tuple[Tensor, Tensor, Tensor]:
     """Give count (R,), mean (R, D), and Σ (d − mean)(d − mean)ᵀ (R, D, D), in float64."""
-    count = total = squares = about = torch.zeros(())
+    sums: list[Tensor] = []
     for output, counts in batches:
         own = differences(output).double()
-        if about.ndim == 0:
+        replicas, _, size = own.shape
+        if not sums:
             # Sums about a point near the mean lose no digits when the mean is taken off.
-            about = own[:, :1].clone()
+            shapes = (replicas,), (replicas, size), (replicas, size, size)
+            sums = [own[:, :1].clone(), *map(own.new_zeros, shapes)]
+        about, count, total, squares = sums
         own = (own - about) * counts[..., None]
-        count = count + counts.sum(1)
-        total = total + own.sum(1)
-        squares = squares + own.mT @ own
+        count += counts.sum(1)
+        total += own.sum(1)
+        # In place: what is added to is far larger than what is multiplied.
+        squares.baddbmm_(own.mT, own)
+    about, count, total, squares = sums
     shift = total / count[:, None]
-    scatter = squares - count[:, None, None] * shift[:, :, None] * shift[:, None]
-    return count.double(), about[:, 0] + shift, scatter
+    squares -= count[:, None, None] * shift[:, :, None] * shift[:, None]
+    return count, about[:, 0] + shift, squares
