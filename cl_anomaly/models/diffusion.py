@@ -98,7 +98,7 @@ class Denoiser(Generator):
         return (noisy - share.sqrt() * samples) / (1 - share).sqrt()
 
     def generate(self, count: int, random: Draws) -> Tensor:
-        """Make samples from noise, (R, count, *features), float32 in [0, 1], in a few steps.
+        """Make samples from noise, (R, count, *features), float32, see `cut`, in a few steps.
 
         Song, Meng & Ermon, "Denoising Diffusion Implicit Models" (ICLR 2021), eq. 12 with σ = 0:
         nothing is drawn but the noise at the start.
@@ -107,7 +107,7 @@ class Denoiser(Generator):
         sample = x
         for place, following in zip(self._sampled_at, [*self._sampled_at[1:], None], strict=True):
             step = torch.full(x.shape[:2], place, device=x.device)
-            sample = self(x, step).clamp(-1, 1)
+            sample = _centred(self.cut(0.5 * (self(x, step) + 1)))
             if following is not None:
                 noise = self.noise_in(x, step, sample)
                 x = self.noisy(sample, torch.full_like(step, following), noise)
