@@ -18,7 +18,7 @@ _BLOCKS = [(page, block) for page in PAGES for block in page.blocks("python")]
 _ANYWHERE = ["--device", "cpu", "--precision", "float32"]
 _FEW_STEPS = "--dataset digits --epochs 1 --task-order 1,2 --seeds 1 --quiet".split() + _ANYWHERE
 _SHORTER = {
-    "run": [*_FEW_STEPS, "--anomaly-class", "0"],
+    "run": [*_FEW_STEPS, *"--anomaly-class 0 --classes-per-task 1".split()],
     "compare": _FEW_STEPS,
     "resume": ["--quiet"],
 }
