@@ -21,7 +21,7 @@ _FEW_STEPS = "--dataset digits --epochs 1 --task-order 1,2 --seeds 1 --quiet".sp
 # Of what has data, or tasks, of its own.
 _FEW_EPOCHS = "--epochs 1 --seeds 1 --quiet".split() + _ANYWHERE
 _SHORTER = {
-    "run": [*_FEW_STEPS, "--anomaly-class", "0"],
+    "run": [*_FEW_STEPS, *"--anomaly-class 0 --classes-per-task 1".split()],
     "compare": _FEW_STEPS,
     "resume": ["--quiet"],
 }

@@ -60,7 +60,7 @@ def runs_of(*folders: Path) -> list[str]:
 
 def test_results_of_one_run(folder: Path, metrics: pd.DataFrame) -> None:
     (own,) = read_results(folder)
-    assert (own.name, own.strategy, own.score) == ("lower", "lower", "recon")
+    assert (own.name, own.strategy, own.score) == ("lower", "lower", "mse")
     assert (own.dataset, own.anomaly_classes, len(own.data)) == ("digits", (0,), 64)
     np.testing.assert_array_equal(own.metrics["value"], metrics["value"])
 
