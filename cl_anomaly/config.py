@@ -17,8 +17,8 @@ from cl_anomaly.kinds import Limit, Reader, parse_image_size
 from cl_anomaly.labels import Label, parse_classes, parse_labels, parse_task_order
 from cl_anomaly.options import REQUIRED, Option, described_arguments, did_you_mean
 from cl_anomaly.python_values import GivenStrategy, plain_settings
+from cl_anomaly.score_names import Scores, listed
 
-ScoreName = Literal["recon", "mse", "l1", "elbo", "kl", "recon-prob", "nll", "noise-error"]
 DeviceName = Literal["auto", "cpu", "cuda"]
 PrecisionName = Literal["auto", "float32", "bfloat16"]
 ScenarioName = Literal["class-stream", "one-class", "joint"]
@@ -117,9 +117,9 @@ class RunConfig:
         batch_size: new samples in each batch. Default: the dataset's, or as many as the smallest
             task has.
         learning_rate: of Adam.
-        score: the anomaly score that is shown and plotted; the cheap ones are all recorded.
-            Default: the model's, such as recon; mse in its place for tables and what does not lie
-            in [0, 1].
+        score: the anomaly score. Of several (mse,sap,nap) the first is shown and plotted; all are
+            recorded, and the cheap ones anyway. Default: the model's, see `list models`; mse for
+            tables and what does not lie in [0, 1].
         seeds: how many seeds (5 means 0 to 4), or which ones (3,7; "7," is seed 7 alone).
         device: where to train. "auto" takes a GPU where there is one.
         precision: of training. "auto" takes bfloat16 where the device multiplies it fast.
@@ -143,7 +143,7 @@ class RunConfig:
     epochs: Count | None = None
     batch_size: Count | None = None
     learning_rate: Rate = 1e-3
-    score: ScoreName | None = None
+    score: Scores | None = None
     seeds: Seeds = 1
     device: DeviceName = "auto"
     precision: PrecisionName = "auto"
@@ -172,6 +172,11 @@ class RunConfig:
         """The anomaly classes, once they are known and no longer "all"."""
         return parse_labels(self.anomaly_class)
 
+    @property
+    def scores(self) -> list[str]:
+        """The scores by name, the one that is shown first; none where that is left open."""
+        return listed(self.score)
+
     def to_dict(self) -> dict[str, Any]:
         """Everything needed to run it again, as JSON can hold it."""
         return {f.name: getattr(self, f.name) for f in dataclasses.fields(RunConfig)}
@@ -198,8 +203,14 @@ class ResolvedConfig(RunConfig):
     dataset: str = field()  # pyright: ignore[reportGeneralTypeIssues]
     epochs: int = field()  # pyright: ignore[reportGeneralTypeIssues]
     batch_size: int = field()  # pyright: ignore[reportGeneralTypeIssues]
-    score: ScoreName = "recon"  # pyright: ignore[reportIncompatibleVariableOverride]
+    # What runs of earlier versions showed where they did not say.
+    score: Scores = "recon"
     dataset_note: str | None = None
+
+    @property
+    def shown_score(self) -> str:
+        """The score that is shown and plotted."""
+        return self.scores[0]
 
 
 def fingerprint(content: dict[str, Any]) -> str:
@@ -255,6 +266,7 @@ def _as_written_now(content: dict[str, Any]) -> dict[str, Any]:
     # And of one scenario.
     if {"anomaly_class", "classes_per_task"} <= content.keys():
         content.setdefault("scenario", "class-stream")
+        content.setdefault("calibration", 0.0)
     if isinstance(runs := content.get("runs"), dict):
         content["runs"] = {
             name: _as_written_now(own) if isinstance(own, dict) else own

@@ -34,6 +34,7 @@ CHANGED: dict[str, Any] = {
     "calibration": 0.05,
     "model": "other",
     "model_options": {"hidden": 8},
+    "calibration": 0.05,
     "epochs": 3,
     "batch_size": 7,
     "learning_rate": 0.01,
@@ -123,11 +124,35 @@ def test_learning_rate_is_positive_and_finite(value: float) -> None:
         RunConfig(learning_rate=value)
 
 
-@pytest.mark.parametrize("name", ["scenario", "score", "device", "precision"])
+@pytest.mark.parametrize("name", ["scenario", "device", "precision"])
 @pytest.mark.parametrize("value", ["best", "", 3])
 def test_a_choice_is_one_of_those_there_are(name: str, value: Any) -> None:
     with pytest.raises(InputError, match=f"`{name}`.*{value!r}"):
         RunConfig(**{name: value})
+
+
+@pytest.mark.parametrize(
+    ("given", "expected", "names"),
+    [
+        (None, None, []),
+        ("mse", "mse", ["mse"]),
+        (["sap"], "sap", ["sap"]),
+        ("mse,", "mse", ["mse"]),
+        ("mse, sap,nap", ["mse", "sap", "nap"], ["mse", "sap", "nap"]),
+        (("nap", "mse"), ["nap", "mse"], ["nap", "mse"]),
+    ],
+)
+def test_scores(given: Any, expected: Any, names: list[str]) -> None:
+    config = RunConfig(score=given)
+    assert (config.score, config.scores) == (expected, names)
+    assert RunConfig(**json.loads(json.dumps(config.to_dict()))) == config
+
+
+@pytest.mark.parametrize("wrong", ["best", "", [], "mse,best", "mse,mse", 3, ["mse", None]])
+def test_what_is_no_score(wrong: Any) -> None:
+    with pytest.raises(InputError, match="`score` to be one of recon, mse,") as caught:
+        RunConfig(score=wrong)
+    assert repr(wrong) in str(caught.value)
 
 
 def test_the_defaults_are_the_documented_ones() -> None:

@@ -62,8 +62,40 @@ def test_groups_of_replicas_do_not_change_what_is_loaded(
     folder = run_quietly(tmp_path, "--seeds", "3")
     recorded = json.loads((folder / "detector.json").read_text())
     assert recorded["group_sizes"] == {"1": [3], "2": [2, 1]}[threads]
-    x, expected = _last_scores(folder, digits, "recon")
-    np.testing.assert_array_equal(Detector.load(folder).score(x), expected)
+    detector = Detector.load(folder)
+    x, expected = _last_scores(folder, digits, detector.blueprint.score)
+    np.testing.assert_array_equal(detector.score(x), expected)
+
+
+@pytest.mark.parametrize("score", ["mahalanobis", "nap"])
+def test_statistics_of_a_score_are_kept(
+    score: str, tmp_path: Path, digits: Dataset, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Three replicas in two groups; the other score's statistics lie in the same file.
+    monkeypatch.setattr(build, "threads_to_use", lambda: 2)
+    scores = f"{score},mse,mahalanobis,nap".replace(f",{score}", "", 1)
+    folder = run_quietly(tmp_path, "--seeds", "3", "--score", scores)
+    x, expected = _last_scores(folder, digits, score)
+    detector = Detector.load(folder)
+    assert detector.blueprint.score == score
+    np.testing.assert_array_equal(detector.score(x), expected)
+    np.testing.assert_array_equal(read_run(folder).detector().score(x), expected)
+    detector.save(tmp_path / "kept")
+    assert (tmp_path / "kept" / "score_statistics.safetensors").exists()
+    np.testing.assert_array_equal(Detector.load(tmp_path / "kept").score(x), expected)
+    kept = detector.statistics()
+    assert all(len(own) == 3 and name.startswith("score.") for name, own in kept.items())
+    recorded = json.loads((folder / "timing.json").read_text())["score_bytes"]
+    assert set(recorded) == {"mahalanobis", "nap"}
+    assert sum(recorded.values()) == sum(own.numel() * 4 for own in kept.values())
+
+
+def test_statistics_that_are_not_there_are_named(tmp_path: Path) -> None:
+    folder = run_quietly(tmp_path)
+    detector = json.loads((folder / "detector.json").read_text()) | {"score": "nap"}
+    weights = read_run(folder).detector().weights()
+    with pytest.raises(InputError, match="nap to have learnt a task"):
+        Detector.rebuilt(detector, weights, {}, "cpu").score(np.zeros((2, 8, 8)))
 
 
 def test_detector_learns_task_after_task() -> None:
@@ -75,7 +107,7 @@ def test_detector_learns_task_after_task() -> None:
     assert before.shape == (len(x),), "of a single replica"
     learnt = [detector.learn(task) for task in (1, 2)]
     assert all(own.trained.samples > 0 and not own.failures for own in learnt)
-    scores = run(config).scores["recon"][0, -1]
+    scores = run(config).scores[detector.blueprint.score][0, -1]
     np.testing.assert_array_equal(detector.score(x), scores)
     assert not np.array_equal(scores, before)
 
@@ -91,8 +123,9 @@ def test_loading_runs_no_code(tmp_path: Path, digits: Dataset) -> None:
     file.write_text("from cl_anomaly.strategies import Strategy\nclass Mine(Strategy):\n  pass\n")
     folder = run_quietly(tmp_path / "out", "--strategy", f"{file}:Mine")
     file.write_text("raise SystemExit('run')")
-    x, expected = _last_scores(folder, digits, "recon")
-    np.testing.assert_array_equal(Detector.load(folder).score(x), expected[0])
+    detector = Detector.load(folder)
+    x, expected = _last_scores(folder, digits, detector.blueprint.score)
+    np.testing.assert_array_equal(detector.score(x), expected[0])
     assert read_run(folder).strategy_source, "as it was"
 
 

@@ -2,7 +2,7 @@
 
 import os
 import sys
-from collections.abc import Iterable, Set
+from collections.abc import Iterable
 from pathlib import Path
 
 from cl_anomaly.cli.screen import Screen, show_aurocs, show_list, show_notice
@@ -90,9 +90,7 @@ def compare(
         Interrupted: a signal has asked for the end of all.
     """
     _check_name(name)
-    _check_scores({config.score for config in configs.values()} - {None})
     resolved, outcome = _look_for_results(configs, out, again)
-    _check_scores({config.score for config in resolved.values()})
     for run, folder in outcome.folders.items():
         print(f"{run}: {results_from_before(folder)}", file=sys.stderr if quiet else sys.stdout)
     for note in {config.dataset_note for config in resolved.values()} - {None}:
@@ -114,17 +112,20 @@ def compare(
         raise RunError("\n".join(f"{name} failed: {why}" for name, why in outcome.failures.items()))
 
 
-def _check_scores(scores: Set[str | None]) -> None:
-    if len(scores) > 1:
-        raise InputError(
-            f"Expected runs with the same `score`, but got {', '.join(sorted(map(str, scores)))}."
-        )
-
-
 def _check_name(name: str | None) -> None:
     """Refuse a name before anything is loaded or run."""
     if name is not None:
         checked_name(name)
+
+
+def _check_scores(resolved: dict[str, ResolvedConfig]) -> None:
+    """Make sure that the first score, which the figure shows, is one of all runs."""
+    shown = {config.shown_score for config in resolved.values()}
+    if len(shown) > 1:
+        raise InputError(
+            f"Expected runs with the same `score`, but got {', '.join(sorted(shown))}. "
+            f"`--score NAME` takes one for all of them."
+        )
 
 
 def _look_for_results(
@@ -145,6 +146,7 @@ def _look_for_results(
         except InputError as error:
             raise InputError(f"Run {name!r}: {error}") from error
         outcome.add(name, found.folder, found.failures)
+    _check_scores(resolved)
     return resolved, outcome
 
 
@@ -241,10 +243,15 @@ def show(what: str) -> None:
         columns = ("name", "what it is", "options, --strategy.NAME")
     elif what == "models":
         rows = [
-            (name, summary(model), "\n".join(map(str, options_of(model, OF_THE_RUN))))
+            (
+                name,
+                summary(model),
+                model.default_score,
+                "\n".join(map(str, options_of(model, OF_THE_RUN))),
+            )
             for name, model in MODELS.items()
         ]
-        columns = ("name", "what it is", "options, --model.NAME")
+        columns = ("name", "what it is", "default score", "options, --model.NAME")
     elif what == "datasets":
         rows = [
             (name, about, f"epochs={spec.epochs}\nbatch_size={spec.batch_size}")
@@ -256,8 +263,14 @@ def show(what: str) -> None:
         columns = ("name", "what it is", "defaults")
     else:
         rows = [
-            (name, summary(score), "always" if name in CHEAP_SCORES else "with --score")
+            (
+                name,
+                summary(score),
+                "always" if name in CHEAP_SCORES else "with --score",
+                f"{score.passes:g}"
+                + (f"; keeps {score.statistics}, 4 bytes each" if score.statistics else ""),
+            )
             for name, score in SCORES.items()
         ]
-        columns = ("name", "what it is", "recorded")
+        columns = ("name", "what it is", "recorded", "cost in forward passes")
     show_list(what, rows, columns)

@@ -28,7 +28,8 @@ _ROOTS = ("runs.run", "evaluation.statistics", "strategies.base")
 ROOMS_WITHOUT_NUMBERS = frozenset("checks cli code engines report storage".split())
 MODULES_WITHOUT_NUMBERS = frozenset(
     "config errors json_files models options progress runs.interrupts runs.keeping "
-    "runs.result state strategies training.rehearsal training.visibility version".split()
+    "runs.result score_names state strategies training.rehearsal training.visibility "
+    "version".split()
 )
 # Their versions stand in `environment.json` as the machine's do.
 _OF_THE_MACHINE = sys.stdlib_module_names | {"torch", "numpy"}

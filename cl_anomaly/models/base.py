@@ -153,7 +153,7 @@ class Model(nn.Module):
     Attributes:
         name: what `--model` calls it.
         abilities: those of ABILITIES that it has.
-        default_score: what `--score` is where nobody says.
+        default_score: the score of its runs where `--score` names none.
     """
 
     name: ClassVar[str]

@@ -67,6 +67,7 @@ class VAE(Autoencoder):
     name: ClassVar[str] = "vae"
     abilities = frozenset({RECONSTRUCT, GENERATE, HIDDEN, LIKELIHOOD, POSTERIOR})
     _numbers_per_latent = 2  # mean and log σ²
+    default_score: ClassVar[str] = "mse"
 
     def __init__(
         self,

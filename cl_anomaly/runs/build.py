@@ -272,7 +272,7 @@ def _blueprint(plan: Plan, sizes: Sequence[int]) -> Blueprint:
         model_options=config.model_options,
         features=plan.dataset.features,
         scale=train.scale,
-        score=config.score,
+        score=config.shown_score,
         seeds=tuple(_seeds(plan)),
         group_sizes=tuple(sizes),
         scaling=scaling and scaling.as_lists(),

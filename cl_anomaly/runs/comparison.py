@@ -78,7 +78,7 @@ def write_comparison(
         write_json(folder / RUNS_FILE, runs)
         environments = {run: read_json(path / ENVIRONMENT_FILE) for run, path in finished.items()}
         write_json(folder / ENVIRONMENT_FILE, {"runs": environments})
-        _write_numbers(folder, results, first.score)
+        _write_numbers(folder, results, first.shown_score)
 
     with claimed(out, name, again=True) as folder:
         publish(folder, write, complete=True)

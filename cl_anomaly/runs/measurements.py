@@ -112,7 +112,7 @@ class Measurements:
         Returns:
             The headline AUROC of each replica that is left.
         """
-        task = len(self._scores[self._config.score]) + 1
+        task = len(self._scores[self._config.shown_score]) + 1
         for name, values in scores.items():
             broken = ~np.isfinite(values).all(1)
             self.fail(task, {int(p): (None, f"the score `{name}`") for p in np.flatnonzero(broken)})
@@ -120,7 +120,7 @@ class Measurements:
             values[list(self.failures)] = np.nan
             self._scores[name].append(values)
         self._evaluate(task)
-        headline = self.headline[self._config.score][:, task - 1]
+        headline = self.headline[self._config.shown_score][:, task - 1]
         return headline[~np.isnan(headline)].tolist()
 
     def _evaluate(self, task: int) -> None:
@@ -181,7 +181,7 @@ class Measurements:
         self.failures = {self._place_of(failure): failure for failure in failures}
         for name, values in state.part("scores").items():
             self._scores[name] = list(values.numpy().swapaxes(0, 1))
-        for task in range(1, len(self._scores[self._config.score]) + 1):
+        for task in range(1, len(self._scores[self._config.shown_score]) + 1):
             self._evaluate(task)
 
     def _place_of(self, failure: Failure) -> int:

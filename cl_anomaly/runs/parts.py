@@ -34,13 +34,13 @@ class Parts:
         """
         strategy = self.make_strategy(config)
         check_abilities(self.model, strategy.needs, f"the strategy {strategy.name}")
-        if config.score is not None:
-            check_abilities(self.model, SCORES[config.score].needs, f"the score {config.score}")
+        for name in config.scores:
+            check_abilities(self.model, SCORES[name].needs, f"the score {name}")
 
     def recorded_scores(self, config: ResolvedConfig) -> list[str]:
         """Name the scores that a run records: its own, and the cheap ones that the model allows."""
         able = [name for name in CHEAP_SCORES if SCORES[name].needs <= self.model.abilities]
-        return list(dict.fromkeys([*able, config.score]))
+        return list(dict.fromkeys([*able, *config.scores]))
 
     def strategy_options(self, config: RunConfig) -> dict[str, Any]:
         """Check the strategy's options, and fill in the defaults.

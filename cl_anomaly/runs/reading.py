@@ -42,7 +42,7 @@ def read_run(folder: str | Path) -> Result:
     """
     folder = Path(folder)
     metrics = read_metrics(folder)
-    made_from, weights = read_detector(folder)
+    made_from, weights, statistics = read_detector(folder)
     arrays = _read_arrays(folder / SCORES_FILE)
     config, own = _read_config(folder), folder / OWN_FILE
     aurocs = read_aurocs(metrics.assign(run=""))
@@ -70,6 +70,7 @@ def read_run(folder: str | Path) -> Result:
             strategy_source=own.read_text(encoding="utf-8") if own.exists() else None,
             made_from=made_from,
             folder=folder,
+            statistics={name: tensor.numpy() for name, tensor in statistics.items()},
         )
     except (KeyError, TypeError) as error:
         raise InputError(f"Expected {folder} to hold a run's results, but: {error}.") from error

@@ -42,6 +42,7 @@ class Result:
         strategy_source: the strategy's file, as it was when it was loaded, where it is one.
         made_from: what the detector is made from, beside its weights; see `detector.Blueprint`.
         folder: with the results, where they were kept.
+        statistics: that scores keep of the tasks, (R, ...), by `score.NAME.KEY`.
     """
 
     config: ResolvedConfig
@@ -61,6 +62,7 @@ class Result:
     strategy_source: str | None = field(repr=False)
     made_from: dict[str, Any] = field(repr=False)
     folder: Path | None = None
+    statistics: dict[str, NDArray[np.float32]] = field(default_factory=dict, repr=False)
 
     def detector(self, device: str = "cpu") -> Detector:
         """Give the trained detector.
@@ -73,18 +75,21 @@ class Result:
         """
         if not self.weights:
             raise InputError("Expected a run with weights, but this one kept none.")
-        weights = {name: torch.from_numpy(own) for name, own in self.weights.items()}
-        return Detector.rebuilt(self.made_from, weights, device)
+        weights, statistics = (
+            {name: torch.from_numpy(own) for name, own in arrays.items()}
+            for arrays in (self.weights, self.statistics)
+        )
+        return Detector.rebuilt(self.made_from, weights, statistics, device)
 
     def __str__(self) -> str:
         """Say in about ten lines what was run, and the headline AUROC after each task."""
-        config, headlines = self.config, self.headline.get(self.config.score)
+        config, headlines = self.config, self.headline.get(self.config.shown_score)
         seeds = listed(config.seed_list)
         anomalies = listed(dict.fromkeys(own.anomaly_class for own in self.replicas))
         lines = [
             f"{self.strategy_name} on {Path(config.dataset).name}, "
             f"anomaly class {anomalies}, seeds {seeds}: "
-            f"AUROC after each task ({config.score}, mean ± s.d.)"
+            f"AUROC after each task ({config.shown_score}, mean ± s.d.)"
         ]
         for number, values in enumerate(headlines.T if headlines is not None else [], 1):
             lines.append(f"  task {number:2d}  {_mean_and_deviation(values[~np.isnan(values)])}")

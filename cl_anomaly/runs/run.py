@@ -188,6 +188,7 @@ class Run:
             failures=list(measured.failures.values()),
             strategy_source=plan.strategy_source,
             made_from=asdict(self.detector.blueprint),
+            statistics={name: own.numpy() for name, own in self.detector.statistics().items()},
         )
 
     def _timing(self, tasks: Sequence[dict[str, Any]]) -> dict[str, Any]:
@@ -200,6 +201,7 @@ class Run:
             "samples": samples,
             "samples_per_second": samples / training,
             "peak_memory": peak_memory(self.detector.device),
+            "score_bytes": self.detector.groups.score_bytes(),
             "finished": datetime.now(UTC).isoformat(timespec="seconds"),
             "resumed_on": self.resumed_on,
             "tasks": tasks,

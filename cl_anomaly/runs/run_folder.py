@@ -99,8 +99,11 @@ def write_results(result: Result, folder: Path) -> None:
         seeds=np.array([replica.seed for replica in result.replicas]),
         **arrays,
     )
-    weights = {name: torch.from_numpy(own) for name, own in result.weights.items()}
-    write_detector(folder, result.made_from, weights)
+    weights, statistics = (
+        {name: torch.from_numpy(own) for name, own in arrays.items()}
+        for arrays in (result.weights, result.statistics)
+    )
+    write_detector(folder, result.made_from, weights, statistics)
     if len(result.metrics):
         dataset = Path(result.config.dataset).name
         aurocs = aurocs_by_class(
@@ -108,4 +111,4 @@ def write_results(result: Result, folder: Path) -> None:
         )
         summarise(aurocs).to_csv(folder / SUMMARY_FILE, index=False)
         line = one_line(result.metrics).assign(run=result.strategy_name)
-        save_figure(draw_auroc(line, result.config.score), folder / FIGURE_NAME, ("png",))
+        save_figure(draw_auroc(line, result.config.shown_score), folder / FIGURE_NAME, ("png",))

@@ -17,40 +17,60 @@ if TYPE_CHECKING:
 
 DETECTOR_FILE = "detector.json"
 MODEL_FILE = "model.safetensors"
+STATISTICS_FILE = "score_statistics.safetensors"
 
 
-def write_detector(folder: Path, made_from: dict[str, Any], weights: dict[str, Tensor]) -> None:
+def write_detector(
+    folder: Path,
+    made_from: dict[str, Any],
+    weights: dict[str, Tensor],
+    statistics: dict[str, Tensor],
+) -> None:
     """Write a detector's files.
 
     Args:
         folder: theirs.
         made_from: its `Blueprint`, as JSON can hold it.
         weights: by parameter, (R, ...).
+        statistics: that the scores keep, (R, ...), by `score.NAME.KEY`; without any, no file.
     """
     write_json(folder / DETECTOR_FILE, made_from)
     write_tensors(weights, folder / MODEL_FILE)
+    if statistics:
+        write_tensors(statistics, folder / STATISTICS_FILE)
 
 
-def read_detector(folder: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
-    """Read what a detector is made from, and its weights, (R, ...); runs no code.
+def read_detector(
+    folder: Path,
+) -> tuple[dict[str, Any], dict[str, Tensor], dict[str, Tensor]]:
+    """Read what a detector is made from, its weights, and its scores' statistics; runs no code.
+
+    Returns:
+        What `write_detector` takes. Runs of earlier versions have no statistics.
 
     Raises:
         InputError: there is none, it is not finished, or it is damaged.
     """
+    _check_is_there(folder)
+    check_files(folder)
+    weights, file = _read_tensors(folder / MODEL_FILE), folder / STATISTICS_FILE
+    statistics = _read_tensors(file) if file.exists() else {}
+    if (folder / DETECTOR_FILE).exists():
+        return read_json(folder / DETECTOR_FILE), weights, statistics
+    config = read_configuration(folder / CONFIG_FILE)
+    return _from_configuration(config, weights, folder), weights, statistics
+
+
+def _read_tensors(file: Path) -> dict[str, Tensor]:
     from safetensors import SafetensorError
     from safetensors.torch import load
 
-    _check_is_there(folder)
-    check_files(folder)
     try:
-        loaded = load((folder / MODEL_FILE).read_bytes())
+        loaded = load(file.read_bytes())
     except (OSError, SafetensorError) as error:
-        raise InputError(f"Could not read {folder / MODEL_FILE}: {error}.") from error
+        raise InputError(f"Could not read {file}: {error}.") from error
     # Copies: memory of PyTorch's own is aligned as its kernels like it best.
-    weights = {name: tensor.clone() for name, tensor in loaded.items()}
-    if (folder / DETECTOR_FILE).exists():
-        return read_json(folder / DETECTOR_FILE), weights
-    return _from_configuration(read_configuration(folder / CONFIG_FILE), weights, folder), weights
+    return {name: tensor.clone() for name, tensor in loaded.items()}
 
 
 def _check_is_there(folder: Path) -> None:

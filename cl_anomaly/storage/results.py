@@ -77,7 +77,8 @@ class RunResults:
     @property
     def score(self) -> str:
         """The score that it was made to show."""
-        return self.config.get("score") or ResolvedConfig.score
+        own = self.config.get("score") or ResolvedConfig.score
+        return own[0] if isinstance(own, list) else own
 
 
 def read_metrics(folder: Path) -> pd.DataFrame:

@@ -151,6 +151,15 @@ class ReplicaGroups:
         parts = self._threads.map(Learner.thresholds, self.learners)
         return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
 
+    def score_bytes(self) -> dict[str, int]:
+        """Count the bytes of the statistics that scores keep, of all replicas, by score."""
+        scores = [score for learner in self.learners for score in learner.scores]
+        learning = dict.fromkeys(score.name for score in scores if score.learns())
+        return {
+            name: sum(score.bytes_kept() for score in scores if score.name == name)
+            for name in learning
+        }
+
     def weights(self) -> dict[str, Tensor]:
         """Give the weights of all replicas, (R, ...), by the names of the model's parameters."""
         parts = [learner.strategy.model.state_dict() for learner in self.learners]

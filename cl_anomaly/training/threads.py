@@ -9,6 +9,9 @@ import torch
 
 from cl_anomaly.machine import set_up_processor
 
+# Seconds until a waiting thread looks whether it was interrupted.
+_PATIENCE = 0.5
+
 T = TypeVar("T")
 U = TypeVar("U")
 
@@ -45,8 +48,11 @@ class Threads:
             return [work(item) for item in items]
         try:
             futures = [self._pool.submit(work, item) for item in items]
-            wait(futures, return_when=FIRST_EXCEPTION)
-            _raise_first(futures)
+            left: set[Future[U]] = set(futures)
+            while left:
+                # With an end: a signal that comes the moment before is heard after the wait alone.
+                _, left = wait(left, timeout=_PATIENCE, return_when=FIRST_EXCEPTION)
+                _raise_first(futures)
             return [future.result() for future in futures]
         except BaseException:
             # After an interrupt, or where one has failed, the others must not go on for hours: not

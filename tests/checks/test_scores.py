@@ -18,13 +18,13 @@ def test_score(name: str, check: Callable[[type[Score]], None]) -> None:
 
 @pytest.mark.parametrize("name", SCORES)
 def test_a_score_with_its_sign_turned_fails(name: str) -> None:
-    class Turned(Score):
+    class Turned(SCORES[name]):
         """What is normal scores higher."""
 
         needs = SCORES[name].needs
 
         def __call__(self, output: Any) -> Tensor:
-            return -SCORES[name]()(output)
+            return -super().__call__(output)
 
     with pytest.raises(AssertionError, match="Expected anomalies to score higher"):
         check_score(Turned)

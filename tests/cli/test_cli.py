@@ -62,7 +62,8 @@ def test_run_shows_progress_table_folder_and_figure(tmp_path: Path) -> None:
     assert f"results: {folder}\nfigure:  {figure}\n" in done.out
     assert figure.exists()
     metrics = pd.read_csv(folder / "metrics.csv")
-    headline = metrics[(metrics["score"] == "recon") & (metrics["metric"] == "auroc_seen")]
+    headline = metrics[(metrics["score"] == config_of(folder)["score"])]
+    headline = headline[headline["metric"] == "auroc_seen"]
     assert sorted(headline["seed"].unique()) == [0, 1]
     for task, values in headline.groupby("task")["value"]:
         shown = f"{values.mean():.3f} ± {values.std():.3f}"
@@ -202,7 +203,7 @@ def test_bad_input_is_named_and_leaves_nothing(
         ("strategies", "gr ratio=proportional ewc lam=1000.0 decay=1.0 lower upper"),
         ("datasets", "digits epochs=60 batch_size=32 mnist epochs=10 fashion-mnist kmnist"),
         ("models", "vae beta=1.0 hidden_sizes"),
-        ("scores", "recon mse l1 elbo kl recon-prob"),
+        ("scores", "recon mse l1 elbo kl recon-prob 8.5 nap likelihood-regret keeps"),
     ],
 )
 def test_list_shows_names_and_defaults(what: str, words: str) -> None:

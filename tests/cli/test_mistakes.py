@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from cl_anomaly.score_names import SCORE_NAMES
 from tests.command import cli, config_of, run_quietly
 
 FILES = {
@@ -74,8 +75,10 @@ MISTAKES = {
     "FILE.parquet, but the dataset is mnist.",
     "run --dataset folder:results --image-size 8x": "Expected `--image-size` to be a size such as "
     "32, or HEIGHTxWIDTH such as 32x48, but got '8x'.",
-    "run --score auc": "Expected `--score` to be one of recon, mse, l1, elbo, kl, recon-prob, but "
-    "got 'auc'.",
+    "run --score auc": f"Expected `--score` to be one of {', '.join(SCORE_NAMES)}, or different "
+    "ones such as mse,sap, but got 'auc'.",
+    "run --score mse,mse": f"Expected `--score` to be one of {', '.join(SCORE_NAMES)}, or "
+    "different ones such as mse,sap, but got 'mse,mse'.",
     "run --device cuda:1": "Expected `--device` to be one of auto, cpu, cuda, but got 'cuda:1'.",
     "run --learning-rate nan": "Expected `--learning-rate` to be a number above 0, but got 'nan'.",
     "run --seeds -1,2": "Expected `--seeds` to be how many seeds (1 to 10,000), or different seeds "

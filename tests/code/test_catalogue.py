@@ -1,17 +1,16 @@
 """What is read from the files is what the classes say."""
 
-from typing import get_args
-
 import pytest
 
 from cl_anomaly.code.catalogue import OF_THE_RUN, catalogue, check_strategy_name, dataset_names
-from cl_anomaly.config import DEFAULT_STRATEGIES, ScoreName
+from cl_anomaly.config import DEFAULT_STRATEGIES
 from cl_anomaly.data.datasets import DATASETS
 from cl_anomaly.data.names import CLASSES
 from cl_anomaly.errors import InputError
 from cl_anomaly.evaluation.scores import SCORES
 from cl_anomaly.models import MODELS
 from cl_anomaly.options import options_of
+from cl_anomaly.score_names import SCORE_NAMES
 from cl_anomaly.strategies import strategies
 
 
@@ -28,7 +27,7 @@ def test_models_are_those_of_their_classes() -> None:
 
 def test_datasets_and_scores_are_those_that_there_are() -> None:
     assert dataset_names() == tuple(DATASETS) == tuple(CLASSES)
-    assert get_args(ScoreName) == tuple(SCORES)
+    assert SCORE_NAMES == tuple(SCORES)
 
 
 @pytest.mark.parametrize("name", ["gr:", "x.txt:Mine", "file.py:", "avalanche:file.py:X", "~"])

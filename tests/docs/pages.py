@@ -63,8 +63,8 @@ def rows(text: str) -> list[list[str]]:
 
 README = Page(ROOT / "README.md")
 CONTRIBUTING = Page(ROOT / "CONTRIBUTING.md")
-AVALANCHE, SPEED, SURVIVING = (
-    Page(ROOT / "docs" / f"{name}.md") for name in ("avalanche", "speed", "surviving")
+AVALANCHE, SCORES, SPEED, SURVIVING = (
+    Page(ROOT / "docs" / f"{name}.md") for name in ("avalanche", "scores", "speed", "surviving")
 )
 PAGES = [
     README,

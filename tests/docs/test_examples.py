@@ -20,7 +20,11 @@ _ANYWHERE = ["--device", "cpu", "--precision", "float32"]
 _FEW_STEPS = "--dataset digits --epochs 1 --task-order 1,2 --seeds 1 --quiet".split() + _ANYWHERE
 # Of what has data, or tasks, of its own.
 _FEW_EPOCHS = "--epochs 1 --seeds 1 --quiet".split() + _ANYWHERE
-_SHORTER = {"run": _FEW_STEPS, "compare": _FEW_STEPS, "resume": ["--quiet"]}
+_SHORTER = {
+    "run": [*_FEW_STEPS, "--anomaly-class", "0"],
+    "compare": _FEW_STEPS,
+    "resume": ["--quiet"],
+}
 
 
 @cache

@@ -5,7 +5,7 @@ import re
 
 import pandas as pd
 
-from tests.docs.pages import AVALANCHE, README, SPEED, rows
+from tests.docs.pages import AVALANCHE, README, SCORES, SPEED, rows
 from tests.places import ROOT
 
 _REFERENCE = ROOT / "results" / "reference"
@@ -67,3 +67,13 @@ def test_readme_takes_its_figures_from_the_table_of_speed() -> None:
     figures = re.findall(r"\d+\.\d+|\d{3,}", README.section("## How fast"))
     assert len(figures) == 4
     assert set(figures) <= set(table)
+
+
+def test_table_of_scores() -> None:
+    summary, expected = pd.read_csv(_REFERENCE / "scores" / "summary.csv"), []
+    for row in summary.to_dict("records"):
+        mean = f"{row['mean']:.3f} ± {row['half_interval']:.3f}"
+        expected.append([f"`{row['score']}`", mean, f"{row['lowest_class']:.3f}"])
+        assert row["replicas"] == 30
+    shown = rows(SCORES.section("## On MNIST, against the literature"))
+    assert sorted(row[:3] for row in shown) == sorted(expected)

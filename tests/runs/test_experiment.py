@@ -7,6 +7,10 @@ import torch
 
 from cl_anomaly import Result, RunConfig, run
 from cl_anomaly.errors import InputError
+from cl_anomaly.evaluation.scores import SCORES
+from cl_anomaly.models import MODELS
+from cl_anomaly.models.base import RECONSTRUCT
+from cl_anomaly.models.vae import VAE
 from cl_anomaly.runs import build
 from cl_anomaly.runs.build import resolve
 from cl_anomaly.runs.run import Run
@@ -108,6 +112,28 @@ def test_several_classes_in_a_task() -> None:
 def test_score_that_is_not_cheap_is_recorded_when_it_is_asked_for() -> None:
     table = _short(score="recon-prob", task_order=[1]).metrics
     assert "recon-prob" in set(table["score"])
+
+
+def test_several_scores_are_recorded_and_the_first_is_shown() -> None:
+    result = _short(score=["sap", "recon-prob"], task_order=[1])
+    assert list(result.scores) == ["recon", "mse", "l1", "elbo", "kl", "sap", "recon-prob"]
+    assert set(result.metrics["score"]) == set(result.scores)
+    assert "AUROC after each task (sap," in str(result)
+    assert not result.statistics, "no score keeps any"
+
+
+def test_a_score_that_the_model_cannot_give_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(VAE, "abilities", frozenset({RECONSTRUCT}))
+    with pytest.raises(InputError, match=r"posterior over codes, which the score iwae needs"):
+        _short(score=["mse", "iwae"])
+
+
+def test_default_score_is_one_that_the_model_gives() -> None:
+    for name, model in MODELS.items():
+        config = resolve(RunConfig(dataset="digits", model=name, strategy="lower"))
+        assert config.score == model.default_score
+        assert SCORES[model.default_score].needs <= model.abilities
+    assert VAE.default_score == "mse"
 
 
 def test_resolve_fills_every_default_in() -> None:

@@ -37,6 +37,20 @@ def two_groups(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(groups, "_CACHE_BYTES", 16 * weights_of_one * 2)
 
 
+def test_what_scores_keep_goes_on(tmp_path: Path, two_groups: None) -> None:
+    config = SETTINGS | {"strategy": "lower", "seeds": [3, 7, 9], "task_order": [3, 1, 2]}
+    config |= {"epochs": 1, "score": ["nap", "mahalanobis"]}
+    whole = Recorder(tmp_path / "whole", every=7)
+    expected = run_from(config, whole)
+    assert len(whole.states) > 3
+    for state in whole.states[::2]:
+        found = run_from(config, Keeper(), state)
+        assert found.metrics.equals(expected.metrics)
+        assert found.statistics.keys() == expected.statistics.keys()
+        for name, own in expected.statistics.items():
+            assert (found.statistics[name] == own).all(), name
+
+
 @pytest.mark.parametrize("order", ["ascending", "random"])
 @pytest.mark.parametrize("name", strategies())
 def test_every_state_leads_to_the_same_end(

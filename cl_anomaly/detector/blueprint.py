@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import Any
 
 import torch
@@ -12,7 +13,7 @@ from torch import Tensor
 from cl_anomaly.data.scaling import Scaling
 from cl_anomaly.errors import InputError
 from cl_anomaly.evaluation.scores import SCORES
-from cl_anomaly.models import MODELS
+from cl_anomaly.models import MODELS, Model
 
 
 @dataclass(frozen=True)
@@ -43,6 +44,11 @@ class Blueprint:
     thresholds: dict[str, tuple[float | None, ...]] = field(default_factory=dict)
     scaling: dict[str, list] | None = None
 
+    def places_of_groups(self) -> list[tuple[int, int]]:
+        """Say where each group of replicas begins and ends."""
+        ends = [sum(self.group_sizes[:count]) for count in range(len(self.group_sizes) + 1)]
+        return list(pairwise(ends))
+
 
 def blueprint_from(made_from: dict[str, Any]) -> Blueprint:
     """Take a blueprint as JSON holds it.
@@ -68,6 +74,14 @@ def blueprint_from(made_from: dict[str, Any]) -> Blueprint:
     if ranges is not None and ranges.replicas != len(blueprint.seeds):
         raise ValueError(f"its scaling has not {len(blueprint.seeds)} replicas")
     return blueprint
+
+
+def model_from(blueprint: Blueprint, weights: dict[str, Tensor], start: int, end: int) -> Model:
+    """Make the model of some replicas, from place `start` to before `end`, with their weights."""
+    cls, seeds = MODELS[blueprint.model], blueprint.seeds[start:end]
+    model = cls(blueprint.features, seeds, **blueprint.model_options)
+    model.load_state_dict({name: own[start:end] for name, own in weights.items()})
+    return model
 
 
 def scaling_of(blueprint: Blueprint) -> Scaling | None:

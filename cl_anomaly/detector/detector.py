@@ -9,7 +9,6 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, replace
-from itertools import pairwise
 from pathlib import Path
 from typing import Any, Self
 
@@ -19,13 +18,19 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from cl_anomaly.data.samples import Samples
+from cl_anomaly.detector.blueprint import (
+    Blueprint,
+    blueprint_from,
+    check_samples,
+    model_from,
+    scaling_of,
+)
 from cl_anomaly.errors import InputError
-from cl_anomaly.evaluation.scores import make_scores
+from cl_anomaly.evaluation.scores import Score, make_scores
 from cl_anomaly.evaluation.scoring import score_samples
 from cl_anomaly.evaluation.thresholds import TARGET_RATES
 from cl_anomaly.machine import choose_device, set_up_processor
-from cl_anomaly.models import MODELS, Model
-from cl_anomaly.storage.blueprints import Blueprint, blueprint_from, check_samples, scaling_of
+from cl_anomaly.models import Model
 from cl_anomaly.storage.detectors import read_detector, write_detector
 from cl_anomaly.storage.files import locked, publish
 from cl_anomaly.training.calibration import Thresholds
@@ -41,12 +46,19 @@ class Detector:
         blueprint: what the models were made from.
         models: one for each group of replicas, on one device.
         groups: the strategies with these models and their tasks; None where nothing more is learnt.
+        statistics: what scores keep of the tasks learnt, (R, ...), by `score.NAME.KEY`; where
+            nothing more is learnt.
     """
 
     def __init__(
-        self, blueprint: Blueprint, models: Sequence[Model], groups: ReplicaGroups | None = None
+        self,
+        blueprint: Blueprint,
+        models: Sequence[Model],
+        groups: ReplicaGroups | None = None,
+        statistics: dict[str, Tensor] | None = None,
     ) -> None:
         self.blueprint, self._models, self._groups = blueprint, models, groups
+        self._statistics = statistics or {}
         self.device = next(models[0].parameters()).device
         self._scaling = scaling_of(blueprint)
 
@@ -147,7 +159,8 @@ class Detector:
             (R, n), or (n,) of a single replica. Higher is more anomalous.
 
         Raises:
-            InputError: the samples have another shape, type or range.
+            InputError: the samples have another shape, type or range, or the score has no
+                statistics of a task.
         """
         stored = torch.as_tensor(x)
         check_samples(stored, self.blueprint)
@@ -184,7 +197,8 @@ class Detector:
             scaling=self._scaling and self._scaling.part(place, place + 1).as_lists(),
         )
         weights = {name: tensor[place : place + 1] for name, tensor in self.weights().items()}
-        return Detector.rebuilt(asdict(alone), weights, self.device.type)
+        kept = {name: own[place : place + 1] for name, own in self.statistics().items()}
+        return Detector.rebuilt(asdict(alone), weights, kept, self.device.type)
 
     def scores_of(self, samples: Samples, indices: Tensor) -> dict[str, NDArray[np.float32]]:
         """Give all scores that are recorded, (R, n) by name; see `evaluation.score_samples`."""
@@ -193,18 +207,52 @@ class Detector:
     def _scores_by(
         self, samples: Samples, indices: Tensor, names: Sequence[str]
     ) -> dict[str, NDArray[np.float32]]:
-        scores, parts, start = make_scores(names), [], 0
-        for model in self._models:
-            end = start + model.replicas
+        groups = zip(
+            self._models,
+            self._scores_of_groups(names),
+            self.blueprint.places_of_groups(),
+            strict=True,
+        )
+        parts = []
+        for model, scores, (start, end) in groups:
             own = samples.scaled_by(samples.scaling and samples.scaling.part(start, end))
             parts.append(score_samples(model, own, indices, scores))
-            start = end
         return {name: np.concatenate([part[name] for part in parts]) for name in names}
+
+    def _scores_of_groups(self, names: Sequence[str]) -> list[list[Score]]:
+        """Give the scores of each group of replicas, with its statistics."""
+        if self._groups is not None:
+            return [
+                [own for own in learner.scores if own.name in names]
+                for learner in self._groups.learners
+            ]
+        groups = []
+        for start, end in self.blueprint.places_of_groups():
+            scores = make_scores(names)
+            for score in scores:
+                prefix = f"score.{score.name}."
+                own = {k: v for k, v in self._statistics.items() if k.startswith(prefix)}
+                # Copies, as aligned as they were where they were learnt.
+                score.load_state_dict(
+                    {k.removeprefix(prefix): v[start:end].clone() for k, v in own.items()}
+                )
+            groups.append(scores)
+        return groups
 
     def weights(self) -> dict[str, Tensor]:
         """Give the weights of all replicas, (R, ...), by the names of the model's parameters."""
         parts = [model.state_dict() for model in self._models]
         return {name: torch.cat([part[name].cpu() for part in parts]) for name in parts[0]}
+
+    def statistics(self) -> dict[str, Tensor]:
+        """Give what the scores of all replicas keep, (R, ...), by `score.NAME.KEY`."""
+        if self._groups is None:
+            return {name: own.cpu() for name, own in self._statistics.items()}
+        parts = [
+            {f"score.{s.name}.{k}": own.cpu() for s in scores for k, own in s.state_dict().items()}
+            for scores in (learner.scores for learner in self._groups.learners)
+        ]
+        return {name: torch.cat([part[name] for part in parts]) for name in parts[0]}
 
     def save(self, folder: str | Path) -> None:
         """Keep what has been learnt in a new folder, for `load`.
@@ -221,7 +269,7 @@ class Detector:
         except OSError as error:
             raise InputError(f"Could not make {folder}: {error.strerror}.") from error
         with locked(folder):
-            content = asdict(self.blueprint), self.weights()
+            content = asdict(self.blueprint), self.weights(), self.statistics()
             publish(folder, lambda partial: write_detector(partial, *content), complete=True)
 
     @classmethod
@@ -240,8 +288,20 @@ class Detector:
         return cls.rebuilt(*read_detector(Path(folder)), device)
 
     @classmethod
-    def rebuilt(cls, made_from: dict[str, Any], weights: dict[str, Tensor], device: str) -> Self:
-        """Make a detector that scores from a `Blueprint` as JSON holds it, and its weights.
+    def rebuilt(
+        cls,
+        made_from: dict[str, Any],
+        weights: dict[str, Tensor],
+        statistics: dict[str, Tensor],
+        device: str,
+    ) -> Self:
+        """Make a detector that scores from what it was made from.
+
+        Args:
+            made_from: a `Blueprint`, as JSON holds it.
+            weights: by parameter, (R, ...).
+            statistics: that its scores keep, (R, ...), by `score.NAME.KEY`.
+            device: "auto", "cpu" or "cuda".
 
         Raises:
             InputError: they do not fit together.
@@ -249,17 +309,10 @@ class Detector:
         set_up_processor()
         try:
             blueprint = blueprint_from(made_from)
-            ends = [sum(blueprint.group_sizes[:n]) for n in range(len(blueprint.group_sizes) + 1)]
-            models = [_model(blueprint, weights, a, b) for a, b in pairwise(ends)]
+            models = [model_from(blueprint, weights, a, b) for a, b in blueprint.places_of_groups()]
         except (KeyError, TypeError, ValueError, RuntimeError) as error:
             reason = " ".join(str(error).split())
             raise InputError(f"Expected a trained detector, but: {reason}.") from error
         place = choose_device(device)
-        return cls(blueprint, [model.to(place) for model in models])
-
-
-def _model(blueprint: Blueprint, weights: dict[str, Tensor], start: int, end: int) -> Model:
-    cls, seeds = MODELS[blueprint.model], blueprint.seeds[start:end]
-    model = cls(blueprint.features, seeds, **blueprint.model_options)
-    model.load_state_dict({name: own[start:end] for name, own in weights.items()})
-    return model
+        on_place = {name: own.to(place) for name, own in statistics.items()}
+        return cls(blueprint, [model.to(place) for model in models], statistics=on_place)
