@@ -31,7 +31,6 @@ CHANGED: dict[str, Any] = {
     "anomaly_class": 4,
     "task_order": [3, 1, 2],
     "classes_per_task": 2,
-    "calibration": 0.05,
     "model": "other",
     "model_options": {"hidden": 8},
     "calibration": 0.05,
