@@ -266,6 +266,7 @@ def _as_written_now(content: dict[str, Any]) -> dict[str, Any]:
     # And of one scenario.
     if {"anomaly_class", "classes_per_task"} <= content.keys():
         content.setdefault("scenario", "class-stream")
+        content.setdefault("calibration", 0.0)
     if isinstance(runs := content.get("runs"), dict):
         content["runs"] = {
             name: _as_written_now(own) if isinstance(own, dict) else own

@@ -100,14 +100,13 @@ def fitting_defaults(dataset: Dataset, model: type[Model]) -> dict[str, Any]:
     outside [0, 1], are better told by their squared distance, which is a Gaussian decoder's.
 
     Returns:
-        The `score`: the model's own default, but mse in place of recon where no Bernoulli decoder
-        fits; and options of the model where it has some that depend on the data.
+        The `score`: the model's own default, but mse where no Bernoulli decoder fits and the model
+        reconstructs; and options of the model where it has some that depend on the data.
     """
     is_table = len(dataset.features) == 1 and dataset.train.stored.dtype != torch.uint8
     is_bernoulli = dataset.train.is_bounded and not is_table
-    score = model.default_score
-    if score == "recon" and not is_bernoulli and SCORES["mse"].needs <= model.abilities:
-        score = "mse"
+    fits = not is_bernoulli and SCORES["mse"].needs <= model.abilities
+    score = "mse" if fits else model.default_score
     named = {option.name for option in options_of(model, OF_THE_RUN)}
     if is_bernoulli or "reconstruction" not in named:
         return {"score": score}
