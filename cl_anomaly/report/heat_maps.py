@@ -74,7 +74,10 @@ def _write_numbers(
         red, green, blue, _ = colormaps[SCALE]((value - low) / (high - low))
         luminance = 0.2126 * red + 0.7152 * green + 0.0722 * blue
         colour = "white" if luminance < _DARK else "black"
-        axes.text(column, row, written(value), ha="center", va="center", color=colour, fontsize=7.5)
+        words = axes.text(
+            column, row, written(value), ha="center", va="center", color=colour, fontsize=7.5
+        )
+        words.set_in_layout(False)  # they are inside, and need no room
 
 
 def mean_of_those_left(values: NDArray[np.float64]) -> NDArray[np.float64]:
