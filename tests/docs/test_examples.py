@@ -97,7 +97,9 @@ def _in_a_folder_of_its_own() -> None:
     """Be where the pages assume one to be: in the repository, with a strategy and a run."""
     Path("benchmarks").symlink_to(ROOT / "benchmarks")
     Path("my_file.py").write_text(_only_block_with(README, "# my_file.py"))
-    run_quietly(Path("results"), "--strategy", "lower", "--name", "RUN")
+    run_quietly(Path("results"), "--strategy", "lower", "--calibration", "0.2", "--name", "RUN")
+    pixels = [",".join(f"p{place}" for place in range(64)), ",".join(["0.5"] * 64)]
+    Path("new.csv").write_text("\n".join(pixels))
     _write_own_data()
 
 
