@@ -13,13 +13,24 @@ if TYPE_CHECKING:
     from cl_anomaly.api import run
     from cl_anomaly.config import RunConfig
     from cl_anomaly.detector import Detector
+    from cl_anomaly.detector.estimator import ContinualAnomalyDetector
     from cl_anomaly.runs.reading import read_run
     from cl_anomaly.runs.result import Result
     from cl_anomaly.strategies import Strategy
 
-__all__ = ["Detector", "Result", "RunConfig", "Strategy", "__version__", "read_run", "run"]
+__all__ = [
+    "ContinualAnomalyDetector",
+    "Detector",
+    "Result",
+    "RunConfig",
+    "Strategy",
+    "__version__",
+    "read_run",
+    "run",
+]
 
 _HOME = {
+    "ContinualAnomalyDetector": "cl_anomaly.detector.estimator",
     "Detector": "cl_anomaly.detector",
     "Result": "cl_anomaly.runs.result",
     "RunConfig": "cl_anomaly.config",

@@ -1,0 +1,215 @@
+"""One replica that learns from arrays as they arrive, a task at a time, without a dataset."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from cl_anomaly.code.catalogue import OF_THE_RUN
+from cl_anomaly.data.samples import Dataset, Samples
+from cl_anomaly.data.scaling import Scaling
+from cl_anomaly.detector.blueprint import Blueprint
+from cl_anomaly.detector.detector import Detector
+from cl_anomaly.errors import InputError
+from cl_anomaly.evaluation.scores import SCORES
+from cl_anomaly.evaluation.thresholds import TARGET_RATES
+from cl_anomaly.machine import set_up_processor
+from cl_anomaly.models import MODELS
+from cl_anomaly.models.base import check_abilities
+from cl_anomaly.options import fill_options, options_of
+from cl_anomaly.randomness import generator
+from cl_anomaly.scenarios.base import Scenario, Task, TestGroup
+from cl_anomaly.state import State
+from cl_anomaly.strategies import Strategy, find_strategy
+from cl_anomaly.training.hooks import overrides
+from cl_anomaly.training.learner import Learner, TrainsItself
+from cl_anomaly.training.step import TrainingSettings
+
+# Samples scored at once, always as many: the last digit of one sample's score must not depend on
+# how many others there are. A multiple of what processors compute at once.
+_ROWS = 240
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How a replica learns; names and options are those of the lists of `cl-anomaly list`."""
+
+    strategy: str
+    strategy_options: dict[str, Any]
+    model: str
+    model_options: dict[str, Any]
+    score: str
+    epochs: int
+    batch_size: int
+    learning_rate: float
+
+
+@dataclass
+class Learnt:
+    """What has been learnt so far, as plain values and arrays.
+
+    Attributes:
+        blueprint: what the detector is made from, see `Blueprint`.
+        tasks: how many have been learnt.
+        state: values of the learner's state.
+        tensors: weights, what the strategy keeps, and what the score has learnt.
+        past: samples of the tasks so far, (n, *features) each, where the strategy sees them again.
+        aside: for each of these, places of what is kept aside in it.
+    """
+
+    blueprint: dict[str, Any]
+    tasks: int = 0
+    state: dict[str, Any] = field(default_factory=dict)
+    tensors: dict[str, NDArray[Any]] = field(default_factory=dict)
+    past: list[NDArray[np.float32]] = field(default_factory=list)
+    aside: list[NDArray[np.int64]] = field(default_factory=list)
+
+
+def begin(recipe: Recipe, x: NDArray[np.float32], seed: int) -> Learnt:
+    """Make what has learnt nothing yet.
+
+    Args:
+        recipe: how it will learn.
+        x: (n, *features), the first task's samples, whose range becomes [0, 1].
+        seed: from which all random numbers come.
+
+    Raises:
+        InputError: strategy, model and score do not exist, or do not fit together.
+    """
+    if recipe.model not in MODELS or recipe.score not in SCORES:
+        raise InputError(
+            f"Expected a model from {', '.join(MODELS)} and a score from {', '.join(SCORES)}, but "
+            f"got {recipe.model!r} and {recipe.score!r}."
+        )
+    strategy, model = find_strategy(recipe.strategy), MODELS[recipe.model]
+    if issubclass(strategy, TrainsItself):
+        raise InputError(f"Expected a strategy that learns from arrays, but got {strategy.name}.")
+    check_abilities(model, strategy.needs, f"the strategy {strategy.name}")
+    check_abilities(model, SCORES[recipe.score].needs, f"the score {recipe.score}")
+    options = dict(recipe.model_options)
+    if "reconstruction" in {option.name for option in options_of(model, OF_THE_RUN)}:
+        options.setdefault("reconstruction", "mse")  # what is scaled may lie outside [0, 1]
+    blueprint = Blueprint(
+        model=recipe.model,
+        model_options=fill_options(model, options, OF_THE_RUN),
+        features=tuple(x.shape[1:]),
+        scale=1.0,
+        score=recipe.score,
+        seeds=(seed,),
+        group_sizes=(1,),
+        scaling=Scaling.of(torch.from_numpy(x)).as_lists(),
+    )
+    return Learnt(asdict(blueprint))
+
+
+def learn(recipe: Recipe, before: Learnt, x: NDArray[np.float32], share: float) -> Learnt:
+    """Learn one more task.
+
+    Args:
+        recipe: how.
+        before: what has been learnt so far; it stays as it is.
+        x: (n, *features), the task's samples.
+        share: of them, kept aside to set the threshold; 0 for no threshold.
+
+    Raises:
+        RunError: a hook of the strategy gives what it should not.
+    """
+    set_up_processor()
+    blueprint, number = Blueprint(**before.blueprint), before.tasks + 1
+    strategy = find_strategy(recipe.strategy)(**recipe.strategy_options)
+    sees_past = overrides(strategy, "training_indices")
+    aside = _kept_aside(len(x), share, blueprint.seeds[0], number)
+    past, places = [*before.past, x], [*before.aside, aside]
+    rows = past if sees_past else [np.empty((0, *x.shape[1:]), np.float32)] * before.tasks + [x]
+    learner = _learner(recipe, blueprint, strategy, _scenario(rows, places))
+    if before.tasks:
+        tensors = {name: torch.from_numpy(own.copy()) for name, own in before.tensors.items()}
+        learner.restore(State(before.state, tensors), before.tasks)
+    learner.begin(number)
+    learner.train(lambda *_: None)
+    if failed := learner.training.failed:
+        raise InputError(
+            f"Expected finite numbers in training, but after step {failed[0][0]} {failed[0][1]} "
+            f"was none. Try a lower `learning_rate`."
+        )
+    learner.conclude()
+    thresholds = {}
+    if share:
+        own = learner.thresholds()[blueprint.score][0]
+        thresholds = {
+            str(rate): (float(value),) for rate, value in zip(TARGET_RATES, own, strict=True)
+        }
+    state = learner.state()
+    return Learnt(
+        before.blueprint | {"thresholds": thresholds},
+        number,
+        state.values,
+        {name: own.detach().numpy().copy() for name, own in state.tensors.items()},
+        past if sees_past else [],
+        places if sees_past else [np.empty(0, np.int64)] * number,
+    )
+
+
+def _kept_aside(count: int, share: float, seed: int, number: int) -> NDArray[np.int64]:
+    order = torch.randperm(count, generator=generator(seed, "calibration", number))
+    return order[: min(math.ceil(share * count), count - 1)].sort().values.numpy()
+
+
+def _scenario(rows: Sequence[NDArray[np.float32]], aside: Sequence[NDArray[np.int64]]) -> Scenario:
+    """Make tasks of arrays; nothing is known of what is anomalous."""
+    none, tasks, start = torch.empty(0, dtype=torch.int64), [], 0
+    for number, (own, kept) in enumerate(zip(rows, aside, strict=True), 1):
+        places, held = torch.arange(start, start + len(own)), torch.from_numpy(kept) + start
+        seen = places[~torch.isin(places, held)]
+        tasks.append(Task(number, (number,), seen, TestGroup({number: none}), held))
+        start += len(own)
+    samples = Samples(torch.from_numpy(np.concatenate(rows)), 1.0)
+    labels = torch.repeat_interleave(
+        torch.arange(1, len(rows) + 1), torch.tensor([len(own) for own in rows])
+    )
+    dataset = Dataset("arrays", samples, labels, samples, labels, "")
+    return Scenario(dataset, 0, tuple(tasks), none, none)
+
+
+def _learner(
+    recipe: Recipe, blueprint: Blueprint, strategy: Strategy, scenario: Scenario
+) -> Learner:
+    make: Any = MODELS[blueprint.model]
+    strategy.model = make(blueprint.features, blueprint.seeds, **blueprint.model_options)
+    scaling = Scaling.from_lists(blueprint.scaling or {})
+    strategy.samples = scenario.dataset.train.scaled_by(scaling)
+    size = min(recipe.batch_size, len(scenario.tasks[-1].indices))
+    settings = TrainingSettings(recipe.epochs, size, recipe.learning_rate, torch.float32)
+    return Learner(strategy, blueprint.seeds, [scenario], settings, [blueprint.score])
+
+
+def detector_of(learnt: Learnt) -> Detector:
+    """Give the detector, which only scores."""
+    state = State({}, {name: torch.from_numpy(own) for name, own in learnt.tensors.items()})
+    name = learnt.blueprint["score"]
+    statistics = {f"score.{name}.{k}": own for k, own in state.part(f"score.{name}").items()}
+    return Detector.rebuilt(learnt.blueprint, state.part("model"), statistics, "cpu")
+
+
+def score_each(detector: Detector, x: NDArray[np.float32]) -> NDArray[np.float64]:
+    """Score samples so that each has the same score whatever it is scored with.
+
+    Args:
+        detector: of a single replica.
+        x: (n, *features).
+
+    Returns:
+        (n,), higher is more anomalous.
+    """
+    parts = []
+    for start in range(0, len(x), _ROWS):
+        part = x[start : start + _ROWS]
+        filled = np.resize(part, (_ROWS, *part.shape[1:]))
+        parts.append(detector.score(filled)[: len(part)])
+    return np.concatenate(parts).astype(np.float64)
