@@ -133,7 +133,12 @@ _SCORE = Command(
     'standard input, such as [0.1, 0.9] or {"name": "pump 3", "x": [0.1, 0.9]}, and answers each '
     "at once.",
     (
-        Option("input", Name, None, "FILE.npy, .npz, .csv, .parquet or .jsonl, or -"),
+        Option(
+            "input",
+            Name,
+            None,
+            "FILE.npy, .npz, .csv, .parquet or .jsonl, an image, a folder of images, or -",
+        ),
         Option("output", _Place, None, "CSV file. Default: standard output"),
         Option("seed", int, None, "of the replica that scores. Default: the first"),
         Option("rate", float, 0.05, "false-positive rate of the threshold: 0.01 or 0.05"),

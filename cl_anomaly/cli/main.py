@@ -209,8 +209,10 @@ def _score(given: Given) -> None:
         raise InputError(
             "Expected `--input FILE`, or `--input -` for standard input, but got none."
         )
-    if source != "-" and not Path(source).is_file():
-        raise InputError(f"Expected `input` to be a file, or -, but there is no file {source!r}.")
+    if source != "-" and not Path(source).exists():
+        raise InputError(
+            f"Expected `input` to be a file, a folder or -, but there is no {source!r}."
+        )
     from cl_anomaly.cli.scoring import Wanted, score_input
 
     ignored = [name.strip() for name in values.get("ignore", "").split(",") if name.strip()]

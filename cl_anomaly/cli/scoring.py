@@ -88,7 +88,8 @@ def _threshold(detector: Detector, rate: float) -> float | None:
 def _scored_batches(
     detector: Detector, wanted: Wanted, threshold: float | None
 ) -> Iterator[list[tuple[object, ...]]]:
-    for batch in read_batches(Path(wanted.source), wanted.name_column, wanted.ignored):
+    source, features = Path(wanted.source), detector.blueprint.features
+    for batch in read_batches(source, features, wanted.name_column, wanted.ignored):
         try:
             scores = detector.score(_shaped(detector, batch.x))
         except InputError as error:

@@ -10,9 +10,11 @@ from typing import IO, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from cl_anomaly.data.image_folder import ENDINGS, read_image
 from cl_anomaly.errors import InputError
 
 BATCH_SIZE = 4096
+_IMAGES = 256  # at a time
 KINDS = ("npy", "npz", "csv", "parquet", "jsonl")
 
 
@@ -30,12 +32,17 @@ class Batch:
 
 
 def read_batches(
-    path: Path, name_column: str | None = None, ignored: Sequence[str] = ()
+    path: Path,
+    features: tuple[int, ...] = (),
+    name_column: str | None = None,
+    ignored: Sequence[str] = (),
 ) -> Iterator[Batch]:
-    """Read samples from a file, in its order.
+    """Read samples from a file, in its order, or from an image or a folder of images.
 
     Args:
-        path: of .npy, .npz (the array `x`, `x_test`, or its only one), .csv, .parquet or .jsonl.
+        path: of .npy, .npz (the array `x`, `x_test`, or its only one), .csv, .parquet or .jsonl, or
+            of an image, or a folder with images at any depth, in the order of their paths.
+        features: shape that images are brought to, (height, width) or (3, height, width).
         name_column: of a table, the column with the samples' names.
         ignored: columns of a table that are no features, such as a label.
 
@@ -44,11 +51,14 @@ def read_batches(
     """
     if not path.exists():
         raise InputError(f"Expected `input` to be a file, but there is no {path}.")
+    if path.is_dir() or path.suffix.lower() in ENDINGS:
+        yield from _images(path, features)
+        return
     kind = path.suffix.removeprefix(".").lower()
     if kind not in _READERS:
         raise InputError(
-            f"Expected `input` to be a file that ends in {', '.join(f'.{k}' for k in KINDS)}, but "
-            f"got {path}."
+            f"Expected `input` to be a file that ends in {', '.join(f'.{k}' for k in KINDS)}, an "
+            f"image, or a folder of images, but got {path}."
         )
     try:
         yield from _READERS[kind](path, name_column, ignored)
@@ -59,6 +69,23 @@ def read_batches(
     except (OSError, ValueError, KeyError, EOFError) as error:
         reason = " ".join(str(error).split())
         raise InputError(f"Could not read {path}: {reason}.") from error
+
+
+def _images(path: Path, features: tuple[int, ...]) -> Iterator[Batch]:
+    is_grey, is_colour = len(features) == 2, len(features) == 3 and features[0] == 3
+    if not (is_grey or is_colour):
+        raise InputError(
+            f"Expected a detector of images to score {path}, but this one takes samples {features}."
+        )
+    files = [own for own in sorted(path.rglob("*")) if own.suffix.lower() in ENDINGS]
+    if path.is_dir() and not files:
+        raise InputError(f"Expected {path} to hold images, {', '.join(ENDINGS)}, but it has none.")
+    size = (features[-2], features[-1])
+    waiting = iter(files if path.is_dir() else [path])
+    while part := list(islice(waiting, _IMAGES)):
+        x = np.stack([read_image(own, size, is_colour) for own in part])
+        names = [str(own.relative_to(path)) if path.is_dir() else own.name for own in part]
+        yield Batch(names, np.moveaxis(x, -1, 1) if is_colour else x)
 
 
 def _npy(path: Path, *_: Any) -> Iterator[Batch]:

@@ -109,7 +109,7 @@ def test_a_file_that_turns_bad_leaves_what_was_there(
     ("arguments", "said"),
     [
         ([], "Expected `--input FILE`, or `--input -` for standard input"),
-        (["--input", "nix.npy"], "there is no file 'nix.npy'"),
+        (["--input", "nix.npy"], "there is no 'nix.npy'"),
         (["--input", "-", "--seed", "5"], "Expected `--seed` to be one of the detector's, 3, 7"),
         (["--input", "-", "--rate", "0.2"], "rate of 0.2, but this one has those for 0.01, 0.05"),
     ],

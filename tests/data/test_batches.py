@@ -4,6 +4,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from PIL import Image
 
 from cl_anomaly.data import batches
 from cl_anomaly.data.batches import Batch, read_batches
@@ -54,9 +55,33 @@ def test_images_stay_uint8(tmp_path: Path) -> None:
 def test_a_table_names_its_samples_and_leaves_columns_out(tmp_path: Path) -> None:
     table = pd.DataFrame({"id": ["p", "q"], "a": [0.5, 0.25], "label": ["good", "bad"]})
     table.to_csv(tmp_path / "x.csv", index=False)
-    (batch,) = read_batches(tmp_path / "x.csv", "id", ["label"])
+    (batch,) = read_batches(tmp_path / "x.csv", name_column="id", ignored=["label"])
     assert batch.names == ["p", "q"]
     assert batch.x.tolist() == [[0.5], [0.25]]
+
+
+@pytest.mark.parametrize("features", [(4, 6), (3, 4, 6)])
+def test_images_are_brought_to_the_detectors_shape(
+    features: tuple[int, ...], tmp_path: Path
+) -> None:
+    (tmp_path / "good").mkdir()
+    Image.new("L", (12, 8), 90).save(tmp_path / "good" / "b.png")
+    Image.new("RGB", (6, 4), (90, 90, 90)).save(tmp_path / "a.png")
+    (batch,) = read_batches(tmp_path, features)
+    assert batch.names == ["a.png", "good/b.png"]
+    assert batch.x.shape == (2, *features) and batch.x.dtype == np.uint8
+    assert (abs(batch.x.astype(int) - 90) <= 1).all()
+    (alone,) = read_batches(tmp_path / "a.png", features)
+    assert alone.names == ["a.png"]
+
+
+def test_images_need_a_detector_of_images(tmp_path: Path) -> None:
+    Image.new("L", (4, 4)).save(tmp_path / "a.png")
+    with pytest.raises(InputError, match=r"a detector of images to score .*a.png"):
+        list(read_batches(tmp_path / "a.png", (64,)))
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(InputError, match="to hold images, .*, but it has none"):
+        list(read_batches(tmp_path / "empty", (4, 4)))
 
 
 def test_lines_have_names_of_their_own(tmp_path: Path) -> None:
@@ -89,7 +114,7 @@ def test_what_is_not_there_is_named(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="there is no .*nix.npy"):
         list(read_batches(tmp_path / "nix.npy"))
     with pytest.raises(InputError, match="have a column 'id', but it has a, b, c"):
-        list(read_batches(_write("csv", tmp_path), "id"))
+        list(read_batches(_write("csv", tmp_path), name_column="id"))
     np.savez(tmp_path / "two.npz", a=X, b=X)
     with pytest.raises(InputError, match="a single one, but it holds a, b"):
         list(read_batches(tmp_path / "two.npz"))
