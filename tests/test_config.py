@@ -33,6 +33,7 @@ CHANGED: dict[str, Any] = {
     "classes_per_task": 2,
     "model": "other",
     "model_options": {"hidden": 8},
+    "calibration": 0.05,
     "epochs": 3,
     "batch_size": 7,
     "learning_rate": 0.01,
