@@ -267,6 +267,10 @@ def _as_written_now(content: dict[str, Any]) -> dict[str, Any]:
     if {"anomaly_class", "classes_per_task"} <= content.keys():
         content.setdefault("scenario", "class-stream")
         content.setdefault("calibration", 0.0)
+    # Of a whole run: what there was no choice of then.
+    if content.get("model") == "vae" and "seeds" in content and "epochs" in content:
+        then = {"reconstruction": "bce", "pixel_weights": []}
+        content["model_options"] = then | content.get("model_options", {})
     if isinstance(runs := content.get("runs"), dict):
         content["runs"] = {
             name: _as_written_now(own) if isinstance(own, dict) else own

@@ -62,6 +62,8 @@ def parse_classes(value: Any) -> Label | list[Label]:
 
 def _parse_label(value: Any) -> Label:
     if isinstance(value, Integral) and not isinstance(value, bool):
+        if abs(int(value)) >= 2**63:  # what the files of a run hold
+            raise ValueError("is too large a number")
         return int(value)
     if not isinstance(value, str):
         raise TypeError

@@ -13,7 +13,8 @@ from torch import Tensor
 from cl_anomaly.data.scaling import Scaling
 from cl_anomaly.errors import InputError
 from cl_anomaly.evaluation.scores import SCORES
-from cl_anomaly.models import MODELS, Model
+from cl_anomaly.models import MODELS, Model, find_model
+from cl_anomaly.python_values import GivenModel
 
 
 @dataclass(frozen=True)
@@ -66,7 +67,7 @@ def blueprint_from(made_from: dict[str, Any]) -> Blueprint:
         ("model", blueprint.model, MODELS),
         ("score", blueprint.score, SCORES),
     ):
-        if name not in known:
+        if name not in known and not isinstance(name, GivenModel):
             raise ValueError(f"there is no {kind} {name!r}, but {', '.join(known)}")
     if sum(blueprint.group_sizes) != len(blueprint.seeds):
         raise ValueError(f"its groups have not {len(blueprint.seeds)} replicas")
@@ -78,7 +79,7 @@ def blueprint_from(made_from: dict[str, Any]) -> Blueprint:
 
 def model_from(blueprint: Blueprint, weights: dict[str, Tensor], start: int, end: int) -> Model:
     """Make the model of some replicas, from place `start` to before `end`, with their weights."""
-    cls, seeds = MODELS[blueprint.model], blueprint.seeds[start:end]
+    cls, seeds = find_model(blueprint.model), blueprint.seeds[start:end]
     model = cls(blueprint.features, seeds, **blueprint.model_options)
     model.load_state_dict({name: own[start:end] for name, own in weights.items()})
     return model

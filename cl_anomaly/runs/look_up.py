@@ -142,10 +142,7 @@ def check_name_is_free(folder: Path, config: RunConfig) -> None:
     if config.strategy not in catalogue("strategies"):
         del own["strategy_options"]
     open_ones = {k: v for k, v in there.get("model_options", {}).items() if k in FITTED_TO_DATA}
-    # Nor does a run of an earlier version differ in options that its model did not have yet.
-    known_then = there.get("model_options", own["model_options"])
-    options = {k: v for k, v in own["model_options"].items() if k in known_then}
-    own["model_options"] = open_ones | options
+    own["model_options"] = open_ones | own["model_options"]
     known = identity(own, {}).keys() & own.keys()
     one, other = identity(there, {}), identity(own, {})
     if found := differences(*({k: v for k, v in d.items() if k in known} for d in (one, other))):

@@ -13,8 +13,9 @@ from cl_anomaly.evaluation.thresholds import TARGET_RATES, alarm_rate
 from cl_anomaly.labels import joined
 from cl_anomaly.scenarios.base import Replica, Scenario, all_test_indices
 from cl_anomaly.state import State
+from cl_anomaly.storage.recorded import FALSE_POSITIVE_RATES_FILE, THRESHOLDS_FILE
 
-THRESHOLD_FILES = ("thresholds.csv", "false_positive_rates.csv")
+THRESHOLD_FILES = (THRESHOLDS_FILE, FALSE_POSITIVE_RATES_FILE)
 
 
 class ThresholdRecord:
@@ -61,7 +62,7 @@ class ThresholdRecord:
                         detected = alarm_rate(self._places[place].anomalies_in(own), value)
                         thresholds.append((*key, value, set_from, detected))
                         rates += [(*key, *row) for row in self._rates(place, task, own, value)]
-        key_columns = ["anomaly_class", "seed", "task", "score", "target_rate"]
+        key_columns = ["anomaly_class", "seed", "task", "score", "target_fpr"]
         columns = [
             [*key_columns, "threshold", "set_from", "detection_rate"],
             [*key_columns, "of_task", "classes", "false_positive_rate"],

@@ -112,7 +112,7 @@ def test_a_process_that_is_killed_between_the_results_and_the_checkpoints(
         raise Killed
 
     with pytest.MonkeyPatch.context() as patch, pytest.raises(Killed):
-        patch.setattr(runner, "_remove_checkpoints", killed)
+        patch.setattr(runner, "remove_checkpoints", killed)
         cli("resume", folder)
     assert is_complete(folder) and list((folder / "checkpoints").iterdir())
     assert cli("resume", folder).code == 0

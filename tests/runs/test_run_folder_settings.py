@@ -28,7 +28,14 @@ EVERYTHING = {
     "seeds": [3, 7],
     "device": "cpu",
     "precision": "float32",
-    "model_options": {"latent_size": 3, "beta": 2.0, "hidden_sizes": [5]},
+    "calibration": 0.1,
+    "model_options": {
+        "latent_size": 3,
+        "hidden_sizes": [5],
+        "beta": 2.0,
+        "reconstruction": "l1",
+        "pixel_weights": [0.5] * 64,
+    },
 }
 
 

@@ -33,12 +33,12 @@ def kept(tmp_path_factory: pytest.TempPathFactory) -> Result:
 def test_the_threshold_is_that_of_the_tasks_own_samples(kept: Result) -> None:
     """Of the last task, by the trained detector, on what was kept aside."""
     detector, dataset = kept.detector(), load_dataset("digits")
-    table = kept.threshold_tables["thresholds.csv"].query("task == 3 and score == 'recon'")
+    table = kept.threshold_tables["thresholds.csv"].query("task == 3 and score == 'mse'")
     for place, seed in enumerate([3, 7]):
         scenario = build_scenario(dataset, 0, [1, 2, 3], seed=seed, calibration=0.2)
         aside = scenario.tasks[2].calibration
         scores = detector.score(dataset.train.batch(aside))[place]
-        own = table[table["seed"] == seed].set_index("target_rate")
+        own = table[table["seed"] == seed].set_index("target_fpr")
         for rate in TARGET_RATES:
             assert own["threshold"][rate] == pytest.approx(threshold_at(rate, scores), rel=1e-5)
         assert (own["set_from"] == "this task").all()
@@ -55,7 +55,7 @@ def test_rates_are_shares_of_the_test_samples_above_the_threshold(kept: Result) 
         assert row.detection_rate == pytest.approx(above[kept.test_labels == 0].mean())
         own = rates.query(
             f"seed == {row.seed} and task == {row.task} and score == 'mse' "
-            f"and target_rate == {row.target_rate}"
+            f"and target_fpr == {row.target_fpr}"
         )
         assert own["of_task"].tolist() == list(range(1, int(row.task) + 1))  # type: ignore[arg-type]
         for _, one in own.iterrows():
@@ -81,7 +81,7 @@ def test_where_they_are_set_from_depends_on_what_the_strategy_keeps() -> None:
     }
     for strategy, words in expected.items():
         table = _run(strategy, epochs=1, seeds=1).threshold_tables["thresholds.csv"]
-        own = table.query("score == 'recon' and target_rate == 0.05")
+        own = table.query("score == 'recon' and target_fpr == 0.05")
         assert own["set_from"].tolist() == words, strategy
 
 
@@ -89,7 +89,7 @@ def test_they_are_kept_with_the_detector_and_read_back(kept: Result, tmp_path: P
     assert kept.folder
     detector = Detector.load(kept.folder)
     table = kept.threshold_tables["thresholds.csv"]
-    last = table.query("task == 3 and score == 'recon' and target_rate == 0.01")
+    last = table.query("task == 3 and score == 'mse' and target_fpr == 0.01")
     np.testing.assert_array_equal(detector.thresholds(0.01), last["threshold"])
     x = load_dataset("digits").test.batch(torch.arange(50))
     alarms = detector.predict(x, 0.01)
