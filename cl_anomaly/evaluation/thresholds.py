@@ -3,13 +3,13 @@
 import math
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 TARGET_RATES = (0.01, 0.05)
 """False-positive rates for which a run sets thresholds."""
 
 
-def threshold_at(rate: float, scores: ArrayLike, weights: ArrayLike | None = None) -> float:
+def threshold_at(rate: float, scores: ArrayLike) -> float:
     """Set the threshold above which a sample is an alarm.
 
     The smallest score that no more than the wanted share of new normal samples is expected to
@@ -22,7 +22,6 @@ def threshold_at(rate: float, scores: ArrayLike, weights: ArrayLike | None = Non
     Args:
         rate: wanted false-positive rate, between 0 and 1.
         scores: (n,), of normal samples that were not trained on; higher is more anomalous.
-        weights: (n,), how much each sample counts; their sum stands for n. Default: all the same.
 
     Raises:
         ValueError: the rate is out of range, or there is no score, or one is not finite.
@@ -32,12 +31,9 @@ def threshold_at(rate: float, scores: ArrayLike, weights: ArrayLike | None = Non
     values = np.asarray(scores)
     if values.ndim != 1 or not len(values) or not np.isfinite(values).all():
         raise ValueError("Expected one finite score or more, in one dimension.")
-    order = np.argsort(values, kind="stable")
-    shares = np.ones(len(values)) if weights is None else np.asarray(weights, dtype=np.float64)
-    counts = np.cumsum(shares[order]) * (len(values) / shares.sum())
-    # The rounding of a sum must not move the threshold by a sample.
-    reached = np.flatnonzero(counts >= (1 - rate) * (len(values) + 1) - 1e-9)
-    return float(values[order[reached[0]]] if len(reached) else values[order[-1]])
+    # The rounding of a product must not move the threshold by a sample.
+    place = math.ceil((1 - rate) * (len(values) + 1) - 1e-9)
+    return float(np.sort(values)[min(place, len(values)) - 1])
 
 
 def alarm_rate(scores: ArrayLike, threshold: float) -> float:
@@ -53,25 +49,3 @@ def alarm_rate(scores: ArrayLike, threshold: float) -> float:
     if not len(values) or math.isnan(threshold):
         return math.nan
     return float((values > threshold).mean())
-
-
-def pooled(
-    own: NDArray[np.floating], recalled: NDArray[np.floating] | None, past_tasks: int
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Join scores of the current task's samples with those of samples that stand for past tasks.
-
-    Each task weighs the same, however many samples stand for it.
-
-    Args:
-        own: (n,), of the current task's samples.
-        recalled: (m,), of samples that stand for the past tasks together; None where there are
-            none.
-        past_tasks: how many these are.
-
-    Returns:
-        Scores and weights, (n + m,) each.
-    """
-    if recalled is None or not past_tasks or not len(recalled):
-        return np.asarray(own, dtype=np.float64), np.ones(len(own))
-    weights = np.repeat([1 / len(own), past_tasks / len(recalled)], [len(own), len(recalled)])
-    return np.concatenate([own, recalled]).astype(np.float64), weights

@@ -10,7 +10,7 @@ from torch import Tensor
 from cl_anomaly.errors import RunError
 from cl_anomaly.evaluation.scores import Score
 from cl_anomaly.evaluation.scoring import reconstructed
-from cl_anomaly.evaluation.thresholds import TARGET_RATES, pooled, threshold_at
+from cl_anomaly.evaluation.thresholds import TARGET_RATES, threshold_at
 from cl_anomaly.matrix_products import matrix_products_in
 from cl_anomaly.randomness import ReplicaRandom
 from cl_anomaly.scenarios.base import Scenario
@@ -52,7 +52,7 @@ def thresholds_after(
     return {
         name: np.array(
             [
-                _of_replica(values, recalled[name][place] if recalled else None, number - 1)
+                _of_replica(values, recalled[name][place] if recalled else None)
                 for place, values in enumerate(of_replicas)
             ]
         )
@@ -135,10 +135,13 @@ def _scored(strategy: Strategy, scores: Sequence[Score], x: Tensor) -> Iterator[
         yield [score(output) for score in scores]
 
 
-def _of_replica(
-    own: NDArray[np.float32], recalled: NDArray[np.float32] | None, past_tasks: int
-) -> list[float]:
-    values, weights = pooled(own, recalled, past_tasks)
-    if not np.isfinite(values).all():
+def _of_replica(own: NDArray[np.float32], recalled: NDArray[np.float32] | None) -> list[float]:
+    """Take the higher threshold of the two: the wanted rate should hold for both.
+
+    What is recalled may be smoother than real samples, and score lower. Together, it would pull the
+    threshold below what the task's own samples need.
+    """
+    sources = [own] if recalled is None else [own, recalled]
+    if not all(np.isfinite(values).all() for values in sources):
         return [float("nan")] * len(TARGET_RATES)
-    return [threshold_at(rate, values, weights) for rate in TARGET_RATES]
+    return [max(threshold_at(rate, values) for values in sources) for rate in TARGET_RATES]

@@ -3,7 +3,7 @@ import math
 import numpy as np
 import pytest
 
-from cl_anomaly.evaluation.thresholds import alarm_rate, pooled, threshold_at
+from cl_anomaly.evaluation.thresholds import alarm_rate, threshold_at
 
 
 def test_the_threshold_is_the_sample_that_the_formula_names() -> None:
@@ -15,14 +15,6 @@ def test_the_threshold_is_the_sample_that_the_formula_names() -> None:
 
 def test_with_too_few_samples_it_is_the_largest_score() -> None:
     assert threshold_at(0.01, [3.0, 1.0, 2.0]) == 3
-
-
-def test_a_weight_counts_as_a_share_of_the_samples() -> None:
-    # Shares of 30, 60, 7 and 2 in 99: 0.303, 0.909, 0.980 and 1 up to each score.
-    scores, weights = np.tile([1.0, 2.0, 3.0, 4.0], 1000), np.tile([30, 60, 7, 2], 1000)
-    found = {rate: threshold_at(rate, scores, weights) for rate in (0.8, 0.5, 0.1, 0.05, 0.01)}
-    assert found == {0.8: 1, 0.5: 2, 0.1: 2, 0.05: 3, 0.01: 4}
-    assert threshold_at(0.3, [3.0, 1.0, 2.0], [5, 5, 5]) == threshold_at(0.3, [3.0, 1.0, 2.0])
 
 
 def test_new_normal_samples_exceed_it_as_often_as_was_asked() -> None:
@@ -52,11 +44,3 @@ def test_alarms_are_above_the_threshold_and_not_at_it() -> None:
     assert alarm_rate([1.0, 2.0, 2.0, 3.0], 2.0) == 0.25
     assert math.isnan(alarm_rate([], 2.0))
     assert math.isnan(alarm_rate([1.0], math.nan))
-
-
-def test_each_task_weighs_the_same_however_many_samples_stand_for_it() -> None:
-    own, recalled = np.zeros(10), np.ones(90)
-    scores, weights = pooled(own, recalled, past_tasks=3)
-    assert weights[scores == 1].sum() == pytest.approx(3 * weights[scores == 0].sum())
-    alone, same = pooled(own, None, past_tasks=3)
-    assert (alone == own).all() and (same == 1).all()

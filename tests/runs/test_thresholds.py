@@ -1,6 +1,7 @@
 """Thresholds from samples that were kept aside, as a run records them."""
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +14,7 @@ from cl_anomaly.data.datasets import load_dataset
 from cl_anomaly.errors import InputError, RunError
 from cl_anomaly.evaluation.thresholds import TARGET_RATES, threshold_at
 from cl_anomaly.runs.result import Result
+from cl_anomaly.scenarios.base import Task
 from cl_anomaly.scenarios.class_stream import build_scenario
 from cl_anomaly.strategies import Strategy
 from tests.command import SMALL, cli
@@ -113,6 +115,34 @@ def test_without_samples_kept_aside_there_is_none(tmp_path: Path) -> None:
 def test_another_rate_is_refused(kept: Result) -> None:
     with pytest.raises(InputError, match="rate of 0.5, but this one has those for 0.01, 0.05"):
         kept.detector().thresholds(0.5)
+
+
+class RecallsNoise(Strategy):
+    """Stands for past tasks by what scores higher than any of them."""
+
+    def recall(self, count: int) -> torch.Tensor:
+        return self.random.normal(count, 8, 8).abs().clamp(0, 1).round()
+
+
+class RecallsTheMean(Strategy):
+    """Stands for past tasks by the last one's mean, which scores lower than its samples do."""
+
+    def after_task(self, tasks: Sequence[Task]) -> None:
+        samples = [self.samples.batch(task.indices) for task in tasks]
+        self._means = torch.stack([own.mean(0, keepdim=True) for own in samples])
+
+    def recall(self, count: int) -> torch.Tensor:
+        return self._means.expand(-1, count, -1, -1)
+
+
+def test_what_is_recalled_raises_a_threshold_and_never_lowers_it(kept: Result) -> None:
+    def last(result: Result) -> pd.Series:
+        table = result.threshold_tables["thresholds.csv"]
+        return table.query("task == 3 and score == 'mse'")["threshold"].reset_index(drop=True)
+
+    alone, higher, lower = last(kept), last(_run(RecallsNoise)), last(_run(RecallsTheMean))
+    assert (higher > alone).all()
+    np.testing.assert_array_equal(lower, alone)
 
 
 def test_a_seed_has_the_thresholds_that_it_has_alone(kept: Result) -> None:
