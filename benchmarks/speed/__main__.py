@@ -8,6 +8,7 @@ from pathlib import Path
 
 import torch
 from avalanche_naive import avalanche
+from detecting import detecting
 from evaluating import evaluation
 from growth import growth
 from products import products
@@ -38,6 +39,7 @@ MEASURES: dict[str, tuple[Measure, int]] = {
     "gemm": (share_of_gemm, 3),
     "evaluation": (evaluation, 7),
     "fisher": (fisher, 7),
+    "detecting": (detecting, 3),
     "growth": (growth, 3),
     "start": (start, 3),
     "workers": (workers, 2),

@@ -8,7 +8,7 @@ from report import Row
 from training import Ours
 
 from cl_anomaly.config import RunConfig
-from cl_anomaly.evaluation.scores import CHEAP_SCORES, make_scores
+from cl_anomaly.evaluation.scores import CHEAP_SCORES, SCORES, make_scores
 from cl_anomaly.evaluation.scoring import GroupPlaces, score_samples
 
 
@@ -20,6 +20,7 @@ def evaluation(config: RunConfig, repeats: int) -> Iterator[Row]:
     scenario, test = run.plan.scenarios[0], run.plan.dataset.test
     indices = scenario.test_indices
     groups = GroupPlaces(scenario, indices)
+    names = [name for name in CHEAP_SCORES if SCORES[name].needs <= model.abilities]
 
     @torch.no_grad()
     def forward() -> None:
@@ -27,7 +28,7 @@ def evaluation(config: RunConfig, repeats: int) -> Iterator[Row]:
             model.reconstruct(test.batch(chunk)[None])
 
     def scores() -> dict:
-        return score_samples(model, test, indices, make_scores(CHEAP_SCORES))
+        return score_samples(model, test, indices, make_scores(names))
 
     def all_of_it() -> None:
         for values in scores().values():
@@ -37,7 +38,7 @@ def evaluation(config: RunConfig, repeats: int) -> Iterator[Row]:
     measured = in_turns(
         {name: (lambda work=work: seconds(work)) for name, work in contestants.items()}, repeats
     )
-    count = f"{len(indices):,} images, one replica, {', '.join(CHEAP_SCORES)}"
+    count = f"{len(indices):,} images, one replica, {', '.join(names)}"
     for name, note in (("scores", "scores"), ("all", "scores and all AUROCs")):
         yield Row(
             f"evaluation of {count}: {note} / one forward pass",

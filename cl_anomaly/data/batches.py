@@ -89,8 +89,15 @@ def _images(path: Path, features: tuple[int, ...]) -> Iterator[Batch]:
 
 
 def _npy(path: Path, *_: Any) -> Iterator[Batch]:
-    # Mapped, and not loaded: it may be larger than memory.
-    yield from _parts(np.load(path, mmap_mode="r", allow_pickle=False))
+    # Mapped anew for each batch: the file may be larger than memory, and what has been read of a
+    # map stays in memory as long as the map does.
+    for start in range(0, len(_mapped(path)), BATCH_SIZE):
+        part = np.array(_mapped(path)[start : start + BATCH_SIZE])
+        yield _numbered(part, start)
+
+
+def _mapped(path: Path) -> NDArray[Any]:
+    return np.load(path, mmap_mode="r", allow_pickle=False)
 
 
 def _npz(path: Path, *_: Any) -> Iterator[Batch]:
@@ -103,13 +110,12 @@ def _npz(path: Path, *_: Any) -> Iterator[Batch]:
                 f"{', '.join(names) or 'none'}."
             )
         x = archive[known or names[0]]
-    yield from _parts(x)
-
-
-def _parts(x: NDArray[Any]) -> Iterator[Batch]:
     for start in range(0, len(x), BATCH_SIZE):
-        part = np.array(x[start : start + BATCH_SIZE])
-        yield Batch([str(start + row) for row in range(len(part))], _plain(part))
+        yield _numbered(x[start : start + BATCH_SIZE], start)
+
+
+def _numbered(part: NDArray[Any], start: int) -> Batch:
+    return Batch([str(start + row) for row in range(len(part))], _plain(part))
 
 
 def _csv(path: Path, name_column: str | None, ignored: Sequence[str]) -> Iterator[Batch]:
