@@ -18,12 +18,10 @@ from cl_anomaly.json_files import write_json
 from cl_anomaly.report.canvas import save_figure
 from cl_anomaly.report.figures import draw_auroc
 from cl_anomaly.report.labels import one_line
-from cl_anomaly.report.pictures import find_picture
 from cl_anomaly.runs.build import Plan
 from cl_anomaly.runs.result import Result
 from cl_anomaly.storage.detectors import write_detector
-from cl_anomaly.storage.recorded import LOSSES_FILE, PICTURES_FILE, SCORES_FILE, RecordedRun
-from cl_anomaly.storage.results import RunResults
+from cl_anomaly.storage.recorded import LOSSES_FILE, PICTURES_FILE, SCORES_FILE
 from cl_anomaly.storage.status import (
     CONFIG_FILE,
     ENVIRONMENT_FILE,
@@ -36,8 +34,6 @@ from cl_anomaly.storage.status import (
 SUMMARY_FILE = "summary.csv"
 BEGINNING_FILES = {CONFIG_FILE, ENVIRONMENT_FILE, OWN_FILE}
 FIGURE_NAME = "auroc_per_task"
-# Drawn from the metrics alone; all others are drawn when they are asked for.
-_PICTURES = ("matrix",)
 
 
 def check_writable(out: Path) -> None:
@@ -119,12 +115,3 @@ def write_results(result: Result, folder: Path) -> None:
         summarise(aurocs).to_csv(folder / SUMMARY_FILE, index=False)
         line = one_line(result.metrics).assign(run=result.strategy_name)
         save_figure(draw_auroc(line, result.config.shown_score), folder / FIGURE_NAME, ("png",))
-        _draw_pictures(result, folder)
-
-
-def _draw_pictures(result: Result, folder: Path) -> None:
-    config, environment = result.config.to_dict(), result.environment
-    own = RunResults(folder, result.strategy_name, config, environment, result.metrics)
-    for kind in _PICTURES:
-        figure = find_picture(kind).draw(RecordedRun(own), result.config.shown_score)
-        save_figure(figure, folder / kind, ("png",))

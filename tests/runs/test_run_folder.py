@@ -48,7 +48,6 @@ def test_the_folder_has_the_files_that_are_promised(folder: Path) -> None:
         "timing.json",
         "summary.csv",
         "auroc_per_task.png",
-        "matrix.png",
         "pictures.npz",
         "losses.csv",
         "model.safetensors",
