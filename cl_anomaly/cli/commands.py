@@ -9,7 +9,7 @@ from cl_anomaly.config import ResolvedConfig, RunConfig
 from cl_anomaly.data.datasets import DATASETS, OWN, find_dataset
 from cl_anomaly.engines.local import Outcome, run_all
 from cl_anomaly.errors import InputError, Interrupted, RunError
-from cl_anomaly.evaluation.scores import CHEAP_SCORES, SCORES
+from cl_anomaly.evaluation.scores import CHEAP_SCORES, SCORES, Score
 from cl_anomaly.machine import available_cores
 from cl_anomaly.models import MODELS
 from cl_anomaly.options import options_of, summary
@@ -171,11 +171,11 @@ def show(what: str) -> None:
         rows = [
             (
                 name,
-                summary(model),
-                model.default_score,
-                "\n".join(map(str, options_of(model, OF_THE_RUN))),
+                summary(own),
+                own.default_score,
+                "\n".join(map(str, options_of(own, OF_THE_RUN))),
             )
-            for name, model in MODELS.items()
+            for name, own in MODELS.items()
         ]
         columns = ("name", "what it is", "default score", "options, --model.NAME")
     elif what == "datasets":
@@ -188,15 +188,12 @@ def show(what: str) -> None:
         ]
         columns = ("name", "what it is", "defaults")
     else:
-        rows = [
-            (
-                name,
-                summary(score),
-                "always" if name in CHEAP_SCORES else "with --score",
-                f"{score.passes:g}"
-                + (f"; keeps {score.statistics}, 4 bytes each" if score.statistics else ""),
-            )
-            for name, score in SCORES.items()
-        ]
+        rows = [_score_row(name, score) for name, score in SCORES.items()]
         columns = ("name", "what it is", "recorded", "cost in forward passes")
     show_list(what, rows, columns)
+
+
+def _score_row(name: str, score: type[Score]) -> tuple[str, str, str, str]:
+    kept = f"; keeps {score.statistics}, 4 bytes each" if score.statistics else ""
+    recorded = "always" if name in CHEAP_SCORES else "with --score"
+    return name, summary(score), recorded, f"{score.passes:g}{kept}"

@@ -25,8 +25,9 @@ from cl_anomaly.detector.blueprint import (
     model_from,
     scaling_of,
 )
+from cl_anomaly.detector.statistics import loaded_scores, statistics_of
 from cl_anomaly.errors import InputError
-from cl_anomaly.evaluation.scores import Score, make_scores
+from cl_anomaly.evaluation.scores import Score
 from cl_anomaly.evaluation.scoring import score_samples
 from cl_anomaly.evaluation.thresholds import TARGET_RATES
 from cl_anomaly.machine import choose_device, set_up_processor
@@ -226,18 +227,7 @@ class Detector:
                 [own for own in learner.scores if own.name in names]
                 for learner in self._groups.learners
             ]
-        groups = []
-        for start, end in self.blueprint.places_of_groups():
-            scores = make_scores(names)
-            for score in scores:
-                prefix = f"score.{score.name}."
-                own = {k: v for k, v in self._statistics.items() if k.startswith(prefix)}
-                # Copies, as aligned as they were where they were learnt.
-                score.load_state_dict(
-                    {k.removeprefix(prefix): v[start:end].clone() for k, v in own.items()}
-                )
-            groups.append(scores)
-        return groups
+        return loaded_scores(self.blueprint, self._statistics, names)
 
     def first_replica(self) -> Model:
         """Give a copy of the first replica's model, alone and as it is now."""
@@ -252,11 +242,7 @@ class Detector:
         """Give what the scores of all replicas keep, (R, ...), by `score.NAME.KEY`."""
         if self._groups is None:
             return {name: own.cpu() for name, own in self._statistics.items()}
-        parts = [
-            {f"score.{s.name}.{k}": own.cpu() for s in scores for k, own in s.state_dict().items()}
-            for scores in (learner.scores for learner in self._groups.learners)
-        ]
-        return {name: torch.cat([part[name] for part in parts]) for name in parts[0]}
+        return statistics_of([learner.scores for learner in self._groups.learners])
 
     def save(self, folder: str | Path) -> None:
         """Keep what has been learnt in a new folder, for `load`.

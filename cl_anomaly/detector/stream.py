@@ -139,12 +139,7 @@ def learn(recipe: Recipe, before: Learnt, x: NDArray[np.float32], share: float) 
             f"was none. Try a lower `learning_rate`."
         )
     learner.conclude()
-    thresholds = {}
-    if share:
-        own = learner.thresholds()[blueprint.score][0]
-        thresholds = {
-            str(rate): (float(value),) for rate, value in zip(TARGET_RATES, own, strict=True)
-        }
+    thresholds = _thresholds(learner, blueprint.score) if share else {}
     state = learner.state()
     return Learnt(
         before.blueprint | {"thresholds": thresholds},
@@ -154,6 +149,11 @@ def learn(recipe: Recipe, before: Learnt, x: NDArray[np.float32], share: float) 
         past if sees_past else [],
         places if sees_past else [np.empty(0, np.int64)] * number,
     )
+
+
+def _thresholds(learner: Learner, score: str) -> dict[str, tuple[float, ...]]:
+    own = learner.thresholds()[score][0].tolist()
+    return {str(rate): (value,) for rate, value in zip(TARGET_RATES, own, strict=True)}
 
 
 def _kept_aside(count: int, share: float, seed: int, number: int) -> NDArray[np.int64]:

@@ -89,17 +89,7 @@ def write_results(result: Result, folder: Path) -> None:
     result.metrics.to_csv(folder / METRICS_FILE, index=False)
     for name, table in result.threshold_tables.items():
         table.to_csv(folder / name, index=False)
-    arrays: dict[str, Any] = dict(result.scores)
-    classes = [replica.anomaly_class for replica in result.replicas]
-    if len(set(classes)) > 1:
-        arrays["anomaly_classes"] = np.array(classes)
-    np.savez_compressed(
-        folder / SCORES_FILE,
-        labels=result.test_labels,
-        test_indices=result.test_indices,
-        seeds=np.array([replica.seed for replica in result.replicas]),
-        **arrays,
-    )
+    _write_scores(result, folder)
     np.savez_compressed(folder / PICTURES_FILE, **result.pictures)  # type: ignore[arg-type]
     result.losses.to_csv(folder / LOSSES_FILE, index=False)
     weights, statistics = (
@@ -115,3 +105,17 @@ def write_results(result: Result, folder: Path) -> None:
         summarise(aurocs).to_csv(folder / SUMMARY_FILE, index=False)
         line = one_line(result.metrics).assign(run=result.strategy_name)
         save_figure(draw_auroc(line, result.config.shown_score), folder / FIGURE_NAME, ("png",))
+
+
+def _write_scores(result: Result, folder: Path) -> None:
+    arrays: dict[str, Any] = dict(result.scores)
+    classes = [replica.anomaly_class for replica in result.replicas]
+    if len(set(classes)) > 1:
+        arrays["anomaly_classes"] = np.array(classes)
+    np.savez_compressed(
+        folder / SCORES_FILE,
+        labels=result.test_labels,
+        test_indices=result.test_indices,
+        seeds=np.array([replica.seed for replica in result.replicas]),
+        **arrays,
+    )

@@ -1,0 +1,40 @@
+"""What scores have learnt of the tasks, as tensors (R, ...) by `score.NAME.KEY`."""
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+from cl_anomaly.detector.blueprint import Blueprint
+from cl_anomaly.evaluation.scores import Score, make_scores
+
+
+def statistics_of(groups: Sequence[Sequence[Score]]) -> dict[str, Tensor]:
+    """Put together what the scores of each group of replicas keep."""
+    parts = [
+        {f"score.{s.name}.{k}": own.cpu() for s in scores for k, own in s.state_dict().items()}
+        for scores in groups
+    ]
+    return {name: torch.cat([part[name] for part in parts]) for name in parts[0]}
+
+
+def loaded_scores(
+    blueprint: Blueprint, statistics: dict[str, Tensor], names: Sequence[str]
+) -> list[list[Score]]:
+    """Make scores for each group of replicas, with what they have learnt.
+
+    Args:
+        blueprint: says which replicas are a group.
+        statistics: what `statistics_of` gave.
+        names: of the scores.
+    """
+    groups = []
+    for start, end in blueprint.places_of_groups():
+        scores = make_scores(names)
+        for score in scores:
+            prefix = f"score.{score.name}."
+            # Copies, as aligned as they were where they were learnt.
+            own = {k: v[start:end].clone() for k, v in statistics.items() if k.startswith(prefix)}
+            score.load_state_dict({k.removeprefix(prefix): v for k, v in own.items()})
+        groups.append(scores)
+    return groups
