@@ -269,8 +269,10 @@ def _as_written_now(content: dict[str, Any]) -> dict[str, Any]:
         content.setdefault("calibration", 0.0)
     # Of a whole run: what there was no choice of then.
     if content.get("model") == "vae" and "seeds" in content and "epochs" in content:
-        then = {"reconstruction": "bce", "pixel_weights": []}
-        content["model_options"] = then | content.get("model_options", {})
+        options = dict(content.get("model_options", {}))
+        for name, then in (("reconstruction", "bce"), ("pixel_weights", [])):
+            options.setdefault(name, then)
+        content["model_options"] = options
     if isinstance(runs := content.get("runs"), dict):
         content["runs"] = {
             name: _as_written_now(own) if isinstance(own, dict) else own

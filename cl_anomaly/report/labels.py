@@ -1,7 +1,7 @@
 """Names of runs in figures and tables: the differences between them, and no more."""
 
 import re
-from collections.abc import Hashable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -201,15 +201,17 @@ def _shown(value: Any) -> str:
     """Write a setting's value as on the command line: 1000 for 1000.0, 3,1,2 for a list."""
     if isinstance(value, bool) or not isinstance(value, float | list | tuple):
         return str(value)
-    return f"{value:g}" if isinstance(value, float) else ",".join(map(_shown, value))
+    return f"{value:g}" if isinstance(value, float) else ",".join(map(_shown, value)) or "none"
 
 
 def _differing(settings: Sequence[Settings]) -> list[str]:
     names = dict.fromkeys(name for own in settings for name in own)
-    return [n for n in names if len({_hashable(own.get(n)) for own in settings}) > 1]
+    # What one of them does not have, such as an option of another model, is not known to differ.
+    shared = [name for name in names if all(name in own for own in settings)]
+    return [n for n in shared if len({_hashable(own.get(n)) for own in settings}) > 1]
 
 
-def _hashable(value: Any) -> Hashable:
+def _hashable(value: Any) -> str | None:
     return None if value is None else _shown(value)
 
 
@@ -233,6 +235,6 @@ def _about_settings(settings: Sequence[Settings]) -> list[str]:
 
 
 def _values(name: str, settings: Sequence[Settings]) -> list[str]:
-    values = dict.fromkeys(own.get(name) and _shown(own[name]) for own in settings)
+    values = dict.fromkeys(_hashable(own.get(name)) for own in settings)
     # Code has a name only where there is other code.
     return [v or UNKNOWN for v in values if v or name != "code"]
