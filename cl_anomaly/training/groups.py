@@ -163,11 +163,6 @@ class ReplicaGroups:
             for name in learning
         }
 
-    def weights(self) -> dict[str, Tensor]:
-        """Give the weights of all replicas, (R, ...), by the names of the model's parameters."""
-        parts = [learner.strategy.model.state_dict() for learner in self.learners]
-        return {name: torch.cat([part[name].cpu() for part in parts]) for name in parts[0]}
-
     def state(self) -> State:
         """Give where all groups are."""
         state = State({"groups": [], "seconds": self._seconds})
