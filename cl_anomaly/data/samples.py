@@ -61,10 +61,17 @@ class Samples:
             (*indices.shape, *features), float32 in [0, 1]; with `scaling`, [0, 1] is the range that
             each replica's first task has, and other values lie outside.
         """
-        picked = self.stored.index_select(0, indices.flatten()).to(torch.float32)
+        return self.scaled(self.as_stored(indices))
+
+    def as_stored(self, indices: Tensor) -> Tensor:
+        """Look samples up, and leave them as they are stored, (*indices.shape, *features)."""
+        return self.stored.index_select(0, indices.flatten()).unflatten(0, indices.shape)
+
+    def scaled(self, stored: Tensor) -> Tensor:
+        """Turn samples that are as they were stored into what models take, see `batch`."""
         if self.scaling is None:
-            return picked.mul_(self.scale).unflatten(0, indices.shape)
-        return self.scaling(picked.unflatten(0, indices.shape))
+            return stored * self.scale  # float32, of uint8 as well
+        return self.scaling(stored.to(torch.float32))
 
     def for_all(self, indices: Tensor, replicas: int) -> Tensor:
         """Look up the same samples for all replicas, (R, n, *features), float32.

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from cl_anomaly.data.datasets import Samples
 from cl_anomaly.models import Model
-from cl_anomaly.randomness import ReplicaRandom
+from cl_anomaly.randomness import Draws, ReplicaRandom
 from cl_anomaly.scenarios.class_stream import Task
 
 # Between 0 and 1, of two names: `penalti`, `after_taks` and `extended` are above it.
@@ -32,14 +32,18 @@ class Strategy:
     Before each task a copy of the strategy is asked for `extend` and `penalty`, a few times on the
     same batch, to see that it keeps to this; nothing is left of it.
 
-    On a GPU, what is called at every step (`extend`, `penalty`, `after_backward`, `after_step`) is
-    recorded in the first steps of a task and then replayed without Python: it must do the same work
-    on the same tensors at every step, draw from `random` alone, and read no values back (`.item()`,
-    `if` on a tensor). What it keeps, it changes in place (`add_`, `copy_`).
+    On a GPU, what is called at every step (`extend`, `loss`, `penalty`, `after_backward`,
+    `after_step`) is recorded in the first steps of a task and then replayed without Python: it must
+    do the same work on the same tensors at every step, draw from `random` alone, and read no values
+    back (`.item()`, `if` on a tensor). What it keeps, it changes in place (`add_`, `copy_`).
 
     Attributes:
         name: what `--strategy` calls it. Default: the class's name.
         needs: abilities of a model that it needs, see `models.base.ABILITIES`.
+        needs_boundaries: whether it must be told where a task ends and the next begins. Default:
+            that of the class above; yes where it has a `before_task` or `after_task` of its own.
+        stores_samples: whether it keeps real samples of past tasks. Default: that of the class
+            above; yes where it has a `training_indices` of its own.
         model: the model in training.
         samples: the training samples; `samples.batch(indices)` looks them up.
         task_number: of the task that is being learnt, from 1.
@@ -49,16 +53,30 @@ class Strategy:
 
     name: ClassVar[str]
     needs: ClassVar[frozenset[str]] = frozenset()
+    needs_boundaries: ClassVar[bool] = False
+    stores_samples: ClassVar[bool] = False
     model: Model
     samples: Samples
     task_number: int
     random: ReplicaRandom
 
     def __init_subclass__(cls) -> None:
-        """Name the subclass, where it does not do so itself."""
+        """Name the subclass and say what its hooks tell of it, where it does not do so itself."""
         super().__init_subclass__()
         if "name" not in cls.__dict__:
             cls.name = cls.__name__
+        if "needs_boundaries" not in cls.__dict__ and cls._has_its_own("before_task", "after_task"):
+            cls.needs_boundaries = True
+        if "stores_samples" not in cls.__dict__ and cls._has_its_own("training_indices"):
+            cls.stores_samples = True
+
+    @classmethod
+    def _has_its_own(cls, *hooks: str) -> bool:
+        """Say whether the class has one of these hooks from elsewhere than from all strategies."""
+        above = [base for base in cls.__bases__ if issubclass(base, Strategy)]
+        return any(
+            all(getattr(cls, hook) is not getattr(base, hook) for base in above) for hook in hooks
+        )
 
     def training_indices(self, task: Task, seen: Sequence[Task]) -> Tensor:
         """Say which training samples one replica may see during a task.
@@ -115,6 +133,15 @@ class Strategy:
         """
         return x
 
+    def loss(self, x: Tensor, random: Draws) -> Tensor:
+        """Give each sample's loss, (R, B'), float32: the model's, unless it is overridden.
+
+        Args:
+            x: (R, B', *features), the batch as `extend` gave it.
+            random: what the model draws from.
+        """
+        return self.model.loss(x, random)
+
     def penalty(self, x: Tensor) -> Tensor | float:
         """Give what is added to each replica's loss, (R,).
 
@@ -137,6 +164,15 @@ class Strategy:
         Args:
             tasks: the task that has just been learnt, as each of the R replicas saw it.
         """
+
+    @property
+    def stepped(self) -> Sequence[Tensor]:
+        """List what steps change beside the model's weights, (R, ...) each, always in place.
+
+        What requires gradients is trained with the weights, by the same Adam. A replica that is
+        through with its task before others is put back, at the end, to where it was then.
+        """
+        return ()
 
     @property
     def cannot_be_resumed(self) -> str | None:

@@ -7,10 +7,10 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from cl_anomaly.errors import InputError
 from cl_anomaly.models.base import GENERATE, Generator
 from cl_anomaly.scenarios.class_stream import Task
 from cl_anomaly.strategies.base import Strategy
+from cl_anomaly.strategies.shared.ratio import Ratio, check_ratio, replayed_count
 
 
 class GenerativeReplay(Strategy):
@@ -29,18 +29,15 @@ class GenerativeReplay(Strategy):
     needs = frozenset({GENERATE})
 
     def __init__(self, ratio: float | Literal["proportional"] = "proportional") -> None:
-        if ratio != "proportional" and not 0 < ratio < float("inf"):
-            raise InputError(f"Expected `ratio` to be proportional or above 0, but got {ratio}.")
-        self.ratio = ratio
+        check_ratio(ratio)
+        self.ratio: Ratio = ratio
         self.previous: Generator | None = None
 
     def extend(self, x: Tensor) -> Tensor:
         """Append what the previous decoder makes of z ~ N(0, I)."""
         if self.previous is None:
             return x
-        past_tasks = self.task_number - 1
-        ratio = past_tasks if self.ratio == "proportional" else float(self.ratio)
-        count = max(1, round(ratio * x.shape[1]))
+        count = replayed_count(self.ratio, self.task_number - 1, x.shape[1])
         with torch.no_grad():
             return torch.cat([x, self.previous.generate(count, self.random)], dim=1)
 

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from cl_anomaly.errors import CLAnomalyError, RunError, reason
+from cl_anomaly.randomness import Draws
 from cl_anomaly.state import CannotKeepError
 from cl_anomaly.strategies import Strategy
 
@@ -115,12 +116,38 @@ def penalty(strategy: Strategy, x: Tensor) -> Tensor | float:
     return added
 
 
+def losses(strategy: Strategy, x: Tensor, random: Draws) -> Tensor:
+    """Ask for each sample's loss, and look at its form.
+
+    Args:
+        strategy: whose `loss` is called.
+        x: (R, B', *features), the batch that is trained on.
+        random: what the model draws from.
+
+    Returns:
+        (R, B').
+
+    Raises:
+        RunError: it raised an error, or gave something else.
+    """
+    if not overrides(strategy, "loss"):
+        return strategy.model.loss(x, random)
+    given = call(strategy, "loss", x, random)
+    if not (isinstance(given, Tensor) and given.shape == x.shape[:2] and given.device == x.device):
+        raise RunError(
+            f"Expected {named(strategy, 'loss')} to give one number for each sample, "
+            f"{tuple(x.shape[:2])}, on {x.device}, but in task {strategy.task_number} it gave "
+            f"{shown(given)}."
+        )
+    return given
+
+
 class StepHooks:
     """The hooks that are called in every step of training on a task.
 
     Args:
         strategy: prepared for the task.
-        autocast: in which `extend`, the model's loss and `penalty` are computed.
+        autocast: in which `extend`, `loss` and `penalty` are computed.
 
     Attributes:
         autocast: as it was given.
@@ -143,6 +170,10 @@ class StepHooks:
         if self.extend_seconds is not None:
             self.extend_seconds += time.perf_counter() - before
         return x
+
+    def loss(self, x: Tensor, random: Draws) -> Tensor:
+        """Call the strategy's, see `losses`."""
+        return losses(self._strategy, x, random)
 
     def penalty(self, x: Tensor) -> Tensor | float:
         """Call the strategy's, see `penalty`."""

@@ -12,7 +12,6 @@ import torch
 from torch import Tensor
 
 from cl_anomaly.machine import now
-from cl_anomaly.models import Model
 from cl_anomaly.randomness import Draws
 from cl_anomaly.training.hooks import StepHooks
 from cl_anomaly.training.outcome import Learnt, OnStep, Pause, TrainingTime
@@ -58,13 +57,12 @@ def train_on_batches(
 
 
 def train_on_batch(
-    model: Model, optimizer: torch.optim.Optimizer, hooks: StepHooks, x: Tensor, noise: Draws
+    optimizer: torch.optim.Optimizer, hooks: StepHooks, x: Tensor, noise: Draws
 ) -> tuple[Tensor, int]:
     """Make one step.
 
     Args:
-        model: R replicas of it.
-        optimizer: of its weights.
+        optimizer: of the weights of the R replicas of its model.
         hooks: the strategy's.
         x: (R, B, *features), the visible samples.
         noise: what the model draws from.
@@ -74,7 +72,7 @@ def train_on_batch(
     """
     with hooks.autocast:
         x = hooks.extend(x)
-        loss = model.loss(x, noise).mean(1) + hooks.penalty(x)
+        loss = hooks.loss(x, noise).mean(1) + hooks.penalty(x)
     optimizer.zero_grad()
     # Replicas share no weight, so the gradient of the sum holds each one's own.
     loss.sum().backward()

@@ -84,7 +84,7 @@ class TrainStep:
         )
         self._noise = StepRandom(seeds, "noise", strategy.task_number, device=device)
         self._optimizer = torch.optim.Adam(
-            strategy.model.parameters(),
+            trained_by(strategy),
             lr=settings.learning_rate,
             fused=True,
             capturable=device.type == "cuda",
@@ -143,9 +143,8 @@ class TrainStep:
 
     def _step(self) -> None:
         x = self._strategy.samples.batch(self._indices)
-        self._loss, self._batch_samples = train_on_batch(
-            self._strategy.model, self._optimizer, self._hooks, x, self._noise
-        )
+        made = train_on_batch(self._optimizer, self._hooks, x, self._noise)
+        self._loss, self._batch_samples = made
         self._keep_trace(self._loss)
 
     def _keep_trace(self, loss: Tensor) -> None:
@@ -201,6 +200,11 @@ class TrainStep:
         own = [("noise", self._noise)]
         strategys = self._strategy.random
         return [*own, ("strategy", strategys)] if isinstance(strategys, StepRandom) else own
+
+
+def trained_by(strategy: Strategy) -> list[Tensor]:
+    """List what a strategy's steps train: the model's weights, and those of its own."""
+    return [*strategy.model.parameters(), *(own for own in strategy.stepped if own.requires_grad)]
 
 
 @contextmanager

@@ -14,7 +14,7 @@ from cl_anomaly.state import State, Wanted
 from cl_anomaly.strategies import Strategy
 from cl_anomaly.training.loop import train_on_batches
 from cl_anomaly.training.outcome import OnStep, Pause, TrainingTime, never
-from cl_anomaly.training.step import TrainingSettings, TrainStep, replayable
+from cl_anomaly.training.step import TrainingSettings, TrainStep, replayable, trained_by
 
 # Steps whose batches are looked up at once: the look-up costs as much for many as for one.
 _BLOCK_STEPS = 64
@@ -71,7 +71,8 @@ class TaskTraining:
         self.steps = settings.steps(indices)
         self.done = 0
         self.failed: dict[int, tuple[int, str]] = {}
-        self._ended = _EndedReplicas(strategy.model, self.steps)
+        changed = [*strategy.model.parameters(), *strategy.stepped]
+        self._ended = _EndedReplicas(changed, self.steps)
         self._step: TrainStep | None = None
         self.time = TrainingTime(0.0, 0.0, 0)
 
@@ -123,7 +124,8 @@ class TaskTraining:
     def _conclude(self) -> None:
         self._ended.restore()
         # Which frees gradients and Adam's moments: the next to train may be another group.
-        self._strategy.model.zero_grad()
+        for own in trained_by(self._strategy):
+            own.grad = None
         self._step = None
         parameters = [p.detach() for p in self._strategy.model.parameters()]
         finite = torch.stack([p.isfinite().flatten(1).all(1) for p in parameters]).all(0)
@@ -183,12 +185,16 @@ class TaskTraining:
 class _EndedReplicas:
     """The weights of replicas that ended before the others, whose tasks are longer.
 
+    Args:
+        changed: what steps change, weights and others, (R, ...) each.
+        steps: of each replica.
+
     Attributes:
-        kept: by replica, its weights when it ended.
+        kept: by replica, its part of each of these when it ended.
     """
 
-    def __init__(self, model: torch.nn.Module, steps: Sequence[int]) -> None:
-        self._model = model
+    def __init__(self, changed: Sequence[Tensor], steps: Sequence[int]) -> None:
+        self._changed = changed
         self._ending = {
             step: [replica for replica, own in enumerate(steps) if own == step]
             for step in set(steps) - {max(steps)}
@@ -198,11 +204,11 @@ class _EndedReplicas:
     def keep(self, step: int) -> None:
         """Keep the weights of the replicas for which this step was the last."""
         for replica in self._ending.get(step, ()):
-            self.kept[replica] = [p.detach()[replica].clone() for p in self._model.parameters()]
+            self.kept[replica] = [own.detach()[replica].clone() for own in self._changed]
 
     @torch.no_grad()
     def restore(self) -> None:
         """Put them back."""
         for replica, weights in self.kept.items():
-            for parameter, kept in zip(self._model.parameters(), weights, strict=True):
-                parameter[replica] = kept
+            for own, kept in zip(self._changed, weights, strict=True):
+                own[replica] = kept

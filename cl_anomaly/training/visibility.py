@@ -166,9 +166,9 @@ def watched(
 class _Watched(Samples):
     check: Callable[[Tensor], None] = field(kw_only=True)
 
-    def batch(self, indices: Tensor) -> Tensor:
+    def as_stored(self, indices: Tensor) -> Tensor:
         self.check(indices)
-        return super().batch(indices)
+        return super().as_stored(indices)
 
 
 def _asked(strategy: Strategy, scenario: Scenario, number: int) -> Tensor:

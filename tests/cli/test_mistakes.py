@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from cl_anomaly.code.catalogue import catalogue
 from cl_anomaly.score_names import SCORE_NAMES
 from tests.command import cli, config_of, run_quietly
 
@@ -27,7 +28,10 @@ FILES = {
         | {"learning_rate": 0.001, "score": "recon", "seeds": [0]}
     ),
 }
-STRATEGIES = "ewc, gr, lower, upper, or FILE.py:CLASS, or FAMILY:NAME such as avalanche:EWC"
+STRATEGIES = (
+    f"{', '.join(sorted(catalogue('strategies')))}, or FILE.py:CLASS, or FAMILY:NAME such as "
+    "avalanche:EWC"
+)
 LISTED = "`cl-anomaly run --help` lists them."
 
 MISTAKES = {

@@ -7,9 +7,9 @@ import pytest
 import torch
 from torch import Tensor
 
-from cl_anomaly.errors import InputError
+from cl_anomaly.errors import InputError, RunError
 from cl_anomaly.models.base import Model, check_abilities
-from cl_anomaly.randomness import ReplicaRandom, generator
+from cl_anomaly.randomness import Draws, ReplicaRandom, generator
 from cl_anomaly.scenarios.class_stream import Task
 from cl_anomaly.strategies import Strategy
 from cl_anomaly.strategies.generative_replay import GenerativeReplay
@@ -155,3 +155,64 @@ def test_replay_is_refused_for_a_model_that_makes_no_samples() -> None:
 
     with pytest.raises(InputError, match="can make samples of its own, which gr needs, but plain"):
         check_abilities(Plain, GenerativeReplay.needs, "gr")
+
+
+class Doubled(Strategy):
+    """Takes the model's loss twice."""
+
+    def loss(self, x: Tensor, random: Draws) -> Tensor:
+        return 2 * self.model.loss(x, random)
+
+
+class Mean(Strategy):
+    """Gives one number for each replica in place of one for each sample."""
+
+    def loss(self, x: Tensor, random: Draws) -> Tensor:
+        return self.model.loss(x, random).mean(1)
+
+
+def test_a_loss_of_its_own_takes_the_place_of_the_models() -> None:
+    scenario, first = small_scenario(), []
+    for strategy in (Strategy(), Doubled()):
+        losses: list[Tensor] = []
+        learn(prepare(strategy, scenario, SEEDS), [scenario] * 2, SEEDS, 1, losses)
+        first.append(losses[0])
+    torch.testing.assert_close(first[1], 2 * first[0])
+
+
+def test_a_loss_that_is_none_of_each_sample_is_refused() -> None:
+    scenario = small_scenario()
+    with pytest.raises(RunError, match=r"Mean.loss to give one number for each sample, \(2, 8\)"):
+        learn(prepare(Mean(), scenario, SEEDS), [scenario] * 2, SEEDS, 1)
+
+
+class Trains(Strategy):
+    """Trains a number of its own towards 1, and counts its steps."""
+
+    def __init__(self) -> None:
+        self.own = torch.zeros(0)
+
+    def before_task(self, tasks: Sequence[Task]) -> None:
+        self.own = torch.zeros(len(tasks), 1, requires_grad=True)
+        self.count = torch.zeros(len(tasks))
+
+    @property
+    def stepped(self) -> Sequence[Tensor]:
+        return [self.own, self.count]
+
+    def penalty(self, x: Tensor) -> Tensor:
+        return (self.own - 1).square().sum(1)
+
+    def after_step(self) -> None:
+        self.count.add_(1)
+
+
+def test_what_a_strategy_trains_of_its_own_stops_where_each_replica_ends() -> None:
+    # Tasks of 20 and 30 samples: 5 and 8 steps of Adam, of which each moves by the learning rate.
+    scenarios = [small_scenario(task_order=order) for order in ([1, 2, 3], [2, 1, 3])]
+    strategy = prepare(Trains(), scenarios[0], SEEDS)
+    learn(strategy, scenarios, SEEDS, 1)
+    assert isinstance(strategy, Trains)
+    assert strategy.count.tolist() == [5, 8]
+    torch.testing.assert_close(strategy.own[:, 0], torch.tensor([0.05, 0.08]), rtol=5e-3, atol=0)
+    assert strategy.own.grad is None

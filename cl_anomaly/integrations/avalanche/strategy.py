@@ -13,7 +13,7 @@ import torch
 from avalanche.core import SupervisedPlugin
 from avalanche.logging import BaseLogger
 from avalanche.training.plugins import EvaluationPlugin
-from avalanche.training.supervised import Cumulative
+from avalanche.training.supervised import Cumulative, Naive
 from torch import Tensor
 
 from cl_anomaly.code.strategy_names import file_of
@@ -21,7 +21,7 @@ from cl_anomaly.errors import RunError
 from cl_anomaly.integrations.avalanche.model import Loss, Noise, OneReplica
 from cl_anomaly.integrations.avalanche.scenario import rows_and_places, to_avalanche, whole_stream
 from cl_anomaly.integrations.avalanche.state import restore, state_of
-from cl_anomaly.integrations.avalanche.templates import find_template, template_with
+from cl_anomaly.integrations.avalanche.templates import find_template, keeps_samples, template_with
 from cl_anomaly.machine import now
 from cl_anomaly.matrix_products import matrix_products_in
 from cl_anomaly.randomness import generator
@@ -49,6 +49,7 @@ class AvalancheStrategy(Strategy):
     """
 
     name = "avalanche"
+    needs_boundaries = True
     found: ClassVar[type]
 
     def __init__(self, **options: Any) -> None:
@@ -157,7 +158,12 @@ def avalanche_strategy(name: str) -> type[Strategy]:
     """
     found = find_template(name)
     last = name.rpartition(":")[2] if file_of(name) else name.rpartition(".")[2]
-    members = {"name": f"avalanche:{last}", "found": found}
+    members = {
+        "name": f"avalanche:{last}",
+        "found": found,
+        "needs_boundaries": not issubclass(found, Naive | Cumulative),
+        "stores_samples": keeps_samples(found),
+    }
     doc = {"__doc__": inspect.getdoc(found)}
     return type(found.__name__, (AvalancheStrategy,), members | doc)
 

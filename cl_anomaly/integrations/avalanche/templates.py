@@ -167,6 +167,19 @@ def _look_up(name: str) -> Any:
         ) from error
 
 
+# Of version 0.6. A class says nowhere of itself that it keeps samples.
+_STORING = frozenset(
+    "AGEM AGEMPlugin AR1 BiC BiCPlugin CoPE CoPEPlugin Cumulative DER ER_ACE ER_AML GDumb "
+    "GDumbPlugin GEM GEMPlugin GSS_greedy GSS_greedyPlugin ICaRL JointTraining MER MIR MIRPlugin "
+    "RARPlugin Replay ReplayPlugin SCR".split()
+)
+
+
+def keeps_samples(found: type) -> bool:
+    """Say whether a template or plugin, or one that it is derived from, keeps real samples."""
+    return any(cls.__name__ in _STORING for cls in found.__mro__)
+
+
 Make = Callable[..., SupervisedTemplate]
 
 

@@ -11,10 +11,12 @@ from typing import Any
 import pandas as pd
 import pytest
 import torch
+from avalanche.training import plugins as plugins_of_avalanche
+from avalanche.training import supervised
 
 from cl_anomaly import RunConfig
 from cl_anomaly.errors import InputError, Interrupted
-from cl_anomaly.integrations.avalanche.templates import NAMES, find_template
+from cl_anomaly.integrations.avalanche.templates import _STORING, NAMES, find_template
 from cl_anomaly.progress import Progress
 from cl_anomaly.runs.build import prepare
 from cl_anomaly.runs.interrupts import StopRequest
@@ -24,6 +26,7 @@ from cl_anomaly.runs.result import Result
 from cl_anomaly.runs.run import Run
 from cl_anomaly.state import State, Wanted
 from cl_anomaly.storage.checkpoints import Checkpoints
+from cl_anomaly.strategies import find_strategy
 from tests.command import SMALL, cli, config_of, run_quietly
 
 OPTIONS: dict[str, dict[str, object]] = {
@@ -288,3 +291,26 @@ def test_nobody_waits_for_avalanche_who_does_not_use_it() -> None:
         "main(['list', 'strategies'])\nassert 'avalanche' not in sys.modules\n"
     )
     subprocess.run([sys.executable, "-c", code], check=True, capture_output=True)  # noqa: S603
+
+
+@pytest.mark.parametrize(
+    ("name", "boundaries", "samples"),
+    [
+        ("Naive", False, False),
+        ("Cumulative", False, True),
+        ("EWC", True, False),
+        ("Replay", True, True),
+        ("avalanche.training.plugins.AGEMPlugin", True, True),
+        ("GenerativeReplay", True, False),
+    ],
+)
+def test_what_avalanches_strategies_need_and_keep(
+    name: str, boundaries: bool, samples: bool
+) -> None:
+    cls = find_strategy(f"avalanche:{name}")
+    assert (cls.needs_boundaries, cls.stores_samples) == (boundaries, samples)
+
+
+def test_every_name_that_keeps_samples_is_one_of_avalanches() -> None:
+    for name in _STORING:
+        assert hasattr(supervised, name) or hasattr(plugins_of_avalanche, name), name

@@ -1,0 +1,40 @@
+"""Joint training from scratch."""
+
+from collections.abc import Sequence
+
+from torch import Tensor
+
+from cl_anomaly.scenarios.class_stream import Task
+from cl_anomaly.strategies.upper import Upper
+
+
+class Joint(Upper):
+    """Joint training from scratch: at every task, forget all weights and train on everything seen.
+
+    What a model learns that never had to continue: "offline" or "cumulative from scratch" training,
+    as in Hadsell et al., "Embracing Change: Continual Learning in Deep Neural Networks" (Trends in
+    Cognitive Sciences 2020). Each replica begins every task with its seed's first weights. Adam
+    begins anew at every task of every strategy, so nothing is left of earlier tasks.
+    """
+
+    name = "joint"
+    needs_boundaries = False  # it begins anew whenever samples have come
+
+    def __init__(self) -> None:
+        self.first: dict[str, Tensor] = {}
+
+    def before_task(self, tasks: Sequence[Task]) -> None:
+        """Go back to the first weights."""
+        weights = self.model.state_dict()
+        if not self.first:
+            self.first = {name: own.clone() for name, own in weights.items()}
+        for name, own in weights.items():
+            own.copy_(self.first[name])
+
+    def state_dict(self) -> dict[str, Tensor]:
+        """Give the first weights."""
+        return self.first
+
+    def load_state_dict(self, state: dict[str, Tensor]) -> None:
+        """Take them back."""
+        self.first = dict(state)

@@ -1,0 +1,31 @@
+"""How many samples are replayed for the new ones of a batch."""
+
+from typing import Literal
+
+from cl_anomaly.errors import InputError
+
+
+Ratio = float | Literal["proportional"]
+"""Replayed samples for each new one; "proportional" for one of each past task."""
+
+
+def check_ratio(ratio: Ratio) -> None:
+    """Refuse a ratio that replays nothing.
+
+    Raises:
+        InputError: it is neither "proportional" nor a number above 0.
+    """
+    if ratio != "proportional" and not 0 < ratio < float("inf"):
+        raise InputError(f"Expected `ratio` to be proportional or above 0, but got {ratio}.")
+
+
+def replayed_count(ratio: Ratio, past_tasks: int, new_samples: int) -> int:
+    """Say how many samples join a batch, 1 or more.
+
+    Args:
+        ratio: replayed samples for each new one.
+        past_tasks: how many there are.
+        new_samples: in the batch.
+    """
+    each = past_tasks if ratio == "proportional" else float(ratio)
+    return max(1, round(each * new_samples))

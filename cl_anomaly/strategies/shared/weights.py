@@ -1,0 +1,44 @@
+"""Terms on the distance of weights from where they were, for each replica."""
+
+from collections.abc import Mapping
+
+import torch
+from torch import Tensor
+
+from cl_anomaly.models import Model
+
+
+def weights_now(model: Model) -> dict[str, Tensor]:
+    """Copy the weights by name, (R, ...)."""
+    return {name: weight.detach().clone() for name, weight in model.named_parameters()}
+
+
+def squared_distance(
+    model: Model, anchor: Mapping[str, Tensor], importance: Mapping[str, Tensor] | None = None
+) -> Tensor:
+    """Sum Ω_k (θ_k − θ*_k)² over all weights k, (R,).
+
+    Args:
+        model: θ, R replicas.
+        anchor: θ*, by the weights' names.
+        importance: Ω, by the same. Default: 1.
+    """
+    terms = []
+    for name, weight in model.named_parameters():
+        squares = (weight - anchor[name]).square()
+        weighted = squares if importance is None else importance[name] * squares
+        terms.append(weighted.flatten(1).sum(1))
+    return torch.stack(terms).sum(0)
+
+
+def prefixed(**kinds: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Put tensors of several kinds into one dictionary, as KIND/NAME."""
+    return {f"{kind}/{name}": own for kind, of in kinds.items() for name, own in of.items()}
+
+
+def of_kind(state: Mapping[str, Tensor], kind: str) -> dict[str, Tensor]:
+    """Take those of one kind out of what `prefixed` gave, copied: steps may change them."""
+    start = f"{kind}/"
+    return {
+        key.removeprefix(start): own.clone() for key, own in state.items() if key.startswith(start)
+    }
