@@ -21,7 +21,8 @@ from cl_anomaly.score_names import Scores, listed
 
 DeviceName = Literal["auto", "cpu", "cuda"]
 PrecisionName = Literal["auto", "float32", "bfloat16"]
-ScenarioName = Literal["class-stream", "one-class", "joint"]
+ScenarioName = Literal["class-stream", "one-class", "joint", "clusters", "concepts"]
+StreamName = Literal["concept-incremental", "concept-aware", "concept-agnostic"]
 MOST_SEEDS = 10_000
 _MOST_SEED = 2**63 - 1  # what the files of a run hold
 DEFAULT_STRATEGIES = ("upper", "gr", "ewc", "lower")
@@ -91,17 +92,24 @@ class RunConfig:
         strategy: a name from `list strategies`, FILE.py:CLASS, or avalanche:NAME, such as
             avalanche:EWC. In Python, a class or an object of one, too.
         strategy_options: the strategy's own keyword arguments.
-        dataset: a name from `list datasets`, or FILE.npz, FILE.csv, FILE.parquet or folder:DIR.
-            Default: MNIST, or digits where MNIST is not to be had.
+        dataset: a name from `list datasets`, or FILE.npz, FILE.csv, FILE.parquet, folder:DIR or
+            concepts:FILE.npz. Default: MNIST, or digits where MNIST is not to be had.
         data_root: folder that holds the datasets; looked into first, and downloaded to.
         image_size: of a folder's images, which are resized to 32 (32x32) or HEIGHTxWIDTH. Default:
             as they are, where all have one size.
         label_column: of a table, the column that holds the labels.
         split_column: of a table, the column that says train or test. Default: 30 % of each class
             are for the test.
-        scenario: "class-stream" (classes arrive task by task), "one-class" (one is normal) or
-            "joint" (all normal ones at once). Default: class-stream; one-class where
-            `normal_class` is given, or the data has one class to train on.
+        scenario: "class-stream" (classes arrive task by task), "one-class" (one is normal),
+            "joint" (all normal ones at once), "clusters" (k-means clusters of the normal samples
+            arrive task by task) or "concepts" (each concept brings its own anomalies). Default:
+            class-stream; one-class where `normal_class` is given, or the data has one class to
+            train on; concepts where they bring their own anomalies.
+        concepts: of the scenario clusters, how many there are.
+        blur: share of each task's samples that arrives with the task before.
+        stream: what the detector is told. In "concept-incremental" it is told when a task begins
+            and ends; in "concept-agnostic" it is not. In "concept-aware" it is also told, at test
+            time, which task a sample belongs to.
         normal_class: of one-class, the class that is trained on. Several (1,3) or "all" are so in
             turn, side by side. Default: the only one that the data has.
         anomaly_class: the class that is never trained on, and is the anomaly at test time. Several
@@ -133,6 +141,9 @@ class RunConfig:
     label_column: Name | None = None
     split_column: Name | None = None
     scenario: ScenarioName | None = None
+    concepts: Count = 5
+    blur: Share = 0.0
+    stream: StreamName = "concept-incremental"
     normal_class: Classes | None = None
     anomaly_class: Classes | None = None
     task_order: TaskOrder = "ascending"
@@ -258,6 +269,14 @@ def read_configuration(path: Path) -> dict[str, Any]:
     return _as_written_now(read_json(path))
 
 
+_BEFORE_STREAMS = {
+    "calibration": 0.0,
+    "concepts": 5,
+    "blur": 0.0,
+    "stream": "concept-incremental",
+}
+
+
 def _as_written_now(content: dict[str, Any]) -> dict[str, Any]:
     content = dict(content)
     # Earlier versions knew of one kind of model, and gave its size a place of its own.
@@ -266,7 +285,8 @@ def _as_written_now(content: dict[str, Any]) -> dict[str, Any]:
     # And of one scenario.
     if {"anomaly_class", "classes_per_task"} <= content.keys():
         content.setdefault("scenario", "class-stream")
-        content.setdefault("calibration", 0.0)
+        for name, then in _BEFORE_STREAMS.items():
+            content.setdefault(name, then)
     # Of a whole run: what there was no choice of then.
     if content.get("model") == "vae" and "seeds" in content and "epochs" in content:
         options = dict(content.get("model_options", {}))

@@ -12,6 +12,9 @@ Label = int | str
 # What stands for several classes, or for an order of them, where a class can be named.
 RESERVED = ("all", "ascending", "random", "mean")
 
+OWN = "own"
+"""Stands in the place of the anomaly class where each concept brings its own anomalies."""
+
 
 def label_from(text: str) -> Label:
     """Read a label: "7" is the number 7; "07" and "cat" are names."""

@@ -11,6 +11,9 @@ from numpy.typing import NDArray
 from cl_anomaly.data.samples import Dataset, Samples
 from cl_anomaly.errors import InputError
 from cl_anomaly.labels import Label, label_from, ordered, why_no_label
+from cl_anomaly.randomness import generator
+
+TEST_SHARE = 0.3
 
 
 class LabelledArrays(NamedTuple):
@@ -81,6 +84,16 @@ def float32_of(values: NDArray[Any], what: str) -> NDArray[np.float32]:
             f"Expected {what} to hold finite floats, but got {values[place]} at position {place}."
         )
     return floats
+
+
+def seeded_split(labels: NDArray[Any]) -> NDArray[np.bool_]:
+    """Draw 30 % of each class for the test, one or more; (n,), bool. It is the same everywhere."""
+    is_test = np.zeros(len(labels), dtype=np.bool_)
+    for label in np.unique(labels).tolist():
+        places = np.flatnonzero(labels == label)
+        order = torch.randperm(len(places), generator=generator(0, "split", label)).numpy()
+        is_test[places[order[: max(1, round(TEST_SHARE * len(places)))]]] = True
+    return is_test
 
 
 def _check_samples(arrays: LabelledArrays, path: Path) -> None:

@@ -6,12 +6,14 @@ from pathlib import Path
 
 from cl_anomaly.data.arrays import LabelledArrays, dataset_of
 from cl_anomaly.data.cifar10 import cifar10_files, load_cifar10
+from cl_anomaly.data.concept_file import read_concepts
 from cl_anomaly.data.digits import load_digits
 from cl_anomaly.data.downloads import NotFoundError
 from cl_anomaly.data.image_folder import image_files, read_images
 from cl_anomaly.data.loaded_once import loaded_once
 from cl_anomaly.data.mnist import load_mnist_like, mnist_files
 from cl_anomaly.data.names import (
+    CONCEPTS,
     FOLDER,
     OR_YOUR_OWN,
     Reading,
@@ -59,7 +61,7 @@ def load_dataset(
     """Load a dataset by its name, once for as long as its files stay as they are.
 
     Args:
-        name: from DATASETS, or FILE.npz, FILE.csv, FILE.parquet or folder:DIR.
+        name: from DATASETS, or FILE.npz, FILE.csv, FILE.parquet, folder:DIR or concepts:FILE.npz.
         data_root: a folder of datasets, looked into first.
         reading: how data of one's own is read.
 
@@ -113,6 +115,8 @@ def _own(name: str, reading: Reading) -> DatasetSpec:
         if is_table(name):
             check_own(name, reading)
             return read_table(path, str(reading.label_column), reading.split_column)
+        if name.startswith(CONCEPTS):
+            return read_concepts(path)
         return read_npz(path)
 
     return DatasetSpec(
@@ -167,8 +171,9 @@ DATASETS = {
 
 _OWN_EPOCHS, _OWN_BATCH_SIZE = 10, 32
 OWN = {
-    "FILE.npz": "Arrays of your own: x_train, y_train, x_test and y_test",
+    "FILE.npz": "Arrays of your own: x_train, y_train, x_test and y_test; or X and y",
     "FILE.csv": "A table of your own, FILE.csv or FILE.parquet, with --label-column NAME",
     "folder:DIR": "Images of your own: DIR/train/CLASS/*.png and DIR/test/CLASS/*.png, or .jpg",
+    "concepts:FILE.npz": "Vectors that arrive by concept: train_x_K, test_x_K, test_y_K",
 }
 """What data of the user's own may be; its defaults are those of `find_dataset`."""

@@ -2,6 +2,7 @@
 
 import csv
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -9,9 +10,11 @@ from cl_anomaly.errors import InputError
 from cl_anomaly.labels import Label
 
 FOLDER = "folder:"
+CONCEPTS = "concepts:"
+_STARTS = (FOLDER, CONCEPTS)
 TABLES = (".csv", ".parquet")
 FILES = (".npz", *TABLES)
-OR_YOUR_OWN = ", or FILE.npz, FILE.csv, FILE.parquet or folder:DIR"
+OR_YOUR_OWN = ", or FILE.npz, FILE.csv, FILE.parquet, folder:DIR or concepts:FILE.npz"
 
 _DIGITS: tuple[Label, ...] = tuple(range(10))
 CLASSES: dict[str, tuple[Label, ...]] = {
@@ -39,25 +42,40 @@ class Reading:
 
 def is_own(name: str) -> bool:
     """Say whether it names a file or a folder of the user's."""
-    return name.startswith(FOLDER) or name.endswith(FILES)
+    return name.startswith(_STARTS) or name.endswith(FILES)
 
 
 def is_table(name: str) -> bool:
     """Say whether it names a table."""
-    return name.endswith(TABLES) and not name.startswith(FOLDER)
+    return name.endswith(TABLES) and not name.startswith(_STARTS)
 
 
 def path_of(name: str) -> Path:
     """Give the path of a file or a folder."""
-    return Path(name.removeprefix(FOLDER))
+    return Path(name.removeprefix(FOLDER).removeprefix(CONCEPTS))
 
 
 def absolute(name: str) -> str:
     """Name a file or a folder by its absolute path; other names stay as they are."""
     if not is_own(name):
         return name
-    start = FOLDER if name.startswith(FOLDER) else ""
+    start = next((own for own in _STARTS if name.startswith(own)), "")
     return start + os.path.abspath(path_of(name))
+
+
+def located(name: str, roots: Sequence[Path]) -> str:
+    """Name a file or a folder where it lies: here, or else in one of the folders of datasets.
+
+    Args:
+        name: of a dataset.
+        roots: these folders, first choice first.
+    """
+    path = path_of(name)
+    if not is_own(name) or path.is_absolute() or path.exists():
+        return name
+    start = name[: len(name) - len(str(path))] if name.endswith(str(path)) else ""
+    found = next((root / path for root in roots if (root / path).exists()), None)
+    return name if found is None else f"{start}{found}"
 
 
 def short_name(name: str) -> str:
@@ -83,7 +101,10 @@ def check_own(name: str, reading: Reading) -> None:
         why = "is a file" if path.exists() else "is not there"
         raise InputError(f"Expected `dataset` to be folder:DIR with a folder, but {path} {why}.")
     if is_own(name) and not is_folder and not os.path.exists(path):
-        raise InputError(f"Expected `dataset` to be a file, but there is no {name!r}.")
+        raise InputError(
+            f"Expected `dataset` to be a file, but there is no {name!r}, neither here nor in a "
+            f"folder of datasets (`--data-root DIR` and $CL_ANOMALY_DATA name some)."
+        )
     if reading.image_size is not None and not is_folder:
         raise InputError(
             f"Expected `image_size` with images of your own, `--dataset folder:DIR`, but the "

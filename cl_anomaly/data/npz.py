@@ -15,7 +15,7 @@ import numpy as np
 from numpy.lib import format as npy
 from numpy.typing import NDArray
 
-from cl_anomaly.data.arrays import LabelledArrays, float32_of
+from cl_anomaly.data.arrays import LabelledArrays, float32_of, seeded_split
 from cl_anomaly.errors import InputError
 
 _HEADER_READERS = {(1, 0): npy.read_array_header_1_0, (2, 0): npy.read_array_header_2_0}
@@ -24,21 +24,51 @@ _HEADER_READERS = {(1, 0): npy.read_array_header_1_0, (2, 0): npy.read_array_hea
 def read_npz(path: Path) -> LabelledArrays:
     """Read the arrays x_train, y_train, x_test and y_test, which is what Keras calls them.
 
+    Or X and y, which is what collections of tables such as ADBench (Han et al., NeurIPS 2022) call
+    them: 30 % of each class are for the test. Where all labels are 0 and 1, 1 is an anomaly, and
+    all anomalies are for the test.
+
     Args:
         path: a file that `numpy.savez` or `numpy.savez_compressed` has written. Samples may be of
-            any floating type, and labels of any integer type or text.
+            any floating type, and labels of any integer type or text. The features X may be
+            integers, too.
 
     Raises:
         InputError: the file is missing, damaged, or something else than expected.
     """
-    with _explained(f"{path}"), zipfile.ZipFile(path) as archive:
-        there = [name.removesuffix(".npy") for name in archive.namelist()]
+    with open_npz(path) as archive:
+        there = names_in(archive)
+        if {"X", "y"} <= set(there) and "x_train" not in there:
+            return _split(*(read_array(archive, name, path) for name in ("X", "y")))
         if missing := [name for name in LabelledArrays._fields if name not in there]:
             raise InputError(
-                f"Expected {path} to hold the arrays {', '.join(LabelledArrays._fields)}, but it "
-                f"has no {', '.join(missing)}. It has: {', '.join(there[:10]) or 'none'}."
+                f"Expected {path} to hold the arrays {', '.join(LabelledArrays._fields)}, or X and "
+                f"y, but it has no {', '.join(missing)}. It has: {', '.join(there[:10]) or 'none'}."
             )
-        return LabelledArrays(*(_read(archive, n, path) for n in LabelledArrays._fields))
+        return LabelledArrays(*(read_array(archive, n, path) for n in LabelledArrays._fields))
+
+
+@contextmanager
+def open_npz(path: Path) -> Iterator[zipfile.ZipFile]:
+    """Open what `numpy.savez` has written; its names are those of the arrays, with .npy.
+
+    Raises:
+        InputError: it is missing or damaged.
+    """
+    with _explained(f"{path}"), zipfile.ZipFile(path) as archive:
+        yield archive
+
+
+def names_in(archive: zipfile.ZipFile) -> list[str]:
+    """List the names of the arrays."""
+    return [name.removesuffix(".npy") for name in archive.namelist()]
+
+
+def _split(x: NDArray[Any], y: NDArray[Any]) -> LabelledArrays:
+    is_test = seeded_split(y)
+    if set(np.unique(y).tolist()) == {0, 1}:
+        is_test |= y == 1
+    return LabelledArrays(x[~is_test], y[~is_test], x[is_test], y[is_test])
 
 
 @contextmanager
@@ -57,13 +87,21 @@ def _explained(what: str) -> Iterator[None]:
         ) from error
 
 
-def _read(archive: zipfile.ZipFile, name: str, path: Path) -> NDArray[Any]:
-    is_samples, what = name.startswith("x"), f"array {name} of {path}"
+def read_array(archive: zipfile.ZipFile, name: str, path: Path) -> NDArray[Any]:
+    """Read an array: labels where its name has a y, as in y_test; else samples.
+
+    Returns:
+        uint8 or float32 of samples; int64 or text of labels. The features X are float32.
+
+    Raises:
+        InputError: it is something else, or damaged.
+    """
+    is_samples, what = "y" not in name, f"array {name} of {path}"
     with _explained(what), archive.open(f"{name}.npy") as file, warnings.catch_warnings():
         warnings.simplefilter("ignore")  # that Python 2 wrote it
         shape, is_fortran, dtype = _read_header(file)
         check = _check_samples_header if is_samples else _check_labels_header
-        check(shape, dtype, what)
+        check(shape, np.dtype(np.float32) if name == "X" and dtype.kind in "iu" else dtype, what)
         # Before any memory is taken: a damaged header may claim more than there is.
         size, there = math.prod(shape) * dtype.itemsize, archive.getinfo(file.name).file_size
         if size != there - file.tell():
@@ -73,7 +111,8 @@ def _read(archive: zipfile.ZipFile, name: str, path: Path) -> NDArray[Any]:
             )
         values = np.frombuffer(file.read(), dtype).reshape(shape, order="F" if is_fortran else "C")
     if is_samples:
-        return values if values.dtype == np.uint8 else float32_of(values, what)
+        as_bytes = values.dtype == np.uint8 and name != "X"
+        return values if as_bytes else float32_of(values, what)
     return values if values.dtype.kind == "U" else _checked_labels(values, what)
 
 

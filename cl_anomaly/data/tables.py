@@ -8,11 +8,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from cl_anomaly.data.arrays import LabelledArrays, float32_of
+from cl_anomaly.data.arrays import LabelledArrays, float32_of, seeded_split
 from cl_anomaly.errors import InputError
-from cl_anomaly.randomness import generator
 
-TEST_SHARE = 0.3
 _SPLITS = ("train", "test")
 
 
@@ -38,7 +36,7 @@ def read_table(path: Path, label_column: str, split_column: str | None = None) -
     if not len(frame):
         raise InputError(f"Expected {path} to hold samples, a row for each, but it holds none.")
     labels = _labels(frame[label_column], path)
-    is_test = _seeded_split(labels) if split_column is None else _split(frame[split_column], path)
+    is_test = seeded_split(labels) if split_column is None else _split(frame[split_column], path)
     x = _numbers(frame.drop(columns=[own for own in (label_column, split_column) if own]), path)
     return LabelledArrays(x[~is_test], labels[~is_test], x[is_test], labels[is_test])
 
@@ -108,18 +106,6 @@ def _split(column: "pd.Series[Any]", path: Path) -> NDArray[np.bool_]:
             f"only {texts[0]}."
         )
     return np.array(texts) == "test"
-
-
-def _seeded_split(labels: NDArray[Any]) -> NDArray[np.bool_]:
-    """Draw 30 % of each class for the test, one or more; (n,), bool."""
-    import torch
-
-    is_test = np.zeros(len(labels), dtype=np.bool_)
-    for label in np.unique(labels).tolist():
-        places = np.flatnonzero(labels == label)
-        order = torch.randperm(len(places), generator=generator(0, "split", label)).numpy()
-        is_test[places[order[: max(1, round(TEST_SHARE * len(places)))]]] = True
-    return is_test
 
 
 def _numbers(frame: pd.DataFrame, path: Path) -> NDArray[np.float32]:

@@ -33,6 +33,7 @@ from cl_anomaly.runs.look_up import looked_up, reading_of
 from cl_anomaly.runs.parts import Parts, find_parts
 from cl_anomaly.scenarios.base import Replica, Scenario
 from cl_anomaly.scenarios.class_stream import scenario_of
+from cl_anomaly.scenarios.clusters import ANOMALY, clustered
 from cl_anomaly.scenarios.one_class import one_class_replicas
 from cl_anomaly.training.groups import ReplicaGroups, group_sizes
 from cl_anomaly.training.learner import Learner, TrainsItself
@@ -68,6 +69,7 @@ def _resolved(config: RunConfig) -> _Resolved:
     spec = find_dataset(name, reading)
     dataset = load_dataset(name, config.data_root, reading)
     config = with_classes(config, dataset)
+    dataset = as_stream(config, dataset)
     replicas = make_replicas(config)
     scenarios = make_scenarios(config, dataset, replicas)
     config, about_batches = with_batch_size(config, spec.batch_size, scenarios)
@@ -98,6 +100,21 @@ def _with_own_defaults(config: RunConfig) -> tuple[RunConfig, str | None]:
     return replace(config, **filled), note
 
 
+def as_stream(config: RunConfig, dataset: Dataset) -> Dataset:
+    """Give the dataset that a scenario splits into tasks: of clusters, one that has them.
+
+    Args:
+        config: whose classes are known.
+        dataset: as it was loaded.
+
+    Raises:
+        InputError: there are too few samples for so many clusters.
+    """
+    if config.scenario != "clusters":
+        return dataset
+    return clustered(dataset, tuple(config.anomaly_classes), config.concepts)
+
+
 def make_replicas(config: RunConfig) -> list[Replica]:
     """List a run's replicas: each anomaly class with each seed, class after class.
 
@@ -110,6 +127,8 @@ def make_replicas(config: RunConfig) -> list[Replica]:
         anomalies = None if config.anomaly_class == "all" else config.anomaly_classes
         return one_class_replicas(config.seed_list, parse_labels(config.normal_class), anomalies)
     order = config.task_order if isinstance(config.task_order, str) else tuple(config.task_order)
+    if config.scenario == "clusters":
+        return [Replica(seed, ANOMALY, order) for seed in config.seed_list]
     return [Replica(seed, c, order) for c in config.anomaly_classes for seed in config.seed_list]
 
 
@@ -122,7 +141,10 @@ def make_scenarios(
         InputError: it cannot be split so.
     """
     together = None if config.scenario == "joint" else config.classes_per_task
-    return [scenario_of(dataset, replica, together, config.calibration) for replica in replicas]
+    return [
+        scenario_of(dataset, replica, together, config.calibration, config.blur)
+        for replica in replicas
+    ]
 
 
 @dataclass(frozen=True, eq=False)
@@ -184,7 +206,10 @@ def _planned(resolved: _Resolved) -> Plan:
         "dataset_note": config.dataset_note,
     }
     if _scaling(resolved.scenarios) is not None:
-        environment["scaling"] = "by each replica's first task; the ranges are in detector.json"
+        whose = "each replica's first task"
+        if config.scenario == "clusters":
+            whose = "the mean and deviation of all normal training samples"
+        environment["scaling"] = f"by {whose}; the ranges are in detector.json"
     source = own.source if own else None
     return Plan(
         config=config,

@@ -12,12 +12,13 @@ from cl_anomaly.data.datasets import DATASETS
 from cl_anomaly.data.samples import Dataset
 from cl_anomaly.errors import InputError
 from cl_anomaly.evaluation.scores import SCORES
-from cl_anomaly.labels import Label, listed, parse_labels
+from cl_anomaly.labels import OWN, Label, listed, parse_labels
 from cl_anomaly.models import Model
 from cl_anomaly.options import fill, options_of
 from cl_anomaly.runs.look_up import check_scenario
 from cl_anomaly.scenarios.base import Scenario
 from cl_anomaly.scenarios.class_stream import anomaly_classes
+from cl_anomaly.scenarios.concepts import is_of_concepts
 from cl_anomaly.scenarios.tasks import known_labels
 
 
@@ -37,11 +38,17 @@ def with_classes(config: RunConfig, dataset: Dataset) -> RunConfig:
             anomaly = known_labels(dataset, parse_labels(given), "anomaly_class")
         normal = _normal_classes(config, dataset)
         return replace(config, normal_class=normal, anomaly_class=anomaly or "all")
+    if scenario == "concepts":
+        return replace(config, anomaly_class=OWN)
+    if scenario == "clusters":
+        return replace(config, anomaly_class=_anomalous_classes(config, dataset))
     wanted = _default_anomaly(config, dataset) if given is None else given
     return replace(config, anomaly_class=anomaly_classes(dataset, wanted))
 
 
 def _fitting_scenario(config: RunConfig, dataset: Dataset) -> str:
+    if config.normal_class is None and is_of_concepts(dataset):
+        return "concepts"
     is_one = config.normal_class is not None or len(dataset.trained_classes) == 1
     return "one-class" if is_one else "class-stream"
 
@@ -56,6 +63,27 @@ def _normal_classes(config: RunConfig, dataset: Dataset) -> list[Label]:
     if config.normal_class in (None, "all"):
         return dataset.trained_classes
     return known_labels(dataset, parse_labels(config.normal_class), "normal_class")
+
+
+def _anomalous_classes(config: RunConfig, dataset: Dataset) -> list[Label]:
+    """Give the classes that are anomalous together; by default those without training samples."""
+    given = config.anomaly_class
+    if given in (None, "all"):
+        untrained = [own for own in dataset.classes if own not in dataset.trained_classes]
+        if given is None and untrained:
+            return untrained
+        raise InputError(
+            f"Expected `anomaly_class`, the classes of {dataset.name} "
+            f"({listed(dataset.classes)}) that are anomalous, but got {given or 'none'}. Name "
+            f"them with `--anomaly-class`."
+        )
+    found = known_labels(dataset, parse_labels(given), "anomaly_class")
+    if len(found) == len(dataset.classes):
+        raise InputError(
+            f"Expected `anomaly_class` to leave {dataset.name} a normal class, but got all: "
+            f"{listed(found)}."
+        )
+    return found
 
 
 def _default_anomaly(config: RunConfig, dataset: Dataset) -> Label:
@@ -130,7 +158,9 @@ def with_fitting_defaults(
     known = options_of(model, OF_THE_RUN)
     options = fill(known, options | config.model_options, model.name)
     notes = [f"Default for such data: {' and '.join(said)}."] if said else []
-    if not dataset.train.is_bounded:
+    if dataset.train.scaling is not None:
+        notes.insert(0, f"Features of {dataset.name} are standardised, as the clusters are found.")
+    elif not dataset.train.is_bounded:
         whose = "each feature" if len(dataset.features) == 1 else "all pixels together"
         notes.insert(
             0,

@@ -13,13 +13,15 @@ from cl_anomaly.code.catalogue import (
     model_entry,
 )
 from cl_anomaly.config import RunConfig, read_configuration
-from cl_anomaly.data.names import CLASSES, OR_YOUR_OWN, Reading, check_own, is_own
+from cl_anomaly.data.downloads import data_roots
+from cl_anomaly.data.names import CLASSES, OR_YOUR_OWN, Reading, check_own, is_own, located
 from cl_anomaly.errors import InputError
-from cl_anomaly.labels import find_label, listed, parse_labels
+from cl_anomaly.labels import OWN, find_label, listed, parse_labels
 from cl_anomaly.options import fill
 from cl_anomaly.python_values import GivenStrategy
 from cl_anomaly.storage.status import CONFIG_FILE, differences, identity
 
+_CONCEPTS = RunConfig().concepts
 FITTED_TO_DATA = frozenset({"reconstruction"})
 """Options of models whose default depends on the data: they are left open until it is loaded."""
 
@@ -35,6 +37,9 @@ def looked_up(config: RunConfig) -> RunConfig:
     """
     if not isinstance(config.strategy, GivenStrategy):
         check_strategy_name(config.strategy)
+    if config.dataset is not None:
+        name = located(config.dataset, data_roots(config.data_root))
+        config = replace(config, dataset=name)
     check_dataset_name(config)
     check_scenario(config)
     _check_classes(config)
@@ -72,7 +77,7 @@ def check_scenario(config: RunConfig) -> None:
         InputError: there is one.
     """
     scenario = config.scenario or ("one-class" if config.normal_class is not None else None)
-    if scenario in ("class-stream", "joint") and config.normal_class is not None:
+    if scenario not in (None, "one-class") and config.normal_class is not None:
         raise InputError(
             f"Expected `normal_class` with the scenario one-class, but the scenario is {scenario}, "
             f"where all classes but the anomaly class are normal."
@@ -81,6 +86,25 @@ def check_scenario(config: RunConfig) -> None:
         raise InputError(
             f"Expected `classes_per_task` with the scenario class-stream, but the scenario is "
             f"{scenario}, which has one task."
+        )
+    if scenario in ("one-class", "joint") and config.blur:
+        raise InputError(
+            f"Expected `blur` with a scenario of several tasks, but the scenario is {scenario}, "
+            f"which has one."
+        )
+    if scenario == "concepts" and config.classes_per_task != 1:
+        raise InputError(
+            "Expected `classes_per_task` with the scenario class-stream, but the scenario is "
+            "concepts, in which each concept is a task."
+        )
+    if scenario == "concepts" and config.anomaly_class not in (None, OWN):
+        raise InputError(
+            f"Expected no `anomaly_class` with the scenario concepts, in which each concept has "
+            f"anomalies of its own, but got {config.anomaly_class}."
+        )
+    if scenario is not None and scenario != "clusters" and config.concepts != _CONCEPTS:
+        raise InputError(
+            f"Expected `concepts` with the scenario clusters, but the scenario is {scenario}."
         )
     if scenario == "one-class" and config.task_order != "ascending":
         raise InputError(

@@ -36,6 +36,19 @@ class Parts:
         check_abilities(self.model, strategy.needs, f"the strategy {strategy.name}")
         for name in config.scores:
             check_abilities(self.model, SCORES[name].needs, f"the score {name}")
+        if config.stream == "concept-agnostic":
+            self._check_is_agnostic(config)
+
+    def _check_is_agnostic(self, config: RunConfig) -> None:
+        """Refuse what has to be told where tasks end."""
+        told = [f"the score {name}" for name in config.scores if SCORES[name].learns()]
+        if self.strategy.needs_boundaries:
+            told.insert(0, f"the strategy {self.strategy.name}")
+        if told:
+            raise InputError(
+                f"Expected `stream` to be concept-incremental or concept-aware, because {told[0]} "
+                f"has to be told where a task ends and the next begins, but got concept-agnostic."
+            )
 
     def recorded_scores(self, config: ResolvedConfig) -> list[str]:
         """Name the scores that a run records: its own, and the cheap ones that the model allows."""

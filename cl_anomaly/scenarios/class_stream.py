@@ -2,16 +2,22 @@
 
 from collections.abc import Sequence
 
-import torch
-
 from cl_anomaly.data.samples import Dataset
 from cl_anomaly.errors import InputError
-from cl_anomaly.labels import Label, find_label, listed
-from cl_anomaly.randomness import generator
+from cl_anomaly.labels import OWN, Label
 from cl_anomaly.scenarios.base import Replica, Scenario, Task
+from cl_anomaly.scenarios.blur import blurred
+from cl_anomaly.scenarios.concepts import build_concepts
 from cl_anomaly.scenarios.one_class import build_one_class
 from cl_anomaly.scenarios.scaling import scaled
-from cl_anomaly.scenarios.tasks import check_share, check_tested, known_labels, make_task, places_of
+from cl_anomaly.scenarios.tasks import (
+    check_share,
+    check_tested,
+    known_labels,
+    make_task,
+    ordered_classes,
+    places_of,
+)
 
 __all__ = ["Scenario", "Task", "anomaly_classes", "build_scenario", "scenario_of"]
 
@@ -23,6 +29,7 @@ def build_scenario(
     classes_per_task: int | None = 1,
     seed: int = 0,
     calibration: float = 0.0,
+    blur: float = 0.0,
 ) -> Scenario:
     """Split a dataset into tasks of normal classes and one anomaly class.
 
@@ -35,6 +42,7 @@ def build_scenario(
             all of them, in one task.
         seed: of a random order, and of what is kept aside.
         calibration: share of each class's training samples that is kept aside, in [0, 1).
+        blur: share of each task's training samples that arrives with the task before.
 
     Raises:
         InputError: a class does not exist or has no samples, the anomaly class is also a task, or
@@ -42,7 +50,8 @@ def build_scenario(
     """
     check_share(calibration)
     (anomaly_class,) = known_labels(dataset, [anomaly_class], "anomaly_class")
-    order = _ordered_classes(dataset, anomaly_class, task_order, seed)
+    normal = [label for label in dataset.classes if label != anomaly_class]
+    order = ordered_classes(normal, task_order, seed, anomaly_class)
     if not order:
         raise InputError(f"Expected {dataset.name} to have a class beside the anomaly class.")
     together = len(order) if classes_per_task is None else classes_per_task
@@ -59,6 +68,7 @@ def build_scenario(
     check_tested(dataset, (anomaly_class, *order))
     test_indices = places_of(dataset, dataset.test_labels, (anomaly_class, *order))
     anomalies = places_of(dataset, dataset.test_labels, [anomaly_class])
+    tasks = blurred(tasks, blur, seed)
     return scaled(Scenario(dataset, anomaly_class, tasks, test_indices, anomalies))
 
 
@@ -67,16 +77,20 @@ def scenario_of(
     replica: Replica,
     classes_per_task: int | None = 1,
     calibration: float = 0.0,
+    blur: float = 0.0,
 ) -> Scenario:
     """Split a dataset as one replica of a run sees it.
 
-    See `build_scenario`, and `build_one_class` where the replica has a normal class.
+    See `build_scenario`; `build_one_class` where the replica has a normal class, and
+    `build_concepts` where each concept has its own anomalies.
     """
     seed, normal, anomaly = replica.seed, replica.normal_class, replica.anomaly_class
     if normal is not None:
         return build_one_class(dataset, normal, replica.anomalies, seed, calibration)
     order = replica.task_order
-    return build_scenario(dataset, anomaly, order, classes_per_task, seed, calibration)
+    if anomaly == OWN:
+        return build_concepts(dataset, order, seed, calibration, blur)
+    return build_scenario(dataset, anomaly, order, classes_per_task, seed, calibration, blur)
 
 
 def anomaly_classes(dataset: Dataset, wanted: Label | Sequence[Label]) -> list[Label]:
@@ -93,35 +107,3 @@ def anomaly_classes(dataset: Dataset, wanted: Label | Sequence[Label]) -> list[L
         return list(dataset.classes)
     classes = [wanted] if isinstance(wanted, int | str) else list(wanted)
     return known_labels(dataset, classes, "anomaly_class")
-
-
-def _ordered_classes(
-    dataset: Dataset, anomaly_class: Label, task_order: str | Sequence[Label], seed: int
-) -> list[Label]:
-    known = dataset.classes
-    normal = [label for label in known if label != anomaly_class]
-    if task_order == "ascending":
-        return normal
-    if task_order == "random":
-        order = torch.randperm(len(normal), generator=generator(seed, "task order"))
-        return [normal[place] for place in order.tolist()]
-    if isinstance(task_order, str):
-        raise InputError(
-            f"Expected `task_order` to be ascending, random or classes, but got {task_order!r}."
-        )
-    if not task_order or len(set(task_order)) < len(task_order):
-        raise InputError(
-            f"Expected `task_order` to name each class once, but got [{listed(task_order)}]."
-        )
-    found = [find_label(label, known) for label in task_order]
-    for label, own in zip(task_order, found, strict=True):
-        if own == anomaly_class:
-            raise InputError(
-                f"Expected `task_order` without the anomaly class {anomaly_class}, which is never "
-                f"trained on, but got {listed(task_order)}."
-            )
-        if own is None:
-            raise InputError(
-                f"Expected `task_order` to name classes from {listed(known)}, but got {label}."
-            )
-    return [own for own in found if own is not None]

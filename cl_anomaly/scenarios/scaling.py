@@ -11,10 +11,10 @@ def scaled(scenario: Scenario) -> Scenario:
 
     The range of the first task's training samples becomes [0, 1]: of each feature of vectors, one
     for all of an image. Later tasks and the test set may lie outside. Nothing else is looked at,
-    neither what is kept aside nor what has not arrived.
+    neither what is kept aside nor what has not arrived. Samples that are scaled already stay so.
     """
     dataset = scenario.dataset
-    if dataset.train.is_bounded:
+    if dataset.train.scaling is not None or dataset.train.is_bounded:
         return scenario
     scaling = Scaling.of(dataset.train.stored[scenario.tasks[0].indices])
     train, test = dataset.train.scaled_by(scaling), dataset.test.scaled_by(scaling)

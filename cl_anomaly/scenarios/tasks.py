@@ -8,7 +8,7 @@ from torch import Tensor
 
 from cl_anomaly.data.samples import Dataset
 from cl_anomaly.errors import InputError
-from cl_anomaly.labels import Label, find_label, listed
+from cl_anomaly.labels import Label, find_label, listed, same_label
 from cl_anomaly.randomness import generator
 from cl_anomaly.scenarios.base import Task, TestGroup
 
@@ -44,6 +44,50 @@ def places_of(dataset: Dataset, labels: Tensor, classes: Sequence[Label]) -> Ten
         classes: that there are.
     """
     return torch.isin(labels, dataset.codes(classes)).nonzero().squeeze(1)
+
+
+def ordered_classes(
+    normal: Sequence[Label],
+    task_order: str | Sequence[Label],
+    seed: int,
+    anomaly_class: Label | None = None,
+) -> list[Label]:
+    """Put normal classes into the order in which they arrive.
+
+    Args:
+        normal: all of them.
+        task_order: "ascending"; "random", drawn from `seed`; or classes in order.
+        seed: of a random order.
+        anomaly_class: which is none of them, for the message.
+
+    Raises:
+        InputError: it is no order, or names a class twice or one that does not exist.
+    """
+    if task_order == "ascending":
+        return list(normal)
+    if task_order == "random":
+        order = torch.randperm(len(normal), generator=generator(seed, "task order"))
+        return [normal[place] for place in order.tolist()]
+    if isinstance(task_order, str):
+        raise InputError(
+            f"Expected `task_order` to be ascending, random or classes, but got {task_order!r}."
+        )
+    if not task_order or len(set(task_order)) < len(task_order):
+        raise InputError(
+            f"Expected `task_order` to name each class once, but got [{listed(task_order)}]."
+        )
+    found = [find_label(label, normal) for label in task_order]
+    for label, own in zip(task_order, found, strict=True):
+        if anomaly_class is not None and same_label(label, anomaly_class):
+            raise InputError(
+                f"Expected `task_order` without the anomaly class {anomaly_class}, which is never "
+                f"trained on, but got {listed(task_order)}."
+            )
+        if own is None:
+            raise InputError(
+                f"Expected `task_order` to name classes from {listed(normal)}, but got {label}."
+            )
+    return [own for own in found if own is not None]
 
 
 def make_task(

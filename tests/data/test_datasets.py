@@ -8,6 +8,7 @@ import pytest
 import torch
 from sklearn.datasets import load_digits
 
+from cl_anomaly.config import RunConfig
 from cl_anomaly.data.datasets import (
     Dataset,
     Samples,
@@ -16,6 +17,7 @@ from cl_anomaly.data.datasets import (
 )
 from cl_anomaly.data.downloads import data_roots
 from cl_anomaly.errors import InputError
+from cl_anomaly.runs.look_up import looked_up
 from tests.helpers import IDX_FILES, TEST_LABELS, TRAIN_LABELS, write_mnist
 
 MNIST_LIKE = {"mnist": "MNIST", "fashion-mnist": "FashionMNIST", "kmnist": "KMNIST"}
@@ -228,3 +230,15 @@ def test_the_real_mnist(mnist_root: Path) -> None:
     assert pixels.mean().item() == pytest.approx(0.1307, abs=5e-5)
     assert pixels.std().item() == pytest.approx(0.3081, abs=5e-5)
     assert choose_dataset(str(mnist_root)) == ("mnist", None)
+
+
+def test_a_relative_path_is_looked_up_in_the_folder_of_datasets(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "tables").mkdir()
+    np.savez(tmp_path / "tables" / "own.npz", X=np.zeros((30, 2)), y=np.repeat([0, 1, 2], 10))
+    monkeypatch.setenv("CL_ANOMALY_DATA", str(tmp_path))
+    config = looked_up(RunConfig(dataset="tables/own.npz"))
+    assert config.dataset == str(tmp_path / "tables" / "own.npz")
+    with pytest.raises(InputError, match="neither here nor in a folder of datasets"):
+        looked_up(RunConfig(dataset="tables/other.npz"))

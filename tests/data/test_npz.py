@@ -146,7 +146,8 @@ def test_defaults() -> None:
 
 
 def test_an_unknown_name_is_told_of_files() -> None:
-    with pytest.raises(InputError, match="FILE.npz, FILE.csv, FILE.parquet or folder:DIR.*'mine'"):
+    known = "FILE.npz, FILE.csv, FILE.parquet, folder:DIR or concepts:FILE.npz.*'mine'"
+    with pytest.raises(InputError, match=known):
         find_dataset("mine")
 
 
@@ -343,3 +344,24 @@ def test_a_run_on_a_file(mine: Path) -> None:
     assert again.code == 0, again.err
     assert again.last_line.name == folder.name
     assert (again.last_line / "metrics.csv").read_bytes() == (folder / "metrics.csv").read_bytes()
+
+
+@pytest.mark.parametrize("dtype", ["int16", "uint8", "float64"])
+def test_a_file_of_x_and_y_is_split_and_its_anomalies_are_for_the_test(
+    tmp_path: Path, dtype: str
+) -> None:
+    x = np.arange(60).reshape(20, 3).astype(dtype)
+    np.savez(tmp_path / "own.npz", X=x, y=np.repeat([0, 1], [16, 4]))
+    arrays = read_npz(tmp_path / "own.npz")
+    assert arrays.x_train.dtype == arrays.x_test.dtype == np.float32
+    assert (arrays.y_train == 0).all()
+    assert np.bincount(arrays.y_test).tolist() == [5, 4]  # 30 % of 16, and all anomalies
+    everything = np.concatenate([arrays.x_train, arrays.x_test])
+    np.testing.assert_array_equal(everything[everything[:, 0].argsort()], x)
+
+
+def test_classes_of_x_and_y_are_split_alike(tmp_path: Path) -> None:
+    np.savez(tmp_path / "own.npz", X=np.zeros((30, 2)), y=np.repeat([0, 1, 2], 10))
+    arrays = read_npz(tmp_path / "own.npz")
+    assert np.bincount(arrays.y_test).tolist() == [3, 3, 3]
+    assert np.bincount(arrays.y_train).tolist() == [7, 7, 7]

@@ -7,6 +7,7 @@ import shlex
 from functools import cache
 from pathlib import Path
 
+import numpy as np
 import pytest
 from PIL import Image
 
@@ -114,6 +115,16 @@ def _write_own_data() -> None:
     Path("sensors.csv").write_text("\n".join(rows))
     parts = ["part", *("test" if n % 3 else "train" for n in range(40))]
     Path("split.csv").write_text("\n".join(map(",".join, zip(rows, parts, strict=True))))
+    _write_streams()
+
+
+def _write_streams() -> None:
+    """What docs/streams.md takes to be there."""
+    numbers = np.random.default_rng(0)
+    heaps = numbers.normal(np.repeat([0, 5, 10, 2.5], 40)[:, None], 0.1, size=(160, 3))
+    np.savez("table.npz", X=heaps, y=np.repeat([0, 1], [120, 40]))
+    parts = {"train_x": heaps[:40], "test_x": heaps[40:80], "test_y": np.repeat([0, 1], 20)}
+    np.savez("concepts.npz", **{f"{name}_{k}": own for k in (0, 1) for name, own in parts.items()})
 
 
 def _write_images(folder: Path) -> None:

@@ -199,7 +199,7 @@ def test_an_anomaly_class_that_does_not_exist(small: Dataset, anomaly_class: int
 @pytest.mark.parametrize(
     ("task_order", "said"),
     [
-        ([1, 7], "`task_order`.*0, 1, 2, 3, but got 7"),
+        ([1, 7], "`task_order`.*from 1, 2, 3, but got 7"),
         ([1, 0, 2], "without the anomaly class 0.*got 1, 0, 2"),
         ("descending", "`task_order`.*'descending'"),
     ],

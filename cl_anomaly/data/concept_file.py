@@ -1,0 +1,100 @@
+"""Files of concepts: vectors that arrive concept by concept, each with its labelled anomalies."""
+
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cl_anomaly.data.arrays import LabelledArrays
+from cl_anomaly.data.npz import names_in, open_npz, read_array
+from cl_anomaly.errors import InputError
+
+NORMAL, ANOMALOUS = "concept", "anomaly"
+_PARTS = ("train_x", "test_x", "test_y")
+
+
+def read_concepts(path: Path) -> LabelledArrays:
+    """Read the arrays train_x_K, test_x_K and test_y_K of concepts K = 0, 1, ….
+
+    Args:
+        path: a file that `numpy.savez` or `numpy.savez_compressed` has written. Training samples
+            are all normal; the labels say 0 for a normal test sample and 1 for an anomaly.
+
+    Returns:
+        Samples with the labels conceptK, and of the anomalies that a concept brings, anomalyK.
+
+    Raises:
+        InputError: the file is missing, damaged, or something else than expected.
+    """
+    with open_npz(path) as archive:
+        there = names_in(archive)
+        numbers = _numbers(there, path)
+        read = [
+            [read_array(archive, f"{part}_{number}", path) for part in _PARTS] for number in numbers
+        ]
+    train, test, train_labels, test_labels = [], [], [], []
+    for number, (train_x, test_x, test_y) in zip(numbers, read, strict=True):
+        _check(number, train_x, test_x, test_y, read[0][0], path)
+        train.append(train_x)
+        test.append(test_x)
+        train_labels += [f"{NORMAL}{number}"] * len(train_x)
+        test_labels += [f"{(NORMAL, ANOMALOUS)[label]}{number}" for label in test_y.tolist()]
+    return LabelledArrays(
+        _joined(train), np.array(train_labels), _joined(test), np.array(test_labels)
+    )
+
+
+def anomalies_of(concept: str) -> str:
+    """Name the class of the anomalies that a concept brings."""
+    return ANOMALOUS + concept.removeprefix(NORMAL)
+
+
+def _numbers(there: Sequence[str], path: Path) -> list[int]:
+    found = sorted({int(own[1]) for name in there if (own := re.fullmatch(r".*_(\d+)", name))})
+    wanted = [f"{part}_{number}" for number in found for part in _PARTS]
+    missing = [name for name in wanted or ["train_x_0"] if name not in there]
+    if missing or found != list(range(len(found))) or len(found) < 2:
+        why = f"no {missing[0]}" if missing else f"those of the concepts {found}"
+        raise InputError(
+            f"Expected {path} to hold the arrays train_x_K, test_x_K and test_y_K for two concepts "
+            f"or more, K = 0, 1, …, but it has {why}. It has: {', '.join(there[:10]) or 'none'}."
+        )
+    return found
+
+
+def _check(
+    number: int,
+    train_x: NDArray[Any],
+    test_x: NDArray[Any],
+    test_y: NDArray[Any],
+    first: NDArray[Any],
+    path: Path,
+) -> None:
+    for name, own in (("train_x", train_x), ("test_x", test_x)):
+        if own.shape[1:] != first.shape[1:]:
+            raise InputError(
+                f"Expected samples of one shape in {path}, but train_x_0 has {first.shape[1:]} and "
+                f"{name}_{number} has {own.shape[1:]}."
+            )
+    if len(test_x) != len(test_y):
+        raise InputError(
+            f"Expected one label for each sample in {path}, but test_x_{number} has "
+            f"{len(test_x):,} samples and test_y_{number} has {len(test_y):,} labels."
+        )
+    if (found := sorted(set(test_y.tolist()))) != [0, 1]:
+        raise InputError(
+            f"Expected test_y_{number} of {path} to hold 0 for normal samples and 1 for anomalies, "
+            f"both of them, but got {', '.join(map(str, found[:5]))}."
+        )
+
+
+def _joined(parts: Sequence[NDArray[Any]]) -> NDArray[Any]:
+    """Put samples together; bytes stay bytes where all are."""
+    if len({part.dtype for part in parts}) == 1:
+        return np.concatenate(parts)
+    return np.concatenate(
+        [part.astype(np.float32) / 255 if part.dtype == np.uint8 else part for part in parts]
+    )
