@@ -4,7 +4,6 @@ from typing import Literal
 
 from cl_anomaly.errors import InputError
 
-
 Ratio = float | Literal["proportional"]
 """Replayed samples for each new one; "proportional" for one of each past task."""
 
