@@ -2,9 +2,9 @@
 
     python benchmarks/tune.py --out results/reference/tuning
 
-The rule: on `digits`, each of the ten classes as the anomaly in turn, one seed, 20 epochs, the
-default is the value whose headline AUROC after the last task (score `mse`) has the highest mean over
-the ten classes. One option is tried at a time, after those above it have been set.
+The rule: on `digits`, with the classes 1, 4 and 8 as the anomaly in turn, one seed and 20 epochs,
+the default is the value whose headline AUROC after the last task (score `mse`) has the highest mean
+over the three. One option is tried at a time, after those above it have been set.
 """
 
 import argparse
@@ -17,23 +17,20 @@ from cl_anomaly import RunConfig, run
 from cl_anomaly.strategies import strategies
 
 GRID: dict[str, dict[str, list[Any]]] = {
-    "ewc": {"lam": [10.0, 100.0, 1000.0, 10000.0, 100000.0]},
-    "ewc-offline": {"lam": [10.0, 100.0, 1000.0, 10000.0, 100000.0]},
-    "l2": {"lam": [0.1, 1.0, 10.0, 100.0, 1000.0]},
-    "si": {"c": [0.1, 1.0, 10.0, 100.0, 1000.0], "damping": [0.001, 0.01, 0.1]},
-    "mas": {"lam": [0.1, 1.0, 10.0, 100.0, 1000.0]},
-    "lwf": {"lam": [0.1, 1.0, 10.0, 100.0], "codes": [0.0, 0.1, 1.0]},
-    "replay": {"ratio": [0.5, 1.0, 2.0, "proportional"]},
-    "der": {"alpha": [0.1, 1.0, 10.0], "beta": [0.5, 1.0, 2.0]},
-    "agem": {"reference": [32, 64, 256]},
-    "vcl": {"lam": [0.001, 0.01, 0.1, 1.0], "sigma": [0.001, 0.01, 0.1]},
-    "gr-distill": {"lam": [0.1, 1.0, 10.0], "codes": [0.0, 0.1, 1.0]},
-    "gr-evt": {"reject": [0.01, 0.1, 0.5, 0.9], "tail": [0.05, 0.1, 0.2]},
-    "gr-conditional": {},
-    "gr": {},
-    "joint": {},
-    "upper": {},
     "lower": {},
+    "gr": {},
+    "gr-conditional": {},
+    "si": {"c": [1.0, 10.0, 100.0, 1000.0]},
+    "mas": {"lam": [0.1, 1.0, 10.0, 100.0]},
+    "l2": {"lam": [1.0, 10.0, 100.0, 1000.0]},
+    "lwf": {"lam": [0.1, 1.0, 10.0]},
+    "ewc-offline": {"lam": [100.0, 1000.0, 10000.0]},
+    "gr-distill": {"lam": [0.1, 1.0, 10.0]},
+    "der": {"alpha": [0.1, 1.0, 10.0]},
+    "vcl": {"lam": [0.01, 0.1, 1.0], "sigma": [0.001, 0.01]},
+    "replay": {"ratio": [1.0, "proportional"]},
+    "gr-evt": {"reject": [0.1, 0.5, 0.9]},
+    "agem": {"reference": [32, 64]},
 }
 COLUMNS = ("strategy", "option", "value", "auroc", "seconds")
 
@@ -46,7 +43,7 @@ def measured(strategy: str, options: dict[str, Any]) -> tuple[float, float]:
             strategy=strategy,
             strategy_options=options,
             dataset="digits",
-            anomaly_class="all",
+            anomaly_class=[1, 4, 8],
             epochs=20,
             device="cpu",
             precision="float32",

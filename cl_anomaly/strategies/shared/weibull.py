@@ -62,4 +62,4 @@ def tail_of(codes: Tensor, counted: Tensor, share: float) -> tuple[Tensor, Tenso
 
 def weibull_cdf(values: Tensor, shape: Tensor, scale: Tensor) -> Tensor:
     """Give 1 − exp(−(x / scale)^shape), of the values' shape."""
-    return 1 - (-((values / scale) ** shape)).exp()
+    return -torch.expm1(-((values / scale) ** shape))
