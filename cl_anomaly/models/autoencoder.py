@@ -49,7 +49,11 @@ class Decoder(Generator):
 
     def generate(self, count: int, random: Draws) -> Tensor:
         """Give the means at z ~ N(0, I), (R, count, *features), float32, see `cut`."""
-        means = self.means(random.normal(count, self.latent_size))
+        return self.from_codes(random.normal(count, self.latent_size))
+
+    def from_codes(self, z: Tensor) -> Tensor:
+        """Give the means at codes (R, count, latent): (R, count, *features), float32, see `cut`."""
+        means = self.means(z)
         return self.cut(means) if self._is_linear else means
 
 

@@ -135,6 +135,10 @@ class Generator(nn.Module):
         """Make samples for each replica, (R, count, *features), float32, in [0, 1] if bounded."""
         raise NotImplementedError(f"{type(self).__name__} should make samples.")
 
+    def from_codes(self, z: Tensor) -> Tensor:
+        """Make the samples of codes (R, count, code); only of a model that has a `posterior`."""
+        raise NotImplementedError(f"{type(self).__name__} should make samples of codes.")
+
     def cut(self, x: Tensor) -> Tensor:
         """Cut samples to the range that they lie in."""
         return x.clamp(0, 1) if self.is_bounded else x

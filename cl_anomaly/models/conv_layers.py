@@ -1,7 +1,7 @@
 """Convolutions with a replica axis: R independent sets of weights, one grouped call for all."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import torch
 import torch.nn.functional as F
@@ -33,6 +33,27 @@ class _Convolution(nn.Module):
             weight[replica].uniform_(-bound, bound, generator=numbers)
             bias[replica].uniform_(-bound, bound, generator=numbers)
         self.weight, self.bias = nn.Parameter(weight), nn.Parameter(bias)
+
+    def absolute_gradients(self, x: Tensor, output_gradients: Tensor) -> dict[str, Tensor]:
+        """Sum the absolute values of every sample's own gradient, see `squared_gradients`."""
+        return self._sums(x, output_gradients, torch.abs)
+
+    def _sums(
+        self, x: Tensor, output_gradients: Tensor, of_each: Callable[[Tensor], Tensor]
+    ) -> dict[str, Tensor]:
+        """Sum something of every sample's own gradient over the batch, a replica at a time."""
+        weights = [of_each(self._single(*own)).sum(0) for own in _each(x, output_gradients)]
+        return {
+            "weight": torch.stack(weights).view_as(self.weight),
+            "bias": of_each(output_gradients.sum((3, 4))).sum(1),
+        }
+
+    def _single(self, x: Tensor, output_gradients: Tensor) -> Tensor:
+        """Give each sample's own gradient of one replica's weights, (B, m, n).
+
+        Every place of the image adds to the same weight.
+        """
+        raise NotImplementedError
 
 
 class Conv2d(_Convolution):
@@ -68,13 +89,10 @@ class Conv2d(_Convolution):
         Returns:
             By parameter name, in the parameter's shape.
         """
-        squares = [
-            _squared_sums(g.flatten(2), _patches(own)) for own, g in _each(x, output_gradients)
-        ]
-        return {
-            "weight": torch.stack(squares).view_as(self.weight),
-            "bias": output_gradients.sum((3, 4)).square().sum(1),
-        }
+        return self._sums(x, output_gradients, torch.square)
+
+    def _single(self, x: Tensor, output_gradients: Tensor) -> Tensor:
+        return torch.bmm(output_gradients.flatten(2), _patches(x).transpose(1, 2))
 
 
 class ConvTranspose2d(_Convolution):
@@ -110,13 +128,10 @@ class ConvTranspose2d(_Convolution):
 
     def squared_gradients(self, x: Tensor, output_gradients: Tensor) -> dict[str, Tensor]:
         """Sum the squares of every sample's own gradient over the batch, see `Conv2d`."""
-        squares = [
-            _squared_sums(own.flatten(2), _patches(g)) for own, g in _each(x, output_gradients)
-        ]
-        return {
-            "weight": torch.stack(squares).view_as(self.weight),
-            "bias": output_gradients.sum((3, 4)).square().sum(1),
-        }
+        return self._sums(x, output_gradients, torch.square)
+
+    def _single(self, x: Tensor, output_gradients: Tensor) -> Tensor:
+        return torch.bmm(x.flatten(2), _patches(output_gradients).transpose(1, 2))
 
 
 def halved(size: tuple[int, int]) -> tuple[int, int]:
@@ -141,11 +156,3 @@ def _each(x: Tensor, gradients: Tensor) -> list[tuple[Tensor, Tensor]]:
 def _patches(x: Tensor) -> Tensor:
     """Take what each place of a convolution sees, (B, C · 9, places), from (B, C, H, W)."""
     return F.unfold(x, KERNEL, padding=PADDING, stride=STRIDE)
-
-
-def _squared_sums(one: Tensor, other: Tensor) -> Tensor:
-    """Give Σ_b (Σ_l one[b, m, l] other[b, n, l])², (m, n).
-
-    The inner sum is sample b's own gradient: every place of the image adds to the same weight.
-    """
-    return torch.bmm(one, other.transpose(1, 2)).square().sum(0)

@@ -1,6 +1,6 @@
-"""Per-sample squared gradients, which each layer sums up by itself."""
+"""Gradients of single samples, squared or absolute, which each layer sums up by itself."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from typing import Any
 
@@ -32,6 +32,29 @@ def fisher_diagonal(
     Returns:
         By parameter name, in the parameter's shape, float32.
     """
+    return mean_over_samples(
+        samples,
+        indices,
+        lambda x, real: squared_gradients(model, x, _WholeChunks(random), real),
+    )
+
+
+def mean_over_samples(
+    samples: Samples,
+    indices: Sequence[Tensor],
+    sums: Callable[[Tensor, Tensor], dict[str, Tensor]],
+) -> dict[str, Tensor]:
+    """Take the mean over each replica's samples of what is summed up batch by batch.
+
+    Args:
+        samples: where the training samples are.
+        indices: R tensors (n_r,), int64, each replica's samples; none may be empty.
+        sums: given a batch (R, B, *features) and what of it counts, (R, B), sums over it: by
+            parameter name, in the parameter's shape.
+
+    Returns:
+        By parameter name, in the parameter's shape.
+    """
     device = samples.stored.device
     counts = torch.tensor([len(i) for i in indices], device=device)
     # With a replica's own samples: others need not have arrived.
@@ -42,9 +65,8 @@ def fisher_diagonal(
         chunk = padded[:, start : start + _CHUNK]
         # Padding makes the replicas' tasks equally long, and counts for nothing.
         real = torch.arange(start, start + chunk.shape[1], device=device) < counts[:, None]
-        x, draws = samples.batch(chunk), _WholeChunks(random)
-        for name, squared in squared_gradients(model, x, draws, real).items():
-            total[name] = total[name] + squared if name in total else squared
+        for name, own in sums(samples.batch(chunk), real).items():
+            total[name] = total[name] + own if name in total else own
     return {
         name: value / counts.view(-1, *[1] * (value.dim() - 1)) for name, value in total.items()
     }
@@ -79,6 +101,29 @@ def squared_gradients(model: Model, x: Tensor, random: Draws, weights: Tensor) -
     Raises:
         RunError: a parameter belongs to another layer, or a layer is used twice.
     """
+    return _summed(model, "squared_gradients", lambda: model.loss(x, random) * weights)
+
+
+def absolute_gradients(model: Model, values: Callable[[], Tensor]) -> dict[str, Tensor]:
+    """Sum the absolute values of every sample's own gradient over a batch.
+
+    Args:
+        model: R replicas, all of whose parameters belong to layers of `cl_anomaly.models.layers` or
+            `conv_layers`.
+        values: passes the batch through the model, and gives one number for each sample, (R, B), of
+            which the gradients are taken.
+
+    Returns:
+        By parameter name, in the parameter's shape, float32.
+
+    Raises:
+        RunError: a parameter belongs to another layer, or a layer is used twice.
+    """
+    return _summed(model, "absolute_gradients", values)
+
+
+def _summed(model: Model, method: str, values: Callable[[], Tensor]) -> dict[str, Tensor]:
+    """Let each layer sum up its samples' gradients by one of its methods."""
     passes: dict[str, tuple[Any, Tensor, Tensor]] = {}
 
     def remember(name: str, layer: nn.Module) -> torch.utils.hooks.RemovableHandle:
@@ -93,18 +138,18 @@ def squared_gradients(model: Model, x: Tensor, random: Draws, weights: Tensor) -
 
     with ExitStack() as hooks:
         for name, layer in model.named_modules():
-            if hasattr(layer, "squared_gradients"):
+            if hasattr(layer, method):
                 hooks.callback(remember(name, layer).remove)
-        losses = model.loss(x, random) * weights
-    gradients = torch.autograd.grad(losses.sum(), [output for *_, output in passes.values()])
+        total = values().sum()
+    gradients = torch.autograd.grad(total, [output for *_, output in passes.values()])
     result: dict[str, Tensor] = {}
     for (name, (layer, inputs, _)), gradient in zip(passes.items(), gradients, strict=True):
-        for parameter, squared in layer.squared_gradients(inputs, gradient).items():
-            result[f"{name}.{parameter}"] = squared.float()
+        for parameter, own in getattr(layer, method)(inputs, gradient).items():
+            result[f"{name}.{parameter}"] = own.float()
     missing = {name for name, _ in model.named_parameters()} - set(result)
     if missing:
         raise RunError(
-            f"Expected every parameter in a layer of cl_anomaly.models.layers, whose squared "
-            f"gradients are known, but these are not: {', '.join(sorted(missing))}."
+            f"Expected every parameter in a layer of cl_anomaly.models.layers, with "
+            f"`{method}`, but these are not: {', '.join(sorted(missing))}."
         )
     return result

@@ -54,11 +54,15 @@ class Linear(nn.Module):
         Returns:
             By parameter name, in the parameter's shape.
         """
-        squared = output_gradients.square()
-        return {
-            "weight": torch.bmm(x.square().transpose(1, 2), squared),
-            "bias": squared.sum(1, keepdim=True),
-        }
+        return self._sums(x.square(), output_gradients.square())
+
+    def absolute_gradients(self, x: Tensor, output_gradients: Tensor) -> dict[str, Tensor]:
+        """Sum the absolute values of every sample's own gradient, see `squared_gradients`."""
+        return self._sums(x.abs(), output_gradients.abs())
+
+    def _sums(self, x: Tensor, output_gradients: Tensor) -> dict[str, Tensor]:
+        weight = torch.bmm(x.transpose(1, 2), output_gradients)
+        return {"weight": weight, "bias": output_gradients.sum(1, keepdim=True)}
 
 
 def mlp(sizes: Sequence[int], generators: Sequence[torch.Generator]) -> nn.Sequential:

@@ -2,13 +2,13 @@
 
 from collections.abc import Sequence
 
-import torch
 from torch import Tensor
 
 from cl_anomaly.errors import InputError
 from cl_anomaly.models.fisher import fisher_diagonal
 from cl_anomaly.scenarios.class_stream import Task
 from cl_anomaly.strategies.base import Strategy
+from cl_anomaly.strategies.shared.weights import of_kind, prefixed, squared_distance, weights_now
 
 
 class EWC(Strategy):
@@ -38,30 +38,23 @@ class EWC(Strategy):
 
     def penalty(self, x: Tensor) -> Tensor | float:
         """Give ½ λ Σ_k F_k (θ_k − θ*_k)² of each replica."""
-        terms = [
-            (self.fisher[name] * (weight - self.anchor[name]).square()).flatten(1).sum(1)
-            for name, weight in self.model.named_parameters()
-            if name in self.fisher
-        ]
-        return 0.5 * self.lam * torch.stack(terms).sum(0) if terms else 0.0
+        if not self.fisher:
+            return 0.0
+        return 0.5 * self.lam * squared_distance(self.model, self.anchor, self.fisher)
 
     def after_task(self, tasks: Sequence[Task]) -> None:
         """Add this task's Fisher information, and hold the weights as they are now."""
         indices = [task.indices for task in tasks]
         fisher = fisher_diagonal(self.model, self.samples, indices, self.random)
-        for name, weight in self.model.named_parameters():
+        for name in fisher:
             if name in self.fisher:
                 fisher[name] += self.decay * self.fisher[name]
-            self.anchor[name] = weight.detach().clone()
-        self.fisher = fisher
+        self.fisher, self.anchor = fisher, weights_now(self.model)
 
     def state_dict(self) -> dict[str, Tensor]:
         """Give the Fisher information and the weights it belongs to."""
-        kept = {"fisher": self.fisher, "anchor": self.anchor}
-        return {f"{kind}/{name}": value for kind, d in kept.items() for name, value in d.items()}
+        return prefixed(fisher=self.fisher, anchor=self.anchor)
 
     def load_state_dict(self, state: dict[str, Tensor]) -> None:
         """Take both back."""
-        for key, value in state.items():
-            kind, name = key.split("/", 1)
-            {"fisher": self.fisher, "anchor": self.anchor}[kind][name] = value
+        self.fisher, self.anchor = of_kind(state, "fisher"), of_kind(state, "anchor")

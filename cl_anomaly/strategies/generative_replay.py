@@ -34,20 +34,26 @@ class GenerativeReplay(Strategy):
         self.previous: Generator | None = None
 
     def extend(self, x: Tensor) -> Tensor:
-        """Append what the previous decoder makes of z ~ N(0, I)."""
+        """Append replayed samples."""
         if self.previous is None:
             return x
         count = replayed_count(self.ratio, self.task_number - 1, x.shape[1])
-        with torch.no_grad():
-            return torch.cat([x, self.previous.generate(count, self.random)], dim=1)
+        return torch.cat([x, self._replayed(count, self.previous)], dim=1)
 
     def recall(self, count: int) -> Tensor | None:
-        """Give what the decoder makes of z ~ N(0, I), as in replay."""
-        with torch.no_grad():
-            return self.previous.generate(count, self.random) if self.previous else None
+        """Give samples as they are replayed."""
+        return self._replayed(count, self.previous) if self.previous else None
+
+    @torch.no_grad()
+    def _replayed(self, count: int, previous: Generator) -> Tensor:
+        """Give what the previous decoder makes of z ~ N(0, I), (R, count, *features)."""
+        return previous.generate(count, self.random)
 
     def after_task(self, tasks: Sequence[Task]) -> None:
         """Keep what generates, as it is now."""
+        self._keep_decoder()
+
+    def _keep_decoder(self) -> None:
         self.previous = copy.deepcopy(self.model.generator()).requires_grad_(False)
 
     def state_dict(self) -> dict[str, Tensor]:
@@ -56,6 +62,6 @@ class GenerativeReplay(Strategy):
 
     def load_state_dict(self, state: dict[str, Tensor]) -> None:
         """Make the previous decoder from its weights."""
-        self.after_task([])
+        self._keep_decoder()
         if self.previous:
             self.previous.load_state_dict(state)

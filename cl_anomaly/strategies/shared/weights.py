@@ -1,11 +1,13 @@
-"""Terms on the distance of weights from where they were, for each replica."""
+"""Weights by name: copied, compared with where they were, replaced, and kept."""
 
 from collections.abc import Mapping
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
+from torch.func import functional_call
 
 from cl_anomaly.models import Model
+from cl_anomaly.randomness import Draws
 
 
 def weights_now(model: Model) -> dict[str, Tensor]:
@@ -29,6 +31,30 @@ def squared_distance(
         weighted = squares if importance is None else importance[name] * squares
         terms.append(weighted.flatten(1).sum(1))
     return torch.stack(terms).sum(0)
+
+
+def loss_with(model: Model, weights: Mapping[str, Tensor], x: Tensor, random: Draws) -> Tensor:
+    """Give each sample's loss, (R, B), with some weights replaced by others.
+
+    Args:
+        model: whose loss it is; its own weights stay as they are.
+        weights: in place of its own, by name.
+        x: (R, B, *features).
+        random: what the model draws from.
+    """
+    others = {f"model.{name}": own for name, own in weights.items()}
+    return functional_call(_Loss(model), others, (x, random))
+
+
+class _Loss(nn.Module):
+    """The loss as PyTorch calls modules, so that it can be given other weights."""
+
+    def __init__(self, model: Model) -> None:
+        super().__init__()
+        self.model = model
+
+    def forward(self, x: Tensor, random: Draws) -> Tensor:
+        return self.model.loss(x, random)
 
 
 def prefixed(**kinds: Mapping[str, Tensor]) -> dict[str, Tensor]:

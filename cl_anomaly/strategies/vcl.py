@@ -1,0 +1,99 @@
+"""Variational Continual Learning."""
+
+import math
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+from cl_anomaly.errors import InputError
+from cl_anomaly.models.autoencoder import check_weight
+from cl_anomaly.models.base import GENERATE
+from cl_anomaly.randomness import Draws
+from cl_anomaly.scenarios.class_stream import Task
+from cl_anomaly.strategies.base import Strategy
+from cl_anomaly.strategies.shared.weights import loss_with, of_kind, prefixed
+
+
+class VCL(Strategy):
+    """Variational Continual Learning: the decoder's weights have a posterior, the next one's prior.
+
+    Nguyen et al., "Variational Continual Learning" (ICLR 2018), eq. 4 and section 4: the loss is
+    E_q[the samples' own loss] + λ KL(q_t(θ) ‖ q_{t−1}(θ)) / N_t, with λ = 1, N_t samples in task t,
+    q_t(θ) = N(μ, σ²) of each weight of the part that generates, and q_0 = N(0, 1). Every step draws
+    one θ = μ + σ ε. The model's own weights are μ, and scores use them. σ begins at a small value.
+    In the paper each task has an encoder of its own, and the test says which; here all share
+    one, which nothing holds. λ below 1 is Loo et al.'s, "Generalized VCL" (ICLR 2021).
+
+    Args:
+        lam: λ, the weight of the divergence.
+        sigma: σ of all weights at first.
+    """
+
+    name = "vcl"
+    needs = frozenset({GENERATE})
+
+    def __init__(self, lam: float = 1.0, sigma: float = 1e-3) -> None:
+        check_weight("lam", lam)
+        if not 0 < sigma < math.inf:
+            raise InputError(f"Expected `sigma` to be above 0, but got {sigma}.")
+        self.lam, self.sigma = lam, sigma
+        self.log_sigma: dict[str, Tensor] = {}
+        self.prior: dict[str, dict[str, Tensor]] = {"mean": {}, "log_sigma": {}}
+        self.size = torch.empty(0)
+
+    def before_task(self, tasks: Sequence[Task]) -> None:
+        """Begin with σ, and the prior N(0, 1), before the first task."""
+        for name, weight in self._decoder().items():
+            if name not in self.log_sigma:
+                log_sigma = torch.full_like(weight, math.log(self.sigma))
+                self.log_sigma[name] = log_sigma.requires_grad_()
+                for kept in self.prior.values():
+                    kept[name] = torch.zeros_like(weight)
+        device = self.samples.stored.device
+        self.size = torch.tensor([float(len(task.indices)) for task in tasks], device=device)
+
+    def _decoder(self) -> dict[str, Tensor]:
+        own = {id(weight) for weight in self.model.generator().parameters()}
+        named = self.model.named_parameters()
+        return {name: weight.detach() for name, weight in named if id(weight) in own}
+
+    @property
+    def stepped(self) -> Sequence[Tensor]:
+        """List log σ, which is trained with the weights."""
+        return list(self.log_sigma.values())
+
+    def loss(self, x: Tensor, random: Draws) -> Tensor:
+        """Give each sample's loss with weights that are drawn once for all of them."""
+        drawn = {}
+        for name, log_sigma in self.log_sigma.items():
+            noise = self.random.normal(*log_sigma.shape[1:])
+            drawn[name] = self.model.get_parameter(name) + log_sigma.exp() * noise
+        return loss_with(self.model, drawn, x, random)
+
+    def penalty(self, x: Tensor) -> Tensor | float:
+        """Give λ KL(q_t ‖ q_{t−1}) / N_t of each replica."""
+        terms = []
+        for name, log_sigma in self.log_sigma.items():
+            mean, before = self.prior["mean"][name], self.prior["log_sigma"][name]
+            moved = (self.model.get_parameter(name) - mean).square()
+            ratio = ((2 * log_sigma).exp() + moved) * (-2 * before).exp()
+            terms.append((before - log_sigma + 0.5 * (ratio - 1)).flatten(1).sum(1))
+        return self.lam * torch.stack(terms).sum(0) / self.size
+
+    def after_task(self, tasks: Sequence[Task]) -> None:
+        """Make the posterior the next task's prior."""
+        self.prior["mean"] = {name: own.clone() for name, own in self._decoder().items()}
+        self.prior["log_sigma"] = {n: own.detach().clone() for n, own in self.log_sigma.items()}
+
+    def state_dict(self) -> dict[str, Tensor]:
+        """Give σ, the prior, and how many samples the task has."""
+        own = {name: log_sigma.detach() for name, log_sigma in self.log_sigma.items()}
+        size = {"samples": self.size}
+        return prefixed(own=own, mean=self.prior["mean"], before=self.prior["log_sigma"], size=size)
+
+    def load_state_dict(self, state: dict[str, Tensor]) -> None:
+        """Take them back."""
+        self.log_sigma = {n: own.requires_grad_() for n, own in of_kind(state, "own").items()}
+        self.prior = {"mean": of_kind(state, "mean"), "log_sigma": of_kind(state, "before")}
+        self.size = state["size/samples"]
