@@ -20,7 +20,9 @@ def _path(value: Any) -> Path:
 _Place = Annotated[Path, Reader("a path", _path)]
 AUROC = "auroc"
 """The kind of figure that shows several runs."""
-_KIND: Any = Literal[(AUROC, *PICTURES)]  # type: ignore[valid-type]
+CD = "cd"
+"""The kind that ranks several runs: the critical-difference diagram."""
+_KIND: Any = Literal[(AUROC, CD, *PICTURES)]  # type: ignore[valid-type]
 _SETTINGS = tuple(option for option in settings_of_a_run() if not option.name.endswith("_options"))
 _TRUST = Option(
     "trust", bool, False, "run the strategy file that a configuration names, whoever it is from"
@@ -95,8 +97,8 @@ _RUNS = Command(
 _PLOT = Command(
     "plot",
     "draw finished runs",
-    "Draw AUROC after every task, a line for each run with results. --kind draws another picture, "
-    "of one run.",
+    "Draw AUROC after every task, a line for each run with results. --kind cd ranks several runs; "
+    "every other kind draws another picture, of one run.",
     (
         Option("kind", _KIND, AUROC, "what to draw"),
         Option("score", str, None, "which score. Default: the first run's"),

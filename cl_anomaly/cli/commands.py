@@ -3,7 +3,14 @@
 import sys
 from pathlib import Path
 
-from cl_anomaly.cli.screen import Screen, say, show_aurocs, show_list, show_notice
+from cl_anomaly.cli.screen import (
+    Screen,
+    say,
+    show_aurocs,
+    show_list,
+    show_notice,
+    show_standings,
+)
 from cl_anomaly.code.catalogue import OF_THE_RUN
 from cl_anomaly.config import ResolvedConfig, RunConfig
 from cl_anomaly.data.datasets import DATASETS, OWN, find_dataset
@@ -16,7 +23,11 @@ from cl_anomaly.options import options_of, summary
 from cl_anomaly.progress import Progress
 from cl_anomaly.report.labels import labelled
 from cl_anomaly.runs.build import check_together, prepare
-from cl_anomaly.runs.comparison import check_same_comparison, write_comparison
+from cl_anomaly.runs.comparison import (
+    check_same_comparison,
+    compare_results,
+    write_comparison,
+)
 from cl_anomaly.runs.lifecycle import Finished, find_finished, perform
 from cl_anomaly.runs.provenance import code_note, results_from_before
 from cl_anomaly.runs.resume import resume
@@ -103,7 +114,12 @@ def compare(
             outcome.interrupted,
         )
     if outcome.folders:
-        _conclude(write_comparison(resolved, outcome.folders, out, name), quiet)
+        folder = write_comparison(resolved, outcome.folders, out, name)
+        _conclude(folder, quiet)
+        if not quiet and len(results := read_results(folder)) > 1:
+            compared = compare_results(results, results[0].score)
+            show_standings(compared)
+            say(compared.remarks)
     if outcome.failures:
         raise RunError("\n".join(f"{name} failed: {why}" for name, why in outcome.failures.items()))
 

@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from cl_anomaly.cli.command_table import AUROC, COMMANDS, OF_RESULTS
+from cl_anomaly.cli.command_table import AUROC, CD, COMMANDS, OF_RESULTS
 from cl_anomaly.cli.flags import Command, Given, as_typed, read
 from cl_anomaly.cli.help import help_of, overview
 from cl_anomaly.code.catalogue import catalogue, check_strategy_name
@@ -191,13 +191,15 @@ def _plot(given: Given) -> None:
             f"Expected folders of runs, but got {', '.join(map(str, given.operands))}, which are "
             f"none. `cl-anomaly runs` lists the runs that there are."
         )
-    from cl_anomaly.cli.plotting import plot, plot_picture
+    from cl_anomaly.cli.plotting import plot, plot_picture, plot_ranks
 
     kind, score = given.values.get("kind", AUROC), given.values.get("score")
     out = given.values.get("out", Path("auroc_per_task" if kind == AUROC else kind))
     overwrite = "overwrite" in given.values
     if kind == AUROC:
         plot(given.operands, score, out, overwrite)
+    elif kind == CD:
+        plot_ranks(given.operands, score, out, overwrite)
     else:
         plot_picture(kind, given.operands, score, out, overwrite)
 

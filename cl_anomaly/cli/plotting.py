@@ -11,6 +11,7 @@ from cl_anomaly.report.canvas import FORMATS, write_figure
 from cl_anomaly.report.figures import draw_auroc
 from cl_anomaly.report.labels import labelled
 from cl_anomaly.report.pictures import find_picture
+from cl_anomaly.runs.comparison import compare_results
 from cl_anomaly.runs.provenance import code_note
 from cl_anomaly.runs.run_folder import check_writable
 from cl_anomaly.storage.files import replacing
@@ -44,6 +45,35 @@ def plot(folders: Iterable[Path], score: str | None, out: Path, overwrite: bool)
     say([f"Left out: {why}" for why in [*left_out, *without]] + remarks)
     check_writable(out.parent)
     _write(draw_auroc(metrics, score or results[0].score), files)
+
+
+def plot_ranks(folders: Iterable[Path], score: str | None, out: Path, overwrite: bool) -> None:
+    """Draw the critical-difference diagram of finished runs, and print its files.
+
+    Runs of one name, as on several datasets, are one competitor.
+
+    Raises:
+        InputError: nothing can be ranked, or the figure cannot be written to `out`.
+    """
+    from cl_anomaly.report.critical_difference import draw_critical_difference
+
+    files = _figure_files(out, overwrite)
+    results, left_out = read_what_can_be_drawn(folders)
+    score = score or results[0].score
+    results, without = _with_score(results, score)
+    compared = compare_results(results, score)
+    said = [f"Left out: {why}" for why in [*left_out, *without]]
+    if note := code_note([own.folder for own in results]):
+        said.append(note)
+    say([*said, *compared.remarks])
+    datasets = dict.fromkeys(own.dataset for own in results)
+    title = (
+        f"{next(iter(datasets)) if len(datasets) == 1 else f'{len(datasets)} datasets'}, {score}"
+    )
+    strategies = {own.name: own.strategy for own in results}
+    figure = draw_critical_difference(compared, strategies, title)
+    check_writable(out.parent)
+    _write(figure, files)
 
 
 def plot_picture(

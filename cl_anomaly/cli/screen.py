@@ -27,6 +27,8 @@ from cl_anomaly.storage.status import Status
 if TYPE_CHECKING:
     import pandas as pd
 
+    from cl_anomaly.evaluation.comparing import Comparison
+
 
 class Screen:
     """Shows the progress of one or more runs: bars on a terminal, a line for each task in a log.
@@ -166,6 +168,31 @@ def show_aurocs(metrics: pd.DataFrame, score: str) -> None:
             Text(f"AUROC after each task, {which}{', ' * bool(which)}score {score}{over}:")
         )
         console.print(_auroc_table(rows))
+
+
+def show_standings(compared: Comparison) -> None:
+    """Show what several runs come to after the last task, and which of them are not different."""
+    console, table = Console(), Table()
+    console.print(Text(f"After the last task, score {compared.score}, {_tested(compared)}:"))
+    for name in ("run", "mean", "95 % interval", "middle half", "mean rank", "not different from"):
+        table.add_column(name, justify="left" if name in ("run", "not different from") else "right")
+    for row in compared.table.to_dict("records"):
+        if math.isnan(row["mean"]):
+            table.add_row(Text(str(row["run"])), *["missing"] * 4, "")
+            continue
+        # Of one replica there is no interval.
+        has_interval = not math.isnan(row["low"])
+        interval = f"{row['low']:.3f} to {row['high']:.3f}" if has_interval else ""
+        numbers = f"{row['mean']:.3f}", interval, f"{row['iqm']:.3f}", f"{row['rank']:.2f}"
+        table.add_row(Text(str(row["run"])), *numbers, Text(row["not_different_from"]))
+    console.print(table)
+
+
+def _tested(compared: Comparison) -> str:
+    """Say over what the tests are, and which they are."""
+    what = "anomaly classes and datasets" if compared.units == "blocks" else "seeds"
+    tests = "Wilcoxon" if compared.friedman is None else "Friedman and Nemenyi"
+    return f"{tests} over {compared.count} {what}"
 
 
 def _over(headline: pd.DataFrame, panel: pd.DataFrame) -> str:

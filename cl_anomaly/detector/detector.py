@@ -205,6 +205,12 @@ class Detector:
         """Give all scores that are recorded, (R, n) by name; see `evaluation.score_samples`."""
         return self.groups.score(samples, indices)
 
+    def untrained_scores_of(
+        self, samples: Samples, indices: Tensor
+    ) -> dict[str, NDArray[np.float32]]:
+        """Give the same before the first task, of the scores that keep no statistics of tasks."""
+        return self.groups.score(samples, indices, is_untrained=True)
+
     def _scores_by(
         self, samples: Samples, indices: Tensor, names: Sequence[str]
     ) -> dict[str, NDArray[np.float32]]:

@@ -55,7 +55,7 @@ def average(s: ArrayLike) -> float:
     Args:
         s: (N, N), the result matrix: AUROC after task i (row) on task j (column).
     """
-    return float(_square(s)[-1].mean())
+    return float(square(s)[-1].mean())
 
 
 def backward_transfer(s: ArrayLike) -> float:
@@ -67,7 +67,7 @@ def backward_transfer(s: ArrayLike) -> float:
     Args:
         s: (N, N), the result matrix: AUROC after task i (row) on task j (column).
     """
-    matrix = _square(s)
+    matrix = square(s)
     later = np.tril_indices(len(matrix), -1)
     change = (matrix - np.diag(matrix))[later]
     return float(change.mean()) if change.size else float("nan")
@@ -82,7 +82,7 @@ def forgetting(s: ArrayLike) -> float:
     Args:
         s: (N, N), the result matrix: AUROC after task i (row) on task j (column).
     """
-    matrix = _square(s)
+    matrix = square(s)
     lost = [matrix[j:-1, j].max() - matrix[-1, j] for j in range(len(matrix) - 1)]
     return float(np.mean(lost)) if lost else float("nan")
 
@@ -96,7 +96,12 @@ def gap_closed(value: float, lower: float, upper: float) -> float:
     return (value - lower) / gap if gap >= 0.02 else float("nan")
 
 
-def _square(s: ArrayLike) -> NDArray[np.float64]:
+def square(s: ArrayLike) -> NDArray[np.float64]:
+    """Check that S is a result matrix, (N, N).
+
+    Raises:
+        ValueError: it has another shape.
+    """
     matrix = np.asarray(s, dtype=np.float64)
     if matrix.ndim != 2 or matrix.shape[0] != matrix.shape[1] or not matrix.size:
         raise ValueError(f"Expected a result matrix of shape (N, N), but got {matrix.shape}.")

@@ -156,6 +156,10 @@ class GroupPlaces:
         """Pick the scores of all anomalies from those of all samples that are scored, (n,)."""
         return scores[self._anomalies]
 
+    def seen_in(self, scores: NDArray[np.float32], number: int) -> NDArray[np.float32]:
+        """Pick the scores of all normal samples of the tasks up to and including one."""
+        return scores[self._seen[number - 1]]
+
     def normal_in(self, scores: NDArray[np.float32], number: int) -> NDArray[np.float32]:
         """Pick the scores of the normal samples of one task's test group, the first being 1."""
         return scores[np.concatenate([*self._groups[number - 1].values()])]

@@ -1,126 +1,20 @@
 """The numbers of a comparison: means and standard deviations over seeds and anomaly classes."""
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 import pandas as pd
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 from scipy.special import stdtrit
 
-from cl_anomaly.evaluation.metrics import average, backward_transfer, forgetting, gap_closed
-from cl_anomaly.labels import Label, parted
-from cl_anomaly.scenarios.base import Replica
+from cl_anomaly.evaluation.aurocs import HEADLINE, Aurocs, Measures
+from cl_anomaly.evaluation.metrics import gap_closed
+from cl_anomaly.evaluation.transfer import transfer_of
 
 MEAN = "mean"
 """Stands in the place of the anomaly class, where a row is of several."""
 
 _KEYS = ["run", "strategy", "dataset", "anomaly_class", "score"]
-_TRANSFER = {
-    "average": average,
-    "backward_transfer": backward_transfer,
-    "forgetting": forgetting,
-}
-
-
-@dataclass(frozen=True, eq=False)
-class Aurocs:
-    """AUROCs of a run's R replicas of one anomaly class, after each of N tasks.
-
-    Attributes:
-        run: what the run is called.
-        strategy: what its strategy is called in results.
-        dataset: its name.
-        anomaly_class: of the replicas.
-        seeds: R of them.
-        headline: by score, (R, N), after each task; NaN from where a replica failed.
-        s: by score, (R, N, N), each replica's result matrix.
-    """
-
-    run: str
-    strategy: str
-    dataset: str
-    anomaly_class: Label
-    seeds: Sequence[int]
-    headline: Mapping[str, NDArray[np.float64]]
-    s: Mapping[str, NDArray[np.float64]]
-
-
-def aurocs_by_class(
-    strategy: str,
-    dataset: str,
-    replicas: Sequence[Replica],
-    headline: Mapping[str, NDArray[np.float64]],
-    s: Mapping[str, NDArray[np.float64]],
-) -> list[Aurocs]:
-    """Part a run's AUROCs by its anomaly classes; tasks that no replica came to are left out.
-
-    Args:
-        strategy: what it is called in results, which names the run, too.
-        dataset: its name.
-        replicas: R of them.
-        headline: by score, (R, N).
-        s: by score, (R, N, N).
-    """
-    reached = max(int((~np.isnan(values)).any(0).sum()) for values in headline.values())
-    found = []
-    for anomaly_class in dict.fromkeys(replica.anomaly_class for replica in replicas):
-        own = [p for p, replica in enumerate(replicas) if replica.anomaly_class == anomaly_class]
-        found.append(
-            Aurocs(
-                strategy,
-                strategy,
-                dataset,
-                anomaly_class,
-                [replicas[place].seed for place in own],
-                {name: values[own, :reached] for name, values in headline.items()},
-                {name: values[own, :reached, :reached] for name, values in s.items()},
-            )
-        )
-    return found
-
-
-def read_aurocs(metrics: pd.DataFrame) -> list[Aurocs]:
-    """Read runs' AUROCs back from their metrics.
-
-    Args:
-        metrics: in tidy form, with a column `run`.
-    """
-    tasks, found = metrics.groupby("run")["task"].max().to_dict(), []
-    keys = ["run", "strategy", "dataset", "anomaly_class"]
-    for _, rows in metrics.groupby(keys, sort=False):
-        key = [rows[name].tolist()[0] for name in keys]
-        seeds, count = rows["seed"].unique().tolist(), int(tasks[key[0]])
-        headline, s = {}, {}
-        for score, own in rows.groupby("score", sort=False):
-            headline[score] = np.full((len(seeds), count), np.nan)
-            s[score] = np.full((len(seeds), count, count), np.nan)
-            for seed, replica in own.groupby("seed", sort=False):
-                place, seen = seeds.index(seed), replica[replica["metric"] == "auroc_seen"]
-                headline[score][place, seen["task"].to_numpy() - 1] = seen["value"]
-                matrix = result_matrix(replica)
-                s[score][place, : len(matrix), : len(matrix)] = matrix
-        found.append(Aurocs(*key, seeds=seeds, headline=headline, s=s))
-    return found
-
-
-def result_matrix(metrics: pd.DataFrame) -> NDArray[np.float64]:
-    """Read the result matrix of one run, seed and score back from its metrics.
-
-    Args:
-        metrics: its rows.
-
-    Returns:
-        (N, N), S[i, j]: AUROC after task i against the normal class of task j. For a task of
-        several classes, the mean over them.
-    """
-    by_class = metrics.pivot(index="task", columns="metric", values="value")
-    tasks = metrics.drop_duplicates("task").sort_values("task")["classes"]
-    columns = [
-        by_class[[f"auroc_class_{label}" for label in parted(str(classes))]].mean(axis=1)
-        for classes in tasks
-    ]
-    return np.column_stack(columns)
 
 
 def summarise(runs: Sequence[Aurocs]) -> pd.DataFrame:
@@ -129,10 +23,10 @@ def summarise(runs: Sequence[Aurocs]) -> pd.DataFrame:
     Returns:
         Columns run, strategy, dataset, anomaly_class, score, task, metric, mean, sd (of a sample;
         empty for one seed) and seeds (how many: where a replica failed, fewer from then on).
-        `metric` is `auroc_seen` after every task; after the last also `average`,
-        `backward_transfer` and `forgetting` of the result matrix, and `gap_closed`, the share of
-        the way between the mean headline AUROC of a run with the strategy `lower` and one with
-        `upper`, where there are both.
+        `metric` is `auroc_seen` after every task, and what else was measured of the tasks so far;
+        after the last also what `transfer_of` gives of the result matrix, and `gap_closed`, the
+        share of the way between the mean headline AUROC of a run with the strategy `lower` and one
+        with `upper`, where there are both.
 
         A run of several anomaly classes has rows in which anomaly_class is "mean", too: mean and sd
         of the classes' means. Its table has three columns more: anomaly_classes, which these are,
@@ -140,6 +34,7 @@ def summarise(runs: Sequence[Aurocs]) -> pd.DataFrame:
     """
     rows = [row for own in runs for row in _headline_rows(own)]
     rows += [row for own in runs for row in _transfer_rows(own)]
+    rows += [row for own in runs for row in _rows_of_seen(own)]
     values = pd.DataFrame(rows, columns=[*_KEYS, "task", "metric", "value"])
     table = values.groupby([*_KEYS, "task", "metric"], sort=False)["value"].agg(
         ["mean", "std", "size"]
@@ -163,19 +58,34 @@ def t_interval(values: ArrayLike) -> float:
 
 
 def _headline_rows(own: Aurocs) -> Iterator[tuple]:
-    first = next(iter(own.headline.values()))
-    for task in range(first.shape[1]):
-        for score, values in own.headline.items():
-            for value in values[:, task][~np.isnan(values[:, task])]:
-                yield (*_key(own, score), task + 1, "auroc_seen", value)
+    yield from _rows_after_tasks(own, {HEADLINE: own.headline})
+
+
+def _rows_of_seen(own: Aurocs) -> Iterator[tuple]:
+    yield from _rows_after_tasks(own, own.seen)
+
+
+def _rows_after_tasks(own: Aurocs, measures: Measures) -> Iterator[tuple]:
+    for task in range(next(iter(own.headline.values())).shape[1]):
+        for metric, by_score in measures.items():
+            for score, values in by_score.items():
+                for value in values[:, task][~np.isnan(values[:, task])]:
+                    yield (*_key(own, score), task + 1, metric, value)
 
 
 def _transfer_rows(own: Aurocs) -> Iterator[tuple]:
     for score, matrices in own.s.items():
-        for name, function in _TRANSFER.items():
-            for matrix in matrices:
-                if not np.isnan(matrix).any():  # as of a replica that failed
-                    yield (*_key(own, score), len(matrix), name, function(matrix))
+        before = own.untrained.get(score)
+        # As of a replica that failed, where one is not whole.
+        found = [
+            transfer_of(matrix, None if before is None else before[place])
+            for place, matrix in enumerate(matrices)
+            if not np.isnan(matrix).any()
+        ]
+        for name in dict.fromkeys(name for values in found for name in values):
+            for values in found:
+                if name in values:
+                    yield (*_key(own, score), matrices.shape[1], name, values[name])
 
 
 def _key(own: Aurocs, score: str) -> tuple:

@@ -41,7 +41,8 @@ def classes_of_tasks(metrics: pd.DataFrame) -> dict[int, str]:
     """
     known: dict[int, set[str]] = {}
     for task, classes in zip(metrics["task"].tolist(), metrics["classes"].tolist(), strict=True):
-        known.setdefault(task, set()).add(str(classes))
+        if task:  # before the first, nothing has arrived
+            known.setdefault(task, set()).add(str(classes))
     return {task: _short(*classes) for task, classes in known.items() if len(classes) == 1}
 
 

@@ -10,19 +10,30 @@ import pandas as pd
 
 from cl_anomaly.config import ResolvedConfig, read_configuration
 from cl_anomaly.errors import InputError
-from cl_anomaly.evaluation.statistics import read_aurocs, summarise
+from cl_anomaly.evaluation.aurocs import read_aurocs
+from cl_anomaly.evaluation.comparing import Comparison, compare_runs
+from cl_anomaly.evaluation.statistics import summarise
 from cl_anomaly.json_files import read_json, write_json
 from cl_anomaly.report.canvas import save_figure
 from cl_anomaly.report.figures import draw_auroc
 from cl_anomaly.report.labels import labelled
 from cl_anomaly.runs.claims import claimed
+from cl_anomaly.runs.cost import cost_table
 from cl_anomaly.runs.look_up import another_run
-from cl_anomaly.runs.run_folder import FIGURE_NAME, SUMMARY_FILE, dataset_name, plain_name
+from cl_anomaly.runs.run_folder import (
+    COST_FILE,
+    FIGURE_NAME,
+    SUMMARY_FILE,
+    dataset_name,
+    plain_name,
+)
 from cl_anomaly.runs.suites import suite_from
 from cl_anomaly.storage.files import is_complete, publish
 from cl_anomaly.storage.names import checked_name
 from cl_anomaly.storage.results import METRICS_COLUMNS, RUNS_FILE, RunResults, read_results
 from cl_anomaly.storage.status import CONFIG_FILE, ENVIRONMENT_FILE, METRICS_FILE, differences
+
+COST_TABLE, STANDINGS_FILE, PAIRS_FILE = "cost.csv", "standings.csv", "pairs.csv"
 
 
 def check_same_comparison(folder: Path, configs: Mapping[str, ResolvedConfig]) -> None:
@@ -80,10 +91,32 @@ def write_comparison(
         environments = {run: read_json(path / ENVIRONMENT_FILE) for run, path in finished.items()}
         write_json(folder / ENVIRONMENT_FILE, {"runs": environments})
         _write_numbers(folder, results, first.shown_score)
+        costs = {
+            run: read_json(path / COST_FILE) if (path / COST_FILE).exists() else {}
+            for run, path in finished.items()
+        }
+        cost_table(costs, first.shown_score).to_csv(folder / COST_TABLE, index=False)
 
     with claimed(out, name, again=True) as folder:
         publish(folder, write, complete=True)
     return folder
+
+
+def compare_results(results: Sequence[RunResults], score: str) -> Comparison:
+    """Compare runs by their headline AUROC after the last task, see `compare_runs`.
+
+    Args:
+        results: that have the score; those of one name are one competitor.
+        score: which.
+
+    Raises:
+        InputError: two of one name are of the same scenario.
+    """
+    tables = [own.metrics.assign(run=own.name, dataset=own.dataset) for own in results]
+    try:
+        return compare_runs(pd.concat(tables, ignore_index=True), score)
+    except ValueError as error:
+        raise InputError(f"{error} A comparison, or a suite, names its runs.") from error
 
 
 def _write_numbers(folder: Path, results: Sequence[RunResults], score: str) -> None:
@@ -94,6 +127,9 @@ def _write_numbers(folder: Path, results: Sequence[RunResults], score: str) -> N
     metrics.to_csv(folder / METRICS_FILE, index=False)
     if results:
         summarise(read_aurocs(metrics)).to_csv(folder / SUMMARY_FILE, index=False)
+        compared = compare_results(results, score)
+        compared.table.to_csv(folder / STANDINGS_FILE, index=False)
+        compared.pairs.to_csv(folder / PAIRS_FILE, index=False)
         lines, _ = labelled(results)
         save_figure(draw_auroc(lines, score), folder / FIGURE_NAME)
 

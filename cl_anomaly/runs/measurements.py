@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -11,11 +10,19 @@ import torch
 from numpy.typing import NDArray
 
 from cl_anomaly.config import ResolvedConfig
+from cl_anomaly.evaluation.aurocs import Measures
+from cl_anomaly.evaluation.detection import average_precision, fpr_at_tpr
 from cl_anomaly.evaluation.scoring import GroupPlaces
-from cl_anomaly.labels import Label, joined
+from cl_anomaly.labels import Label
+from cl_anomaly.runs.metrics_table import Measured, metrics_table
 from cl_anomaly.scenarios.base import Replica, Scenario, all_test_indices
 from cl_anomaly.state import State
-from cl_anomaly.storage.results import METRICS_COLUMNS
+
+_SEEN = {
+    "average_precision_0.1_seen": average_precision,
+    "fpr_at_tpr_0.95_seen": fpr_at_tpr,
+}
+"""Of all normal samples of the tasks so far, and all anomalies: by its name in `metrics.csv`."""
 
 
 @dataclass(frozen=True)
@@ -59,6 +66,9 @@ class Measurements:
     Attributes:
         headline: by score, (R, N), the headline AUROC after each task; NaN where there is none.
         s: by score, (R, N, N), the result matrix of each replica.
+        untrained: by score, (R, N), AUROC on each task before the first; of scores that need no
+            statistics of a task.
+        seen: by metric and score, (R, N), what else is measured of the tasks so far.
         timing: of each task that has been learnt.
         failures: by the replica's place.
     """
@@ -82,6 +92,10 @@ class Measurements:
         self.headline = {name: np.full(shape, np.nan) for name in score_names}
         self.s = {name: np.full((*shape, shape[1]), np.nan) for name in score_names}
         self._by_class = {name: np.full((*shape, classes), np.nan) for name in score_names}
+        self.untrained: dict[str, NDArray[np.float64]] = {}
+        self.seen = {
+            metric: {name: np.full(shape, np.nan) for name in score_names} for metric in _SEEN
+        }
         self.timing: list[dict[str, Any]] = []
         self.failures: dict[int, Failure] = {}
 
@@ -101,6 +115,14 @@ class Measurements:
             replica = self._replicas[place]
             own_class = replica.anomaly_class if self._several_classes else None
             self.failures.setdefault(place, Failure(replica.seed, task, step, what, own_class))
+
+    def add_untrained(self, scores: dict[str, NDArray[np.float32]]) -> None:
+        """Add the scores before the first task: by name, (R, n); no replica fails by them."""
+        for name, values in scores.items():
+            self.untrained[name] = np.full(self.headline[name].shape, np.nan)
+            for place, (groups, own) in enumerate(zip(self._places, values, strict=True)):
+                if np.isfinite(own).all():
+                    self.untrained[name][place] = groups.aurocs_after(1, own).tasks
 
     def add(self, scores: dict[str, NDArray[np.float32]]) -> list[float]:
         """Add the scores after the next task.
@@ -132,46 +154,38 @@ class Measurements:
                     self.headline[name][place, task - 1] = row.headline
                     self.s[name][place, task - 1] = row.tasks
                     self._by_class[name][place, task - 1] = row.classes
+                    sides = groups.seen_in(own, task), groups.anomalies_in(own)
+                    for metric, function in _SEEN.items():
+                        self.seen[metric][name][place, task - 1] = function(*sides)
 
     def scores(self) -> dict[str, NDArray[np.float32]]:
         """Give all scores: by name, (R, tasks, n)."""
         return {name: np.stack(values, axis=1) for name, values in self._scores.items() if values}
 
-    def metrics(self) -> pd.DataFrame:
-        """Give every AUROC, in tidy form with METRICS_COLUMNS; failed replicas have none."""
-        classes = dict.fromkeys(replica.anomaly_class for replica in self._replicas)
-        rows = [
-            row
-            for anomaly_class in classes
-            for task in range(len(self._scenarios[0].tasks))
-            for place, replica in enumerate(self._replicas)
-            if replica.anomaly_class == anomaly_class
-            for row in self._rows(place, task)
-        ]
-        return pd.DataFrame(rows, columns=list(METRICS_COLUMNS))
+    def metrics(self, seen: Measures | None = None) -> pd.DataFrame:
+        """Give all that has been measured, in tidy form; failed replicas have none.
 
-    def _rows(self, place: int, task: int) -> list[tuple[Any, ...]]:
-        """Rows of one replica after a task, from 0."""
-        replica, rows = self._replicas[place], []
-        classes = joined(self._scenarios[place].tasks[task].classes)
-        # Of a file or folder, not where it lies: that is this machine's.
-        dataset = Path(self._config.dataset).name
-        key = (self._strategy, dataset, replica.anomaly_class, replica.seed, task + 1, classes)
-        for name in self._scores:
-            headline = float(self.headline[name][place, task])
-            if np.isnan(headline):
-                continue
-            rows.append((*key, name, "auroc_seen", headline))
-            by_class = self._by_class[name][place, task].tolist()
-            for label, value in zip(self._places[place].classes, by_class, strict=True):
-                rows.append((*key, name, f"auroc_class_{label}", value))
-        return rows
+        Args:
+            seen: what was measured elsewhere of the tasks so far, to go with it. Default: nothing.
+        """
+        measured = Measured(
+            headline=self.headline,
+            by_class=self._by_class,
+            seen={**self.seen, **(seen or {})},
+            s=self.s,
+            untrained=self.untrained,
+        )
+        classes = [groups.classes for groups in self._places]
+        return metrics_table(
+            measured, self._config.dataset, self._strategy, self._replicas, self._scenarios, classes
+        )
 
     def state(self) -> State:
         """Give all that has been measured."""
         failures = [asdict(failure) for failure in self.failures.values()]
         state = State({"timing": self.timing, "failures": failures})
         state.add("scores", {k: torch.from_numpy(values) for k, values in self.scores().items()})
+        state.add("untrained", {k: torch.from_numpy(own) for k, own in self.untrained.items()})
         return state
 
     def restore(self, state: State) -> None:
@@ -181,6 +195,7 @@ class Measurements:
         self.failures = {self._place_of(failure): failure for failure in failures}
         for name, values in state.part("scores").items():
             self._scores[name] = list(values.numpy().swapaxes(0, 1))
+        self.untrained = {name: own.numpy() for name, own in state.part("untrained").items()}
         for task in range(1, len(self._scores[self._config.shown_score]) + 1):
             self._evaluate(task)
 

@@ -11,11 +11,12 @@ from numpy.typing import NDArray
 from cl_anomaly.code.fingerprint import OWN_FILE
 from cl_anomaly.config import ResolvedConfig, read_configuration
 from cl_anomaly.errors import InputError
-from cl_anomaly.evaluation.statistics import Aurocs, read_aurocs
+from cl_anomaly.evaluation.aurocs import Aurocs, read_aurocs
 from cl_anomaly.json_files import read_json
 from cl_anomaly.runs.build import make_replicas
 from cl_anomaly.runs.measurements import Failure
 from cl_anomaly.runs.result import Result
+from cl_anomaly.runs.run_folder import COST_FILE
 from cl_anomaly.runs.thresholds import THRESHOLD_FILES
 from cl_anomaly.storage.detectors import read_detector
 from cl_anomaly.storage.recorded import LOSSES_FILE, PICTURES_FILE, SCORES_FILE, read_arrays
@@ -72,6 +73,9 @@ def read_run(folder: str | Path) -> Result:
             losses=pd.read_csv(losses) if losses.exists() else pd.DataFrame(),
             folder=folder,
             statistics={name: tensor.numpy() for name, tensor in statistics.items()},
+            untrained=_by_score(aurocs, "untrained"),
+            seen=_seen(aurocs),
+            cost=read_json(folder / COST_FILE) if (folder / COST_FILE).exists() else {},
         )
     except (KeyError, TypeError) as error:
         raise InputError(f"Expected {folder} to hold a run's results, but: {error}.") from error
@@ -86,6 +90,15 @@ def _by_score(aurocs: Sequence[Aurocs], what: str) -> dict[str, NDArray[np.float
     parts = [getattr(own, what) for own in aurocs]
     scores = parts[0] if parts else {}
     return {score: np.concatenate([part[score] for part in parts]) for score in scores}
+
+
+def _seen(aurocs: Sequence[Aurocs]) -> dict[str, dict[str, NDArray[np.float64]]]:
+    """Put what else is measured after each task together, class after class."""
+    metrics = aurocs[0].seen if aurocs else {}
+    return {
+        metric: {score: np.concatenate([own.seen[metric][score] for own in aurocs]) for score in of}
+        for metric, of in metrics.items()
+    }
 
 
 def _read_config(folder: Path) -> ResolvedConfig:

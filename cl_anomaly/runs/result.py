@@ -45,6 +45,11 @@ class Result:
         losses: mean loss of each epoch of every replica: anomaly_class, seed, task, epoch, loss.
         folder: with the results, where they were kept.
         statistics: that scores keep of the tasks, (R, ...), by `score.NAME.KEY`.
+        untrained: by score, (R, N), S[0, j]: AUROC on each task's test group before the first task;
+            of scores that keep no statistics, and not of runs of earlier versions.
+        seen: by metric and score, (R, N), what else is measured of all tasks so far; not of runs of
+            earlier versions.
+        cost: seconds, samples, operations and bytes, see `cost_of`; empty of earlier versions.
     """
 
     config: ResolvedConfig
@@ -67,6 +72,9 @@ class Result:
     losses: pd.DataFrame = field(repr=False, default_factory=pd.DataFrame)
     folder: Path | None = None
     statistics: dict[str, NDArray[np.float32]] = field(default_factory=dict, repr=False)
+    untrained: dict[str, NDArray[np.float64]] = field(default_factory=dict, repr=False)
+    seen: dict[str, dict[str, NDArray[np.float64]]] = field(default_factory=dict, repr=False)
+    cost: dict[str, Any] = field(default_factory=dict, repr=False)
 
     def detector(self, device: str = "cpu") -> Detector:
         """Give the trained detector.

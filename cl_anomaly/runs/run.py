@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -10,6 +11,7 @@ from cl_anomaly.errors import InputError, explained
 from cl_anomaly.machine import now, peak_memory
 from cl_anomaly.progress import Progress
 from cl_anomaly.runs.build import Plan, assemble
+from cl_anomaly.runs.cost import cost_of
 from cl_anomaly.runs.keeping import Keeper
 from cl_anomaly.runs.measurements import Measurements
 from cl_anomaly.runs.picture_recorder import PictureRecorder
@@ -86,6 +88,8 @@ class Run:
         """
         self._keeper = keeper or Keeper()
         self._started = time.perf_counter() - self._seconds
+        with explained("before task 1"):
+            self._measure_untrained()
         while self._learnt < self._tasks and not self.measured.all_failed:
             with explained(f"in task {self._learnt + 1}"):
                 self._learn(self._learnt + 1, progress)
@@ -94,6 +98,14 @@ class Run:
     @property
     def _tasks(self) -> int:
         return len(self.plan.scenarios[0].tasks)
+
+    def _measure_untrained(self) -> None:
+        """Evaluate the detector with its first weights, unless that has been done."""
+        if self._learnt or self.position.within or self.measured.untrained:
+            return
+        with suppress(InputError):  # of a model that scores nothing before it has learnt a task
+            scores = self.detector.untrained_scores_of(self._test, self._test_indices)
+            self.measured.add_untrained(scores)
 
     def _learn(self, task: int, progress: Progress) -> None:
         """Learn a task, or the rest of it, and evaluate."""
@@ -113,6 +125,8 @@ class Run:
             "after_task_seconds": learnt.after_task_seconds,
             "evaluation_seconds": now(self.detector.device) - started,
             "samples": learnt.trained.samples,
+            "strategy_bytes": self.detector.groups.strategy_bytes(),
+            "score_bytes": self.detector.groups.score_bytes(),
         }
         self.measured.timing.append(times)
         self.pictures.add_losses(task, self.detector.groups.losses())
@@ -168,7 +182,6 @@ class Run:
         kept = {"strategy_sha256": here["strategy_sha256"]}
         others = [] if here == begun | kept | {"threads": here["threads"]} else [here]
         self.environment, self.resumed_on = begun | kept, values["resumed_on"] + others
-        self._learnt = values["task"] - (not values["learnt"])
         self._seconds = values["seconds"]
         self.measured.restore(State(values["measured"], state.tensors))
         self.thresholds.restore(State(values.get("thresholds", {}), state.tensors))
@@ -176,21 +189,28 @@ class Run:
         # As it began, whatever the number of threads is now: groups may be at different steps.
         sizes = [group["replicas"] for group in values["groups"]["groups"]]
         self.detector = assemble(self.plan, sizes)
+        self._measure_untrained()  # checkpoints of earlier versions do not know it
+        self._learnt = values["task"] - (not values["learnt"])
         groups = State(values["groups"], state.tensors)
         self.detector.groups.restore(groups, values["task"])
 
     def _result(self) -> Result:
         measured, plan = self.measured, self.plan
+        scores = measured.scores()
+        realised = self.thresholds.seen_rates(scores)
         return Result(
             config=self.config,
             strategy_name=plan.strategy_name,
             environment=self.environment,
-            metrics=measured.metrics(),
+            metrics=measured.metrics(realised),
             replicas=plan.replicas,
             headline=measured.headline,
             s=measured.s,
-            scores=measured.scores(),
-            threshold_tables=self.thresholds.tables(measured.scores()),
+            untrained=measured.untrained,
+            seen={**measured.seen, **realised},
+            cost=cost_of(plan, measured.timing),
+            scores=scores,
+            threshold_tables=self.thresholds.tables(scores),
             test_labels=plan.dataset.named_array(plan.dataset.test_labels[self._test_indices]),
             test_indices=self._test_indices.numpy(),
             weights={name: own.numpy() for name, own in self.detector.weights().items()},

@@ -13,7 +13,8 @@ from cl_anomaly.code.fingerprint import OWN_FILE
 from cl_anomaly.config import ResolvedConfig
 from cl_anomaly.data.names import short_name
 from cl_anomaly.errors import InputError
-from cl_anomaly.evaluation.statistics import aurocs_by_class, summarise
+from cl_anomaly.evaluation.aurocs import aurocs_by_class
+from cl_anomaly.evaluation.statistics import summarise
 from cl_anomaly.json_files import write_json
 from cl_anomaly.report.canvas import save_figure
 from cl_anomaly.report.figures import draw_auroc
@@ -31,7 +32,7 @@ from cl_anomaly.storage.status import (
     write_status,
 )
 
-SUMMARY_FILE = "summary.csv"
+SUMMARY_FILE, COST_FILE = "summary.csv", "cost.json"
 BEGINNING_FILES = {CONFIG_FILE, ENVIRONMENT_FILE, OWN_FILE}
 FIGURE_NAME = "auroc_per_task"
 
@@ -83,6 +84,7 @@ def write_results(result: Result, folder: Path) -> None:
     """Write everything that came of a run."""
     write_beginning(result, folder)
     write_json(folder / TIMING_FILE, result.timing)
+    write_json(folder / COST_FILE, result.cost)
     failures = [asdict(failure) for failure in result.failures]
     said = [str(failure) for failure in result.failures]
     write_status(folder, "failed" if failures else "finished", said, failures=failures)
@@ -100,7 +102,13 @@ def write_results(result: Result, folder: Path) -> None:
     if len(result.metrics):
         dataset = Path(result.config.dataset).name
         aurocs = aurocs_by_class(
-            result.strategy_name, dataset, result.replicas, result.headline, result.s
+            result.strategy_name,
+            dataset,
+            result.replicas,
+            result.headline,
+            result.s,
+            result.untrained,
+            result.seen,
         )
         summarise(aurocs).to_csv(folder / SUMMARY_FILE, index=False)
         line = one_line(result.metrics).assign(run=result.strategy_name)

@@ -72,6 +72,32 @@ class ThresholdRecord:
             for name, rows, own in zip(THRESHOLD_FILES, (thresholds, rates), columns, strict=True)
         }
 
+    def seen_rates(
+        self, scores: dict[str, NDArray[np.float32]]
+    ) -> dict[str, dict[str, NDArray[np.float64]]]:
+        """Give the realised false-positive rate on all normal samples of the tasks so far.
+
+        Args:
+            scores: of the test set after every task: by name, (R, tasks, n).
+
+        Returns:
+            For each of TARGET_RATES by its metric's name, by score, (R, N); nan from where a
+            replica failed.
+        """
+        shape = len(self._replicas), len(self._scenarios[0].tasks)
+        rates: dict[str, dict[str, NDArray[np.float64]]] = {}
+        for column, target in enumerate(TARGET_RATES):
+            of_target = rates.setdefault(f"fpr_at_threshold_{target}_seen", {})
+            for name, after in self._after.items():
+                of_target[name] = np.full(shape, np.nan)
+                for task, thresholds in enumerate(after, 1):
+                    for place, own in enumerate(scores[name][:, task - 1]):
+                        normal = self._places[place].seen_in(own, task)
+                        if np.isfinite(normal).all():
+                            rate = alarm_rate(normal, thresholds[place, column])
+                            of_target[name][place, task - 1] = rate
+        return rates
+
     def _rates(
         self, place: int, task: int, scores: NDArray[np.float32], threshold: float
     ) -> list[tuple[Any, ...]]:

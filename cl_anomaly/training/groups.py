@@ -15,6 +15,7 @@ from cl_anomaly.machine import now
 from cl_anomaly.matrix_products import matrix_products_in
 from cl_anomaly.state import State, Wanted
 from cl_anomaly.training.calibration import Thresholds
+from cl_anomaly.training.hooks import call
 from cl_anomaly.training.learner import Learner
 from cl_anomaly.training.outcome import OnStep, Pause, TrainingTime, never
 from cl_anomaly.training.threads import Threads
@@ -139,12 +140,23 @@ class ReplicaGroups:
         with matrix_products_in(torch.float32, self.device):
             self._threads.map(Learner.conclude, self.learners)
 
-    def score(self, samples: Samples, indices: Tensor) -> dict[str, NDArray[np.float32]]:
-        """Score samples with every replica, see `evaluation.score_samples`."""
+    def score(
+        self, samples: Samples, indices: Tensor, is_untrained: bool = False
+    ) -> dict[str, NDArray[np.float32]]:
+        """Score samples with every replica, see `evaluation.score_samples`.
+
+        Args:
+            samples: where they are.
+            indices: which of them.
+            is_untrained: no task has been learnt: leave out scores that keep statistics of tasks.
+        """
 
         def score(learner: Learner) -> dict[str, NDArray[np.float32]]:
             model, scaling = learner.strategy.model, learner.strategy.samples.scaling
-            return score_samples(model, samples.scaled_by(scaling), indices, learner.scores)
+            scores = [own for own in learner.scores if not (is_untrained and own.learns())]
+            if not scores:
+                return {}
+            return score_samples(model, samples.scaled_by(scaling), indices, scores)
 
         parts = self._threads.map(score, self.learners)
         return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
@@ -162,6 +174,17 @@ class ReplicaGroups:
             name: sum(score.bytes_kept() for score in scores if score.name == name)
             for name in learning
         }
+
+    def strategy_bytes(self) -> int | None:
+        """Count the bytes that strategies keep of the past, of all replicas; None where unknown.
+
+        It is unknown of a strategy that keeps something outside its `state_dict`.
+        """
+        strategies = [learner.strategy for learner in self.learners]
+        if any(strategy.cannot_be_resumed for strategy in strategies):
+            return None
+        kept = [own for each in strategies for own in call(each, "state_dict").values()]
+        return sum(own.numel() * own.element_size() for own in kept)
 
     def state(self) -> State:
         """Give where all groups are."""

@@ -5,7 +5,8 @@ import pandas as pd
 import pytest
 
 from cl_anomaly.evaluation import statistics
-from cl_anomaly.evaluation.statistics import aurocs_by_class, read_aurocs, t_interval
+from cl_anomaly.evaluation.aurocs import aurocs_by_class, read_aurocs
+from cl_anomaly.evaluation.statistics import t_interval
 from cl_anomaly.scenarios.base import Replica
 from tests.evaluation.test_statistics import rows, summarise
 

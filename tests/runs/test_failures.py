@@ -177,7 +177,7 @@ def test_run_of_which_no_replica_is_left_ends(strategy: str) -> None:
         )
         result = run(config)
     assert [failure.task for failure in result.failures] == [2]
-    assert result.metrics["task"].unique().tolist() == [1]
+    assert result.metrics["task"].unique().tolist() == [1, 0]
     assert len(steps) <= 800 + 64, "task 1, and what passes before it is noticed"
 
 
@@ -197,7 +197,7 @@ def test_the_command_says_who_failed_and_exits_with_1(strategy: str, tmp_path: P
     assert status.name == "failed"
     assert status.why[0].startswith(sentence)
     seeds = pd.read_csv(folder / "metrics.csv").groupby("task")["seed"].unique()
-    assert [sorted(own) for own in seeds] == [[3, 7, 9], [3, 9]]
+    assert [sorted(own) for own in seeds] == [[3, 7, 9], [3, 7, 9], [3, 9]], "tasks 0, 1 and 2"
     summary = pd.read_csv(folder / "summary.csv")
     assert summary.query("metric == 'auroc_seen'")["seeds"].tolist() == [3] * 5 + [2] * 5
     assert set(summary.query("metric == 'average'")["seeds"]) == {2}
@@ -217,7 +217,7 @@ def test_the_command_where_all_failed(strategy: str, tmp_path: Path, task: int) 
     assert done.err.count(f"failed in task {task}, after step 2") == 3
     assert "Traceback" not in done.err
     assert status_of(folder).name == "failed"
-    assert set(pd.read_csv(folder / "metrics.csv")["task"]) == set(range(1, task))
+    assert set(pd.read_csv(folder / "metrics.csv")["task"]) == ({0, 1} if task == 2 else set())
 
 
 def test_a_comparison_goes_on_beside_it(strategy: str, tmp_path: Path) -> None:

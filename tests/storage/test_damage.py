@@ -14,7 +14,8 @@ LOWER = ("run", *SMALL, "--strategy", "lower", "--quiet")
 
 FILES = (
     "config.json environment.json metrics.csv summary.csv scores.npz model.safetensors timing.json "
-    "status.json auroc_per_task.png detector.json manifest.json pictures.npz losses.csv"
+    "status.json auroc_per_task.png detector.json manifest.json pictures.npz losses.csv "
+    "cost.json"
 )
 
 

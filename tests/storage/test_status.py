@@ -98,6 +98,8 @@ def test_old_runs_stay_readable(tmp_path: Path) -> None:
     found, expected = (
         pd.read_csv(golden / name / "metrics.csv") for name in ("interrupted", "finished")
     )
+    # What there was then; this version adds rows of other names.
+    found = found[found["metric"].isin(expected["metric"])].reset_index(drop=True)
     keys = ["seed", "task", "score", "metric"]
     assert found[keys].equals(expected[keys])
     # Another processor or version may round otherwise: the first task's are as they were.

@@ -3,7 +3,7 @@
 import numpy as np
 from matplotlib.figure import Figure
 
-from cl_anomaly.evaluation.statistics import read_aurocs
+from cl_anomaly.evaluation.aurocs import read_aurocs
 from cl_anomaly.report.captions import classes_of_tasks, of_all_replicas, put_title, task_ticks
 from cl_anomaly.report.heat_maps import draw_heat_map, mean_of_those_left, new_heat_maps
 from cl_anomaly.storage.recorded import RecordedRun

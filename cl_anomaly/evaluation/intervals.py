@@ -1,0 +1,105 @@
+"""Intervals by resampling whole seeds and whole anomaly classes, and means that outliers spare.
+
+Replicas with the same seed, or of the same anomaly class, have something in common: to resample
+them one by one would give intervals that are too narrow. Values stand in a table, (B, S): B blocks,
+each an anomaly class of a dataset, and S seeds; NaN where a replica has no result.
+"""
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+RESAMPLES = 2000
+
+Statistic = Callable[[NDArray[np.float64]], NDArray[np.float64]]
+"""Of tables (..., B, S), a number each (...,); passes over NaN."""
+
+
+class Interval(NamedTuple):
+    """Where a statistic lies with a confidence, as far as resampling can tell."""
+
+    low: float
+    high: float
+
+
+def mean_of_blocks(values: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Mean over the blocks of the mean over their seeds: every anomaly class counts the same.
+
+    Args:
+        values: (..., B, S); NaN does not count, nor does a block without any number.
+
+    Returns:
+        (...,); NaN where there is no number.
+    """
+    return _mean_of_numbers(_mean_of_numbers(values))
+
+
+def interquartile_mean(values: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Mean of the middle half of all replicas: ⌊n / 4⌋ on either side are left out.
+
+    Agarwal et al., "Deep Reinforcement Learning at the Edge of the Statistical Precipice" (NeurIPS
+    2021), section 4.3. What `scipy.stats.trim_mean(values, 0.25)` gives.
+
+    Args:
+        values: (..., B, S); NaN does not count.
+
+    Returns:
+        (...,); NaN where there is no number.
+    """
+    ascending = np.sort(values.reshape(*values.shape[:-2], -1), axis=-1)  # NaN last
+    count = (~np.isnan(ascending)).sum(-1, keepdims=True)
+    place, cut = np.arange(ascending.shape[-1]), count // 4
+    inner = (place >= cut) & (place < count - cut)
+    return _mean_of_numbers(np.where(inner, ascending, np.nan))
+
+
+def bootstrap_interval(
+    values: ArrayLike,
+    statistic: Statistic = mean_of_blocks,
+    confidence: float = 0.95,
+    resamples: int = RESAMPLES,
+    seed: int = 0,
+) -> Interval:
+    """Resample seeds and blocks, each with replacement, and take percentiles of the statistic.
+
+    Rows and columns are drawn apart from each other, and a resample holds every drawn seed of every
+    drawn block: the pigeonhole bootstrap of Owen, "The pigeonhole bootstrap" (Annals of Applied
+    Statistics 2007), section 3. One block, or one seed, is kept as it is. Of few seeds and classes
+    the interval is too narrow, as every bootstrap's; the draws are the same for every table of the
+    same shape, so that runs that are paired are resampled as pairs.
+
+    Args:
+        values: (B, S), of one run, or the differences of two that are paired.
+        statistic: of a table.
+        confidence: above 0 and below 1.
+        resamples: how many.
+        seed: of the draws.
+
+    Returns:
+        NaN and NaN where there are fewer than two numbers, of which nothing can be said.
+
+    Raises:
+        ValueError: the values are no table, or the confidence is out of range.
+    """
+    table = np.asarray(values, dtype=np.float64)
+    if table.ndim != 2 or not 0 < confidence < 1:
+        raise ValueError(
+            f"Expected values of shape (blocks, seeds) and a confidence between 0 and 1, but got "
+            f"the shape {table.shape} and {confidence}."
+        )
+    if (~np.isnan(table)).sum() < 2:
+        return Interval(float("nan"), float("nan"))
+    random = np.random.default_rng(seed)
+    blocks, seeds = (random.integers(0, size, (resamples, size)) for size in table.shape)
+    found = statistic(table[blocks[:, :, None], seeds[:, None, :]])
+    outside = (1 - confidence) / 2
+    low, high = np.nanquantile(found, [outside, 1 - outside])
+    return Interval(float(low), float(high))
+
+
+def _mean_of_numbers(values: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Take the mean over the last axis of what is not NaN."""
+    count = (~np.isnan(values)).sum(-1)
+    return np.where(count, np.nansum(values, -1) / np.maximum(count, 1), np.nan)

@@ -1,0 +1,196 @@
+"""Which of several are different: ranks, the tests on them, and what is said of two.
+
+Demšar, "Statistical Comparisons of Classifiers over Multiple Data Sets" (JMLR 2006). Values stand
+in a table, (N, k): N blocks, in each of which k competitors are compared.
+"""
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy import stats
+
+Table = NDArray[np.float64]
+
+
+def ranks_of(values: ArrayLike, lower_is_better: bool = False) -> Table:
+    """Rank the competitors of each block, 1 being the best; equal ones share the mean of theirs.
+
+    Args:
+        values: (N, k), without NaN.
+        lower_is_better: as of a false-positive rate.
+
+    Returns:
+        (N, k).
+    """
+    table = _table(values)
+    return stats.rankdata(table if lower_is_better else -table, axis=1)
+
+
+def friedman(values: ArrayLike) -> float:
+    """Test whether k competitors are all the same, by their ranks; Friedman (1937).
+
+    Args:
+        values: (N, k), of three competitors or more, in two blocks or more.
+
+    Returns:
+        The p-value, by χ² with k − 1 degrees of freedom, corrected for ties.
+
+    Raises:
+        ValueError: there are fewer.
+    """
+    table = _table(values)
+    if table.shape[0] < 2 or table.shape[1] < 3:
+        raise ValueError(
+            f"Expected three competitors or more in two blocks or more, but got the shape "
+            f"{table.shape}."
+        )
+    if (table == table[:, :1]).all():
+        return 1.0  # where all are equal everywhere, the statistic would be 0 / 0
+    return float(stats.friedmanchisquare(*table.T).pvalue)
+
+
+def critical_difference(competitors: int, blocks: int, alpha: float = 0.05) -> float:
+    """Give the difference of mean ranks from which two are different (Nemenyi's test).
+
+    CD = q_α √(k(k+1) / 6N), q_α the studentised range's quantile over √2; Demšar (2006), section
+    3.2.2.
+
+    Args:
+        competitors: k.
+        blocks: N.
+        alpha: of the test.
+    """
+    quantile = stats.studentized_range.ppf(1 - alpha, competitors, np.inf) / np.sqrt(2)
+    return float(quantile * _standard_error(competitors, blocks))
+
+
+def nemenyi(mean_ranks: ArrayLike, blocks: int) -> Table:
+    """Test each two of k competitors after Friedman's test; Nemenyi (1963).
+
+    Args:
+        mean_ranks: (k,), over the blocks.
+        blocks: N.
+
+    Returns:
+        (k, k), p-values, with 1 on the diagonal.
+    """
+    ranks = np.asarray(mean_ranks, dtype=np.float64)
+    distance = np.abs(ranks[:, None] - ranks) / _standard_error(len(ranks), blocks)
+    p = np.ones_like(distance)
+    upper = np.triu_indices(len(ranks), 1)
+    p[upper] = stats.studentized_range.sf(distance[upper] * np.sqrt(2), len(ranks), np.inf)
+    return np.minimum(p, p.T)
+
+
+def wilcoxon(differences: ArrayLike) -> float:
+    """Test whether two are different, by the signed ranks of their differences.
+
+    Wilcoxon, "Individual Comparisons by Ranking Methods" (1945). Exact where there are no ties.
+    Differences of 0 are left out.
+
+    Args:
+        differences: (N,), of one against the other in each block.
+
+    Returns:
+        The p-value for both sides; 1 where all differences are 0.
+    """
+    values = np.asarray(differences, dtype=np.float64)
+    values = values[values != 0]
+    if not len(values):
+        return 1.0
+    result: Any = stats.wilcoxon(values)
+    return float(result.pvalue)
+
+
+def holm(p: ArrayLike) -> NDArray[np.float64]:
+    """Adjust p-values of several tests: max over the smaller ones of (m − rank + 1) · p, up to 1.
+
+    Holm, "A Simple Sequentially Rejective Multiple Test Procedure" (1979).
+
+    Args:
+        p: (m,).
+    """
+    values = np.asarray(p, dtype=np.float64)
+    order = np.argsort(values, kind="stable")
+    adjusted = np.maximum.accumulate(values[order] * np.arange(len(values), 0, -1))
+    result = np.empty_like(values)
+    result[order] = np.minimum(adjusted, 1.0)
+    return result
+
+
+def groups_not_different(mean_ranks: ArrayLike, difference: float) -> list[list[int]]:
+    """Find the largest groups whose mean ranks lie no further apart than a critical difference.
+
+    Args:
+        mean_ranks: (k,).
+        difference: the critical one.
+
+    Returns:
+        Places of two or more, from the best rank on; no group is part of another.
+    """
+    ranks = np.asarray(mean_ranks, dtype=np.float64)
+    order, groups, reached = np.argsort(ranks, kind="stable"), [], 0
+    for start, first in enumerate(order):
+        within = ranks[order] <= ranks[first] + difference
+        end = int(within.sum())
+        if end - start > 1 and end > reached:
+            groups.append(order[start:end].tolist())
+            reached = end
+    return groups
+
+
+def probability_of_improvement(x: ArrayLike, y: ArrayLike) -> float:
+    """How often X is better than Y with the same seed in the same block; equal ones count half.
+
+    Mean over the blocks of mean over the seeds of [x > y] + ½ [x = y].
+
+    Args:
+        x: (B, S), paired with y; higher is better. A pair with a NaN does not count.
+        y: (B, S).
+
+    Returns:
+        In [0, 1]; NaN where there is no pair.
+    """
+    a, b = np.asarray(x, dtype=np.float64), np.asarray(y, dtype=np.float64)
+    wins = np.where(np.isnan(a - b), np.nan, (a > b) + 0.5 * (a == b))
+    return _mean([_mean(own[~np.isnan(own)]) for own in wins])
+
+
+def probability_of_improvement_unpaired(x: ArrayLike, y: ArrayLike) -> float:
+    """How often any replica of X is better than any of Y in the same block; equal ones count half.
+
+    1 / B Σ_b U_b / (n_b m_b), U of Mann & Whitney; Agarwal et al., "Deep Reinforcement Learning at
+    the Edge of the Statistical Precipice" (NeurIPS 2021), section 4.3.
+
+    Args:
+        x: (B, S), higher is better; NaN does not count.
+        y: (B, T).
+
+    Returns:
+        In [0, 1]; NaN where no block has both.
+    """
+    shares = []
+    for a, b in zip(np.asarray(x, np.float64), np.asarray(y, np.float64), strict=True):
+        a, b = a[~np.isnan(a)][:, None], b[~np.isnan(b)]
+        shares.append(_mean((a > b) + 0.5 * (a == b)))
+    return _mean(shares)
+
+
+def _mean(values: ArrayLike) -> float:
+    numbers = np.asarray(values, dtype=np.float64)
+    numbers = numbers[~np.isnan(numbers)]
+    return float(numbers.mean()) if numbers.size else float("nan")
+
+
+def _standard_error(competitors: int, blocks: int) -> float:
+    return float(np.sqrt(competitors * (competitors + 1) / (6 * blocks)))
+
+
+def _table(values: ArrayLike) -> Table:
+    table = np.asarray(values, dtype=np.float64)
+    if table.ndim != 2 or np.isnan(table).any():
+        raise ValueError(
+            f"Expected values of shape (blocks, competitors), without NaN, but got {table.shape}."
+        )
+    return table

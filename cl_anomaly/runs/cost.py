@@ -1,0 +1,77 @@
+"""What a run cost: seconds, samples, operations, and what is kept of the past."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import pandas as pd
+
+from cl_anomaly.models.flops import PASSES, forward_flops
+from cl_anomaly.runs.build import Plan
+
+COST_COLUMNS = (
+    "run",
+    "replicas",
+    "training_seconds",
+    "after_task_seconds",
+    "evaluation_seconds",
+    "samples",
+    "forward_flops",
+    "training_flops",
+    "strategy_bytes",
+    "score_bytes",
+    "stores_samples",
+)
+
+
+def cost_of(plan: Plan, tasks: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """Say what a run cost, all replicas together, as JSON can hold it.
+
+    Args:
+        plan: of the run.
+        tasks: what each task took, see `Run`.
+
+    Returns:
+        `replicas`; seconds of all tasks; `samples` trained on, replayed ones included;
+        `forward_flops` of one sample (see `forward_flops`), and `training_flops`, which is samples
+        × 3 × forward_flops: what a strategy computes beside its batches is not in it.
+        `strategy_bytes` (None where unknown) and `score_bytes` (by score) that are kept after the
+        last task; `stores_samples`, whether real ones are kept; and `tasks`, all this by task.
+    """
+    model = plan.parts.make_model(plan.config, plan.dataset.features, plan.config.seed_list[:1])
+    forward = forward_flops(model)
+    samples = sum(task["samples"] for task in tasks)
+    seconds = {
+        name: sum(task[name] for task in tasks)
+        for name in ("training_seconds", "after_task_seconds", "evaluation_seconds")
+    }
+    # Checkpoints of earlier versions do not know the bytes.
+    last = {name: tasks[-1].get(name) for name in ("strategy_bytes", "score_bytes")}
+    return {
+        "replicas": len(plan.replicas),
+        **seconds,
+        "samples": samples,
+        "forward_flops": forward,
+        "training_flops": None if forward is None else samples * PASSES * forward,
+        **last,
+        "stores_samples": bool(getattr(plan.parts.strategy, "stores_samples", False)),
+        "tasks": [dict(task) for task in tasks],
+    }
+
+
+def cost_table(costs: Mapping[str, Mapping[str, Any]], score: str) -> pd.DataFrame:
+    """Put the costs of several runs beside each other.
+
+    Args:
+        costs: by run, as `cost_of` gave them; empty of a run of an earlier version.
+        score: whose bytes are shown.
+
+    Returns:
+        COST_COLUMNS; what is unknown is empty.
+    """
+    rows = []
+    for run, cost in costs.items():
+        of_scores = cost.get("score_bytes")
+        shown = None if of_scores is None else of_scores.get(score, 0)
+        rows.append({"run": run, **cost, "score_bytes": shown})
+    # Whole numbers stay whole beside empty cells.
+    return pd.DataFrame(rows, columns=list(COST_COLUMNS), dtype=object)
