@@ -136,7 +136,9 @@ def test_the_nearest_task_and_the_second_explain_an_alarm(
         assert (own["nearest_task"] + own["second_task"] == label + other).all()
     monkeypatch.setattr(sys, "stdin", io.StringIO(json.dumps(x[0].tolist()) + "\n"))
     answer = json.loads(cli("score", run, "--input", "-").out)
-    assert [answer["nearest_task"], answer["second_task"]] == table.loc[0, named[4:]].tolist()
+    assert [answer["nearest_task"], answer["second_task"]] == table[named[4:]].to_numpy()[
+        0
+    ].tolist()
 
 
 def test_one_task_has_no_second(x: np.ndarray, tmp_path: Path) -> None:

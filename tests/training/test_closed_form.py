@@ -83,9 +83,10 @@ def test_a_task_is_learnt_from_all_its_samples_in_one_pass() -> None:
     assert concepts.counts.tolist() == [counts]
 
 
-def test_upper_learns_all_tasks_as_one() -> None:
+@pytest.mark.parametrize("name", ["upper", "joint"])
+def test_what_sees_all_tasks_again_learns_them_as_one(name: str) -> None:
     scenario = small_scenario((3, 1, 2))
-    strategy = prepared(find_strategy("upper"), scenario, [0], "gaussians")
+    strategy = prepared(find_strategy(name), scenario, [0], "gaussians")
     learn(strategy, [scenario], [0])
     concepts: Any = strategy.model.concepts
     assert concepts.counts.tolist()[0][0] == sum(len(task.indices) for task in scenario.tasks)
@@ -94,7 +95,11 @@ def test_upper_learns_all_tasks_as_one() -> None:
 
 @pytest.mark.parametrize(
     ("strategy", "why"),
-    [("ewc", "acts on steps of training (`penalty`)"), ("avalanche:Naive", "by a loop of its own")],
+    [
+        ("replay", "acts on steps of training (`extend`)"),
+        ("ewc", "acts on steps of training (`penalty`)"),
+        ("avalanche:Naive", "by a loop of its own"),
+    ],
 )
 def test_a_strategy_that_acts_on_steps_is_refused(strategy: str, why: str) -> None:
     with pytest.raises(InputError) as refused:
