@@ -78,7 +78,7 @@ class Gaussians(ClosedForm):
 
     name = "gaussians"
     abilities = frozenset({DISTANCES, BACKGROUND})
-    default_score: ClassVar[str] = "log-margin"
+    default_score: ClassVar[str] = "auto-margin"
     learnt: Tensor
 
     def __init__(

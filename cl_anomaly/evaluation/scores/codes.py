@@ -15,7 +15,13 @@ import torch
 from torch import Tensor
 
 from cl_anomaly.evaluation.scores.base import LearntScore
-from cl_anomaly.evaluation.scores.distances import Background, DistanceRule, LogMargin, Softmin
+from cl_anomaly.evaluation.scores.distances import (
+    AutoMargin,
+    Background,
+    DistanceRule,
+    LogMargin,
+    Softmin,
+)
 from cl_anomaly.evaluation.scores.gaussian import shrunk_covariance
 from cl_anomaly.models.base import HIDDEN, Distances, Reconstruction
 from cl_anomaly.models.covariances import Moments
@@ -23,6 +29,7 @@ from cl_anomaly.models.gaussian_concepts import GaussianConcepts
 
 # Farther from what they join than from their own, as a share.
 _MERGE = 0.5
+_OF_RULE = "rule."
 
 
 class CodeDistances(Distances):
@@ -49,11 +56,12 @@ class CodeScore(LearntScore):
 
     needs = frozenset({HIDDEN})
     statistics = "(C² + 3 C) / 2 + 3 for each concept, and 2"
-    rule: ClassVar[DistanceRule]
+    rule: ClassVar[type[DistanceRule]]
 
     def __init__(self) -> None:
         super().__init__()
         self._concepts: GaussianConcepts | None = None
+        self._rule = self.rule()
 
     @torch.no_grad()
     def learn(self, batches: Iterable[tuple[Reconstruction, Tensor]]) -> None:  # noqa: D102
@@ -69,10 +77,15 @@ class CodeScore(LearntScore):
             **concepts.state_dict(),
             "learnt": torch.full((len(codes),), tasks + 1, device=codes.device),
         }
+        if self._rule.learns():
+            self._rule.learn([(CodeDistances(codes, concepts, tasks + 1), counts)])
+            self._kept |= {f"{_OF_RULE}{k}": own for k, own in self._rule.state_dict().items()}
 
     def load_state_dict(self, state: dict[str, Tensor]) -> None:  # noqa: D102
         super().load_state_dict(state)
-        self._concepts = None
+        self._concepts, self._rule = None, self.rule()
+        own = {k.removeprefix(_OF_RULE): v for k, v in state.items() if k.startswith(_OF_RULE)}
+        self._rule.load_state_dict(own)
 
     def _loaded(self, codes: Tensor) -> tuple[GaussianConcepts, int]:
         """Give what has been learnt, and how many tasks that is of."""
@@ -80,9 +93,9 @@ class CodeScore(LearntScore):
             # What is kept is shrunk already, as far as the samples' number asked for.
             own = GaussianConcepts(codes.shape[0], codes.shape[2], 0.0, _MERGE, "float32")
             self._concepts = own.to(codes.device)
-            kept = {name: value for name, value in self._kept.items() if name != "learnt"}
-            if kept:
-                self._concepts.load_state_dict(kept)
+            names = {name for name, _ in own.named_buffers()}
+            if self._kept:
+                self._concepts.load_state_dict({name: self._kept[name] for name in names})
         tasks = int(self._kept["learnt"][0]) if self._kept else 0
         return self._concepts, tasks
 
@@ -92,28 +105,36 @@ class CodeScore(LearntScore):
         return CodeDistances(codes, *self._loaded(codes))
 
     def __call__(self, output: Any) -> Tensor:  # noqa: D102
-        return self.rule(self._distances(output))
+        return self._rule(self._distances(output))
 
     def nearest(self, output: Any) -> Tensor:  # noqa: D102
-        return self.rule.nearest(self._distances(output))
+        return self._rule.nearest(self._distances(output))
 
 
 class MahalanobisLogMargin(CodeScore):
     """The rule `log-margin` for the codes' distances from each task's Gaussian."""
 
     name = "mahalanobis-log-margin"
-    rule = LogMargin()
+    rule = LogMargin
 
 
 class MahalanobisSoftmin(CodeScore):
     """The rule `softmin` for the codes' distances from each task's Gaussian."""
 
     name = "mahalanobis-softmin"
-    rule = Softmin()
+    rule = Softmin
 
 
 class MahalanobisBackground(CodeScore):
     """The rule `background` for the codes' distances from each task's Gaussian."""
 
     name = "mahalanobis-background"
-    rule = Background()
+    rule = Background
+
+
+class MahalanobisAutoMargin(CodeScore):
+    """The rule `auto-margin` for the codes' distances from each task's Gaussian."""
+
+    name = "mahalanobis-auto-margin"
+    statistics = "(C² + 3 C) / 2 + 3 for each concept, 1 for each task, and 2"
+    rule = AutoMargin
