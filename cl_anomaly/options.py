@@ -105,7 +105,8 @@ def options_of(
 
     Args:
         cls: the class.
-        skip: arguments that are no options.
+        skip: arguments that are no options; so are those that can only be given by their place, and
+            where there are such, it is these alone.
         untyped: whether arguments may be without a type, or of one that cannot be checked, as in
             somebody else's code.
 
@@ -153,6 +154,8 @@ def _name_of(cls: type) -> str:
 def _parameters(cls: type, skip: frozenset[str]) -> list[inspect.Parameter]:
     kinds = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
     parameters = inspect.signature(cls).parameters.values()
+    if any(p.kind is inspect.Parameter.POSITIONAL_ONLY for p in parameters):
+        skip = frozenset()
     return [p for p in parameters if p.name not in skip and p.kind in kinds]
 
 

@@ -8,6 +8,13 @@ SCORE_NAMES = (
     *("recon", "mse", "l1", "elbo", "kl"),
     *("recon-prob", "iwae", "mahalanobis", "sap", "nap", "likelihood-regret"),
     *("nll", "noise-error"),
+    *("least", "log-margin", "auto-margin", "softmin", "background"),
+    *(
+        "mahalanobis-log-margin",
+        "mahalanobis-auto-margin",
+        "mahalanobis-softmin",
+        "mahalanobis-background",
+    ),
 )
 
 

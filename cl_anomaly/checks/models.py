@@ -1,5 +1,7 @@
 """What every model must do."""
 
+from collections.abc import Sequence
+from itertools import product
 from typing import Any
 
 import torch
@@ -10,7 +12,9 @@ from cl_anomaly.evaluation.scores import SCORES
 from cl_anomaly.models import Model
 from cl_anomaly.models.base import (
     ABILITIES,
+    BACKGROUND,
     DENSITY,
+    DISTANCES,
     GENERATE,
     HIDDEN,
     LIKELIHOOD,
@@ -18,6 +22,7 @@ from cl_anomaly.models.base import (
     POSTERIOR,
     RECONSTRUCT,
 )
+from cl_anomaly.models.closed_form import ClosedForm
 from cl_anomaly.models.fisher import squared_gradients
 from cl_anomaly.randomness import ReplicaRandom
 
@@ -29,8 +34,17 @@ def _made(make: type[Model], seeds: list[int] = SEEDS) -> Model:
     return make(_FEATURES, seeds)
 
 
-def _samples() -> Tensor:
-    return torch.rand(2, 5, *_FEATURES, generator=torch.Generator().manual_seed(0))
+def _samples(seed: int = 0) -> Tensor:
+    return torch.rand(2, 5, *_FEATURES, generator=torch.Generator().manual_seed(seed))
+
+
+def _taught(model: Model, replicas: Sequence[int] = (0, 1)) -> Model:
+    """Let some replicas of a model that learns in closed form learn two tasks of five samples."""
+    if isinstance(model, ClosedForm):
+        for task, replica in product((1, 2), replicas):
+            x = (task * _samples(task)[replica] / 2).sqrt()
+            model.learn(replica, [model.features_of(x, replica)], anew=False)
+    return model
 
 
 def _loss(model: Model) -> Tensor:
@@ -38,7 +52,9 @@ def _loss(model: Model) -> Tensor:
 
 
 def its_loss_is_one_number_for_each_sample(make: type[Model]) -> None:
-    """(R, B), float32, finite."""
+    """(R, B), float32, finite; what learns in closed form has none."""
+    if issubclass(make, ClosedForm):
+        return
     loss = _loss(_made(make))
     expect(loss.shape == (2, 5), f"Expected losses (2, 5), but got {tuple(loss.shape)}.")
     right = loss.dtype == torch.float32 and bool(loss.isfinite().all())
@@ -48,12 +64,29 @@ def its_loss_is_one_number_for_each_sample(make: type[Model]) -> None:
 def its_replicas_do_not_touch_each_other(make: type[Model]) -> None:
     """The loss of one replica has gradients in its own weights alone."""
     model = _made(make)
+    if isinstance(model, ClosedForm):
+        return _check_apart(_taught(model), _taught(_made(make), [1]))
     _loss(model)[0].sum().backward()
     for name, parameter in model.named_parameters():
         gradient = parameter.grad
         if gradient is None or not gradient[0].any():
             raise AssertionError(f"Expected {name} to have a gradient, but it has none.")
         expect(not gradient[1].any(), f"Expected no gradient in {name} of the other replica.")
+
+
+def _check_apart(both: Model, second: Model) -> None:
+    """Compare what the second replica has learnt beside the first, and without it."""
+    one, other = both.state_dict(), second.state_dict()
+    agree = same([own[1] for own in one.values()], [own[1] for own in other.values()])
+    expect(agree, "Expected a replica to learn the same beside others that learn, too.")
+
+
+def what_it_learns_goes_with_its_state(make: type[Model]) -> None:
+    """A new model that loads `state_dict` is the same, whatever has been learnt."""
+    model, other = _taught(_made(make)), _made(make)
+    other.load_state_dict({name: own.clone() for name, own in model.state_dict().items()})
+    agree = same([*model.state_dict().values()], [*other.state_dict().values()])
+    expect(agree, "Expected a model to load what another one's `state_dict` gives.")
 
 
 def its_seeds_start_the_same_alone_or_among_others(make: type[Model]) -> None:
@@ -74,7 +107,7 @@ def its_reconstruction_draws_nothing(make: type[Model]) -> None:
 
 def it_can_do_what_it_says(make: type[Model]) -> None:
     """Abilities are those of ABILITIES, and each is there."""
-    model, x = _made(make), _samples()
+    model, x = _taught(_made(make)), _samples()
     unknown = model.abilities - set(ABILITIES)
     expect(not unknown, f"Expected abilities among {', '.join(ABILITIES)}, but got {unknown}.")
     output: Any = model.reconstruct(x)
@@ -83,11 +116,16 @@ def it_can_do_what_it_says(make: type[Model]) -> None:
         DENSITY: ["negative_log_likelihood"],
         POSTERIOR: ["kl", "loss"],
         NOISE: ["noise_error"],
+        BACKGROUND: ["background"],
     }
     for ability, quantities in needed.items():
         for quantity in quantities if ability in model.abilities else []:
             shape = tuple(getattr(output, quantity).shape)
             expect(shape == (2, 5), f"Expected {quantity} to be (2, 5), but got {shape}.")
+    if DISTANCES in model.abilities:
+        own = output.distances
+        right = own.shape == (2, 5, 2) and bool((own >= 0).all())
+        expect(right, "Expected distances from two tasks, (2, 5, 2), 0 or more.")
     if HIDDEN in model.abilities:
         layers = [*output.hidden, *output.hidden_of_means]
         right = bool(layers) and all(own.shape[:2] == (2, 5) and own.dim() == 3 for own in layers)
@@ -116,6 +154,8 @@ def its_default_score_is_one_that_it_allows(make: type[Model]) -> None:
 def its_fisher_information_is_known(make: type[Model]) -> None:
     """The strategy `ewc` needs every sample's own gradient, squared, of each parameter."""
     model = _made(make)
+    if isinstance(model, ClosedForm):
+        return
     squared = squared_gradients(model, _samples(), ReplicaRandom(SEEDS, "noise"), torch.ones(2, 5))
     for name, parameter in model.named_parameters():
         own = squared[name]
@@ -127,6 +167,7 @@ MODEL_CHECKS = by_name(
     its_loss_is_one_number_for_each_sample,
     its_replicas_do_not_touch_each_other,
     its_seeds_start_the_same_alone_or_among_others,
+    what_it_learns_goes_with_its_state,
     its_reconstruction_draws_nothing,
     it_can_do_what_it_says,
     its_samples_are_like_data,

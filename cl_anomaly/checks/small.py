@@ -33,7 +33,10 @@ def small_scenario(order: Sequence[int] = (1, 2, 3)) -> Scenario:
     return build_scenario(small_dataset(), 0, order)
 
 
-_OPTIONS: dict[str, dict[str, Any]] = {"vae": {"latent_size": 2, "hidden_sizes": (12,)}}
+_OPTIONS: dict[str, dict[str, Any]] = {
+    "vae": {"latent_size": 2, "hidden_sizes": (12,)},
+    "gaussians": {"features": "random", "width": 12},  # which each seed draws for itself
+}
 
 
 def prepared(

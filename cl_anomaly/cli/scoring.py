@@ -25,6 +25,7 @@ FEED = "-"
 """What stands for standard input."""
 
 _COLUMNS = ("name", "score", "threshold", "anomaly")
+_NEAREST = ("nearest_task", "second_task")
 
 
 @dataclass(frozen=True)
@@ -72,7 +73,7 @@ def score_input(folder: Path, wanted: Wanted, output: Path | None) -> None:
     first = next(scored, [])  # what is wrong with the input is said before a line is written
     with _opened(output) as stream:
         rows = csv.writer(stream, lineterminator="\n")
-        rows.writerow(_COLUMNS)
+        rows.writerow((*_COLUMNS, *(_NEAREST if detector.knows_tasks else ())))
         for batch in chain([first], scored):
             rows.writerows(batch)
 
@@ -90,17 +91,27 @@ def _scored_batches(
 ) -> Iterator[list[tuple[object, ...]]]:
     source, features = Path(wanted.source), detector.blueprint.features
     for batch in read_batches(source, features, wanted.name_column, wanted.ignored):
+        x = _shaped(detector, batch.x)
         try:
-            scores = detector.score(_shaped(detector, batch.x))
+            scores = detector.score(x)
         except InputError as error:
             raise InputError(f"{wanted.source}: {error}") from error
-        yield [_row(*own, threshold) for own in zip(batch.names, scores, strict=True)]
+        rows = [_row(*own, threshold) for own in zip(batch.names, scores, strict=True)]
+        if detector.knows_tasks:
+            tasks = detector.nearest_tasks(x)
+            rows = [(*row, *_named(own)) for row, own in zip(rows, tasks, strict=True)]
+        yield rows
 
 
 def _row(name: str, score: np.float32, threshold: float | None) -> tuple[object, ...]:
     if threshold is None:
         return name, score, "", ""
     return name, score, threshold, "yes" if score > threshold else "no"
+
+
+def _named(tasks: NDArray[np.int64]) -> list[int | str]:
+    """Give the nearest and the second task of a sample, (2,); nothing where there is none."""
+    return [int(task) or "" for task in tasks]
 
 
 def _shaped(detector: Detector, x: NDArray[Any]) -> NDArray[Any]:
@@ -150,4 +161,7 @@ def _answer_to(
     answer: dict[str, object] = {"name": name, "score": score}
     if threshold is not None:
         answer |= {"threshold": threshold, "anomaly": score > threshold}
+    if detector.knows_tasks:
+        tasks = _named(detector.nearest_tasks(_shaped(detector, x[None]))[0])
+        answer |= {name: task or None for name, task in zip(_NEAREST, tasks, strict=True)}
     return answer

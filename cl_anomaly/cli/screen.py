@@ -103,8 +103,13 @@ class _Bar(_Notices):
             self._id,
             completed=self._number - 1 + done / total,
             where=f"task {self._number}/{self._tasks} epoch {epoch}/{self._epochs}",
-            loss=f"loss {loss:.2f}",
+            loss=_loss_shown(loss),
         )
+
+
+def _loss_shown(loss: float, end: str = "") -> str:
+    """Say what the loss is; nothing of a model that learns without one."""
+    return "" if math.isnan(loss) else f"loss {loss:.2f}{end}"
 
 
 class _Lines(_Notices):
@@ -122,7 +127,7 @@ class _Lines(_Notices):
     def evaluated(self, number: int, aurocs: Sequence[float]) -> None:
         seconds = time.monotonic() - self._started
         print(
-            f"{self._run}: task {number}/{self._tasks}, loss {self._loss:.2f}, "
+            f"{self._run}: task {number}/{self._tasks}, {_loss_shown(self._loss, ', ')}"
             f"AUROC {mean_and_spread(aurocs) or 'of no seed'}, {seconds:.1f} s",
             file=sys.stderr,
             flush=True,

@@ -21,7 +21,7 @@ from cl_anomaly.python_values import GivenModel
 STRATEGIES_GROUP = "cl_anomaly.strategies"
 FAMILIES_GROUP = "cl_anomaly.strategy_families"
 OF_THE_RUN = frozenset({"self", "features", "seeds"})
-"""Arguments that come from elsewhere than options."""
+"""Arguments that come from elsewhere than options; so do those that go by their place alone."""
 
 _MODEL = ("cl_anomaly.models.base", "Model")
 _PACKAGE = Path(__file__).parent.parent
@@ -113,10 +113,11 @@ def _options(cls: ast.ClassDef, classes: dict[str, ast.ClassDef]) -> tuple[Optio
 
 def _arguments(function: ast.FunctionDef, helps: dict[str, str]) -> Iterator[Option]:
     given, keywords = function.args.args, function.args.kwonlyargs
+    skip = frozenset[str]() if function.args.posonlyargs else OF_THE_RUN
     missing = [None] * (len(given) - len(function.args.defaults))
     defaults = [*missing, *function.args.defaults, *function.args.kw_defaults]
     for argument, default in zip([*given, *keywords], defaults, strict=True):
-        if argument.arg not in OF_THE_RUN:
+        if argument.arg not in skip:
             value = REQUIRED if default is None else ast.literal_eval(default)
             kind = _type(argument.annotation)
             yield Option(argument.arg, kind, value, helps.get(argument.arg, ""))

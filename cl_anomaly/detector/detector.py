@@ -7,8 +7,9 @@ again without the strategy: to load a detector runs no code that lies beside it.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, replace
+from itertools import chain
 from pathlib import Path
 from typing import Any, Self
 
@@ -25,10 +26,10 @@ from cl_anomaly.detector.blueprint import (
     model_from,
     scaling_of,
 )
-from cl_anomaly.detector.statistics import loaded_scores, statistics_of
+from cl_anomaly.detector.statistics import loaded_scores, side_by_side, statistics_of
 from cl_anomaly.errors import InputError
-from cl_anomaly.evaluation.scores import Score
-from cl_anomaly.evaluation.scoring import score_samples
+from cl_anomaly.evaluation.scores import SCORES, Score
+from cl_anomaly.evaluation.scoring import nearest_tasks, score_samples
 from cl_anomaly.evaluation.thresholds import TARGET_RATES
 from cl_anomaly.machine import choose_device, set_up_processor
 from cl_anomaly.models import Model
@@ -60,7 +61,7 @@ class Detector:
     ) -> None:
         self.blueprint, self._models, self._groups = blueprint, models, groups
         self._statistics = statistics or {}
-        self.device = next(models[0].parameters()).device
+        self.device = next(chain(models[0].parameters(), models[0].buffers())).device
         self._scaling = scaling_of(blueprint)
 
     @property
@@ -163,6 +164,17 @@ class Detector:
             InputError: the samples have another shape, type or range, or the score has no
                 statistics of a task.
         """
+        samples, name = self._samples(x), self.blueprint.score
+        indices = torch.arange(len(samples))
+        parts = [
+            score_samples(model, own, indices, scores)[name]
+            for model, own, scores in self._by_group(samples, [name])
+        ]
+        found = np.concatenate(parts)
+        return found if len(found) > 1 else found[0]
+
+    def _samples(self, x: NDArray[Any] | Tensor) -> Samples:
+        """Take samples as `score` does."""
         stored = torch.as_tensor(x)
         check_samples(stored, self.blueprint)
         stored = stored.reshape(len(stored), *self.blueprint.features)
@@ -170,10 +182,7 @@ class Detector:
             samples = Samples(stored.to(self.device), self.blueprint.scale)
         else:
             samples = Samples(stored.to(self.device, torch.float32), 1.0)
-        samples = samples.scaled_by(self._scaling)
-        name = self.blueprint.score
-        scores = self._scores_by(samples, torch.arange(len(stored)), [name])[name]
-        return scores if len(scores) > 1 else scores[0]
+        return samples.scaled_by(self._scaling)
 
     def replica(self, seed: int | None = None) -> Detector:
         """Give a detector of a single replica, which only scores.
@@ -211,20 +220,19 @@ class Detector:
         """Give the same before the first task, of the scores that keep no statistics of tasks."""
         return self.groups.score(samples, indices, is_untrained=True)
 
-    def _scores_by(
-        self, samples: Samples, indices: Tensor, names: Sequence[str]
-    ) -> dict[str, NDArray[np.float32]]:
+    def _by_group(
+        self, samples: Samples, names: Sequence[str]
+    ) -> Iterator[tuple[Model, Samples, list[Score]]]:
+        """Yield each group's model, the samples as it scales them, and its scores."""
         groups = zip(
             self._models,
             self._scores_of_groups(names),
             self.blueprint.places_of_groups(),
             strict=True,
         )
-        parts = []
         for model, scores, (start, end) in groups:
             own = samples.scaled_by(samples.scaling and samples.scaling.part(start, end))
-            parts.append(score_samples(model, own, indices, scores))
-        return {name: np.concatenate([part[name] for part in parts]) for name in names}
+            yield model, own, scores
 
     def _scores_of_groups(self, names: Sequence[str]) -> list[list[Score]]:
         """Give the scores of each group of replicas, with its statistics."""
@@ -242,7 +250,36 @@ class Detector:
     def weights(self) -> dict[str, Tensor]:
         """Give the weights of all replicas, (R, ...), by the names of the model's parameters."""
         parts = [model.state_dict() for model in self._models]
-        return {name: torch.cat([part[name].cpu() for part in parts]) for name in parts[0]}
+        return {name: side_by_side([part[name].cpu() for part in parts]) for name in parts[0]}
+
+    @property
+    def knows_tasks(self) -> bool:
+        """Whether its score knows which task a sample is nearest to."""
+        return SCORES[self.blueprint.score].knows_tasks()
+
+    def nearest_tasks(self, x: NDArray[Any] | Tensor) -> NDArray[np.int64]:
+        """Say which task each sample is nearest to, and second nearest: what explains an alarm.
+
+        Args:
+            x: as `score` takes it.
+
+        Returns:
+            (R, n, 2), or (n, 2) of a single replica, tasks from 1; 0 where there is no second.
+
+        Raises:
+            InputError: as in `score`, or the score knows of no distances from tasks.
+        """
+        name = self.blueprint.score
+        if not self.knows_tasks:
+            known = ", ".join(own for own, score in SCORES.items() if score.knows_tasks())
+            raise InputError(
+                f"Expected a detector whose score knows the distance from each task ({known}), but "
+                f"this one's is {name}."
+            )
+        groups = self._by_group(self._samples(x), [name])
+        parts = [nearest_tasks(model, own, scores[0]) for model, own, scores in groups]
+        nearest = np.concatenate(parts)
+        return nearest if len(nearest) > 1 else nearest[0]
 
     def statistics(self) -> dict[str, Tensor]:
         """Give what the scores of all replicas keep, (R, ...), by `score.NAME.KEY`."""

@@ -1,4 +1,7 @@
-"""What scores have learnt of the tasks, as tensors (R, ...) by `score.NAME.KEY`."""
+"""What groups of replicas have learnt, put together: tensors (R, ...) by name.
+
+What scores have learnt of the tasks is called `score.NAME.KEY`.
+"""
 
 from collections.abc import Sequence
 
@@ -15,7 +18,24 @@ def statistics_of(groups: Sequence[Sequence[Score]]) -> dict[str, Tensor]:
         {f"score.{s.name}.{k}": own.cpu() for s in scores for k, own in s.state_dict().items()}
         for scores in groups
     ]
-    return {name: torch.cat([part[name] for part in parts]) for name in parts[0]}
+    return {name: side_by_side([part[name] for part in parts]) for name in parts[0]}
+
+
+def side_by_side(parts: Sequence[Tensor]) -> Tensor:
+    """Put together what groups of replicas keep, (R, ...).
+
+    Where groups keep more or less of something, (R, K, ...), zeros fill up those that keep less.
+    """
+    if parts[0].dim() > 1:
+        most = max(part.shape[1] for part in parts)
+        parts = [_filled_up(part, most - part.shape[1]) for part in parts]
+    return torch.cat(list(parts))
+
+
+def _filled_up(part: Tensor, missing: int) -> Tensor:
+    if not missing:
+        return part
+    return torch.cat([part, part.new_zeros(len(part), missing, *part.shape[2:])], dim=1)
 
 
 def loaded_scores(

@@ -53,6 +53,26 @@ def score_samples(
 
 
 @torch.no_grad()
+def nearest_tasks(model: Model, samples: Samples, score: Score) -> NDArray[np.int64]:
+    """Say which task each sample is nearest to, and second nearest, for every replica.
+
+    Args:
+        model: R replicas.
+        samples: n of them, on the model's device.
+        score: that knows it.
+
+    Returns:
+        (R, n, 2), tasks from 1, 0 for none.
+    """
+    parts = [torch.zeros(model.replicas, 0, 2, dtype=torch.int64)]
+    with matrix_products_in(torch.float32, samples.stored.device):
+        for indices in torch.arange(len(samples)).split(_PROCESSOR_CHUNK):
+            x = samples.for_all(indices.to(samples.stored.device), model.replicas)
+            parts.append(score.nearest(model.reconstruct(x)).cpu())
+    return torch.cat(parts, dim=1).numpy()
+
+
+@torch.no_grad()
 def reconstructed(
     model: Model, samples: Samples, indices: Sequence[Tensor]
 ) -> Iterator[tuple[Reconstruction, Tensor]]:

@@ -19,6 +19,8 @@ LIKELIHOOD = "likelihood"
 POSTERIOR = "posterior"
 DENSITY = "density"
 NOISE = "noise"
+DISTANCES = "distances"
+BACKGROUND = "background"
 ABILITIES = {
     RECONSTRUCT: "reconstruct samples",
     GENERATE: "make samples of its own",
@@ -27,6 +29,8 @@ ABILITIES = {
     POSTERIOR: "give a posterior over codes",
     DENSITY: "give the exact likelihood of samples",
     NOISE: "tell noise from data",
+    DISTANCES: "say how far samples are from each task",
+    BACKGROUND: "say how far samples are from all tasks as one",
 }
 """What a model may be able to do, in words for messages."""
 
@@ -119,6 +123,23 @@ class NoisePrediction(Reconstruction):
     @cached_property
     def noise_error(self) -> Tensor:
         """How badly noise in the samples is told from them, (R, B); every sample meets the same."""
+        raise NotImplementedError
+
+
+class Distances(Reconstruction):
+    """What a model with the ability `distances` says of samples."""
+
+    @cached_property
+    def distances(self) -> Tensor:
+        """How far they are from each of the T tasks learnt, (R, B, T), 0 or more, squared.
+
+        Infinite for a task that brought nothing new, and for all before the first is learnt.
+        """
+        raise NotImplementedError
+
+    @cached_property
+    def background(self) -> Tensor:
+        """How far they are from all tasks as one, (R, B); the ability `background`."""
         raise NotImplementedError
 
 

@@ -28,7 +28,12 @@ from cl_anomaly.machine import (
 )
 from cl_anomaly.models import Model
 from cl_anomaly.models.base import GENERATE
-from cl_anomaly.runs.defaults import with_batch_size, with_classes, with_fitting_defaults
+from cl_anomaly.runs.defaults import (
+    epochs_of,
+    with_batch_size,
+    with_classes,
+    with_fitting_defaults,
+)
 from cl_anomaly.runs.look_up import looked_up, reading_of
 from cl_anomaly.runs.parts import Parts, find_parts
 from cl_anomaly.scenarios.base import Replica, Scenario
@@ -87,17 +92,18 @@ def _with_own_defaults(config: RunConfig) -> tuple[RunConfig, str | None]:
     spec = find_dataset(name, reading_of(config))
     if config.dataset and config.data_root is not None and not spec.is_downloaded:
         note = f"The folder of datasets, {config.data_root}, is not needed for {config.dataset}."
-    device = choose_device(config.device)
+    device, parts = choose_device(config.device), find_parts(config)
     precision = choose_precision(config.precision, device)
+    epochs, about_epochs = epochs_of(config, spec.epochs, parts.model)
     filled: dict[str, Any] = {
         "strategy": with_absolute_file(config.strategy),
         "dataset": absolute(name),
         "device": device.type,
         "precision": precision_name(precision),
-        "epochs": config.epochs or spec.epochs,
-        "strategy_options": find_parts(config).strategy_options(config),
+        "epochs": epochs,
+        "strategy_options": parts.strategy_options(config),
     }
-    return replace(config, **filled), note
+    return replace(config, **filled), " ".join(filter(None, [note, about_epochs])) or None
 
 
 def as_stream(config: RunConfig, dataset: Dataset) -> Dataset:

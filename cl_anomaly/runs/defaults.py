@@ -14,6 +14,7 @@ from cl_anomaly.errors import InputError
 from cl_anomaly.evaluation.scores import SCORES
 from cl_anomaly.labels import OWN, Label, listed, parse_labels
 from cl_anomaly.models import Model
+from cl_anomaly.models.closed_form import ClosedForm
 from cl_anomaly.options import fill, options_of
 from cl_anomaly.runs.look_up import check_scenario
 from cl_anomaly.scenarios.base import Scenario
@@ -93,6 +94,20 @@ def _default_anomaly(config: RunConfig, dataset: Dataset) -> Label:
     raise InputError(
         f"Expected `anomaly_class`, a class of {dataset.name} ({listed(dataset.classes)}), but got "
         f"none. Name it with `--anomaly-class`."
+    )
+
+
+def epochs_of(config: RunConfig, default: int, model: type[Model]) -> tuple[int, str | None]:
+    """Choose the epochs, where they are open; a model that learns in closed form has one.
+
+    Returns:
+        Their number, and a sentence for the user where they do not apply.
+    """
+    if not issubclass(model, ClosedForm):
+        return config.epochs or default, None
+    return 1, (
+        f"{model.name} learns each task in closed form, from one look at its samples: epochs, "
+        f"batch size and learning rate do not apply."
     )
 
 

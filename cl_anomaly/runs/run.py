@@ -235,6 +235,7 @@ class Run:
             "samples": samples,
             "samples_per_second": samples / training,
             "peak_memory": peak_memory(self.detector.device),
+            "model_bytes": self.detector.groups.model_bytes(),
             "score_bytes": self.detector.groups.score_bytes(),
             "finished": datetime.now(UTC).isoformat(timespec="seconds"),
             "resumed_on": self.resumed_on,

@@ -25,11 +25,9 @@ class Joint(Upper):
 
     def before_task(self, tasks: Sequence[Task]) -> None:
         """Go back to the first weights."""
-        weights = self.model.state_dict()
         if not self.first:
-            self.first = {name: own.clone() for name, own in weights.items()}
-        for name, own in weights.items():
-            own.copy_(self.first[name])
+            self.first = {name: own.clone() for name, own in self.model.state_dict().items()}
+        self.model.load_state_dict(self.first)
 
     def state_dict(self) -> dict[str, Tensor]:
         """Give the first weights."""

@@ -166,6 +166,11 @@ class ReplicaGroups:
         parts = self._threads.map(Learner.thresholds, self.learners)
         return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
 
+    def model_bytes(self) -> int:
+        """Count the bytes of what the models keep, of all replicas: what `weights` would write."""
+        states = [learner.strategy.model.state_dict() for learner in self.learners]
+        return sum(own.numel() * own.element_size() for state in states for own in state.values())
+
     def score_bytes(self) -> dict[str, int]:
         """Count the bytes of the statistics that scores keep, of all replicas, by score."""
         scores = [score for learner in self.learners for score in learner.scores]

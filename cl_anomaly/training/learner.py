@@ -9,11 +9,13 @@ from torch import Tensor
 from cl_anomaly.errors import RunError
 from cl_anomaly.evaluation.scores import make_scores
 from cl_anomaly.evaluation.scoring import reconstructed
+from cl_anomaly.models.closed_form import ClosedForm
 from cl_anomaly.randomness import ReplicaRandom, StepRandom
 from cl_anomaly.scenarios.class_stream import Scenario
 from cl_anomaly.state import CannotKeepError, State
 from cl_anomaly.strategies import Strategy
 from cl_anomaly.training.calibration import Thresholds, thresholds_after
+from cl_anomaly.training.closed_form import OnePass, check_closed_form
 from cl_anomaly.training.epoch_losses import EpochLosses
 from cl_anomaly.training.hooks import call
 from cl_anomaly.training.outcome import OnStep, Pause, TrainingTime, never
@@ -46,7 +48,8 @@ class Learner:
         scores: the anomaly scores, with the statistics that they keep.
 
     Raises:
-        InputError: the strategy would be trained on samples that have not arrived.
+        InputError: the strategy would be trained on samples that have not arrived, or does not fit
+            the model.
     """
 
     def __init__(
@@ -61,6 +64,7 @@ class Learner:
         self.scenarios, self.settings = scenarios, settings
         self.scores = make_scores(scores)
         self._training: Training | None = None
+        check_closed_form(type(strategy.model), strategy)
         self._losses = EpochLosses([0] * len(seeds), settings.epochs, torch.device("cpu"))
         refuse_leaks_ahead(strategy, scenarios, seeds)
 
@@ -106,8 +110,18 @@ class Learner:
         if isinstance(strategy, TrainsItself):
             return strategy.own_training(self.scenarios[0], self.seeds[0], settings)
         visible = visible_indices(strategy, self.scenarios, self.seeds, number)
+        if isinstance(strategy.model, ClosedForm):
+            return OnePass(strategy, visible, self._earlier(number))
         rehearse(strategy, self.scenarios, visible, settings.batch_size)
         return TaskTraining(strategy, visible, self.seeds, settings)
+
+    def _earlier(self, number: int) -> list[Tensor]:
+        """Give each replica's samples of the tasks before one."""
+        none = torch.empty(0, dtype=torch.int64)
+        return [
+            torch.cat([none, *(task.indices for task in scenario.tasks[: number - 1])])
+            for scenario in self.scenarios
+        ]
 
     def train(self, on_step: OnStep, pause: Pause = never) -> TrainingTime:
         """Train on the task that has begun, see `TaskTraining.run`."""

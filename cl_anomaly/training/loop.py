@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from cl_anomaly.machine import now
+from cl_anomaly.models.closed_form import ClosedForm
 from cl_anomaly.randomness import Draws
 from cl_anomaly.training.hooks import StepHooks
 from cl_anomaly.training.outcome import Learnt, OnStep, Pause, TrainingTime
@@ -80,6 +81,32 @@ def train_on_batch(
     optimizer.step()
     hooks.after_step()
     return loss.detach(), x.shape[0] * x.shape[1]
+
+
+def look_at_batches(
+    model: ClosedForm,
+    replica: int,
+    batches: Iterable[Tensor],
+    seen: list[Tensor],
+    leave: Callable[[], bool],
+) -> bool:
+    """Look once at a replica's samples, for a model that learns in closed form: no step is made.
+
+    Args:
+        model: that learns the task from `seen`, once all has been looked at.
+        replica: its place.
+        batches: samples, (B, *features) each.
+        seen: takes the features of each batch.
+        leave: told after each batch; says whether to leave.
+
+    Returns:
+        Whether it was left, perhaps after the last batch.
+    """
+    for x in batches:
+        seen.append(model.features_of(x, replica))
+        if leave():
+            return True
+    return False
 
 
 class Learning(Protocol):

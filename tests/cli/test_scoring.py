@@ -117,3 +117,34 @@ def test_a_file_that_turns_bad_leaves_what_was_there(
 def test_a_mistake_is_answered(arguments: list[str], said: str, run: Path) -> None:
     done = cli("score", run, *arguments)
     assert done.code == 2 and said in done.err and not done.out
+
+
+def test_the_nearest_task_and_the_second_explain_an_alarm(
+    x: np.ndarray, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    arguments = [*SMALL, "--model", "gaussians", "--strategy", "lower", "--quiet"]
+    run = cli("run", *arguments, "--out", tmp_path).last_line
+    np.save(tmp_path / "x.npy", x)
+    table = _table(cli("score", run, "--input", tmp_path / "x.npy"))
+    named = [*"name score threshold anomaly".split(), "nearest_task", "second_task"]
+    assert table.columns.tolist() == named
+    # Tasks 1 and 2 are the classes 1 and 2.
+    labels = load_dataset("digits").test_labels.numpy()
+    for label, other in ((1, 2), (2, 1)):
+        own = table[labels == label]
+        assert (own["nearest_task"] == label).mean() > 0.9
+        assert (own["nearest_task"] + own["second_task"] == label + other).all()
+    monkeypatch.setattr(sys, "stdin", io.StringIO(json.dumps(x[0].tolist()) + "\n"))
+    answer = json.loads(cli("score", run, "--input", "-").out)
+    assert [answer["nearest_task"], answer["second_task"]] == table[named[4:]].to_numpy()[
+        0
+    ].tolist()
+
+
+def test_one_task_has_no_second(x: np.ndarray, tmp_path: Path) -> None:
+    arguments = ["--scenario", "joint", "--dataset", "digits", "--device", "cpu", "--quiet"]
+    model = ["--model", "gaussians", "--strategy", "lower", "--out", tmp_path]
+    run = cli("run", *arguments, *model).last_line
+    np.save(tmp_path / "x.npy", x[:3])
+    table = _table(cli("score", run, "--input", tmp_path / "x.npy"))
+    assert table["nearest_task"].tolist() == [1, 1, 1] and table["second_task"].isna().all()

@@ -179,3 +179,20 @@ def test_a_row_may_hold_an_image() -> None:
 def test_a_mistake_is_a_value_error_in_words(settings: dict[str, Any], said: str) -> None:
     with pytest.raises(ValueError, match=said):
         _made(**settings).fit(_digits(1))
+
+
+def test_gaussians_are_learnt_task_by_task(tmp_path: Path) -> None:
+    random = np.random.default_rng(0)
+    tasks = [random.normal(place, 1, (400, 4)) for place in (0, 20, 0)]
+    made = ContinualAnomalyDetector(
+        "lower", model="gaussians", anomaly_score="log-margin", random_state=0
+    )
+    for task in tasks:
+        made.partial_fit(task)
+    between = np.full((5, 4), 10.0) + random.normal(0, 1, (5, 4))
+    assert (made.predict(between) == -1).all()
+    assert all((made.predict(task) == 1).mean() > 0.85 for task in tasks)
+    made.save(tmp_path / "kept")
+    loaded = ContinualAnomalyDetector.load(tmp_path / "kept")
+    np.testing.assert_array_equal(loaded.score_samples(between), made.score_samples(between))
+    assert (loaded.partial_fit(tasks[1]).predict(tasks[1]) == 1).mean() > 0.85

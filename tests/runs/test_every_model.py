@@ -7,6 +7,7 @@ from cl_anomaly import RunConfig
 from cl_anomaly.errors import InputError
 from cl_anomaly.models import MODELS
 from cl_anomaly.models.base import GENERATE
+from cl_anomaly.models.closed_form import ClosedForm
 from cl_anomaly.progress import Progress
 from cl_anomaly.runs import build
 from cl_anomaly.runs.run import Run
@@ -16,7 +17,8 @@ _PAIRS = [
     (model, strategy)
     for model, cls in MODELS.items()
     for strategy in ("lower", "upper", "gr", "ewc")
-    if strategy != "gr" or GENERATE in cls.abilities
+    if (strategy != "gr" or GENERATE in cls.abilities)
+    and (strategy != "ewc" or not issubclass(cls, ClosedForm))
 ]
 
 

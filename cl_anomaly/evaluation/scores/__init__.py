@@ -3,7 +3,14 @@
 from collections.abc import Iterable
 
 from cl_anomaly.evaluation.scores.base import Score
+from cl_anomaly.evaluation.scores.codes import (
+    MahalanobisAutoMargin,
+    MahalanobisBackground,
+    MahalanobisLogMargin,
+    MahalanobisSoftmin,
+)
 from cl_anomaly.evaluation.scores.density import NLL, NoiseError
+from cl_anomaly.evaluation.scores.distances import AutoMargin, Background, Least, LogMargin, Softmin
 from cl_anomaly.evaluation.scores.gaussian import Mahalanobis
 from cl_anomaly.evaluation.scores.hidden import NAP, SAP
 from cl_anomaly.evaluation.scores.reconstruction import ELBO, KL, L1, MSE, Recon
@@ -19,6 +26,8 @@ _FAMILIES: tuple[type[Score], ...] = (
     *(SAP, NAP),
     LikelihoodRegret,
     *(NLL, NoiseError),
+    *(Least, LogMargin, AutoMargin, Softmin, Background),
+    *(MahalanobisLogMargin, MahalanobisAutoMargin, MahalanobisSoftmin, MahalanobisBackground),
 )
 
 SCORES: dict[str, type[Score]] = {score.name: score for score in _FAMILIES}

@@ -49,6 +49,14 @@ class Score:
                 whose tasks are shorter have samples twice, and these do not count.
         """
 
+    def nearest(self, output: Any) -> Tensor:
+        """Say which task each sample is nearest to, and second nearest, where the score knows.
+
+        Returns:
+            (R, B, 2), int64, tasks from 1; 0 where there is no second.
+        """
+        raise NotImplementedError(f"{type(self).__name__} knows of no tasks.")
+
     def state_dict(self) -> dict[str, Tensor]:
         """Give the statistics by name: what resume needs, and whose bytes are the score's memory.
 
@@ -67,6 +75,11 @@ class Score:
     def learns(cls) -> bool:
         """Say whether it keeps statistics of each task."""
         return cls.learn is not Score.learn
+
+    @classmethod
+    def knows_tasks(cls) -> bool:
+        """Say whether it knows which task a sample is nearest to."""
+        return cls.nearest is not Score.nearest
 
 
 class LearntScore(Score):

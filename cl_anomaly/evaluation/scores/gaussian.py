@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 
 from cl_anomaly.evaluation.scores.base import LearntScore
+from cl_anomaly.evaluation.scores.distances import least, two_nearest
 from cl_anomaly.models.base import HIDDEN, Reconstruction
 
 # Keeps a code that is the same for all samples from having no inverse.
@@ -42,13 +43,20 @@ class Mahalanobis(LearntScore):
         self._kept = {"means": means, "precisions": precisions}
 
     def __call__(self, output: Any) -> Tensor:  # noqa: D102
+        return least(self._distances(output))
+
+    def nearest(self, output: Any) -> Tensor:  # noqa: D102
+        return two_nearest(self._distances(output))[1]
+
+    def _distances(self, output: Any) -> Tensor:
+        """Give squared distances from each task's Gaussian, (R, B, T)."""
         means, precisions = self._statistic("means"), self._statistic("precisions")
         code = output.hidden[-1].flatten(2)
         distances = []
         for task in range(means.shape[1]):
             away = code - means[:, task, None]
             distances.append(((away @ precisions[:, task]) * away).sum(2))
-        return torch.stack(distances).amin(0)
+        return torch.stack(distances, dim=2)
 
 
 def _gaussian(codes: Tensor) -> tuple[Tensor, Tensor]:

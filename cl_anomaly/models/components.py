@@ -1,0 +1,64 @@
+"""The parts of a task: k-means, and the moments of each part."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from cl_anomaly.models.covariances import Moments, moments_of
+
+_ROUNDS = 30
+# A part of fewer samples than this share of its features would be described by chance.
+_FEWEST = 10
+
+
+def components_of(x: Tensor, most: int, numbers: torch.Generator) -> list[Moments]:
+    """Give the moments of the parts of samples.
+
+    Args:
+        x: (n, F).
+        most: how many parts; samples of a part with fewer than ten go to the next best.
+        numbers: draws where k-means begins.
+    """
+    if most == 1 or len(x) < 2 * _FEWEST:
+        return [moments_of(x)]
+    parts = nearest_centres(x, k_means(x, most, numbers))
+    sizes = torch.bincount(parts, minlength=most)
+    if (sizes < _FEWEST).any():
+        return components_of(x, int((sizes >= _FEWEST).sum().clamp(max=most - 1)), numbers)
+    return [moments_of(x[parts == part]) for part in range(most)]
+
+
+def k_means(x: Tensor, count: int, numbers: torch.Generator) -> Tensor:
+    """Find centres (count, F) of samples (n, F): Lloyd's rounds from a start by k-means++.
+
+    Arthur & Vassilvitskii, "k-means++: The Advantages of Careful Seeding" (SODA 2007).
+    """
+    centres = _careful_start(x, count, numbers)
+    for _ in range(_ROUNDS):
+        parts = nearest_centres(x, centres)
+        sizes = torch.bincount(parts, minlength=count)[:, None]
+        sums = torch.zeros_like(centres).index_add_(0, parts, x)
+        moved = torch.where(sizes > 0, sums / sizes.clamp(min=1), centres)
+        if torch.equal(moved, centres):
+            break
+        centres = moved
+    return centres
+
+
+def nearest_centres(x: Tensor, centres: Tensor) -> Tensor:
+    """Say which centre (k, F) is nearest to each sample (n, F): (n,), int64."""
+    return (centres.square().sum(1) - 2 * x @ centres.mT).argmin(1)
+
+
+def _careful_start(x: Tensor, count: int, numbers: torch.Generator) -> Tensor:
+    """Draw samples, each with a chance that grows with its squared distance from those before."""
+    place = int(torch.randint(len(x), (1,), generator=numbers))
+    centres, least = [x[place]], (x - x[place]).square().sum(1)
+    for _ in range(count - 1):
+        reach = least.double().cumsum(0)
+        at = float(torch.rand(1, generator=numbers)) * float(reach[-1])
+        place = min(int(torch.searchsorted(reach, at)), len(x) - 1)
+        centres.append(x[place])
+        least = torch.minimum(least, (x - x[place]).square().sum(1))
+    return torch.stack(centres)

@@ -1,0 +1,214 @@
+"""Features that are the same for all tasks and are never trained: what closed-form learning is on.
+
+A map takes one replica's samples, (B, *features), and gives (B, size), float32.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Protocol
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import conv2d
+
+from cl_anomaly.models.convolutional import image_shape
+from cl_anomaly.randomness import generator
+
+# σ of the Gaussian that pools, in cells of the grid: 3.2 pixels where a cell has 5.6.
+_POOLING = 3.2 / 5.6
+# Gradients of grey that is a thousandth of black to white are noise.
+_LEAST_GRADIENT = 1e-3
+
+
+class FeatureMap(Protocol):
+    """A fixed map from samples to features.
+
+    Attributes:
+        size: how many features it gives.
+        is_drawn: whether each replica has a map of its own, drawn from its seed.
+    """
+
+    size: int
+    is_drawn: bool
+
+    def __call__(self, x: Tensor, replica: int) -> Tensor:
+        """Map samples (B, *features) of a replica to (B, size), float32."""
+        ...
+
+
+class Pixels(nn.Module):
+    """The samples as they are."""
+
+    is_drawn = False
+
+    def __init__(self, features: tuple[int, ...]) -> None:
+        super().__init__()
+        self.size = math.prod(features)
+
+    def forward(self, x: Tensor, replica: int) -> Tensor:  # noqa: D102
+        return x.flatten(1)
+
+
+class Pooling(nn.Module):
+    """Sums of a map (…, H, W) under Gaussians on a grid of places, (…, grid²).
+
+    P o Pᵀ with P_ip = exp(−(p − c_i)² / 2σ²) / (σ √2π), c_i = (H / grid)(i + ½) − ½ and
+    σ = 4/7 · H / grid, and the same for the columns.
+
+    Args:
+        height: H.
+        width: W.
+        grid: places in each direction.
+    """
+
+    rows: Tensor
+    columns: Tensor
+
+    def __init__(self, height: int, width: int, grid: int) -> None:
+        super().__init__()
+        self.register_buffer("rows", _gaussians(height, grid), persistent=False)
+        self.register_buffer("columns", _gaussians(width, grid).T.contiguous(), persistent=False)
+
+    def forward(self, o: Tensor) -> Tensor:  # noqa: D102
+        return (self.rows @ (o @ self.columns)).flatten(-2)
+
+
+def _gaussians(side: int, grid: int) -> Tensor:
+    cell = side / grid
+    centres = cell * (torch.arange(grid, dtype=torch.float64) + 0.5) - 0.5
+    away = (torch.arange(side, dtype=torch.float64) - centres[:, None]) / (_POOLING * cell)
+    return ((-0.5 * away.square()).exp() / (_POOLING * cell * math.sqrt(2 * math.pi))).float()
+
+
+class Histograms(nn.Module):
+    """Histograms of gradient directions on a grid, smooth in place and direction (HOG).
+
+    After Dalal & Triggs, "Histograms of Oriented Gradients for Human Detection" (CVPR 2005). With
+    the gradient (u, v) by derivatives of a Gaussian, and m its length plus 10⁻³, direction θⱼ has
+    oⱼ = relu(u cos θⱼ + v sin θⱼ)² / m at each pixel. Pooled on the grid, and to the power 0.35,
+    they are the features. Of several channels, the one with the strongest gradient counts.
+
+    Args:
+        features: shape of one sample, (H, W) or (C, H, W).
+        grid: places in each direction.
+        directions: of the gradient, around the circle.
+        power: of what is pooled.
+    """
+
+    is_drawn = False
+    down: Tensor
+    across: Tensor
+    circle: Tensor
+
+    def __init__(
+        self, features: tuple[int, ...], grid: int, directions: int, power: float = 0.35
+    ) -> None:
+        super().__init__()
+        self._shape, self._power = image_shape(features), power
+        _, height, width = self._shape
+        self.size = directions * grid**2
+        for name, side in (("down", height), ("across", width)):
+            smooth, slope = _derivative(side)
+            self.register_buffer(name, torch.stack([smooth, slope]), persistent=False)
+        angles = 2 * math.pi * torch.arange(directions, dtype=torch.float64) / directions
+        circle = torch.stack([angles.cos(), angles.sin()], dim=1).float()
+        self.register_buffer("circle", circle, persistent=False)
+        self.pooling = Pooling(height, width, grid)
+
+    def forward(self, x: Tensor, replica: int) -> Tensor:  # noqa: D102
+        u, v = self._gradients(x.reshape(len(x), *self._shape))
+        length = (u.square() + v.square()).sqrt() + _LEAST_GRADIENT
+        cos, sin = (own[:, None, None] for own in self.circle.unbind(1))
+        own = (u[:, None] * cos + v[:, None] * sin).relu_().square_() / length[:, None]
+        return self.pooling(own).flatten(1).pow(self._power)
+
+    def _gradients(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """Give the gradient of images (B, C, H, W) along the columns and the rows, (B, H, W)."""
+        u = self.down[0] @ x @ self.across[1].T
+        v = self.down[1] @ x @ self.across[0].T
+        if x.shape[1] == 1:
+            return u[:, 0], v[:, 0]
+        strongest = (u.square() + v.square()).argmax(1, keepdim=True)
+        return u.gather(1, strongest)[:, 0], v.gather(1, strongest)[:, 0]
+
+
+def _derivative(side: int) -> tuple[Tensor, Tensor]:
+    """Give a Gaussian of 7 taps, σ = 1, and −t times it, as matrices (side, side) that slide it."""
+    t = torch.arange(-3, 4, dtype=torch.float64)
+    g = (-0.5 * t.square()).exp()
+    g /= g.sum()
+    places = torch.arange(side)
+    offset = places - places[:, None]
+    inside = offset.abs() <= 3
+    taps = (offset + 3).clamp(0, 6)
+    zero = torch.zeros((), dtype=torch.float64)
+    smooth, slope = (torch.where(inside, own[taps], zero).float() for own in (g, -t * g))
+    return smooth, slope
+
+
+class RandomConvolutions(nn.Module):
+    """Random 5×5 convolutions, rectified, pooled on a grid, and to the power 0.35.
+
+    Each filter has mean 0 and length 1 over all channels; a replica draws its own from its seed.
+
+    Args:
+        features: shape of one sample, (H, W) or (C, H, W).
+        grid: places in each direction.
+        size: features that are wanted; given are the filters' number times grid².
+        seeds: one for each replica.
+    """
+
+    is_drawn = True
+    filters: Tensor
+
+    def __init__(
+        self, features: tuple[int, ...], grid: int, size: int, seeds: Sequence[int]
+    ) -> None:
+        super().__init__()
+        self._shape = image_shape(features)
+        channels, height, width = self._shape
+        count = max(1, round(size / grid**2))
+        self.size = count * grid**2
+        drawn = [
+            torch.randn(count, channels, 5, 5, generator=generator(seed, "features"))
+            for seed in seeds
+        ]
+        filters = torch.stack(drawn)
+        filters -= filters.mean((2, 3, 4), keepdim=True)
+        filters /= filters.square().sum((2, 3, 4), keepdim=True).sqrt()
+        self.register_buffer("filters", filters, persistent=False)
+        self.pooling = Pooling(height, width, grid)
+
+    def forward(self, x: Tensor, replica: int) -> Tensor:  # noqa: D102
+        own = conv2d(x.reshape(len(x), *self._shape), self.filters[replica], padding=2)
+        return self.pooling(own.relu_()).flatten(1).pow(0.35)
+
+
+class RandomUnits(nn.Module):
+    """Random rectified units, relu(W x + b): W ~ N(0, 1/d), b ~ N(0, 1/d · ‖x‖² of a mid sample).
+
+    Args:
+        features: shape of one sample, d values in all.
+        size: how many units.
+        seeds: one for each replica, from which its own are drawn.
+    """
+
+    is_drawn = True
+    weights: Tensor
+    biases: Tensor
+
+    def __init__(self, features: tuple[int, ...], size: int, seeds: Sequence[int]) -> None:
+        super().__init__()
+        self.size, inputs = size, math.prod(features)
+        weights, biases = [], []
+        for seed in seeds:
+            numbers = generator(seed, "features")
+            weights.append(torch.randn(inputs, size, generator=numbers) / math.sqrt(inputs))
+            biases.append(torch.randn(1, size, generator=numbers) / 2)
+        self.register_buffer("weights", torch.stack(weights), persistent=False)
+        self.register_buffer("biases", torch.stack(biases), persistent=False)
+
+    def forward(self, x: Tensor, replica: int) -> Tensor:  # noqa: D102
+        return (x.flatten(1) @ self.weights[replica] + self.biases[replica]).relu()

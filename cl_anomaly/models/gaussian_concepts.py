@@ -1,0 +1,189 @@
+"""Gaussians of each task, kept as triangles: what came first with which task, and how far it is."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import reduce
+from typing import Any, Literal
+
+import torch
+from torch import Tensor, nn
+
+from cl_anomaly.models.covariances import (
+    Moments,
+    packed,
+    shrunk,
+    squared_distance,
+    together,
+    unlikeness,
+    unpacked,
+    whitening,
+)
+
+# Two covariances of n samples in F dimensions are unlike by chance alone, by about F/2n.
+_BY_CHANCE = 1.5
+
+
+class GaussianConcepts(nn.Module):
+    """The Gaussians that R replicas keep, K at most for each.
+
+    A Gaussian of a new task that coincides with one that is there joins it: what returns is no new
+    concept, and memory does not grow. They coincide where `unlikeness` is at most
+    1 + merge + 1.5 F / n, with n samples in the smaller one.
+
+    Args:
+        replicas: R.
+        size: F, features.
+        shrinkage: of each covariance.
+        merge: how much farther samples may be from what they join; 0 joins nothing.
+        stored: what correlations are kept in, "float16" or "float32".
+
+    Attributes:
+        means: (R, K, F), float32.
+        deviations: (R, K, F), float32, the square roots of the variances.
+        correlations: (R, K, F (F − 1) / 2), what is below the diagonal.
+        counts: (R, K), float32, samples of each; 0 where a replica has fewer than K.
+        tasks: (R, K), int64, the task that each came with first, from 1.
+    """
+
+    means: Tensor
+    deviations: Tensor
+    correlations: Tensor
+    counts: Tensor
+    tasks: Tensor
+
+    def __init__(
+        self,
+        replicas: int,
+        size: int,
+        shrinkage: float,
+        merge: float,
+        stored: Literal["float16", "float32"],
+    ) -> None:
+        super().__init__()
+        self._size, self._shrinkage, self._merge = size, shrinkage, merge
+        self._white: dict[int, list[tuple[Tensor, Tensor]]] = {}
+        self._pooled: dict[int, tuple[Tensor, Tensor]] = {}
+        triangle = size * (size - 1) // 2
+        for name, shape, dtype in (
+            ("means", (size,), torch.float32),
+            ("deviations", (size,), torch.float32),
+            ("correlations", (triangle,), getattr(torch, stored)),
+            ("counts", (), torch.float32),
+            ("tasks", (), torch.int64),
+        ):
+            self.register_buffer(name, torch.zeros(replicas, 0, *shape, dtype=dtype))
+        self.register_load_state_dict_pre_hook(_take_its_size)
+
+    def add(self, replica: int, task: int, components: Sequence[Moments]) -> None:
+        """Keep the Gaussians of a task that a replica has learnt."""
+        kept = [self._moments(replica, place) for place in range(self._used(replica))]
+        tasks = self.tasks[replica, : len(kept)].tolist()
+        for new in components:
+            if (place := self._like(new, kept)) is None:
+                kept.append(new)
+                tasks.append(task)
+            else:
+                kept[place] = together(kept[place], new)
+        self._keep(replica, kept, tasks)
+
+    def clear(self, replica: int) -> None:
+        """Keep nothing of a replica."""
+        self._keep(replica, [], [])
+
+    def _used(self, replica: int) -> int:
+        return int((self.counts[replica] > 0).sum())
+
+    def _moments(self, replica: int, place: int) -> Moments:
+        spread = self.deviations[replica, place].double()
+        correlations = unpacked(self.correlations[replica, place], self._size)
+        covariance = correlations * torch.outer(spread, spread)
+        mean = self.means[replica, place].double()
+        return Moments(float(self.counts[replica, place]), mean, covariance)
+
+    def _like(self, new: Moments, kept: Sequence[Moments]) -> int | None:
+        """Find what a Gaussian coincides with, the most alike of them."""
+        if not self._merge or not kept:
+            return None
+        values = [unlikeness(new, own, self._shrinkage) for own in kept]
+        place = min(range(len(kept)), key=values.__getitem__)
+        fewest = min(new.count, kept[place].count)
+        most = 1 + self._merge + _BY_CHANCE * self._size / fewest
+        return place if values[place] <= most else None
+
+    def _keep(self, replica: int, kept: Sequence[Moments], tasks: Sequence[int]) -> None:
+        missing = len(kept) - self.counts.shape[1]
+        for name, own in self._buffers.items():
+            if missing > 0 and own is not None:
+                more = own.new_zeros(len(own), missing, *own.shape[2:])
+                setattr(self, name, torch.cat([own, more], dim=1))
+        self.counts[replica] = 0
+        for place, (own, task) in enumerate(zip(kept, tasks, strict=True)):
+            spread = own.covariance.diagonal().sqrt()
+            # A feature that never varies has no correlation.
+            scale = torch.where(spread > 0, 1 / spread, 0.0)
+            self.means[replica, place] = own.mean.float()
+            self.deviations[replica, place] = spread.float()
+            correlations = own.covariance * torch.outer(scale, scale)
+            self.correlations[replica, place] = packed(correlations, self.correlations.dtype)
+            self.counts[replica, place] = own.count
+            self.tasks[replica, place] = task
+        self._forget()
+
+    def _forget(self) -> None:
+        self._white.clear()
+        self._pooled.clear()
+
+    def _apply(self, fn: Any, recurse: bool = True) -> Any:
+        """Move to another device; what is computed from the triangles is computed there anew."""
+        self._forget()
+        return super()._apply(fn, recurse)
+
+    def distances(self, f: Tensor, replica: int, tasks: int) -> Tensor:
+        """Give squared distances from the nearest Gaussian that came with each task, (n, tasks).
+
+        Each is computed by itself: it does not depend on what else is kept, or in which order.
+
+        Args:
+            f: (n, F), features of samples.
+            replica: whose Gaussians.
+            tasks: how many there have been; one that brought nothing new is infinitely far.
+        """
+        if replica not in self._white:
+            self._white[replica] = [
+                self._prepared(self._moments(replica, place))
+                for place in range(self._used(replica))
+            ]
+        result = f.new_full((tasks, len(f)), float("inf"))
+        for task, own in zip(self.tasks[replica].tolist(), self._white[replica], strict=False):
+            result[task - 1] = torch.minimum(result[task - 1], squared_distance(f, *own))
+        return result.mT
+
+    def background(self, f: Tensor, replica: int) -> Tensor:
+        """Give squared distances from one Gaussian of all samples of all tasks, (n,).
+
+        Its mean and covariance follow from those that are kept, and take no memory of their own.
+        """
+        if replica not in self._pooled:
+            all_of_them = [self._moments(replica, place) for place in range(self._used(replica))]
+            self._pooled[replica] = self._prepared(reduce(together, all_of_them))
+        return squared_distance(f, *self._pooled[replica])
+
+    def _prepared(self, own: Moments) -> tuple[Tensor, Tensor]:
+        return own.mean.float(), whitening(shrunk(own.covariance, self._shrinkage)).float()
+
+    def bytes_kept(self, replica: int) -> int:
+        """Count the bytes of what a replica keeps."""
+        each = [own[0, 0].numel() * own.element_size() for own in self.buffers() if own.shape[1]]
+        return self._used(replica) * sum(each)
+
+
+def _take_its_size(
+    module: nn.Module, state: dict[str, Tensor], prefix: str, *_args: object
+) -> None:
+    """Make room for as many Gaussians as a state has that is about to be loaded."""
+    assert isinstance(module, GaussianConcepts)  # noqa: S101
+    for name, own in list(module.named_buffers(recurse=False)):
+        if (given := state.get(prefix + name)) is not None:
+            setattr(module, name, own.new_zeros(given.shape))
+    module._forget()

@@ -1,0 +1,152 @@
+"""A Gaussian for each task, over features that are never trained."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import cached_property
+from typing import ClassVar, Literal
+
+import torch
+from torch import Tensor
+
+from cl_anomaly.errors import InputError
+from cl_anomaly.models.base import BACKGROUND, DISTANCES, Distances
+from cl_anomaly.models.closed_form import ClosedForm
+from cl_anomaly.models.components import components_of
+from cl_anomaly.models.feature_maps import (
+    FeatureMap,
+    Histograms,
+    Pixels,
+    RandomConvolutions,
+    RandomUnits,
+)
+from cl_anomaly.models.gaussian_concepts import GaussianConcepts
+from cl_anomaly.randomness import generator
+
+
+class FromGaussians(Distances):
+    """How far samples are from each task's Gaussians."""
+
+    def __init__(self, model: Gaussians, x: Tensor) -> None:
+        super().__init__(x)
+        self._model = model
+
+    @cached_property
+    def _features(self) -> list[Tensor]:
+        return self._model.features_of_all(self.x)
+
+    @cached_property
+    def distances(self) -> Tensor:
+        """Squared Mahalanobis distances, (R, B, T)."""
+        own, tasks = self._model.concepts, int(self._model.learnt.max())
+        if not tasks:
+            raise InputError(f"Expected {self._model.name} to have learnt a task, but it has none.")
+        return torch.stack(
+            [own.distances(f, replica, tasks) for replica, f in enumerate(self._features)]
+        )
+
+    @cached_property
+    def background(self) -> Tensor:
+        """Squared Mahalanobis distance from one Gaussian of all tasks, (R, B)."""
+        own = self._model.concepts
+        return torch.stack([own.background(f, r) for r, f in enumerate(self._features)])
+
+
+class Gaussians(ClosedForm):
+    """A Gaussian for each task, learnt in closed form over features that are never trained.
+
+    The squared distance from task t's is (f − μₜ)ᵀ Σₜ⁻¹ (f − μₜ), where f are the features,
+    μₜ and Cₜ the mean and covariance of the task's own samples, and
+    Σₜ = (1 − s) Cₜ + s (tr Cₜ / F) I: Lee et al., "A Simple Unified Framework for Detecting
+    Out-of-Distribution Samples and Adversarial Attacks" (NeurIPS 2018), eq. 2, with a covariance
+    for each task and without the logarithm of its determinant. What a task has left is not touched
+    by any other: nothing is forgotten, and the order of tasks changes nothing.
+
+    Args:
+        features: "hog" (histograms of gradient directions, of images), "random" (random
+            convolutions of images, random units of vectors) or "pixels" (the samples as they are);
+            "auto" is hog for images with sides of 4 pixels or more, and pixels for all else.
+        grid: places in each direction where features of images are pooled.
+        directions: of gradients, for hog.
+        width: how many random features.
+        shrinkage: s, from 0 to 1.
+        components: Gaussians of each task, at most, by k-means.
+        merge: how much farther a task's samples may be from an earlier Gaussian than from their
+            own, as a share, for both to become one; 0 keeps every task apart.
+        stored: what correlations are kept in.
+    """
+
+    name = "gaussians"
+    abilities = frozenset({DISTANCES, BACKGROUND})
+    default_score: ClassVar[str] = "auto-margin"
+    learnt: Tensor
+
+    def __init__(
+        self,
+        shape: tuple[int, ...],
+        seeds: Sequence[int],
+        /,
+        features: Literal["auto", "hog", "random", "pixels"] = "auto",
+        grid: int = 5,
+        directions: int = 16,
+        width: int = 600,
+        shrinkage: float = 0.1,
+        components: int = 1,
+        merge: float = 0.5,
+        stored: Literal["float16", "float32"] = "float16",
+    ) -> None:
+        super().__init__(shape, seeds)
+        counts = {"grid": grid, "directions": directions, "width": width, "components": components}
+        for name, count in counts.items():
+            if count < 1:
+                raise InputError(f"Expected `{name}` to be 1 or more, but got {count}.")
+        if not 0 < shrinkage <= 1:
+            raise InputError(f"Expected `shrinkage` above 0, at most 1, but got {shrinkage}.")
+        if not 0 <= merge < float("inf"):
+            raise InputError(f"Expected `merge` to be 0 or more, but got {merge}.")
+        self._seeds, self._components = seeds, components
+        self.map = _made(features, shape, seeds, grid, directions, width)
+        self.concepts = GaussianConcepts(len(seeds), self.map.size, shrinkage, merge, stored)
+        self.register_buffer("learnt", torch.zeros(len(seeds), dtype=torch.int64))
+
+    def features_of(self, x: Tensor, replica: int) -> Tensor:
+        """Give features (n, F) of a replica's samples (n, *features)."""
+        return self.map(x, replica)
+
+    def features_of_all(self, x: Tensor) -> list[Tensor]:
+        """Give features of samples (R, B, *features): (B, F) of each replica."""
+        if x.stride(0) == 0 and not self.map.is_drawn:  # the same samples for all
+            return [self.map(x[0], 0)] * len(x)
+        return [self.map(own, replica) for replica, own in enumerate(x)]
+
+    def learn(self, replica: int, features: Sequence[Tensor], anew: bool) -> None:
+        """Keep the Gaussians of a replica's next task, see `ClosedForm.learn`."""
+        if anew:
+            self.concepts.clear(replica)
+        self.learnt[replica] += 1
+        task = int(self.learnt[replica])
+        numbers = generator(self._seeds[replica], "components", task)
+        own = components_of(torch.cat(list(features)), self._components, numbers)
+        self.concepts.add(replica, task, own)
+
+    def reconstruct(self, x: Tensor) -> FromGaussians:
+        """Look at samples (R, B, *features); nothing is drawn."""
+        return FromGaussians(self, x)
+
+
+def _made(
+    kind: str,
+    shape: tuple[int, ...],
+    seeds: Sequence[int],
+    grid: int,
+    directions: int,
+    width: int,
+) -> FeatureMap:
+    is_image = len(shape) in (2, 3) and min(shape[-2:]) >= 4
+    if kind == "auto":
+        kind = "hog" if is_image else "pixels"
+    if kind == "hog":
+        return Histograms(shape, grid, directions)
+    if kind == "random" and is_image:
+        return RandomConvolutions(shape, grid, width, seeds)
+    return RandomUnits(shape, width, seeds) if kind == "random" else Pixels(shape)

@@ -1,0 +1,174 @@
+"""A Gaussian for each task: what it learns, in which order, and what it keeps."""
+
+from itertools import permutations
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from scipy.special import logsumexp
+from sklearn.covariance import ShrunkCovariance
+from sklearn.mixture import GaussianMixture
+from torch import Tensor
+
+from cl_anomaly.errors import InputError
+from cl_anomaly.evaluation.scores.distances import log_margin, softmin, two_nearest
+from cl_anomaly.models.components import components_of
+from cl_anomaly.models.gaussians import Gaussians
+
+
+def _task(place: float, count: int = 200, seed: int = 0, size: int = 4) -> Tensor:
+    """Samples about a place, their spread of a shape of its own."""
+    numbers = torch.Generator().manual_seed(seed)
+    mixed = torch.randn(size, size, generator=torch.Generator().manual_seed(int(10 * place)))
+    return torch.randn(count, size, generator=numbers) @ mixed + 10 * place
+
+
+def _learnt(tasks: list[Tensor], seeds: tuple[int, ...] = (0,), **options: object) -> Gaussians:
+    model = Gaussians(tuple(tasks[0].shape[1:]), seeds, **options)  # type: ignore[arg-type]
+    for task in tasks:
+        for replica in range(len(seeds)):
+            model.learn(replica, [model.features_of(task, replica)], anew=False)
+    return model
+
+
+def _distances(model: Gaussians, x: Tensor) -> Tensor:
+    return model.reconstruct(x.expand(model.replicas, *x.shape)).distances
+
+
+def test_distances_are_scikit_learns_for_each_task() -> None:
+    tasks, x = [_task(1), _task(2), _task(3)], _task(2, 20, seed=5)
+    found = _distances(_learnt(tasks, stored="float32"), x)[0]
+    for task, own in zip(tasks, found.T, strict=True):
+        reference = ShrunkCovariance(shrinkage=0.1).fit(task.double().numpy())
+        np.testing.assert_allclose(own, reference.mahalanobis(x.double().numpy()), rtol=1e-3)
+
+
+def test_distances_are_those_within_scikit_learns_mixture() -> None:
+    # A mixture's log-density of a part is −½ (D + log |C| + F log 2π).
+    tasks, x = [_task(1), _task(2)], _task(1, 20, seed=5)
+    mixture: Any = GaussianMixture(2, random_state=0, reg_covar=0).fit(
+        torch.cat(tasks).double().numpy()
+    )
+    own = _distances(_learnt(tasks, shrinkage=1e-9, stored="float32"), x)[0].double().numpy()
+    order = mixture.means_[:, 0].argsort()
+    for place, part in enumerate(order):
+        sign, size = np.linalg.slogdet(mixture.covariances_[part])
+        assert sign == 1
+        reference = mixture._estimate_log_prob(x.double().numpy())[:, part]
+        found = -0.5 * (own[:, place] + size + 4 * np.log(2 * np.pi))
+        np.testing.assert_allclose(found, reference, rtol=2e-3, atol=2e-2)
+
+
+def test_float16_changes_distances_by_less_than_a_hundredth() -> None:
+    tasks, x = [_task(1), _task(2)], _task(1, 50, seed=5)
+    half, whole = (_distances(_learnt(tasks, stored=own), x) for own in ("float16", "float32"))
+    torch.testing.assert_close(half, whole, rtol=1e-2, atol=0)
+
+
+def test_the_order_of_tasks_changes_nothing() -> None:
+    # Each distance is computed by itself, so not even the rounding differs.
+    tasks, x = {1: _task(1), 2: _task(2), 3: _task(3)}, _task(2, 50, seed=5)
+    expected = _distances(_learnt([*tasks.values()]), x)[0]
+    for order in permutations(tasks):
+        found = _distances(_learnt([tasks[own] for own in order]), x)[0]
+        assert torch.equal(found, expected[:, [own - 1 for own in order]])
+        assert torch.equal(log_margin(found), log_margin(expected))
+
+
+def test_a_replica_is_the_same_alone_or_among_others() -> None:
+    tasks, x = [_task(1), _task(2)], _task(1, 50, seed=5)
+    options = {"features": "random", "width": 20, "components": 2}
+    among = _distances(_learnt(tasks, (3, 7), **options), x)
+    alone = _distances(_learnt(tasks, (7,), **options), x)
+    assert torch.equal(among[1], alone[0]) and not torch.equal(among[0], alone[0])
+
+
+def test_what_returns_joins_what_is_there() -> None:
+    first, other, again = _task(1, seed=1), _task(2), _task(1, seed=2)
+    model, x = _learnt([first, other, again]), _task(1, 50, seed=5)
+    assert model.concepts.counts.tolist() == [[400, 200]]
+    found = _distances(model, x)[0]
+    assert bool(found[:, 2].isinf().all())
+    # As if the task had been learnt at once.
+    at_once = _distances(_learnt([torch.cat([first, again]), other]), x)[0]
+    torch.testing.assert_close(found[:, :2], at_once, rtol=5e-3, atol=0)
+    _, nearest = two_nearest(found)
+    assert (nearest == torch.tensor([1, 2])).all()
+
+
+def test_tasks_that_are_to_be_apart_stay_apart() -> None:
+    model = _learnt([_task(1, seed=1), _task(1, seed=2)], merge=0.0)
+    assert model.concepts.counts.tolist() == [[200, 200]]
+
+
+@pytest.mark.parametrize("count", [40, 200, 2000])
+def test_two_halves_of_a_kind_coincide_and_neighbours_do_not(count: int) -> None:
+    one, half, neighbour = _task(1, count, 1, 40), _task(1, count, 2, 40), _task(1.3, count, 3, 40)
+    assert _learnt([one, half]).concepts.counts.shape[1] == 1
+    assert _learnt([one, neighbour]).concepts.counts.shape[1] == 2
+
+
+def test_parts_of_a_task_are_told_apart() -> None:
+    x = torch.cat([_task(1, 150), _task(2, 50)])
+    parts = components_of(x, 2, torch.Generator().manual_seed(0))
+    assert sorted(part.count for part in parts) == [50, 150]
+    means = torch.stack([part.mean for part in parts]).float()
+    expected = torch.stack([_task(1, 150).mean(0), _task(2, 50).mean(0)])
+    torch.testing.assert_close(means[means[:, 0].argsort()], expected, rtol=1e-5, atol=1e-5)
+
+
+def test_the_nearest_part_of_a_task_counts() -> None:
+    first, second = _task(1, 150), _task(2, 150)
+    as_one = _distances(_learnt([torch.cat([first, second])], components=2), first)[0]
+    apart = _distances(_learnt([first, second]), first)[0]
+    torch.testing.assert_close(as_one[:, 0], apart.amin(1))
+
+
+@pytest.mark.parametrize("count", [1, 2, 15, 25])
+def test_few_samples_are_enough(count: int) -> None:
+    model = _learnt([_task(1, count)], components=3)
+    assert bool(_distances(model, _task(1, 5, seed=5)).isfinite().all())
+
+
+def test_rules_in_cases_worked_out_by_hand() -> None:
+    distances = torch.tensor([[4.0, 1.0, 9.0], [2.0, 8.0, float("inf")], [3.0, 3.0, 3.0]])
+    values, tasks = two_nearest(distances)
+    assert values.tolist() == [[1, 4], [2, 8], [3, 3]]
+    assert tasks[:2].tolist() == [[2, 1], [1, 2]]
+    expected = [2 * np.log(1) - np.log(4), 2 * np.log(2) - np.log(8), np.log(3)]
+    np.testing.assert_allclose(log_margin(distances), expected, rtol=1e-6)
+    np.testing.assert_allclose(log_margin(distances[:, :1]), np.log([4, 2, 3]), rtol=1e-6)
+    assert two_nearest(distances[:, :1])[1].tolist() == [[1, 0], [1, 0], [1, 0]]
+    reference = -2 * logsumexp(-distances.double().numpy() / 2, axis=1)
+    np.testing.assert_allclose(softmin(distances), reference, rtol=1e-5)
+
+
+def test_background_is_the_distance_from_all_tasks_as_one() -> None:
+    tasks, x = [_task(1), _task(2, 90), _task(1, seed=3)], _task(3, 20)
+    output = _learnt(tasks, stored="float32").reconstruct(x[None])
+    reference = ShrunkCovariance(shrinkage=0.1).fit(torch.cat(tasks).double().numpy())
+    expected = reference.mahalanobis(x.double().numpy())
+    np.testing.assert_allclose(output.background[0], expected, rtol=1e-3)
+
+
+def test_bytes_are_those_of_the_triangles() -> None:
+    model = _learnt([_task(1), _task(2)], seeds=(0, 1))
+    # Means and deviations, six correlations in float16, the count, and the task's number.
+    each = 4 * 4 + 4 * 4 + 2 * 6 + 4 + 8
+    assert [model.concepts.bytes_kept(replica) for replica in (0, 1)] == [2 * each, 2 * each]
+    stored = sum(own.numel() * own.element_size() for own in model.state_dict().values())
+    assert stored == 2 * (2 * each + 8)
+
+
+@pytest.mark.parametrize(
+    "option", [{"grid": 0}, {"shrinkage": 0.0}, {"merge": -1.0}, {"components": 0}], ids=str
+)
+def test_options_out_of_range_are_refused(option: dict[str, float]) -> None:
+    with pytest.raises(InputError, match=f"Expected `{next(iter(option))}`"):
+        Gaussians((8, 8), [0], **option)  # type: ignore[arg-type]
+
+
+def test_what_has_learnt_nothing_says_so() -> None:
+    with pytest.raises(InputError, match="to have learnt a task"):
+        _distances(Gaussians((8, 8), [0]), torch.rand(2, 8, 8))
