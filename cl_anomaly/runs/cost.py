@@ -53,7 +53,7 @@ def cost_of(plan: Plan, tasks: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
         "forward_flops": forward,
         "training_flops": None if forward is None else samples * PASSES * forward,
         **last,
-        "stores_samples": bool(getattr(plan.parts.strategy, "stores_samples", False)),
+        "stores_samples": plan.parts.strategy.stores_samples,
         "tasks": [dict(task) for task in tasks],
     }
 

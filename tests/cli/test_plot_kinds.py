@@ -37,7 +37,7 @@ def test_the_ending_says_the_format(folder: Path, ending: str) -> None:
 def test_what_cannot_be_drawn_is_refused(folder: Path, tmp_path: Path) -> None:
     other = made_up_run(tmp_path, "gr")
     for arguments, words in {
-        (folder, "--kind", "rocs"): ("`--kind`", "auroc, fpr, latent", "rocs"),
+        (folder, "--kind", "rocs"): ("`--kind`", "auroc, cd, fpr, latent", "rocs"),
         (folder, "--kind", "roc", "--score", "none"): ("one that the run has (recon,", "'none'"),
         (folder, "--kind", "samples", "--score", "mse"): ("no `--score` with", "shows none"),
         (folder, other, "--kind", "matrix"): ("one run", "but got 2", str(folder), str(other)),
