@@ -81,6 +81,22 @@ _COMPARE = Command(
     ),
     dotted=("model",),
 )
+_BENCH = Command(
+    "bench",
+    "run a suite, and make its table",
+    "Run what is missing of a suite (benchmarks/*.toml), several runs at a time, and write its "
+    "table, statistics and figure. Options that the suite lets be chosen are chosen first, on "
+    "other data than what is reported. The cost of what is missing is measured and shown before it "
+    "starts. The same command goes on after an interruption, and runs only what is missing.",
+    (
+        Option("check", bool, False, "only say what of the suite's results other code has made"),
+        Option("estimate", bool, False, "only say what is missing, and what it costs"),
+        Option("workers", Count, None, "runs at a time. Default: one for each core"),
+        *(option for option in _SETTINGS if option.name != "strategy"),
+        *OF_RESULTS,
+    ),
+    operand=Option("suite", _Place, REQUIRED, "a TOML file"),
+)
 _RESUME = Command(
     "resume",
     "go on with a run that was interrupted",
@@ -151,5 +167,6 @@ _SCORE = Command(
 )
 
 COMMANDS = {
-    command.name: command for command in (_RUN, _COMPARE, _SCORE, _RESUME, _RUNS, _PLOT, _LIST)
+    command.name: command
+    for command in (_RUN, _COMPARE, _BENCH, _SCORE, _RESUME, _RUNS, _PLOT, _LIST)
 }

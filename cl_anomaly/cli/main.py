@@ -14,7 +14,8 @@ from cl_anomaly.config import DEFAULT_STRATEGIES, RunConfig, read_settings
 from cl_anomaly.errors import CLAnomalyError, InputError
 from cl_anomaly.options import Option, did_you_mean
 from cl_anomaly.runs.look_up import check_folder, check_name_is_free, looked_up
-from cl_anomaly.runs.suites import Suite, check_flags, read_suite, suite_of
+from cl_anomaly.runs.suite_files import read_suite
+from cl_anomaly.runs.suites import Suite, check_flags, suite_of
 from cl_anomaly.storage.names import checked_name
 from cl_anomaly.version import __version__
 
@@ -131,6 +132,29 @@ def _check_place(how: dict[str, Any]) -> None:
         checked_name(how["name"])
 
 
+def _bench(given: Given) -> None:
+    settings, how = _parted(given)
+    (file,) = given.operands
+    check = bool(settings.pop("check", False))
+    workers, only_estimate = settings.pop("workers", None), bool(settings.pop("estimate", False))
+    suite = read_suite(file)
+    check_flags(suite, settings)
+    check_strategies(file, _strategies_of(suite), how["trust"])
+    suite.members(settings, {})
+    suite.candidates(settings)
+    _check_place(how)
+    from cl_anomaly.cli import benching
+
+    if check:
+        benching.check(suite, how["out"], how["name"])
+        return
+    benching.bench(suite, settings, workers, only_estimate, **_without_trust(how))
+
+
+def _strategies_of(suite: Suite) -> list[Any]:
+    return [own.get("strategy", suite.shared.get("strategy")) for own in suite.runs.values()]
+
+
 def _compare(given: Given) -> None:
     settings, how = _parted(given)
     if model_options := given.dotted.get("model"):
@@ -152,8 +176,12 @@ def _suite(settings: dict[str, Any], trust: bool) -> Suite:
         return _suite_of([name.strip() for name in names])
     suite = read_suite(file)
     check_flags(suite, settings)
-    named = [own.get("strategy", suite.shared.get("strategy")) for own in suite.runs.values()]
-    check_strategies(file, named, trust)
+    if suite.each or suite.tuning:
+        raise InputError(
+            f"Expected `compare` with runs on one scenario, but {file} has [each] or [tune]: "
+            f"`cl-anomaly bench {file}` runs it."
+        )
+    check_strategies(file, _strategies_of(suite), trust)
     if "model_options" in settings:
         settings["model_options"] = (
             suite.shared.get("model_options", {}) | settings["model_options"]
@@ -232,6 +260,7 @@ def _list(given: Given) -> None:
 _PERFORM: dict[str, Callable[[Given], None]] = {
     "run": _run,
     "compare": _compare,
+    "bench": _bench,
     "score": _score,
     "resume": _resume,
     "runs": _runs,

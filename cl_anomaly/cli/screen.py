@@ -257,7 +257,7 @@ def show_list(title: str, rows: Iterable[Sequence[str]], columns: Sequence[str])
     """Show a table of text."""
     table = Table(title=title)
     for column in columns:
-        table.add_column(column, no_wrap=column == "name", overflow="fold")
+        table.add_column(column, no_wrap=column in ("name", "method"), overflow="fold")
     for row in rows:
         table.add_row(*(Text(cell) for cell in row))
     Console().print(table)

@@ -63,6 +63,18 @@ def other_code_of(folder: Path) -> str | None:
     return in_short(list(dict.fromkeys(each))) or None
 
 
+def other_code_by_run(folder: Path) -> dict[str, str | None]:
+    """Say of each run of a comparison or a suite what differs since; None where nothing does.
+
+    Raises:
+        InputError: the folder holds no comparison, or is damaged.
+    """
+    runs = read_json(folder / ENVIRONMENT_FILE).get("runs", {})
+    unknown = "its code was not recorded"
+    said = [in_short(changes(*own)) if own else unknown for own in _recorded(folder)]
+    return {run: why or None for run, why in zip(runs, said, strict=True)}
+
+
 def _recorded(folder: Path) -> Iterator[tuple[dict[str, Any], str] | None]:
     """Give code and strategy of a run, or of each run of a comparison; None where they are not."""
     try:

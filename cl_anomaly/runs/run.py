@@ -11,7 +11,7 @@ from cl_anomaly.errors import InputError, explained
 from cl_anomaly.machine import now, peak_memory
 from cl_anomaly.progress import Progress
 from cl_anomaly.runs.build import Plan, assemble
-from cl_anomaly.runs.cost import cost_of
+from cl_anomaly.runs.cost import cost_of, new_samples
 from cl_anomaly.runs.keeping import Keeper
 from cl_anomaly.runs.measurements import Measurements
 from cl_anomaly.runs.picture_recorder import PictureRecorder
@@ -125,6 +125,7 @@ class Run:
             "after_task_seconds": learnt.after_task_seconds,
             "evaluation_seconds": now(self.detector.device) - started,
             "samples": learnt.trained.samples,
+            "model_bytes": self.detector.groups.model_bytes(),
             "strategy_bytes": self.detector.groups.strategy_bytes(),
             "score_bytes": self.detector.groups.score_bytes(),
         }
@@ -233,6 +234,7 @@ class Run:
             "training_seconds": training,
             "checkpoint_seconds": self._keeper.seconds,
             "samples": samples,
+            "new_samples": new_samples(self.plan),
             "samples_per_second": samples / training,
             "peak_memory": peak_memory(self.detector.device),
             "model_bytes": self.detector.groups.model_bytes(),

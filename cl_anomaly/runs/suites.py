@@ -1,15 +1,52 @@
 """Suites: sets of runs to compare, from a TOML file or from names of strategies."""
 
-import json
-import tomllib
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from itertools import product
 from pathlib import Path
 from typing import Any
 
-from cl_anomaly.config import RunConfig, checked_settings, is_text
+from cl_anomaly.config import RunConfig, checked_settings
+from cl_anomaly.data.names import is_own, short_name
 from cl_anomaly.errors import InputError
 from cl_anomaly.runs.look_up import looked_up
+
+
+@dataclass(frozen=True)
+class Tuning:
+    """How options of strategies are chosen, on other data than what is reported.
+
+    The rule: of all combinations of a run's values, the one with the highest mean headline AUROC
+    after the last task; of equal ones the first.
+
+    Attributes:
+        settings: of `RunConfig`, in place of the suite's.
+        grid: by run, the values of its strategy's options.
+    """
+
+    settings: dict[str, Any]
+    grid: dict[str, dict[str, list[Any]]]
+
+    def candidates(self, run: str) -> dict[str, dict[str, Any]]:
+        """List the combinations of a run's options, by a name for each."""
+        options = self.grid[run]
+        found = [dict(zip(options, values, strict=True)) for values in product(*options.values())]
+        return {" ".join(f"{k}={v}" for k, v in own.items()): own for own in found}
+
+
+@dataclass(frozen=True)
+class Member:
+    """A run of a suite.
+
+    Attributes:
+        name: of it.
+        method: what is compared: the name under `[runs.NAME]`.
+        config: its configuration.
+    """
+
+    name: str
+    method: str
+    config: RunConfig
 
 
 @dataclass(frozen=True)
@@ -20,14 +57,20 @@ class Suite:
         shared: settings of `RunConfig` that all runs have in common.
         runs: each run's own settings, by the name of its line in the figure.
         file: that they were read from.
+        title: a sentence about it.
+        each: lists of values of settings; every run takes each combination.
+        tuning: how options are chosen.
     """
 
     shared: dict[str, Any]
     runs: dict[str, dict[str, Any]]
     file: Path | None = None
+    title: str = ""
+    each: dict[str, list[Any]] = field(default_factory=dict)
+    tuning: Tuning | None = None
 
     def content(self) -> dict[str, Any]:
-        """Give what `read_suite` reads."""
+        """Give what `read_suite` reads, but for title, each and tuning."""
         return {**self.shared, "runs": self.runs}
 
     def configs(self, settings: dict[str, Any]) -> dict[str, RunConfig]:
@@ -39,15 +82,62 @@ class Suite:
         Raises:
             InputError: a run has a setting or an option that does not exist, or of the wrong type.
         """
-        configs = {}
-        for name, own in self.runs.items():
-            try:
-                configs[name] = RunConfig(**checked_settings(self.shared | settings | own))
-                looked_up(configs[name])
-            except InputError as error:
-                start = f"{self.file}, run" if self.file else "Run"
-                raise InputError(f"{start} {name!r}: {error}") from error
-        return configs
+        return {name: own.config for name, own in self.members(settings, {}).items()}
+
+    def members(
+        self, settings: dict[str, Any], chosen: Mapping[str, Mapping[str, Any]]
+    ) -> dict[str, Member]:
+        """Make every run's configuration with each combination of `each`.
+
+        Args:
+            settings: take the place of those that the runs share, not of a run's own.
+            chosen: by run, options of its strategy that tuning has chosen.
+
+        Raises:
+            InputError: as in `configs`.
+        """
+        members = {}
+        for combination in self._combinations():
+            for run, own in self.runs.items():
+                whole = self.shared | settings | combination | own
+                options = whole.get("strategy_options", {}) | dict(chosen.get(run, {}))
+                whole["strategy_options"] = options
+                name = " · ".join([run, *map(_shown, combination.values())])
+                members[name] = Member(name, run, self._config(run, whole))
+        return members
+
+    def candidates(self, settings: dict[str, Any]) -> dict[str, dict[str, Member]]:
+        """Make the configurations that a run's options are chosen from: by run and candidate."""
+        found: dict[str, dict[str, Member]] = {}
+        if self.tuning is None:
+            return found
+        for run in self.tuning.grid:
+            own = self.runs[run]
+            found[run] = {}
+            for name, options in self.tuning.candidates(run).items():
+                whole = self.shared | settings | own | self.tuning.settings
+                given = whole.get("strategy_options", {}) | options
+                config = self._config(run, whole | {"strategy_options": given})
+                found[run][name] = Member(f"{run} {name}", run, config)
+        return found
+
+    def _combinations(self) -> list[dict[str, Any]]:
+        return [
+            dict(zip(self.each, values, strict=True)) for values in product(*self.each.values())
+        ]
+
+    def _config(self, run: str, settings: dict[str, Any]) -> RunConfig:
+        try:
+            config = RunConfig(**checked_settings(settings))
+            looked_up(config)
+        except InputError as error:
+            start = f"{self.file}, run" if self.file else "Run"
+            raise InputError(f"{start} {run!r}: {error}") from error
+        return config
+
+
+def _shown(value: Any) -> str:
+    return short_name(value) if isinstance(value, str) and is_own(value) else f"{value}"
 
 
 def suite_of(strategies: list[str]) -> Suite:
@@ -74,36 +164,6 @@ def suite_from(configs: Mapping[str, RunConfig]) -> Suite:
         name: {k: v for k, v in own.items() if k not in shared} for name, own in settings.items()
     }
     return Suite(shared, runs)
-
-
-def read_suite(path: Path) -> Suite:
-    """Read a suite from TOML, or from the `config.json` of a comparison.
-
-    At the top stand settings that all runs share; under `[runs.NAME]` those of one run.
-
-    Raises:
-        InputError: the file is missing, is neither, names no runs, or an unknown setting.
-    """
-    try:
-        text = path.read_text(encoding="utf-8")
-        content = json.loads(text) if path.suffix == ".json" else tomllib.loads(text)
-    except (OSError, ValueError, RecursionError) as error:
-        raise InputError(f"Expected {path} to be a suite, a TOML file, but: {error}.") from error
-    runs = content.pop("runs", None) if isinstance(content, dict) else None
-    if (
-        not isinstance(runs, dict)
-        or not runs
-        or not all(isinstance(r, dict) for r in runs.values())
-    ):
-        raise InputError(f"Expected {path} to name its runs in tables such as [runs.gr].")
-    for name in runs:
-        if not is_text(name):
-            raise InputError(f"Expected the runs of {path} to have names, but got {name!r}.")
-    try:
-        checked_settings(content)
-    except InputError as error:
-        raise InputError(f"{path}: {error}") from error
-    return Suite(content, runs, path)
 
 
 def check_flags(suite: Suite, given: Collection[str]) -> None:

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from cl_anomaly.config import RunConfig
 from cl_anomaly.errors import InputError
 from cl_anomaly.runs.build import resolve
-from cl_anomaly.runs.suites import read_suite
+from cl_anomaly.runs.suite_files import read_suite
 from cl_anomaly.strategies import find_strategy
 from tests.command import cli
 from tests.examples import FEW, MANY, SOME, check_refused

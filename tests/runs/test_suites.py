@@ -7,7 +7,8 @@ import pytest
 
 from cl_anomaly.config import RunConfig
 from cl_anomaly.errors import InputError
-from cl_anomaly.runs.suites import Suite, check_flags, read_suite, suite_from, suite_of
+from cl_anomaly.runs.suite_files import read_suite
+from cl_anomaly.runs.suites import Suite, check_flags, suite_from, suite_of
 
 TOML = """
 dataset = "digits"

@@ -31,7 +31,9 @@ def test_fit_is_scipys(shape: float, scale: float) -> None:
     fitted = fit_weibull(torch.from_numpy(values), counted)
     for row, own in ((0, values[0]), (1, values[1, :200])):
         expected_shape, _, expected_scale = weibull_min.fit(own, floc=0)
-        np.testing.assert_allclose(fitted[row], [expected_shape, expected_scale], rtol=1e-3)
+        np.testing.assert_allclose(
+            fitted[row], np.array([expected_shape, expected_scale], float), rtol=1e-3
+        )
 
 
 def test_fit_of_values_that_are_all_the_same_is_finite() -> None:
@@ -54,7 +56,7 @@ def test_tail_is_fitted_to_the_largest_distances_alone() -> None:
     distances = np.sort(np.linalg.norm(own - own.mean(0), axis=1))[-30:]
     shape, _, scale = weibull_min.fit(distances, floc=0)
     np.testing.assert_allclose(mean[0], own.mean(0), rtol=1e-6)
-    np.testing.assert_allclose(tail[0], [shape, scale], rtol=1e-3)
+    np.testing.assert_allclose(tail[0], np.array([shape, scale], float), rtol=1e-3)
 
 
 def test_codes_are_taken_in_order_and_outlying_ones_left_out() -> None:

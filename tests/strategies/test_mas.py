@@ -1,3 +1,5 @@
+from typing import Any
+
 import pytest
 import torch
 from torch import nn
@@ -49,7 +51,8 @@ def test_importance_is_the_mean_over_each_replicas_own_samples_summed_over_tasks
     seeds, strategy = [3, 7], MAS()
     scenarios = [small_scenario(task_order=order) for order in ([1, 2, 3], [3, 1, 2])]
     prepare(strategy, scenarios[0], seeds)
-    expected = [dict.fromkeys(dict(strategy.model.named_parameters()), 0) for _ in seeds]
+    names = [name for name, _ in strategy.model.named_parameters()]
+    expected: list[dict[str, Any]] = [dict.fromkeys(names, 0) for _ in seeds]
     for number in (1, 2):
         learn(strategy, scenarios, seeds, number)
         for replica, scenario in enumerate(scenarios):

@@ -1,0 +1,191 @@
+"""`bench`: a suite's runs, its options chosen first, its cost shown before it starts."""
+
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from cl_anomaly.cli.screen import Screen, show_list
+from cl_anomaly.engines.local import Outcome, run_all
+from cl_anomaly.errors import InputError, Interrupted, RunError
+from cl_anomaly.machine import available_cores
+from cl_anomaly.report.suite_table import ON_SCREEN, screen_rows
+from cl_anomaly.runs.build import Plan, check_together, prepare
+from cl_anomaly.runs.estimates import estimated, in_words, measured_rates, wall_seconds
+from cl_anomaly.runs.lifecycle import find_finished
+from cl_anomaly.runs.provenance import other_code_by_run
+from cl_anomaly.runs.run_folder import check_writable
+from cl_anomaly.runs.suite_folder import (
+    SuiteMember,
+    check_same_suite,
+    find_suite,
+    read_table,
+    suite_name,
+    write_suite,
+)
+from cl_anomaly.runs.suites import Member, Suite
+from cl_anomaly.runs.tuning import Choice, check_apart, chosen
+from cl_anomaly.storage.names import checked_name
+
+
+@dataclass(frozen=True)
+class _How:
+    out: Path
+    workers: int
+    quiet: bool
+    again: bool
+    only_estimate: bool
+
+
+def bench(
+    suite: Suite,
+    settings: dict[str, Any],
+    workers: int | None,
+    only_estimate: bool,
+    out: Path,
+    quiet: bool,
+    again: bool,
+    name: str | None,
+) -> None:
+    """Run what is missing of a suite, and write its folder.
+
+    Raises:
+        InputError: the suite is at fault, or another one has its folder; nothing has run.
+        RunError: a run failed; the others were finished.
+        Interrupted: a signal has asked for the end of all.
+    """
+    how = _How(out, workers or available_cores(), quiet, again, only_estimate)
+    name = checked_name(name or suite_name(suite))
+    check_writable(out)
+    candidates = suite.candidates(settings)
+    tried = {own.name: own for by_name in candidates.values() for own in by_name.values()}
+    tuning = _prepared(tried)
+    check_apart(tuning, _prepared(suite.members(settings, {})))
+    choices, outcome = {}, Outcome()
+    if tried:
+        print(f"Options are chosen first: {len(tried)} runs.", file=sys.stderr)
+        outcome = _run(tried, tuning, how)
+    if not only_estimate:
+        found = candidates.items()
+        choices = {run: _chosen(suite, run, own, outcome, tuning) for run, own in found}
+        for run, choice in choices.items():
+            print(f"{run}: {choice.options}, chosen on {choice.on}", file=sys.stderr)
+    members = suite.members(settings, {run: choice.options for run, choice in choices.items()})
+    plans = _prepared(members)
+    check_same_suite(out / name, suite, {key: plan.config for key, plan in plans.items()})
+    outcome = _run(members, plans, how)
+    if only_estimate:
+        return
+    performed = {
+        key: SuiteMember(
+            own.method,
+            plans[key].config,
+            plans[key].dataset.name,
+            outcome.folders.get(key),
+            outcome.failures.get(key),
+        )
+        for key, own in members.items()
+    }
+    folder = write_suite(suite, performed, choices, out, name)
+    _conclude(folder, quiet)
+    if outcome.failures:
+        raise RunError("\n".join(f"{key} failed: {why}" for key, why in outcome.failures.items()))
+
+
+def _prepared(members: Mapping[str, Member]) -> dict[str, Plan]:
+    """Look up all runs, so that what is wrong with one is known before any begins."""
+    plans = {}
+    for key, own in members.items():
+        try:
+            plans[key] = prepare(own.config)
+            check_together(plans[key])
+        except InputError as error:
+            raise InputError(f"Run {key!r}: {error}") from error
+    return plans
+
+
+def _run(members: Mapping[str, Member], plans: Mapping[str, Plan], how: _How) -> Outcome:
+    """Run what is missing, after its cost has been shown."""
+    outcome, missing = Outcome(), {}
+    for key, plan in plans.items():
+        found = None if how.again else find_finished(plan, how.out)
+        if found is None:
+            missing[key] = members[key].config
+        else:
+            outcome.add(key, found.folder, found.failures)
+    _show_cost({key: plans[key] for key in missing}, len(plans), how)
+    if missing and not how.only_estimate:
+        with Screen(how.quiet) as screen:
+            run_all(missing, how.out, how.workers, screen.listener, how.again, outcome)
+    if outcome.interrupted is not None:
+        raise Interrupted(
+            "interrupted, and saved. The same command goes on with what is missing.",
+            outcome.interrupted,
+        )
+    return outcome
+
+
+def _show_cost(missing: Mapping[str, Plan], count: int, how: _How) -> None:
+    if not missing:
+        print(f"All {count} runs are finished.", file=sys.stderr)
+        return
+    rates = measured_rates(path for path in how.out.iterdir() if path.is_dir())
+    estimates = {key: estimated(plan, rates) for key, plan in missing.items()}
+    seconds = wall_seconds(list(estimates.values()), how.workers)
+    probes = sum(own.source == "a probe" for own in estimates.values())
+    roughly = f"; {probes} of them guessed from their first steps" if probes else ""
+    print(
+        f"{len(missing)} of {count} runs are missing: about {in_words(seconds)} with "
+        f"{how.workers} at a time{roughly}.",
+        file=sys.stderr,
+    )
+    if how.only_estimate:
+        rows = [(key, in_words(own.seconds), own.source) for key, own in estimates.items()]
+        show_list("what is missing", rows, ("run", "about", "measured from"))
+
+
+def _chosen(
+    suite: Suite,
+    run: str,
+    candidates: Mapping[str, Member],
+    outcome: Outcome,
+    plans: Mapping[str, Plan],
+) -> Choice:
+    folders = {
+        option: outcome.folders[own.name]
+        for option, own in candidates.items()
+        if own.name in outcome.folders
+    }
+    first = next(iter(candidates.values()))
+    return chosen(suite, run, folders, plans[first.name])
+
+
+def _conclude(folder: Path, quiet: bool) -> None:
+    if quiet:
+        print(folder)
+        return
+    if (table := read_table(folder)) is not None:
+        show_list(folder.name, screen_rows(table), ON_SCREEN)
+    print(f"results: {folder}")
+
+
+def check(suite: Suite, out: Path, name: str | None) -> None:
+    """Say which runs of a suite's results would come out differently with today's code.
+
+    Raises:
+        InputError: there are no results.
+        RunError: some would.
+    """
+    folder = find_suite(out, name or suite_name(suite))
+    changed = other_code_by_run(folder)
+    there, named = set(changed), set(suite.members({}, {}))
+    for key in sorted(named - there):
+        print(f"{key}: not in {folder}")
+    for key, why in changed.items():
+        print(f"{key}: {why or 'the same code'}")
+    if others := [key for key, why in changed.items() if why]:
+        raise RunError(
+            f"{len(others)} of {len(changed)} runs in {folder} are of other code than there is "
+            f"now. `cl-anomaly bench` runs them anew."
+        )

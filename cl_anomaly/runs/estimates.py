@@ -1,0 +1,135 @@
+"""What a run is going to cost, from rates that were measured on this machine."""
+
+import time
+from collections.abc import Iterable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from cl_anomaly.config import read_configuration
+from cl_anomaly.errors import CLAnomalyError, InputError
+from cl_anomaly.json_files import read_json
+from cl_anomaly.machine import now
+from cl_anomaly.runs.build import Plan, assemble
+from cl_anomaly.runs.cost import new_samples
+from cl_anomaly.state import Wanted
+from cl_anomaly.storage.status import CONFIG_FILE, TIMING_FILE, is_finished
+from cl_anomaly.training.hooks import overrides
+
+_PROBE_SECONDS = 1.0
+_SCORED = 250
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """What a run is going to cost.
+
+    Attributes:
+        seconds: of training and evaluation, on one core.
+        source: what it was measured from: "the same run's rate", or "a probe".
+    """
+
+    seconds: float
+    source: str
+
+
+def measured_rates(folders: Iterable[Path]) -> dict[str, float]:
+    """Measure finished runs: by `key_of`, seconds for each sample, epoch and replica.
+
+    Args:
+        folders: of runs; what is no finished run is left out.
+    """
+    rates = {}
+    for folder in folders:
+        with suppress(CLAnomalyError, KeyError, TypeError, ZeroDivisionError):
+            if is_finished(folder):
+                config = read_configuration(folder / CONFIG_FILE)
+                timing = read_json(folder / TIMING_FILE)
+                rates[_key(config)] = timing["total_seconds"] / timing["new_samples"]
+    return rates
+
+
+def estimated(plan: Plan, rates: dict[str, float]) -> Estimate:
+    """Say what a run is going to cost.
+
+    Args:
+        plan: of it.
+        rates: of finished runs, see `measured_rates`. Where none is like it, it is tried for a
+            second: its first steps are timed, and the growth of its batches with the tasks is
+            guessed from what its strategy does.
+    """
+    if (rate := rates.get(_key(plan.config.to_dict()))) is not None:
+        return Estimate(rate * new_samples(plan), "the same run's rate")
+    return Estimate(_probed(plan), "a probe")
+
+
+def _key(config: dict[str, Any]) -> str:
+    """Name what a rate depends on."""
+    names = "strategy strategy_options model model_options dataset score scenario device precision"
+    return repr([config.get(name) for name in names.split()])
+
+
+def _probed(plan: Plan) -> float:
+    """Time the first steps of task 1, and the scoring of some samples; extrapolate, in seconds."""
+    detector = assemble(plan)
+    groups = detector.groups
+    started = now(groups.device)
+    groups.begin(1)
+    begun = now(groups.device) - started
+    steps, deadline = [0, 1], [0.0]
+
+    def on_step(done: int, total: int, loss: Tensor) -> None:
+        steps[:] = done, total
+
+    def pause() -> Wanted:
+        return Wanted.END if time.monotonic() > deadline[0] else Wanted.NOTHING
+
+    first = groups.train(on_step, pause).seconds  # the first step warms up
+    warm, deadline[0] = steps[0], time.monotonic() + _PROBE_SECONDS
+    timed = groups.train(on_step, pause).seconds - first
+    seconds = timed * steps[1] / (steps[0] - warm) if steps[0] > warm else first
+    tasks = plan.scenarios[0].tasks
+    share = sum(len(task.indices) for task in tasks) / len(tasks[0].indices)
+    training = (seconds + begun) * share * _growth(plan)
+    return training + _evaluation(plan, groups) * len(tasks)
+
+
+def _growth(plan: Plan) -> float:
+    """Guess how much more than task 1 an average task takes, for each of its own samples."""
+    strategy, tasks = plan.parts.make_strategy(plan.config), plan.scenarios[0].tasks
+    visible = 1.0
+    with suppress(Exception):  # of one that asks for what only training gives it
+        seen = [strategy.training_indices(task, tasks[: n + 1]) for n, task in enumerate(tasks)]
+        visible = sum(map(len, seen)) / sum(len(task.indices) for task in tasks)
+    # Of one that joins batches of its own: one for each past task, as generative replay does.
+    return visible * ((len(tasks) + 1) / 2 if overrides(strategy, "extend") else 1.0)
+
+
+def _evaluation(plan: Plan, groups: Any) -> float:
+    test = plan.dataset.test.to(plan.device)
+    places = torch.arange(min(_SCORED, len(test)))
+    started = now(groups.device)
+    with suppress(InputError):
+        groups.score(test, places, is_untrained=True)
+    return (now(groups.device) - started) * len(test) / max(1, len(places))
+
+
+def in_words(seconds: float) -> str:
+    """Write a time for people: 40 s, 12 min, 3 h 20 min."""
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    minutes = round(seconds / 60)
+    return f"{minutes} min" if minutes < 90 else f"{minutes // 60} h {minutes % 60} min"
+
+
+def wall_seconds(estimates: Sequence[Estimate], workers: int) -> float:
+    """Say how long several workers take for runs that are started one after another."""
+    busy = [0.0] * min(workers, max(1, len(estimates)))
+    for own in estimates:
+        place = busy.index(min(busy))
+        busy[place] += own.seconds
+    return max(busy)

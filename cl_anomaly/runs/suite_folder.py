@@ -1,0 +1,271 @@
+"""The folder of a suite: its table, statistics and costs, and what they were made of."""
+
+import json
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from cl_anomaly.config import ResolvedConfig, read_configuration
+from cl_anomaly.errors import InputError
+from cl_anomaly.evaluation.aurocs import read_aurocs
+from cl_anomaly.evaluation.comparing import Comparison, compare_runs
+from cl_anomaly.evaluation.metrics import gap_closed
+from cl_anomaly.evaluation.statistics import summarise
+from cl_anomaly.json_files import read_json, write_json
+from cl_anomaly.report.canvas import save_figure
+from cl_anomaly.report.critical_difference import draw_critical_difference
+from cl_anomaly.report.figures import draw_auroc
+from cl_anomaly.report.labels import labelled
+from cl_anomaly.report.suite_table import markdown_table
+from cl_anomaly.runs.claims import claimed
+from cl_anomaly.runs.comparison import COST_TABLE, PAIRS_FILE, STANDINGS_FILE
+from cl_anomaly.runs.cost import cost_table
+from cl_anomaly.runs.look_up import another_run
+from cl_anomaly.runs.run_folder import COST_FILE, FIGURE_NAME, SUMMARY_FILE
+from cl_anomaly.runs.suites import Suite, suite_from
+from cl_anomaly.runs.tuning import Choice
+from cl_anomaly.storage.files import publish
+from cl_anomaly.storage.results import RUNS_FILE, RunResults, read_results
+from cl_anomaly.storage.status import CONFIG_FILE, ENVIRONMENT_FILE, METRICS_FILE
+
+SUITE_FILE, TABLE_FILE, TABLE_PAGE = "suite.json", "table.csv", "table.md"
+RANKS_FIGURE = "critical_difference"
+_SHOWN = "shown"
+# Lines that a figure of AUROCs can hold, and still be read.
+_MOST_LINES = 20
+
+
+@dataclass(frozen=True)
+class SuiteMember:
+    """A run of a suite, as it was carried out.
+
+    Attributes:
+        method: what is compared.
+        config: with every default filled in.
+        dataset: its name.
+        folder: with its results, where it has some.
+        failure: why it has none, or which of its replicas have none.
+    """
+
+    method: str
+    config: ResolvedConfig
+    dataset: str
+    folder: Path | None
+    failure: str | None
+
+
+def suite_name(suite: Suite) -> str:
+    """Name a suite's folder: as its file."""
+    return suite.file.stem if suite.file else "suite"
+
+
+def check_same_suite(folder: Path, suite: Suite, configs: Mapping[str, ResolvedConfig]) -> None:
+    """Refuse to write a suite's results over something else, or over the same with other settings.
+
+    Raises:
+        InputError: there is something else in the folder.
+    """
+    if not folder.exists() or not any(folder.iterdir()):
+        return
+    if not (folder / SUITE_FILE).exists():
+        raise another_run(folder, ["it is no suite"])
+    content = read_configuration(folder / CONFIG_FILE)
+    runs = content.pop("runs", {})
+    for name, config in configs.items():
+        if name in runs:
+            there, here = content | runs[name], config.to_dict()
+            other = [k for k in here if k not in _NOT_OF_A_SUITE and there.get(k) != here[k]]
+            # As JSON holds them: lists and tuples are the same.
+            if json.dumps([there.get(k) for k in other]) != json.dumps([here[k] for k in other]):
+                raise another_run(folder, [f"{other[0]} of {name} differs"])
+
+
+_NOT_OF_A_SUITE = {"data_root", "dataset_note", "dataset", "seeds", "strategy_options"}
+"""What may differ from one call to the next: seeds are added, options are chosen again."""
+
+
+def write_suite(
+    suite: Suite,
+    members: Mapping[str, SuiteMember],
+    choices: Mapping[str, Choice],
+    out: Path,
+    name: str,
+) -> Path:
+    """Write what a suite's runs give together, in place of what an earlier call wrote.
+
+    Args:
+        suite: of which these are.
+        members: all of them, finished or not.
+        choices: what tuning has chosen, by method.
+        out: folder for the suite's folder.
+        name: of it.
+
+    Returns:
+        The suite's folder.
+    """
+    finished = {key: own.folder for key, own in members.items() if own.folder is not None}
+    results = [
+        replace(own, name=members[key].method)
+        for key, path in finished.items()
+        for own in read_results(path)
+    ]
+
+    def write(folder: Path) -> None:
+        configs = {key: own.config for key, own in members.items()}
+        write_json(folder / CONFIG_FILE, suite_from(configs).content())
+        write_json(folder / RUNS_FILE, {key: path.name for key, path in finished.items()})
+        environments = {key: read_json(path / ENVIRONMENT_FILE) for key, path in finished.items()}
+        write_json(folder / ENVIRONMENT_FILE, {"runs": environments})
+        write_json(folder / SUITE_FILE, _content(suite, members, choices))
+        costs = {key: read_json(path / COST_FILE) for key, path in finished.items()}
+        _write_costs(folder, members, costs)
+        if results:
+            _write_numbers(folder, suite, members, choices, results)
+
+    with claimed(out, name, again=False) as folder:
+        publish(folder, write, complete=True)
+    return folder
+
+
+def _content(
+    suite: Suite, members: Mapping[str, SuiteMember], choices: Mapping[str, Choice]
+) -> dict[str, Any]:
+    return {
+        "title": suite.title,
+        "file": suite.file.name if suite.file else None,
+        "members": {
+            key: {
+                "method": own.method,
+                "dataset": own.dataset,
+                "finished": own.folder is not None,
+                "failure": own.failure,
+            }
+            for key, own in members.items()
+        },
+        "chosen": {run: choice.content() for run, choice in choices.items()},
+    }
+
+
+def _write_costs(
+    folder: Path, members: Mapping[str, SuiteMember], costs: Mapping[str, dict[str, Any]]
+) -> None:
+    tables = []
+    for key, cost in costs.items():
+        own = cost_table({key: cost}, members[key].config.shown_score)
+        tables.append(own.assign(method=members[key].method, dataset=members[key].dataset))
+    if tables:
+        pd.concat(tables, ignore_index=True).to_csv(folder / COST_TABLE, index=False)
+
+
+def _write_numbers(
+    folder: Path,
+    suite: Suite,
+    members: Mapping[str, SuiteMember],
+    choices: Mapping[str, Choice],
+    results: Sequence[RunResults],
+) -> None:
+    shown = pd.concat([_by_own_score(own) for own in results], ignore_index=True)
+    shown.to_csv(folder / METRICS_FILE, index=False)
+    summarise(read_aurocs(shown)).to_csv(folder / SUMMARY_FILE, index=False)
+    compared = compare_runs(shown.assign(score=_SHOWN), _SHOWN)
+    compared.table.to_csv(folder / STANDINGS_FILE, index=False)
+    compared.pairs.to_csv(folder / PAIRS_FILE, index=False)
+    costs = pd.read_csv(folder / COST_TABLE)
+    table = suite_table(members, compared, costs)
+    table.to_csv(folder / TABLE_FILE, index=False)
+    made = {run: choice.content() for run, choice in choices.items()}
+    page = markdown_table(suite.title, table, compared, made)
+    (folder / TABLE_PAGE).write_text(page, encoding="utf-8")
+    with suppress(InputError):  # of fewer than three runs, or a single block
+        figure = draw_critical_difference(compared, _strategies(results), suite.title)
+        save_figure(figure, folder / RANKS_FIGURE)
+    scores = {own.score for own in results}
+    if len({own.dataset for own in results}) == 1 == len(scores) and len(results) <= _MOST_LINES:
+        lines, _ = labelled(list(results))
+        save_figure(draw_auroc(lines, results[0].score), folder / FIGURE_NAME)
+
+
+def _strategies(results: Sequence[RunResults]) -> dict[str, str]:
+    return {own.name: own.strategy for own in results}
+
+
+def suite_table(
+    members: Mapping[str, SuiteMember], compared: Comparison, costs: pd.DataFrame
+) -> pd.DataFrame:
+    """Make the table: a row for each method, the best rank first, and what is missing last.
+
+    Returns:
+        Columns run, score, mean, low, high, rank, gap_closed, not_different_from, replicas,
+        missing, seconds (of training, one replica), bytes (of model, strategy and score after the
+        last task, one replica) and stores_samples.
+    """
+    rows = []
+    means = compared.table.set_index("run")["mean"]
+    configs = {own.method: own.config for own in members.values()}
+    bounds = {_kind(own): run for run, own in reversed(configs.items())}
+    known = {row["run"]: row for row in compared.table.to_dict("records")}
+    for run in dict.fromkeys(own.method for own in members.values()):
+        row = known.get(run, {"run": run, "replicas": 0})
+        own = costs[costs["method"] == run]
+        row |= {"score": configs[run].shown_score, **_cost_of_one(own)}
+        ends = [bounds.get((bound, *_kind(configs[run])[1:])) for bound in ("lower", "upper")]
+        if run in means:
+            low, high = (float(means.get(end, np.nan)) for end in ends)
+            row["gap_closed"] = gap_closed(float(means[run]), low, high)
+        rows.append(row)
+    columns = (
+        "run score mean low high rank gap_closed not_different_from replicas missing seconds bytes "
+        "stores_samples"
+    )
+    table = pd.DataFrame(rows, columns=columns.split())
+    return table.sort_values("rank", kind="stable", na_position="last").reset_index(drop=True)
+
+
+def _kind(config: ResolvedConfig) -> tuple[str, str, str]:
+    """Say what bounds a run: lower and upper of the same model and score."""
+    return config.strategy, json.dumps([config.model, config.model_options]), config.shown_score
+
+
+def _cost_of_one(costs: pd.DataFrame) -> dict[str, Any]:
+    """Give what a method costs for one replica, over all its datasets; empty where unknown."""
+    if costs.empty:
+        return {}
+    replicas = costs["replicas"].sum()
+    kept = costs[["model_bytes", "strategy_bytes", "score_bytes"]]
+    known = kept.drop(columns="score_bytes").notna().all(axis=None)
+    return {
+        "seconds": float(costs["training_seconds"].sum() / replicas),
+        "bytes": float(kept.fillna(0).to_numpy(float).sum() / replicas) if known else None,
+        "stores_samples": bool(costs["stores_samples"].astype(bool).any()),
+    }
+
+
+def _by_own_score(results: RunResults) -> pd.DataFrame:
+    own = results.metrics
+    kept = own[own["score"] == results.score]
+    return kept.assign(run=results.name, dataset=results.dataset)
+
+
+def read_table(folder: Path) -> pd.DataFrame | None:
+    """Read a suite's table; None where no run has results."""
+    path = folder / TABLE_FILE
+    return pd.read_csv(path, keep_default_na=True) if path.exists() else None
+
+
+def find_suite(out: Path, name: str) -> Path:
+    """Find a suite's folder: in the folder of results, or among the published ones.
+
+    Raises:
+        InputError: there is none.
+    """
+    places = [out / name, out / "reference" / name, Path("results/reference") / name]
+    found = next((place for place in places if (place / SUITE_FILE).exists()), None)
+    if found is None:
+        listed = ", ".join(map(str, dict.fromkeys(places)))
+        raise InputError(f"Expected results of the suite {name}, but there are none: {listed}.")
+    return found
