@@ -1,24 +1,23 @@
-"""Gaussians of each task, kept as triangles: what came first with which task, and how far it is."""
+"""Gaussians of each task: what came first with which task, and how far it is."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import reduce
-from typing import Any, Literal
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from cl_anomaly.models.covariances import (
     Moments,
-    packed,
     shrunk,
     squared_distance,
     together,
     unlikeness,
-    unpacked,
     whitening,
 )
+from cl_anomaly.models.kept_covariances import Form
 
 # Two covariances of n samples in F dimensions are unlike by chance alone, by about F/2n.
 _BY_CHANCE = 1.5
@@ -36,19 +35,15 @@ class GaussianConcepts(nn.Module):
         size: F, features.
         shrinkage: of each covariance.
         merge: how much farther samples may be from what they join; 0 joins nothing.
-        stored: what correlations are kept in, "float16" or "float32".
+        form: how covariances are kept; its tensors are buffers, (R, K, ...).
 
     Attributes:
         means: (R, K, F), float32.
-        deviations: (R, K, F), float32, the square roots of the variances.
-        correlations: (R, K, F (F − 1) / 2), what is below the diagonal.
         counts: (R, K), float32, samples of each; 0 where a replica has fewer than K.
         tasks: (R, K), int64, the task that each came with first, from 1.
     """
 
     means: Tensor
-    deviations: Tensor
-    correlations: Tensor
     counts: Tensor
     tasks: Tensor
 
@@ -58,20 +53,19 @@ class GaussianConcepts(nn.Module):
         size: int,
         shrinkage: float,
         merge: float,
-        stored: Literal["float16", "float32"],
+        form: Form,
     ) -> None:
         super().__init__()
-        self._size, self._shrinkage, self._merge = size, shrinkage, merge
+        self._size, self._shrinkage, self._merge, self._form = size, shrinkage, merge, form
         self._white: dict[int, list[tuple[Tensor, Tensor]]] = {}
         self._pooled: dict[int, tuple[Tensor, Tensor]] = {}
-        triangle = size * (size - 1) // 2
-        for name, shape, dtype in (
-            ("means", (size,), torch.float32),
-            ("deviations", (size,), torch.float32),
-            ("correlations", (triangle,), getattr(torch, stored)),
-            ("counts", (), torch.float32),
-            ("tasks", (), torch.int64),
-        ):
+        shapes = {
+            "means": ((size,), torch.float32),
+            **form.shapes(),
+            "counts": ((), torch.float32),
+            "tasks": ((), torch.int64),
+        }
+        for name, (shape, dtype) in shapes.items():
             self.register_buffer(name, torch.zeros(replicas, 0, *shape, dtype=dtype))
         self.register_load_state_dict_pre_hook(_take_its_size)
 
@@ -95,9 +89,8 @@ class GaussianConcepts(nn.Module):
         return int((self.counts[replica] > 0).sum())
 
     def _moments(self, replica: int, place: int) -> Moments:
-        spread = self.deviations[replica, place].double()
-        correlations = unpacked(self.correlations[replica, place], self._size)
-        covariance = correlations * torch.outer(spread, spread)
+        kept = {name: getattr(self, name)[replica, place] for name in self._form.shapes()}
+        covariance = self._form.covariance(kept)
         mean = self.means[replica, place].double()
         return Moments(float(self.counts[replica, place]), mean, covariance)
 
@@ -119,13 +112,9 @@ class GaussianConcepts(nn.Module):
                 setattr(self, name, torch.cat([own, more], dim=1))
         self.counts[replica] = 0
         for place, (own, task) in enumerate(zip(kept, tasks, strict=True)):
-            spread = own.covariance.diagonal().sqrt()
-            # A feature that never varies has no correlation.
-            scale = torch.where(spread > 0, 1 / spread, 0.0)
             self.means[replica, place] = own.mean.float()
-            self.deviations[replica, place] = spread.float()
-            correlations = own.covariance * torch.outer(scale, scale)
-            self.correlations[replica, place] = packed(correlations, self.correlations.dtype)
+            for name, value in self._form.keep(own.covariance).items():
+                getattr(self, name)[replica, place] = value
             self.counts[replica, place] = own.count
             self.tasks[replica, place] = task
         self._forget()
@@ -135,7 +124,7 @@ class GaussianConcepts(nn.Module):
         self._pooled.clear()
 
     def _apply(self, fn: Any, recurse: bool = True) -> Any:
-        """Move to another device; what is computed from the triangles is computed there anew."""
+        """Move to another device; what is computed from what is kept is computed there anew."""
         self._forget()
         return super()._apply(fn, recurse)
 
