@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 # Of a feature's variance: keeps one that is the same for all samples from having no inverse.
-_LEAST_VARIANCE = 1e-6
+LEAST_VARIANCE = 1e-6
 
 
 @dataclass(frozen=True, eq=False)
@@ -52,7 +52,7 @@ def shrunk(covariance: Tensor, shrinkage: float) -> Tensor:
     size = len(covariance)
     mean = covariance.diagonal().sum() / size
     floor = torch.eye(size, dtype=covariance.dtype, device=covariance.device)
-    return (1 - shrinkage) * covariance + (shrinkage * mean + _LEAST_VARIANCE) * floor
+    return (1 - shrinkage) * covariance + (shrinkage * mean + LEAST_VARIANCE) * floor
 
 
 def whitening(covariance: Tensor) -> Tensor:
@@ -64,7 +64,7 @@ def whitening(covariance: Tensor) -> Tensor:
     lower, failed = torch.linalg.cholesky_ex(covariance)
     if failed:
         variances, axes = torch.linalg.eigh(covariance)
-        return axes / variances.clamp(min=float(variances[-1]) * _LEAST_VARIANCE).sqrt()
+        return axes / variances.clamp(min=float(variances[-1]) * LEAST_VARIANCE).sqrt()
     identity = torch.eye(len(covariance), dtype=covariance.dtype, device=covariance.device)
     return torch.linalg.solve_triangular(lower, identity, upper=False).mT
 

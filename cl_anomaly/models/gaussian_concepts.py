@@ -11,13 +11,10 @@ from torch import Tensor, nn
 
 from cl_anomaly.models.covariances import (
     Moments,
-    shrunk,
-    squared_distance,
     together,
     unlikeness,
-    whitening,
 )
-from cl_anomaly.models.kept_covariances import Form
+from cl_anomaly.models.kept_covariances import Distance, Form, dense_distance
 
 # Two covariances of n samples in F dimensions are unlike by chance alone, by about F/2n.
 _BY_CHANCE = 1.5
@@ -57,8 +54,8 @@ class GaussianConcepts(nn.Module):
     ) -> None:
         super().__init__()
         self._size, self._shrinkage, self._merge, self._form = size, shrinkage, merge, form
-        self._white: dict[int, list[tuple[Tensor, Tensor]]] = {}
-        self._pooled: dict[int, tuple[Tensor, Tensor]] = {}
+        self._from: dict[int, list[Distance]] = {}
+        self._pooled: dict[int, Distance] = {}
         shapes = {
             "means": ((size,), torch.float32),
             **form.shapes(),
@@ -89,10 +86,12 @@ class GaussianConcepts(nn.Module):
         return int((self.counts[replica] > 0).sum())
 
     def _moments(self, replica: int, place: int) -> Moments:
-        kept = {name: getattr(self, name)[replica, place] for name in self._form.shapes()}
-        covariance = self._form.covariance(kept)
+        covariance = self._form.covariance(self._kept(replica, place))
         mean = self.means[replica, place].double()
         return Moments(float(self.counts[replica, place]), mean, covariance)
+
+    def _kept(self, replica: int, place: int) -> dict[str, Tensor]:
+        return {name: getattr(self, name)[replica, place] for name in self._form.shapes()}
 
     def _like(self, new: Moments, kept: Sequence[Moments]) -> int | None:
         """Find what a Gaussian coincides with, the most alike of them."""
@@ -120,7 +119,7 @@ class GaussianConcepts(nn.Module):
         self._forget()
 
     def _forget(self) -> None:
-        self._white.clear()
+        self._from.clear()
         self._pooled.clear()
 
     def _apply(self, fn: Any, recurse: bool = True) -> Any:
@@ -138,14 +137,16 @@ class GaussianConcepts(nn.Module):
             replica: whose Gaussians.
             tasks: how many there have been; one that brought nothing new is infinitely far.
         """
-        if replica not in self._white:
-            self._white[replica] = [
-                self._prepared(self._moments(replica, place))
+        if replica not in self._from:
+            self._from[replica] = [
+                self._form.distance(
+                    self._kept(replica, place), self.means[replica, place], self._shrinkage
+                )
                 for place in range(self._used(replica))
             ]
         result = f.new_full((tasks, len(f)), float("inf"))
-        for task, own in zip(self.tasks[replica].tolist(), self._white[replica], strict=False):
-            result[task - 1] = torch.minimum(result[task - 1], squared_distance(f, *own))
+        for task, distance in zip(self.tasks[replica].tolist(), self._from[replica], strict=False):
+            result[task - 1] = torch.minimum(result[task - 1], distance(f))
         return result.mT
 
     def background(self, f: Tensor, replica: int) -> Tensor:
@@ -155,11 +156,10 @@ class GaussianConcepts(nn.Module):
         """
         if replica not in self._pooled:
             all_of_them = [self._moments(replica, place) for place in range(self._used(replica))]
-            self._pooled[replica] = self._prepared(reduce(together, all_of_them))
-        return squared_distance(f, *self._pooled[replica])
-
-    def _prepared(self, own: Moments) -> tuple[Tensor, Tensor]:
-        return own.mean.float(), whitening(shrunk(own.covariance, self._shrinkage)).float()
+            own = reduce(together, all_of_them)
+            mean = own.mean.float()
+            self._pooled[replica] = dense_distance(own.covariance, mean, self._shrinkage)
+        return self._pooled[replica](f)
 
     def bytes_kept(self, replica: int) -> int:
         """Count the bytes of what a replica keeps."""

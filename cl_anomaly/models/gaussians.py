@@ -69,6 +69,7 @@ class Gaussians(ClosedForm):
             "auto" is hog for images with sides of 4 pixels or more, and pixels for all else.
         grid: places in each direction where features of images are pooled.
         directions: of gradients, for hog.
+        curvatures: of lines, for hog: directions of second derivatives; each gives 2 · grid².
         width: how many random features.
         shrinkage: s, from 0 to 1.
         components: Gaussians of each task, at most, by k-means.
@@ -93,6 +94,7 @@ class Gaussians(ClosedForm):
         features: Literal["auto", "hog", "random", "pixels"] = "auto",
         grid: int = 5,
         directions: int = 16,
+        curvatures: int = 0,
         width: int = 600,
         shrinkage: float = 0.1,
         components: int = 1,
@@ -115,7 +117,9 @@ class Gaussians(ClosedForm):
         if not 0 <= merge < float("inf"):
             raise InputError(f"Expected `merge` to be 0 or more, but got {merge}.")
         self._seeds, self._components, self._pooling = seeds, components, pooling
-        self.map = _made(features, shape, seeds, grid, directions, width)
+        if curvatures < 0:
+            raise InputError(f"Expected `curvatures` to be 0 or more, but got {curvatures}.")
+        self.map = _made(features, shape, seeds, grid, (directions, curvatures), width)
         form = form_for(self.map.size, rank, stored)
         self.concepts = GaussianConcepts(len(seeds), self.map.size, shrinkage, merge, form)
         self.register_buffer("learnt", torch.zeros(len(seeds), dtype=torch.int64))
@@ -150,14 +154,14 @@ def _made(
     shape: tuple[int, ...],
     seeds: Sequence[int],
     grid: int,
-    directions: int,
+    directions: tuple[int, int],
     width: int,
 ) -> FeatureMap:
     is_image = len(shape) in (2, 3) and min(shape[-2:]) >= 4
     if kind == "auto":
         kind = "hog" if is_image else "pixels"
     if kind == "hog":
-        return Histograms(shape, grid, directions)
+        return Histograms(shape, grid, *directions)
     if kind == "random" and is_image:
         return RandomConvolutions(shape, grid, width, seeds)
     return RandomUnits(shape, width, seeds) if kind == "random" else Pixels(shape)

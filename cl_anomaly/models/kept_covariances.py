@@ -2,12 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Literal, Protocol
 
 import torch
 from torch import Tensor
 
-from cl_anomaly.models.covariances import packed, unpacked
+from cl_anomaly.models.covariances import (
+    LEAST_VARIANCE,
+    packed,
+    shrunk,
+    squared_distance,
+    unpacked,
+    whitening,
+)
+
+Distance = Callable[[Tensor], Tensor]
+"""Gives the squared distances (n,) of samples (n, F), float32."""
 
 Stored = Literal["float16", "float32"]
 
@@ -25,6 +36,10 @@ class Form(Protocol):
 
     def covariance(self, kept: dict[str, Tensor]) -> Tensor:
         """Give it back, float64, as it was up to rounding and what the form leaves out."""
+        ...
+
+    def distance(self, kept: dict[str, Tensor], mean: Tensor, shrinkage: float) -> Distance:
+        """Give what tells distances from a mean (F,) by the covariance, shrunk as `shrunk` does."""
         ...
 
 
@@ -56,6 +71,9 @@ class Triangle:
     def covariance(self, kept: dict[str, Tensor]) -> Tensor:  # noqa: D102
         spread = kept["deviations"].double()
         return unpacked(kept["correlations"], self._size) * torch.outer(spread, spread)
+
+    def distance(self, kept: dict[str, Tensor], mean: Tensor, shrinkage: float) -> Distance:  # noqa: D102
+        return dense_distance(self.covariance(kept), mean, shrinkage)
 
 
 class Axes:
@@ -90,9 +108,36 @@ class Axes:
         }
 
     def covariance(self, kept: dict[str, Tensor]) -> Tensor:  # noqa: D102
-        axes, rest = kept["axes"].double(), kept["rest"].double()
+        axes, rest = _straight(kept["axes"]), kept["rest"].double()
         identity = torch.eye(self._size, dtype=torch.float64, device=axes.device)
         return (axes * (kept["variances"].double() - rest)) @ axes.mT + rest * identity
+
+    def distance(self, kept: dict[str, Tensor], mean: Tensor, shrinkage: float) -> Distance:  # noqa: D102
+        variances, rest = kept["variances"].double(), kept["rest"].double()
+        level = (variances.sum() + (self._size - self._rank) * rest) / self._size
+        floor = shrinkage * level + LEAST_VARIANCE
+        within = ((1 - shrinkage) * variances + floor).float()
+        beyond = ((1 - shrinkage) * rest + floor).float()
+        axes = _straight(kept["axes"]).float()
+
+        def distance(f: Tensor) -> Tensor:
+            away = f - mean
+            along = (away @ axes).square()
+            left = (away.square().sum(1) - along.sum(1)).clamp(min=0)
+            return (along / within).sum(1) + left / beyond
+
+        return distance
+
+
+def dense_distance(covariance: Tensor, mean: Tensor, shrinkage: float) -> Distance:
+    """Give what tells distances from a mean by a covariance (F, F), shrunk."""
+    white = whitening(shrunk(covariance, shrinkage)).float()
+    return lambda f: squared_distance(f, mean, white)
+
+
+def _straight(axes: Tensor) -> Tensor:
+    """Make axes (F, rank) orthogonal again, which rounding has bent; float64."""
+    return torch.linalg.qr(axes.double()).Q
 
 
 def form_for(size: int, rank: int, stored: Stored) -> Form:
