@@ -17,6 +17,7 @@ COST_COLUMNS = (
     "samples",
     "forward_flops",
     "training_flops",
+    "model_bytes",
     "strategy_bytes",
     "score_bytes",
     "stores_samples",
@@ -34,8 +35,8 @@ def cost_of(plan: Plan, tasks: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
         `replicas`; seconds of all tasks; `samples` trained on, replayed ones included;
         `forward_flops` of one sample (see `forward_flops`), and `training_flops`, which is samples
         × 3 × forward_flops: what a strategy computes beside its batches is not in it.
-        `strategy_bytes` (None where unknown) and `score_bytes` (by score) that are kept after the
-        last task; `stores_samples`, whether real ones are kept; and `tasks`, all this by task.
+        `model_bytes`, `strategy_bytes` (None where unknown) and `score_bytes` (by score) that are
+        kept after the last task; `stores_samples`, whether real ones are kept; and `tasks`, all this by task.
     """
     model = plan.parts.make_model(plan.config, plan.dataset.features, plan.config.seed_list[:1])
     forward = forward_flops(model)
@@ -45,7 +46,8 @@ def cost_of(plan: Plan, tasks: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
         for name in ("training_seconds", "after_task_seconds", "evaluation_seconds")
     }
     # Checkpoints of earlier versions do not know the bytes.
-    last = {name: tasks[-1].get(name) for name in ("strategy_bytes", "score_bytes")}
+    kept = ("model_bytes", "strategy_bytes", "score_bytes")
+    last = {name: tasks[-1].get(name) for name in kept}
     return {
         "replicas": len(plan.replicas),
         **seconds,

@@ -125,6 +125,7 @@ class Run:
             "after_task_seconds": learnt.after_task_seconds,
             "evaluation_seconds": now(self.detector.device) - started,
             "samples": learnt.trained.samples,
+            "model_bytes": self.detector.groups.model_bytes(),
             "strategy_bytes": self.detector.groups.strategy_bytes(),
             "score_bytes": self.detector.groups.score_bytes(),
         }
@@ -235,7 +236,6 @@ class Run:
             "samples": samples,
             "samples_per_second": samples / training,
             "peak_memory": peak_memory(self.detector.device),
-            "model_bytes": self.detector.groups.model_bytes(),
             "score_bytes": self.detector.groups.score_bytes(),
             "finished": datetime.now(UTC).isoformat(timespec="seconds"),
             "resumed_on": self.resumed_on,
