@@ -30,11 +30,11 @@ def table(file: Path, strategy: str) -> dict[str, float]:
     )
     metrics = run(config).metrics
     last = metrics[(metrics["metric"] == "auroc_seen") & (metrics["task"] == CONCEPTS)]
-    return last.set_index("score")["value"].to_dict()
+    return {rule: float(last.loc[last["score"] == rule, "value"].iloc[0]) for rule in RULES}
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("folder", type=Path, help="folder with .npz files that hold X and y")
     rows = {}
     for file in sorted(parser.parse_args().folder.glob("*.npz")):

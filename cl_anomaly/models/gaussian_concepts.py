@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from cl_anomaly.models.covariances import (
+    Compared,
     Moments,
     together,
     unlikeness,
@@ -70,8 +71,9 @@ class GaussianConcepts(nn.Module):
         """Keep the Gaussians of a task that a replica has learnt."""
         kept = [self._moments(replica, place) for place in range(self._used(replica))]
         tasks = self.tasks[replica, : len(kept)].tolist()
-        for new in components:
-            if (place := self._like(new, kept)) is None:
+        places = self._joined(kept, components)
+        for new, place in zip(components, places, strict=True):
+            if place is None:
                 kept.append(new)
                 tasks.append(task)
             else:
@@ -93,13 +95,17 @@ class GaussianConcepts(nn.Module):
     def _kept(self, replica: int, place: int) -> dict[str, Tensor]:
         return {name: getattr(self, name)[replica, place] for name in self._form.shapes()}
 
-    def _like(self, new: Moments, kept: Sequence[Moments]) -> int | None:
-        """Find what a Gaussian coincides with, the most alike of them."""
+    def _joined(self, kept: Sequence[Moments], components: Sequence[Moments]) -> list[int | None]:
+        """Find what each Gaussian of a new task coincides with, the most alike of those kept."""
         if not self._merge or not kept:
-            return None
-        values = [unlikeness(new, own, self._shrinkage) for own in kept]
-        place = min(range(len(kept)), key=values.__getitem__)
-        fewest = min(new.count, kept[place].count)
+            return [None] * len(components)
+        known = [Compared.of(own, self._shrinkage) for own in kept]
+        return [self._like(Compared.of(new, self._shrinkage), known) for new in components]
+
+    def _like(self, new: Compared, known: Sequence[Compared]) -> int | None:
+        values = [unlikeness(new, own) for own in known]
+        place = min(range(len(known)), key=values.__getitem__)
+        fewest = min(new.moments.count, known[place].moments.count)
         most = 1 + self._merge + _BY_CHANCE * self._size / fewest
         return place if values[place] <= most else None
 

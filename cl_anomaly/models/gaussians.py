@@ -13,15 +13,10 @@ from cl_anomaly.errors import InputError
 from cl_anomaly.models.base import BACKGROUND, DISTANCES, Distances
 from cl_anomaly.models.closed_form import ClosedForm
 from cl_anomaly.models.components import components_of
-from cl_anomaly.models.feature_maps import (
-    FeatureMap,
-    Histograms,
-    Pixels,
-    RandomConvolutions,
-    RandomUnits,
-)
+from cl_anomaly.models.feature_maps import FeatureMap, Histograms, Pixels
 from cl_anomaly.models.gaussian_concepts import GaussianConcepts
 from cl_anomaly.models.kept_covariances import form_for
+from cl_anomaly.models.random_maps import RandomConvolutions, RandomUnits
 from cl_anomaly.randomness import generator
 
 
