@@ -39,7 +39,9 @@ def _samples(seed: int = 0) -> Tensor:
 
 
 def _taught(model: Model, replicas: Sequence[int] = (0, 1)) -> Model:
-    """Let some replicas of a model that learns in closed form learn two tasks of five samples."""
+    """Let a model begin two tasks; let some replicas learn them, where that needs no training."""
+    for task in (1, 2):
+        model.begin_task(task)
     if isinstance(model, ClosedForm):
         for task, replica in product((1, 2), replicas):
             x = (task * _samples(task)[replica] / 2).sqrt()

@@ -8,8 +8,10 @@ from itertools import pairwise
 from typing import Any
 
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
+from cl_anomaly.data.samples import Samples
 from cl_anomaly.data.scaling import Scaling
 from cl_anomaly.errors import InputError
 from cl_anomaly.evaluation.scores import SCORES
@@ -88,6 +90,20 @@ def model_from(blueprint: Blueprint, weights: dict[str, Tensor], start: int, end
 def scaling_of(blueprint: Blueprint) -> Scaling | None:
     """Give the ranges that its replicas scale samples by, where they do."""
     return None if blueprint.scaling is None else Scaling.from_lists(blueprint.scaling)
+
+
+def samples_of(x: NDArray[Any] | Tensor, blueprint: Blueprint, device: torch.device) -> Samples:
+    """Take samples (n, *features), floats or uint8, to a device.
+
+    Raises:
+        InputError: as in `check_samples`.
+    """
+    stored = torch.as_tensor(x)
+    check_samples(stored, blueprint)
+    stored = stored.reshape(len(stored), *blueprint.features)
+    if stored.dtype == torch.uint8:
+        return Samples(stored.to(device), blueprint.scale)
+    return Samples(stored.to(device, torch.float32), 1.0)
 
 
 def check_samples(x: Tensor, blueprint: Blueprint) -> None:

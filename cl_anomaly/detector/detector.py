@@ -22,8 +22,8 @@ from cl_anomaly.data.samples import Samples
 from cl_anomaly.detector.blueprint import (
     Blueprint,
     blueprint_from,
-    check_samples,
     model_from,
+    samples_of,
     scaling_of,
 )
 from cl_anomaly.detector.statistics import loaded_scores, side_by_side, statistics_of
@@ -164,7 +164,7 @@ class Detector:
             InputError: the samples have another shape, type or range, or the score has no
                 statistics of a task.
         """
-        samples, name = self._samples(x), self.blueprint.score
+        samples, name = self._taken(x), self.blueprint.score
         indices = torch.arange(len(samples))
         parts = [
             score_samples(model, own, indices, scores)[name]
@@ -173,16 +173,8 @@ class Detector:
         found = np.concatenate(parts)
         return found if len(found) > 1 else found[0]
 
-    def _samples(self, x: NDArray[Any] | Tensor) -> Samples:
-        """Take samples as `score` does."""
-        stored = torch.as_tensor(x)
-        check_samples(stored, self.blueprint)
-        stored = stored.reshape(len(stored), *self.blueprint.features)
-        if stored.dtype == torch.uint8:
-            samples = Samples(stored.to(self.device), self.blueprint.scale)
-        else:
-            samples = Samples(stored.to(self.device, torch.float32), 1.0)
-        return samples.scaled_by(self._scaling)
+    def _taken(self, x: NDArray[Any] | Tensor) -> Samples:
+        return samples_of(x, self.blueprint, self.device).scaled_by(self._scaling)
 
     def replica(self, seed: int | None = None) -> Detector:
         """Give a detector of a single replica, which only scores.
@@ -276,7 +268,7 @@ class Detector:
                 f"Expected a detector whose score knows the distance from each task ({known}), but "
                 f"this one's is {name}."
             )
-        groups = self._by_group(self._samples(x), [name])
+        groups = self._by_group(self._taken(x), [name])
         parts = [nearest_tasks(model, own, scores[0]) for model, own, scores in groups]
         nearest = np.concatenate(parts)
         return nearest if len(nearest) > 1 else nearest[0]

@@ -27,7 +27,7 @@ from cl_anomaly.randomness import generator
 from cl_anomaly.scenarios.base import Scenario, Task, TestGroup
 from cl_anomaly.state import State
 from cl_anomaly.strategies import Strategy, find_strategy
-from cl_anomaly.training.closed_form import check_closed_form
+from cl_anomaly.training.closed_form import check_fits
 from cl_anomaly.training.hooks import overrides
 from cl_anomaly.training.learner import Learner, TrainsItself
 from cl_anomaly.training.step import TrainingSettings
@@ -92,7 +92,7 @@ def begin(recipe: Recipe, x: NDArray[np.float32], seed: int) -> Learnt:
     if issubclass(strategy, TrainsItself):
         raise InputError(f"Expected a strategy that learns from arrays, but got {strategy.name}.")
     check_abilities(model, strategy.needs, f"the strategy {strategy.name}")
-    check_closed_form(model, strategy)
+    check_fits(model, strategy)
     check_abilities(model, SCORES[recipe.score].needs, f"the score {recipe.score}")
     options = dict(recipe.model_options)
     if "reconstruction" in {option.name for option in options_of(model, OF_THE_RUN)}:

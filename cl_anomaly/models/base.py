@@ -179,11 +179,14 @@ class Model(nn.Module):
         name: what `--model` calls it.
         abilities: those of ABILITIES that it has.
         default_score: the score of its runs where `--score` names none.
+        keeps_tasks_apart: whether nothing of what it has learnt of one task is changed by another,
+            so that a strategy has nothing to hold.
     """
 
     name: ClassVar[str]
     abilities: ClassVar[frozenset[str]] = frozenset({RECONSTRUCT})
     default_score: ClassVar[str] = "recon"
+    keeps_tasks_apart: ClassVar[bool] = False
 
     def __init__(self, features: tuple[int, ...], seeds: Sequence[int]) -> None:
         super().__init__()
@@ -197,6 +200,9 @@ class Model(nn.Module):
             random: what the model draws from.
         """
         raise NotImplementedError(f"{type(self).__name__} should have a `loss`.")
+
+    def begin_task(self, number: int) -> None:
+        """Make room for a task, from 1, where a model grows with them; called before it begins."""
 
     def reconstruct(self, x: Tensor) -> Reconstruction:
         """Pass samples (R, B, *features) through the model, and draw nothing."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import ClassVar
 
 from torch import Tensor
 
@@ -21,6 +22,8 @@ class ClosedForm(Model):
     and the task is learnt from these. There is no loss, no step, and nothing that is drawn for a
     step: epochs, batch size and learning rate do not apply.
     """
+
+    keeps_tasks_apart: ClassVar[bool] = True
 
     def features_of(self, x: Tensor, replica: int) -> Tensor:
         """Give what the task is learnt from, (n, F), of a replica's samples (n, *features)."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import torch
 from torch import Tensor
 
@@ -12,12 +14,13 @@ _ROUNDS = 30
 _FEWEST = 10
 
 
-def components_of(x: Tensor, most: int, numbers: torch.Generator) -> list[Moments]:
+def components_of(x: Tensor, most: int, pooling: float, numbers: torch.Generator) -> list[Moments]:
     """Give the moments of the parts of samples.
 
     Args:
         x: (n, F).
-        most: how many parts; samples of a part with fewer than ten go to the next best.
+        most: how many parts; where one has fewer than ten samples, there are fewer parts.
+        pooling: share of the covariance within all parts together in that of each.
         numbers: draws where k-means begins.
     """
     if most == 1 or len(x) < 2 * _FEWEST:
@@ -25,8 +28,20 @@ def components_of(x: Tensor, most: int, numbers: torch.Generator) -> list[Moment
     parts = nearest_centres(x, k_means(x, most, numbers))
     sizes = torch.bincount(parts, minlength=most)
     if (sizes < _FEWEST).any():
-        return components_of(x, int((sizes >= _FEWEST).sum().clamp(max=most - 1)), numbers)
-    return [moments_of(x[parts == part]) for part in range(most)]
+        fewer = int((sizes >= _FEWEST).sum().clamp(min=1, max=most - 1))
+        return components_of(x, fewer, pooling, numbers)
+    return _pooled([moments_of(x[parts == part]) for part in range(most)], pooling)
+
+
+def _pooled(parts: list[Moments], pooling: float) -> list[Moments]:
+    """Move the covariance of each part towards that within all parts together.
+
+    Friedman, "Regularized Discriminant Analysis" (1989), eq. 12: (1 − λ) Cⱼ + λ Σⱼ nⱼ Cⱼ / n.
+    """
+    within = sum(own.count * own.covariance for own in parts) / sum(own.count for own in parts)
+    return [
+        replace(own, covariance=(1 - pooling) * own.covariance + pooling * within) for own in parts
+    ]
 
 
 def k_means(x: Tensor, count: int, numbers: torch.Generator) -> Tensor:

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 # Of a feature's variance: keeps one that is the same for all samples from having no inverse.
-_LEAST_VARIANCE = 1e-6
+LEAST_VARIANCE = 1e-6
 
 
 @dataclass(frozen=True, eq=False)
@@ -52,7 +52,7 @@ def shrunk(covariance: Tensor, shrinkage: float) -> Tensor:
     size = len(covariance)
     mean = covariance.diagonal().sum() / size
     floor = torch.eye(size, dtype=covariance.dtype, device=covariance.device)
-    return (1 - shrinkage) * covariance + (shrinkage * mean + _LEAST_VARIANCE) * floor
+    return (1 - shrinkage) * covariance + (shrinkage * mean + LEAST_VARIANCE) * floor
 
 
 def whitening(covariance: Tensor) -> Tensor:
@@ -64,7 +64,7 @@ def whitening(covariance: Tensor) -> Tensor:
     lower, failed = torch.linalg.cholesky_ex(covariance)
     if failed:
         variances, axes = torch.linalg.eigh(covariance)
-        return axes / variances.clamp(min=float(variances[-1]) * _LEAST_VARIANCE).sqrt()
+        return axes / variances.clamp(min=float(variances[-1]) * LEAST_VARIANCE).sqrt()
     identity = torch.eye(len(covariance), dtype=covariance.dtype, device=covariance.device)
     return torch.linalg.solve_triangular(lower, identity, upper=False).mT
 
@@ -80,22 +80,42 @@ def squared_distance(f: Tensor, mean: Tensor, white: Tensor) -> Tensor:
     return ((f - mean) @ white).square().sum(-1)
 
 
-def unlikeness(one: Moments, other: Moments, shrinkage: float) -> float:
+@dataclass(frozen=True, eq=False)
+class Compared:
+    """What a set of samples is compared by: each of many with each other takes few operations.
+
+    Attributes:
+        moments: theirs.
+        precision: Σ⁻¹ of their shrunk covariance, (F, F).
+        own: tr(Σ⁻¹ C), how far they are from their own Gaussian on average.
+    """
+
+    moments: Moments
+    precision: Tensor
+    own: Tensor
+
+    @classmethod
+    def of(cls, moments: Moments, shrinkage: float) -> Compared:
+        """Invert the covariance once."""
+        white = whitening(shrunk(moments.covariance, shrinkage))
+        precision = white @ white.mT
+        return cls(moments, precision, (precision * moments.covariance).sum())
+
+
+def unlikeness(one: Compared, other: Compared) -> float:
     """Say how many times farther samples are from the other's Gaussian than from their own.
 
     The mean squared distance of samples with moments i from the Gaussian of j is
     a(i, j) = tr(Σⱼ⁻¹ Cᵢ) + (μᵢ − μⱼ)ᵀ Σⱼ⁻¹ (μᵢ − μⱼ), where Σ is shrunk. This is the larger one of
     a(1, 2) / a(1, 1) and a(2, 1) / a(2, 2): 1 where the two coincide.
     """
-    sides = [whitening(shrunk(own.covariance, shrinkage)) for own in (one, other)]
+    step = one.moments.mean - other.moments.mean
 
-    def away(samples: Moments, place: int) -> Tensor:
-        white = sides[place]
-        spread = ((samples.covariance @ white) * white).sum()
-        return spread + ((samples.mean - (one, other)[place].mean) @ white).square().sum()
+    def ratio(samples: Compared, gaussian: Compared) -> Tensor:
+        spread = (gaussian.precision * samples.moments.covariance).sum()
+        return (spread + step @ gaussian.precision @ step) / samples.own
 
-    ratios = [away(one, 1) / away(one, 0), away(other, 0) / away(other, 1)]
-    return float(torch.stack(ratios).max())
+    return float(torch.maximum(ratio(one, other), ratio(other, one)))
 
 
 def packed(correlations: Tensor, dtype: torch.dtype) -> Tensor:

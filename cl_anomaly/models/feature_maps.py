@@ -6,15 +6,12 @@ A map takes one replica's samples, (B, *features), and gives (B, size), float32.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from typing import Protocol
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import conv2d
 
 from cl_anomaly.models.convolutional import image_shape
-from cl_anomaly.randomness import generator
 
 # σ of the Gaussian that pools, in cells of the grid: 3.2 pixels where a cell has 5.6.
 _POOLING = 3.2 / 5.6
@@ -90,10 +87,16 @@ class Histograms(nn.Module):
     oⱼ = relu(u cos θⱼ + v sin θⱼ)² / m at each pixel. Pooled on the grid, and to the power 0.35,
     they are the features. Of several channels, the one with the strongest gradient counts.
 
+    Lines join them where `curvatures` is not 0: the second derivative along n directions of the
+    half circle, cos² θ Lxx + sin² θ Lyy + 2 cos θ sin θ Lxy (Freeman & Adelson, "The Design and Use
+    of Steerable Filters", 1991), taken as the gradient is, its negative and its positive part
+    apart, and m the length of (Lxx, Lyy, √2 Lxy) plus 10⁻³.
+
     Args:
         features: shape of one sample, (H, W) or (C, H, W).
         grid: places in each direction.
         directions: of the gradient, around the circle.
+        curvatures: n, directions of the second derivative; each gives 2 · grid² features.
         power: of what is pooled.
     """
 
@@ -101,41 +104,72 @@ class Histograms(nn.Module):
     down: Tensor
     across: Tensor
     circle: Tensor
+    lines: Tensor
 
     def __init__(
-        self, features: tuple[int, ...], grid: int, directions: int, power: float = 0.35
+        self,
+        features: tuple[int, ...],
+        grid: int,
+        directions: int,
+        curvatures: int = 0,
+        power: float = 0.35,
     ) -> None:
         super().__init__()
         self._shape, self._power = image_shape(features), power
         _, height, width = self._shape
-        self.size = directions * grid**2
+        self.size = (directions + 2 * curvatures) * grid**2
         for name, side in (("down", height), ("across", width)):
-            smooth, slope = _derivative(side)
-            self.register_buffer(name, torch.stack([smooth, slope]), persistent=False)
-        angles = 2 * math.pi * torch.arange(directions, dtype=torch.float64) / directions
-        circle = torch.stack([angles.cos(), angles.sin()], dim=1).float()
-        self.register_buffer("circle", circle, persistent=False)
+            self.register_buffer(name, torch.stack(_derivatives(side)), persistent=False)
+        self.register_buffer("circle", _directions(2 * math.pi, directions), persistent=False)
+        self.register_buffer("lines", _directions(math.pi, curvatures), persistent=False)
         self.pooling = Pooling(height, width, grid)
 
     def forward(self, x: Tensor, replica: int) -> Tensor:  # noqa: D102
-        u, v = self._gradients(x.reshape(len(x), *self._shape))
+        x = x.reshape(len(x), *self._shape)
+        parts = [self._edges(x), *([self._lines(x)] if len(self.lines) else [])]
+        return self.pooling(torch.cat(parts, dim=1)).flatten(1).pow(self._power)
+
+    def _edges(self, x: Tensor) -> Tensor:
+        """Give the gradient of images (B, C, H, W) in each direction, (B, directions, H, W)."""
+        u, v = _of_the_strongest(self._slope(x, 0, 1), self._slope(x, 1, 0))
         length = (u.square() + v.square()).sqrt() + _LEAST_GRADIENT
         cos, sin = (own[:, None, None] for own in self.circle.unbind(1))
-        own = (u[:, None] * cos + v[:, None] * sin).relu_().square_() / length[:, None]
-        return self.pooling(own).flatten(1).pow(self._power)
+        return (u[:, None] * cos + v[:, None] * sin).relu_().square_() / length[:, None]
 
-    def _gradients(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        """Give the gradient of images (B, C, H, W) along the columns and the rows, (B, H, W)."""
-        u = self.down[0] @ x @ self.across[1].T
-        v = self.down[1] @ x @ self.across[0].T
-        if x.shape[1] == 1:
-            return u[:, 0], v[:, 0]
-        strongest = (u.square() + v.square()).argmax(1, keepdim=True)
-        return u.gather(1, strongest)[:, 0], v.gather(1, strongest)[:, 0]
+    def _lines(self, x: Tensor) -> Tensor:
+        """Give bright and dark lines in each direction, (B, 2 · curvatures, H, W)."""
+        slopes = self._slope(x, 0, 2), self._slope(x, 2, 0), 2**0.5 * self._slope(x, 1, 1)
+        xx, yy, xy = _of_the_strongest(*slopes)
+        length = (xx.square() + yy.square() + xy.square()).sqrt() + _LEAST_GRADIENT
+        cos, sin = (own[:, None, None] for own in self.lines.unbind(1))
+        own = xx[:, None] * cos**2 + yy[:, None] * sin**2 + 2**0.5 * xy[:, None] * cos * sin
+        both = torch.cat([(-own).relu(), own.relu()], dim=1)
+        return both.square_() / length[:, None]
+
+    def _slope(self, x: Tensor, down: int, across: int) -> Tensor:
+        """Differentiate images along the rows and the columns, as often as these say."""
+        return self.down[down] @ x @ self.across[across].T
 
 
-def _derivative(side: int) -> tuple[Tensor, Tensor]:
-    """Give a Gaussian of 7 taps, σ = 1, and −t times it, as matrices (side, side) that slide it."""
+def _of_the_strongest(*slopes: Tensor) -> tuple[Tensor, ...]:
+    """Take slopes (B, C, H, W) from the channel in which they are longest together, (B, H, W)."""
+    if slopes[0].shape[1] == 1:
+        return tuple(own[:, 0] for own in slopes)
+    strongest = torch.stack(slopes).square().sum(0).argmax(1, keepdim=True)
+    return tuple(own.gather(1, strongest)[:, 0] for own in slopes)
+
+
+def _directions(circle: float, count: int) -> Tensor:
+    """Give (cos, sin) of directions evenly around a part of a circle, (count, 2)."""
+    angles = circle * torch.arange(count, dtype=torch.float64) / max(count, 1)
+    return torch.stack([angles.cos(), angles.sin()], dim=1).float()
+
+
+def _derivatives(side: int) -> list[Tensor]:
+    """Give a Gaussian of 7 taps, σ = 1, −t times it and t² − 1 times it, as matrices (side, side).
+
+    Each slides it along a row or a column, whose outside is 0.
+    """
     t = torch.arange(-3, 4, dtype=torch.float64)
     g = (-0.5 * t.square()).exp()
     g /= g.sum()
@@ -144,71 +178,5 @@ def _derivative(side: int) -> tuple[Tensor, Tensor]:
     inside = offset.abs() <= 3
     taps = (offset + 3).clamp(0, 6)
     zero = torch.zeros((), dtype=torch.float64)
-    smooth, slope = (torch.where(inside, own[taps], zero).float() for own in (g, -t * g))
-    return smooth, slope
-
-
-class RandomConvolutions(nn.Module):
-    """Random 5×5 convolutions, rectified, pooled on a grid, and to the power 0.35.
-
-    Each filter has mean 0 and length 1 over all channels; a replica draws its own from its seed.
-
-    Args:
-        features: shape of one sample, (H, W) or (C, H, W).
-        grid: places in each direction.
-        size: features that are wanted; given are the filters' number times grid².
-        seeds: one for each replica.
-    """
-
-    is_drawn = True
-    filters: Tensor
-
-    def __init__(
-        self, features: tuple[int, ...], grid: int, size: int, seeds: Sequence[int]
-    ) -> None:
-        super().__init__()
-        self._shape = image_shape(features)
-        channels, height, width = self._shape
-        count = max(1, round(size / grid**2))
-        self.size = count * grid**2
-        drawn = [
-            torch.randn(count, channels, 5, 5, generator=generator(seed, "features"))
-            for seed in seeds
-        ]
-        filters = torch.stack(drawn)
-        filters -= filters.mean((2, 3, 4), keepdim=True)
-        filters /= filters.square().sum((2, 3, 4), keepdim=True).sqrt()
-        self.register_buffer("filters", filters, persistent=False)
-        self.pooling = Pooling(height, width, grid)
-
-    def forward(self, x: Tensor, replica: int) -> Tensor:  # noqa: D102
-        own = conv2d(x.reshape(len(x), *self._shape), self.filters[replica], padding=2)
-        return self.pooling(own.relu_()).flatten(1).pow(0.35)
-
-
-class RandomUnits(nn.Module):
-    """Random rectified units, relu(W x + b): W ~ N(0, 1/d), b ~ N(0, 1/d · ‖x‖² of a mid sample).
-
-    Args:
-        features: shape of one sample, d values in all.
-        size: how many units.
-        seeds: one for each replica, from which its own are drawn.
-    """
-
-    is_drawn = True
-    weights: Tensor
-    biases: Tensor
-
-    def __init__(self, features: tuple[int, ...], size: int, seeds: Sequence[int]) -> None:
-        super().__init__()
-        self.size, inputs = size, math.prod(features)
-        weights, biases = [], []
-        for seed in seeds:
-            numbers = generator(seed, "features")
-            weights.append(torch.randn(inputs, size, generator=numbers) / math.sqrt(inputs))
-            biases.append(torch.randn(1, size, generator=numbers) / 2)
-        self.register_buffer("weights", torch.stack(weights), persistent=False)
-        self.register_buffer("biases", torch.stack(biases), persistent=False)
-
-    def forward(self, x: Tensor, replica: int) -> Tensor:  # noqa: D102
-        return (x.flatten(1) @ self.weights[replica] + self.biases[replica]).relu()
+    kernels = (g, -t * g, (t.square() - 1) * g)
+    return [torch.where(inside, own[taps], zero).float() for own in kernels]

@@ -1,24 +1,21 @@
-"""Gaussians of each task, kept as triangles: what came first with which task, and how far it is."""
+"""Gaussians of each task: what came first with which task, and how far it is."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import reduce
-from typing import Any, Literal
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from cl_anomaly.models.covariances import (
+    Compared,
     Moments,
-    packed,
-    shrunk,
-    squared_distance,
     together,
     unlikeness,
-    unpacked,
-    whitening,
 )
+from cl_anomaly.models.kept_covariances import Distance, Form, dense_distance
 
 # Two covariances of n samples in F dimensions are unlike by chance alone, by about F/2n.
 _BY_CHANCE = 1.5
@@ -36,19 +33,15 @@ class GaussianConcepts(nn.Module):
         size: F, features.
         shrinkage: of each covariance.
         merge: how much farther samples may be from what they join; 0 joins nothing.
-        stored: what correlations are kept in, "float16" or "float32".
+        form: how covariances are kept; its tensors are buffers, (R, K, ...).
 
     Attributes:
         means: (R, K, F), float32.
-        deviations: (R, K, F), float32, the square roots of the variances.
-        correlations: (R, K, F (F − 1) / 2), what is below the diagonal.
         counts: (R, K), float32, samples of each; 0 where a replica has fewer than K.
         tasks: (R, K), int64, the task that each came with first, from 1.
     """
 
     means: Tensor
-    deviations: Tensor
-    correlations: Tensor
     counts: Tensor
     tasks: Tensor
 
@@ -58,20 +51,19 @@ class GaussianConcepts(nn.Module):
         size: int,
         shrinkage: float,
         merge: float,
-        stored: Literal["float16", "float32"],
+        form: Form,
     ) -> None:
         super().__init__()
-        self._size, self._shrinkage, self._merge = size, shrinkage, merge
-        self._white: dict[int, list[tuple[Tensor, Tensor]]] = {}
-        self._pooled: dict[int, tuple[Tensor, Tensor]] = {}
-        triangle = size * (size - 1) // 2
-        for name, shape, dtype in (
-            ("means", (size,), torch.float32),
-            ("deviations", (size,), torch.float32),
-            ("correlations", (triangle,), getattr(torch, stored)),
-            ("counts", (), torch.float32),
-            ("tasks", (), torch.int64),
-        ):
+        self._size, self._shrinkage, self._merge, self._form = size, shrinkage, merge, form
+        self._from: dict[int, list[Distance]] = {}
+        self._pooled: dict[int, Distance] = {}
+        shapes = {
+            "means": ((size,), torch.float32),
+            **form.shapes(),
+            "counts": ((), torch.float32),
+            "tasks": ((), torch.int64),
+        }
+        for name, (shape, dtype) in shapes.items():
             self.register_buffer(name, torch.zeros(replicas, 0, *shape, dtype=dtype))
         self.register_load_state_dict_pre_hook(_take_its_size)
 
@@ -79,8 +71,9 @@ class GaussianConcepts(nn.Module):
         """Keep the Gaussians of a task that a replica has learnt."""
         kept = [self._moments(replica, place) for place in range(self._used(replica))]
         tasks = self.tasks[replica, : len(kept)].tolist()
-        for new in components:
-            if (place := self._like(new, kept)) is None:
+        places = self._joined(kept, components)
+        for new, place in zip(components, places, strict=True):
+            if place is None:
                 kept.append(new)
                 tasks.append(task)
             else:
@@ -95,19 +88,24 @@ class GaussianConcepts(nn.Module):
         return int((self.counts[replica] > 0).sum())
 
     def _moments(self, replica: int, place: int) -> Moments:
-        spread = self.deviations[replica, place].double()
-        correlations = unpacked(self.correlations[replica, place], self._size)
-        covariance = correlations * torch.outer(spread, spread)
+        covariance = self._form.covariance(self._kept(replica, place))
         mean = self.means[replica, place].double()
         return Moments(float(self.counts[replica, place]), mean, covariance)
 
-    def _like(self, new: Moments, kept: Sequence[Moments]) -> int | None:
-        """Find what a Gaussian coincides with, the most alike of them."""
+    def _kept(self, replica: int, place: int) -> dict[str, Tensor]:
+        return {name: getattr(self, name)[replica, place] for name in self._form.shapes()}
+
+    def _joined(self, kept: Sequence[Moments], components: Sequence[Moments]) -> list[int | None]:
+        """Find what each Gaussian of a new task coincides with, the most alike of those kept."""
         if not self._merge or not kept:
-            return None
-        values = [unlikeness(new, own, self._shrinkage) for own in kept]
-        place = min(range(len(kept)), key=values.__getitem__)
-        fewest = min(new.count, kept[place].count)
+            return [None] * len(components)
+        known = [Compared.of(own, self._shrinkage) for own in kept]
+        return [self._like(Compared.of(new, self._shrinkage), known) for new in components]
+
+    def _like(self, new: Compared, known: Sequence[Compared]) -> int | None:
+        values = [unlikeness(new, own) for own in known]
+        place = min(range(len(known)), key=values.__getitem__)
+        fewest = min(new.moments.count, known[place].moments.count)
         most = 1 + self._merge + _BY_CHANCE * self._size / fewest
         return place if values[place] <= most else None
 
@@ -119,23 +117,19 @@ class GaussianConcepts(nn.Module):
                 setattr(self, name, torch.cat([own, more], dim=1))
         self.counts[replica] = 0
         for place, (own, task) in enumerate(zip(kept, tasks, strict=True)):
-            spread = own.covariance.diagonal().sqrt()
-            # A feature that never varies has no correlation.
-            scale = torch.where(spread > 0, 1 / spread, 0.0)
             self.means[replica, place] = own.mean.float()
-            self.deviations[replica, place] = spread.float()
-            correlations = own.covariance * torch.outer(scale, scale)
-            self.correlations[replica, place] = packed(correlations, self.correlations.dtype)
+            for name, value in self._form.keep(own.covariance).items():
+                getattr(self, name)[replica, place] = value
             self.counts[replica, place] = own.count
             self.tasks[replica, place] = task
         self._forget()
 
     def _forget(self) -> None:
-        self._white.clear()
+        self._from.clear()
         self._pooled.clear()
 
     def _apply(self, fn: Any, recurse: bool = True) -> Any:
-        """Move to another device; what is computed from the triangles is computed there anew."""
+        """Move to another device; what is computed from what is kept is computed there anew."""
         self._forget()
         return super()._apply(fn, recurse)
 
@@ -149,14 +143,16 @@ class GaussianConcepts(nn.Module):
             replica: whose Gaussians.
             tasks: how many there have been; one that brought nothing new is infinitely far.
         """
-        if replica not in self._white:
-            self._white[replica] = [
-                self._prepared(self._moments(replica, place))
+        if replica not in self._from:
+            self._from[replica] = [
+                self._form.distance(
+                    self._kept(replica, place), self.means[replica, place], self._shrinkage
+                )
                 for place in range(self._used(replica))
             ]
         result = f.new_full((tasks, len(f)), float("inf"))
-        for task, own in zip(self.tasks[replica].tolist(), self._white[replica], strict=False):
-            result[task - 1] = torch.minimum(result[task - 1], squared_distance(f, *own))
+        for task, distance in zip(self.tasks[replica].tolist(), self._from[replica], strict=False):
+            result[task - 1] = torch.minimum(result[task - 1], distance(f))
         return result.mT
 
     def background(self, f: Tensor, replica: int) -> Tensor:
@@ -166,11 +162,10 @@ class GaussianConcepts(nn.Module):
         """
         if replica not in self._pooled:
             all_of_them = [self._moments(replica, place) for place in range(self._used(replica))]
-            self._pooled[replica] = self._prepared(reduce(together, all_of_them))
-        return squared_distance(f, *self._pooled[replica])
-
-    def _prepared(self, own: Moments) -> tuple[Tensor, Tensor]:
-        return own.mean.float(), whitening(shrunk(own.covariance, self._shrinkage)).float()
+            own = reduce(together, all_of_them)
+            mean = own.mean.float()
+            self._pooled[replica] = dense_distance(own.covariance, mean, self._shrinkage)
+        return self._pooled[replica](f)
 
     def bytes_kept(self, replica: int) -> int:
         """Count the bytes of what a replica keeps."""

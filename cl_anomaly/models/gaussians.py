@@ -13,14 +13,10 @@ from cl_anomaly.errors import InputError
 from cl_anomaly.models.base import BACKGROUND, DISTANCES, Distances
 from cl_anomaly.models.closed_form import ClosedForm
 from cl_anomaly.models.components import components_of
-from cl_anomaly.models.feature_maps import (
-    FeatureMap,
-    Histograms,
-    Pixels,
-    RandomConvolutions,
-    RandomUnits,
-)
+from cl_anomaly.models.feature_maps import FeatureMap, Histograms, Pixels
 from cl_anomaly.models.gaussian_concepts import GaussianConcepts
+from cl_anomaly.models.kept_covariances import form_for
+from cl_anomaly.models.random_maps import RandomConvolutions, RandomUnits
 from cl_anomaly.randomness import generator
 
 
@@ -68,12 +64,16 @@ class Gaussians(ClosedForm):
             "auto" is hog for images with sides of 4 pixels or more, and pixels for all else.
         grid: places in each direction where features of images are pooled.
         directions: of gradients, for hog.
+        curvatures: of lines, for hog: directions of second derivatives; each gives 2 · grid².
         width: how many random features.
         shrinkage: s, from 0 to 1.
         components: Gaussians of each task, at most, by k-means.
+        pooling: how far these share a covariance, from 0 to 1.
         merge: how much farther a task's samples may be from an earlier Gaussian than from their
             own, as a share, for both to become one; 0 keeps every task apart.
-        stored: what correlations are kept in.
+        rank: axes that are kept of each covariance, those with the largest variances; 0 keeps all
+            of it, as a triangle.
+        stored: what triangles or axes are kept in.
     """
 
     name = "gaussians"
@@ -89,10 +89,13 @@ class Gaussians(ClosedForm):
         features: Literal["auto", "hog", "random", "pixels"] = "auto",
         grid: int = 5,
         directions: int = 16,
+        curvatures: int = 0,
         width: int = 600,
         shrinkage: float = 0.1,
         components: int = 1,
+        pooling: float = 0.5,
         merge: float = 0.5,
+        rank: int = 0,
         stored: Literal["float16", "float32"] = "float16",
     ) -> None:
         super().__init__(shape, seeds)
@@ -102,11 +105,18 @@ class Gaussians(ClosedForm):
                 raise InputError(f"Expected `{name}` to be 1 or more, but got {count}.")
         if not 0 < shrinkage <= 1:
             raise InputError(f"Expected `shrinkage` above 0, at most 1, but got {shrinkage}.")
+        if rank < 0:
+            raise InputError(f"Expected `rank` to be 0 or more, but got {rank}.")
+        if not 0 <= pooling <= 1:
+            raise InputError(f"Expected `pooling` from 0 to 1, but got {pooling}.")
         if not 0 <= merge < float("inf"):
             raise InputError(f"Expected `merge` to be 0 or more, but got {merge}.")
-        self._seeds, self._components = seeds, components
-        self.map = _made(features, shape, seeds, grid, directions, width)
-        self.concepts = GaussianConcepts(len(seeds), self.map.size, shrinkage, merge, stored)
+        self._seeds, self._components, self._pooling = seeds, components, pooling
+        if curvatures < 0:
+            raise InputError(f"Expected `curvatures` to be 0 or more, but got {curvatures}.")
+        self.map = _made(features, shape, seeds, grid, (directions, curvatures), width)
+        form = form_for(self.map.size, rank, stored)
+        self.concepts = GaussianConcepts(len(seeds), self.map.size, shrinkage, merge, form)
         self.register_buffer("learnt", torch.zeros(len(seeds), dtype=torch.int64))
 
     def features_of(self, x: Tensor, replica: int) -> Tensor:
@@ -126,7 +136,7 @@ class Gaussians(ClosedForm):
         self.learnt[replica] += 1
         task = int(self.learnt[replica])
         numbers = generator(self._seeds[replica], "components", task)
-        own = components_of(torch.cat(list(features)), self._components, numbers)
+        own = components_of(torch.cat(list(features)), self._components, self._pooling, numbers)
         self.concepts.add(replica, task, own)
 
     def reconstruct(self, x: Tensor) -> FromGaussians:
@@ -139,14 +149,14 @@ def _made(
     shape: tuple[int, ...],
     seeds: Sequence[int],
     grid: int,
-    directions: int,
+    directions: tuple[int, int],
     width: int,
 ) -> FeatureMap:
     is_image = len(shape) in (2, 3) and min(shape[-2:]) >= 4
     if kind == "auto":
         kind = "hog" if is_image else "pixels"
     if kind == "hog":
-        return Histograms(shape, grid, directions)
+        return Histograms(shape, grid, *directions)
     if kind == "random" and is_image:
         return RandomConvolutions(shape, grid, width, seeds)
     return RandomUnits(shape, width, seeds) if kind == "random" else Pixels(shape)

@@ -41,9 +41,9 @@ def cost_of(plan: Plan, tasks: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
         `replicas`; seconds of all tasks; `samples` trained on, replayed ones included;
         `forward_flops` of one sample (see `forward_flops`), and `training_flops`, which is samples
         × 3 × forward_flops: what a strategy computes beside its batches is not in it.
-        `model_bytes` and `strategy_bytes` (None where unknown) and `score_bytes` (by score) that
-        are kept after the last task; `stores_samples`, whether real ones are kept; and `tasks`,
-        all this by task.
+        `model_bytes`, `strategy_bytes` (None where unknown) and `score_bytes` (by score) that are
+        kept after the last task; `stores_samples`, whether real ones are kept; and `tasks`, all
+        this by task.
     """
     model = plan.parts.make_model(plan.config, plan.dataset.features, plan.config.seed_list[:1])
     forward = forward_flops(model)

@@ -12,7 +12,7 @@ from cl_anomaly.models import Model, find_model
 from cl_anomaly.models.base import check_abilities
 from cl_anomaly.options import Option, fill, fill_options, options_of
 from cl_anomaly.strategies import Strategy, find_strategy
-from cl_anomaly.training.closed_form import check_closed_form
+from cl_anomaly.training.closed_form import check_fits
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,7 +35,7 @@ class Parts:
         """
         strategy = self.make_strategy(config)
         check_abilities(self.model, strategy.needs, f"the strategy {strategy.name}")
-        check_closed_form(self.model, strategy)
+        check_fits(self.model, strategy)
         for name in config.scores:
             check_abilities(self.model, SCORES[name].needs, f"the score {name}")
         if config.stream == "concept-agnostic":

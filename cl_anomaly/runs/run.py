@@ -237,7 +237,6 @@ class Run:
             "new_samples": new_samples(self.plan),
             "samples_per_second": samples / training,
             "peak_memory": peak_memory(self.detector.device),
-            "model_bytes": self.detector.groups.model_bytes(),
             "score_bytes": self.detector.groups.score_bytes(),
             "finished": datetime.now(UTC).isoformat(timespec="seconds"),
             "resumed_on": self.resumed_on,

@@ -23,11 +23,13 @@ from cl_anomaly.training.outcome import OnStep, Pause, TrainingTime, never
 # Samples looked at together: what lies between the maps stays in a processor's cache.
 _PROCESSOR_BATCH = 250
 _GPU_BATCH = 8192
-_OF_STEPS = ("extend", "loss", "penalty", "after_backward", "after_step")
+_OF_WEIGHTS = ("loss", "penalty", "after_backward", "after_step")
 
 
-def check_closed_form(model: type[Model], strategy: Strategy | type[Strategy]) -> None:
-    """Refuse a strategy that acts on a loss or its gradients, with a model that has none.
+def check_fits(model: type[Model], strategy: Strategy | type[Strategy]) -> None:
+    """Refuse a strategy that acts on steps of training, with a model that makes none.
+
+    Refuse one that holds weights, too, with a model whose tasks share none.
 
     Args:
         model: the class.
@@ -36,19 +38,28 @@ def check_closed_form(model: type[Model], strategy: Strategy | type[Strategy]) -
     Raises:
         InputError: they do not fit together.
     """
-    if not issubclass(model, ClosedForm):
+    if not model.keeps_tasks_apart:
         return
+    no_steps = issubclass(model, ClosedForm)
     own = strategy if isinstance(strategy, type) else type(strategy)
-    hooks = [hook for hook in _OF_STEPS if getattr(own, hook) is not getattr(Strategy, hook)]
+    among = ("extend", *_OF_WEIGHTS) if no_steps else _OF_WEIGHTS
+    hooks = [hook for hook in among if getattr(own, hook) is not getattr(Strategy, hook)]
     acts = f"acts on steps of training (`{hooks[0]}`)" if hooks else ""
     if hasattr(own, "own_training"):
         acts = "trains by a loop of its own"
     if acts:
         raise InputError(
             f"Expected a strategy that chooses which samples are seen, such as lower or upper, for "
-            f"the model {model.name}, which learns in closed form and makes no steps, but "
-            f"{own.name} {acts}."
+            f"the model {model.name}, {_why(no_steps)}, but {own.name} {acts}."
         )
+
+
+def _why(no_steps: bool) -> str:
+    return (
+        "which learns in closed form and makes no steps"
+        if no_steps
+        else "in which tasks share no weights"
+    )
 
 
 class OnePass:

@@ -15,7 +15,7 @@ from cl_anomaly.scenarios.class_stream import Scenario
 from cl_anomaly.state import CannotKeepError, State
 from cl_anomaly.strategies import Strategy
 from cl_anomaly.training.calibration import Thresholds, thresholds_after
-from cl_anomaly.training.closed_form import OnePass, check_closed_form
+from cl_anomaly.training.closed_form import OnePass, check_fits
 from cl_anomaly.training.epoch_losses import EpochLosses
 from cl_anomaly.training.hooks import call
 from cl_anomaly.training.outcome import OnStep, Pause, TrainingTime, never
@@ -64,7 +64,7 @@ class Learner:
         self.scenarios, self.settings = scenarios, settings
         self.scores = make_scores(scores)
         self._training: Training | None = None
-        check_closed_form(type(strategy.model), strategy)
+        check_fits(type(strategy.model), strategy)
         self._losses = EpochLosses([0] * len(seeds), settings.epochs, torch.device("cpu"))
         refuse_leaks_ahead(strategy, scenarios, seeds)
 
@@ -92,6 +92,7 @@ class Learner:
         tasks = [scenario.tasks[number - 1] for scenario in self.scenarios]
         with watched(self.strategy, "before_task", self.scenarios, number):
             call(self.strategy, "before_task", tasks)
+        self.strategy.model.begin_task(number)
         self._prepare(number)
         self._start(number)
 

@@ -7,6 +7,7 @@ from sklearn.covariance import EmpiricalCovariance, ShrunkCovariance
 from torch import Tensor
 
 from cl_anomaly.models.covariances import (
+    Compared,
     Moments,
     moments_of,
     packed,
@@ -62,9 +63,22 @@ def test_unlikeness_in_a_case_worked_out_by_hand() -> None:
     # Gaussian (1 + 4) / 4 in place of 1, and the other way (4 + 4) / 1 in place of 1.
     one = Moments(10, torch.zeros(1), torch.tensor([[1.0]]))
     other = Moments(10, torch.full((1,), 2.0), torch.tensor([[4.0]]))
-    assert unlikeness(one, one, 0.0) == pytest.approx(1, abs=1e-5)
-    assert unlikeness(one, other, 0.0) == pytest.approx(8, abs=1e-4)
-    assert unlikeness(one, other, 0.0) == unlikeness(other, one, 0.0)
+    sides = [Compared.of(own, 0.0) for own in (one, other)]
+    assert unlikeness(sides[0], sides[0]) == pytest.approx(1, abs=1e-5)
+    assert unlikeness(sides[0], sides[1]) == pytest.approx(8, abs=1e-4)
+    assert unlikeness(*sides) == unlikeness(*sides[::-1])
+
+
+def test_unlikeness_is_by_the_mean_distance_of_samples() -> None:
+    first, second = _samples(1, 200), _samples(2, 300) / 2
+    sides = [Compared.of(moments_of(x), 0.1) for x in (first, second)]
+    gaussians = [ShrunkCovariance(shrinkage=0.1).fit(x.numpy()) for x in (first, second)]
+
+    def away(x: Tensor, place: int) -> float:
+        return float(gaussians[place].mahalanobis(x.numpy()).mean())
+
+    ratios = away(first, 1) / away(first, 0), away(second, 0) / away(second, 1)
+    assert unlikeness(*sides) == pytest.approx(max(ratios), rel=1e-4)
 
 
 @pytest.mark.parametrize(("dtype", "most"), [(torch.float32, 1e-7), (torch.float16, 5e-4)])

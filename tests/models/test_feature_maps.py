@@ -9,13 +9,8 @@ from numpy.typing import NDArray
 from scipy.signal import correlate2d
 
 from cl_anomaly.errors import InputError
-from cl_anomaly.models.feature_maps import (
-    Histograms,
-    Pixels,
-    Pooling,
-    RandomConvolutions,
-    RandomUnits,
-)
+from cl_anomaly.models.feature_maps import Histograms, Pixels, Pooling
+from cl_anomaly.models.random_maps import RandomConvolutions, RandomUnits
 
 Array = NDArray[np.float64]
 _SHAPES = [(28, 28), (8, 8), (12, 20), (3, 32, 32)]
@@ -33,7 +28,7 @@ def _pooling(side: int, grid: int) -> Array:
     return np.exp(-(away**2) / (2 * sigma**2)) / (sigma * math.sqrt(2 * math.pi))
 
 
-def _histograms(image: Array, grid: int, directions: int) -> Array:
+def _histograms(image: Array, grid: int, directions: int, curvatures: int = 0) -> Array:
     """The recipe for one image (C, H, W), pixel by pixel."""
     taps = np.arange(-3, 4)
     g = np.exp(-(taps**2) / 2)
@@ -52,7 +47,31 @@ def _histograms(image: Array, grid: int, directions: int) -> Array:
         theta = 2 * math.pi * j / directions
         own = (np.maximum(u * math.cos(theta) + v * math.sin(theta), 0) / m) ** 2 * m
         features.append(rows @ own @ columns.T)
+    features += _lines(image, grid, curvatures)
     return np.stack(features).reshape(-1) ** 0.35
+
+
+def _lines(image: Array, grid: int, curvatures: int) -> list[Array]:
+    """Second derivatives along directions of the half circle, dark ends first."""
+    taps = np.arange(-3, 4)
+    g = np.exp(-(taps**2) / 2)
+    g /= g.sum()
+    dg, ddg = -taps * g, (taps**2 - 1) * g
+    kernels = (np.outer(g, ddg), np.outer(ddg, g), np.outer(dg, dg))
+    xx, yy, xy = (
+        np.stack([correlate2d(own, kernel, mode="same") for own in image]) for kernel in kernels
+    )
+    strongest = (xx**2 + yy**2 + 2 * xy**2).argmax(0)[None]
+    xx, yy, xy = (np.take_along_axis(own, strongest, 0)[0] for own in (xx, yy, xy))
+    m = np.sqrt(xx**2 + yy**2 + 2 * xy**2) + 1e-3
+    rows, columns = (_pooling(side, grid) for side in image.shape[1:])
+    features = []
+    for sign in (-1, 1):
+        for j in range(curvatures):
+            cos, sin = math.cos(math.pi * j / curvatures), math.sin(math.pi * j / curvatures)
+            own = sign * (cos**2 * xx + sin**2 * yy + 2 * cos * sin * xy)
+            features.append(rows @ ((np.maximum(own, 0) / m) ** 2 * m) @ columns.T)
+    return features
 
 
 @pytest.mark.parametrize("shape", _SHAPES, ids=str)
@@ -62,6 +81,16 @@ def test_histograms_of_gradients_are_those_of_the_recipe(shape: tuple[int, ...])
     assert own.size == 400 and found.shape == (3, 400) and found.dtype == torch.float32
     images = x.double().numpy().reshape(3, -1, *shape[-2:])
     expected = np.stack([_histograms(image, 5, 16) for image in images])
+    np.testing.assert_allclose(found, expected, rtol=2e-3, atol=2e-4)
+
+
+@pytest.mark.parametrize("shape", _SHAPES, ids=str)
+def test_lines_are_second_derivatives(shape: tuple[int, ...]) -> None:
+    x, own = _images(shape), Histograms(shape, 5, 8, 4)
+    found = own(x, 0)
+    assert own.size == 400 and found.shape == (3, 400)
+    images = x.double().numpy().reshape(3, -1, *shape[-2:])
+    expected = np.stack([_histograms(image, 5, 8, 4) for image in images])
     np.testing.assert_allclose(found, expected, rtol=2e-3, atol=2e-4)
 
 

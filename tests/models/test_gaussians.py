@@ -8,13 +8,16 @@ import pytest
 import torch
 from scipy.special import logsumexp
 from sklearn.covariance import ShrunkCovariance
+from sklearn.decomposition import PCA
 from sklearn.mixture import GaussianMixture
 from torch import Tensor
 
 from cl_anomaly.errors import InputError
 from cl_anomaly.evaluation.scores.distances import log_margin, softmin, two_nearest
 from cl_anomaly.models.components import components_of
+from cl_anomaly.models.covariances import moments_of, squared_distance, whitening
 from cl_anomaly.models.gaussians import Gaussians
+from cl_anomaly.models.kept_covariances import form_for
 
 
 def _task(place: float, count: int = 200, seed: int = 0, size: int = 4) -> Tensor:
@@ -111,16 +114,25 @@ def test_two_halves_of_a_kind_coincide_and_neighbours_do_not(count: int) -> None
 
 def test_parts_of_a_task_are_told_apart() -> None:
     x = torch.cat([_task(1, 150), _task(2, 50)])
-    parts = components_of(x, 2, torch.Generator().manual_seed(0))
+    parts = components_of(x, 2, 0.0, torch.Generator().manual_seed(0))
     assert sorted(part.count for part in parts) == [50, 150]
     means = torch.stack([part.mean for part in parts]).float()
     expected = torch.stack([_task(1, 150).mean(0), _task(2, 50).mean(0)])
     torch.testing.assert_close(means[means[:, 0].argsort()], expected, rtol=1e-5, atol=1e-5)
 
 
+def test_parts_share_a_covariance_as_far_as_they_pool() -> None:
+    x, numbers = torch.cat([_task(1, 150), _task(2, 50)]), torch.Generator()
+    own, half = (components_of(x, 2, share, numbers.manual_seed(0)) for share in (0.0, 0.5))
+    within = (own[0].count * own[0].covariance + own[1].count * own[1].covariance) / 200
+    for one, other in zip(own, half, strict=True):
+        torch.testing.assert_close(other.covariance, (one.covariance + within) / 2)
+
+
 def test_the_nearest_part_of_a_task_counts() -> None:
     first, second = _task(1, 150), _task(2, 150)
-    as_one = _distances(_learnt([torch.cat([first, second])], components=2), first)[0]
+    both = torch.cat([first, second])
+    as_one = _distances(_learnt([both], components=2, pooling=0.0), first)[0]
     apart = _distances(_learnt([first, second]), first)[0]
     torch.testing.assert_close(as_one[:, 0], apart.amin(1))
 
@@ -152,6 +164,31 @@ def test_background_is_the_distance_from_all_tasks_as_one() -> None:
     np.testing.assert_allclose(output.background[0], expected, rtol=1e-3)
 
 
+def test_few_axes_are_scikit_learns_probabilistic_components() -> None:
+    x, new = _task(1, 300, size=12).double(), _task(2, 20, size=12).double()
+    reference = PCA(5, svd_solver="full").fit(x.numpy())
+    form = form_for(12, 5, "float32")
+    own = moments_of(x)
+    # scikit-learn divides by n − 1.
+    found = form.covariance(form.keep(own.covariance)) * 300 / 299
+    np.testing.assert_allclose(found, reference.get_covariance(), rtol=1e-4, atol=1e-4)
+    distances = squared_distance(new, own.mean, whitening(found))
+    away = new.numpy() - reference.mean_
+    expected = np.einsum("ni,ij,nj->n", away, reference.get_precision(), away)
+    np.testing.assert_allclose(distances, expected, rtol=1e-3)
+
+
+def test_all_axes_are_a_triangle_and_few_take_fewer_bytes() -> None:
+    tasks, x = [_task(1, size=12), _task(2, size=12)], _task(1, 20, seed=5, size=12)
+    whole, as_many, few = (_learnt(tasks, rank=rank) for rank in (0, 12, 3))
+    assert torch.equal(_distances(whole, x), _distances(as_many, x))
+    assert few.concepts.bytes_kept(0) == 2 * (12 * 4 + 12 * 3 * 2 + 3 * 4 + 4 + 4 + 8)
+    state = {name: own.clone() for name, own in few.state_dict().items()}
+    again = Gaussians((12,), [0], rank=3)
+    again.load_state_dict(state)
+    assert torch.equal(_distances(again, x), _distances(few, x))
+
+
 def test_bytes_are_those_of_the_triangles() -> None:
     model = _learnt([_task(1), _task(2)], seeds=(0, 1))
     # Means and deviations, six correlations in float16, the count, and the task's number.
@@ -162,7 +199,16 @@ def test_bytes_are_those_of_the_triangles() -> None:
 
 
 @pytest.mark.parametrize(
-    "option", [{"grid": 0}, {"shrinkage": 0.0}, {"merge": -1.0}, {"components": 0}], ids=str
+    "option",
+    [
+        {"grid": 0},
+        {"shrinkage": 0.0},
+        {"merge": -1.0},
+        {"components": 0},
+        {"pooling": 2.0},
+        {"rank": -1},
+    ],
+    ids=str,
 )
 def test_options_out_of_range_are_refused(option: dict[str, float]) -> None:
     with pytest.raises(InputError, match=f"Expected `{next(iter(option))}`"):

@@ -26,6 +26,7 @@ from cl_anomaly.evaluation.scores.gaussian import shrunk_covariance
 from cl_anomaly.models.base import HIDDEN, Distances, Reconstruction
 from cl_anomaly.models.covariances import Moments
 from cl_anomaly.models.gaussian_concepts import GaussianConcepts
+from cl_anomaly.models.kept_covariances import Triangle
 
 # Farther from what they join than from their own, as a share.
 _MERGE = 0.5
@@ -91,7 +92,8 @@ class CodeScore(LearntScore):
         """Give what has been learnt, and how many tasks that is of."""
         if self._concepts is None:
             # What is kept is shrunk already, as far as the samples' number asked for.
-            own = GaussianConcepts(codes.shape[0], codes.shape[2], 0.0, _MERGE, "float32")
+            form = Triangle(codes.shape[2], "float32")
+            own = GaussianConcepts(codes.shape[0], codes.shape[2], 0.0, _MERGE, form)
             self._concepts = own.to(codes.device)
             names = {name for name, _ in own.named_buffers()}
             if self._kept:

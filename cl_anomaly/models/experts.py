@@ -1,0 +1,170 @@
+"""A small model for each task, which no other task touches."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Iterator, Sequence
+from functools import cached_property
+from typing import Any, ClassVar
+
+import torch
+from torch import Tensor, nn
+
+from cl_anomaly.errors import InputError
+from cl_anomaly.models.base import DISTANCES, NOISE, RECONSTRUCT, Distances, Model
+from cl_anomaly.randomness import Draws
+
+# Options that say how large a model is, in units or channels.
+_SIZES = ("hidden_sizes", "channels")
+_HALVINGS = 12
+
+
+class FromExperts(Distances):
+    """How badly each task's expert knows samples."""
+
+    def __init__(self, experts: Sequence[Model], x: Tensor) -> None:
+        super().__init__(x)
+        self._experts = experts
+
+    @cached_property
+    def distances(self) -> Tensor:
+        """Each expert's mean squared error, or its `noise_error`, (R, B, T)."""
+        return torch.stack([self._error_of(expert) for expert in self._experts], dim=2)
+
+    def _error_of(self, expert: Model) -> Tensor:
+        output: Any = expert.reconstruct(self.x)
+        if RECONSTRUCT in expert.abilities:
+            return (output.means - self.x).square().flatten(2).mean(2)
+        return output.noise_error
+
+
+class Experts(Model):
+    """A small model for each task: what one has learnt, no other task touches.
+
+    After Aljundi et al., "Expert Gate: Lifelong Learning with a Network of Experts" (CVPR 2017),
+    section 3, whose gate is an autoencoder for each task. A new task brings a new expert with the
+    seed's first weights, and the earlier ones stay as they are. A sample's distance from a task is
+    its expert's error; the scores of `evaluation.scores.distances` make one number of these.
+
+    Args:
+        expert: the model that each is, one that reconstructs samples or tells noise from them.
+        options: its keyword arguments.
+        tasks: how many experts take the bytes of one such model: their `hidden_sizes` or `channels`
+            are smaller by the same share. 1 leaves each as large as it is.
+    """
+
+    name = "experts"
+    abilities = frozenset({DISTANCES})
+    default_score: ClassVar[str] = "auto-margin"
+    keeps_tasks_apart: ClassVar[bool] = True
+
+    def __init__(
+        self,
+        shape: tuple[int, ...],
+        seeds: Sequence[int],
+        /,
+        expert: str = "vae",
+        options: dict[str, Any] | None = None,
+        tasks: int = 9,
+    ) -> None:
+        super().__init__(shape, seeds)
+        if tasks < 1:
+            raise InputError(f"Expected `tasks` to be 1 or more, but got {tasks}.")
+        self._seeds, self._class = seeds, _class_of(expert)
+        self._options = _of_a_share(self._class, shape, dict(options or {}), tasks)
+        self.experts = nn.ModuleList([self._made()])
+        self.register_load_state_dict_pre_hook(_as_many_as_there_are)
+
+    def _made(self) -> Model:
+        return _make(self._class, self.features, self._seeds, self._options)
+
+    def begin_task(self, number: int) -> None:
+        """Give a task its expert; the earlier ones are not trained any more."""
+        device = next(self.experts.parameters()).device
+        while len(self.experts) < number:
+            self.experts.append(self._made().to(device))
+        while len(self.experts) > number:
+            del self.experts[-1]
+
+    def named_parameters(self, *args: Any, **how: Any) -> Iterator[tuple[str, nn.Parameter]]:
+        """Give what is trained: the parameters of the last expert."""
+        last = f"experts.{len(self.experts) - 1}."
+        own = super().named_parameters(*args, **how)
+        return ((name, p) for name, p in own if last in name)
+
+    def loss(self, x: Tensor, random: Draws) -> Tensor:
+        """Give the loss of the task's expert, (R, B)."""
+        return self._all[-1].loss(x, random)
+
+    @property
+    def _all(self) -> list[Model]:
+        return [expert for expert in self.experts if isinstance(expert, Model)]
+
+    def reconstruct(self, x: Tensor) -> FromExperts:
+        """Show samples (R, B, *features) to all experts; nothing is drawn."""
+        return FromExperts(self._all, x)
+
+    def training_bytes(self, batch_size: int) -> int:  # noqa: D102
+        return self._all[-1].training_bytes(batch_size)
+
+
+def _class_of(name: str) -> type[Model]:
+    from cl_anomaly.models import find_model  # all models, this one among them
+
+    model = find_model(name)
+    if not {RECONSTRUCT, NOISE} & model.abilities:
+        raise InputError(
+            f"Expected `expert` to be a model that can reconstruct samples or tell noise from "
+            f"data, but {model.name} cannot."
+        )
+    return model
+
+
+def _make(
+    cls: type[Model], shape: tuple[int, ...], seeds: Sequence[int], options: dict[str, Any]
+) -> Model:
+    known = [p.name for p in inspect.signature(cls).parameters.values()]
+    for name in options:
+        if name not in known[2:]:
+            listed = ", ".join(known[2:])
+            raise InputError(f"Expected options of {cls.name} ({listed}), but got `{name}`.")
+    made: Any = cls
+    own = {k: tuple(v) if isinstance(v, list) else v for k, v in options.items()}
+    return made(shape, seeds, **own)
+
+
+def _of_a_share(
+    cls: type[Model], shape: tuple[int, ...], options: dict[str, Any], tasks: int
+) -> dict[str, Any]:
+    """Make sizes smaller until a model has at most one share of its bytes."""
+    arguments = inspect.signature(cls).parameters
+    name = next((own for own in _SIZES if own in arguments), None)
+    if tasks == 1 or name is None:
+        return options
+    full = tuple(options.get(name, arguments[name].default))
+
+    def count(sizes: tuple[int, ...]) -> int:
+        with torch.random.fork_rng(devices=[]):
+            made = _make(cls, shape, [0], options | {name: sizes})
+        return sum(p.numel() for p in made.parameters())
+
+    most, low, high = count(full) / tasks, 0.0, 1.0
+    for _ in range(_HALVINGS):
+        middle = (low + high) / 2
+        fits = count(_smaller(full, middle)) <= most
+        low, high = (middle, high) if fits else (low, middle)
+    return options | {name: _smaller(full, low)}
+
+
+def _smaller(sizes: tuple[int, ...], share: float) -> tuple[int, ...]:
+    return tuple(max(1, int(size * share)) for size in sizes)
+
+
+def _as_many_as_there_are(
+    module: nn.Module, state: dict[str, Tensor], prefix: str, *_args: object
+) -> None:
+    """Have as many experts as a state that is about to be loaded."""
+    start = f"{prefix}experts."
+    numbers = {int(k[len(start) :].partition(".")[0]) for k in state if k.startswith(start)}
+    if isinstance(module, Experts) and numbers:
+        module.begin_task(max(numbers) + 1)
