@@ -71,7 +71,7 @@ def tuned(strategy: str) -> list[dict[str, Any]]:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--strategies", nargs="*", default=list(GRID), choices=sorted(strategies()))
     arguments = parser.parse_args()

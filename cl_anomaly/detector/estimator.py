@@ -24,7 +24,7 @@ class ContinualAnomalyDetector(OutlierMixin, BaseEstimator):
     """Learn what is normal from tasks that arrive one after another, and find what is not.
 
     `fit` learns a first task, `partial_fit` one more. No earlier sample is kept, unless the
-    strategy trains on them again, as `upper` does. Features are scaled so that those of the first
+    strategy keeps some, as `upper` and `replay` do. Features are scaled so that those of the first
     task reach from 0 to 1.
 
     Args:

@@ -170,7 +170,8 @@ class Strategy:
         """List what steps change beside the model's weights, (R, ...) each, always in place.
 
         What requires gradients is trained with the weights, by the same Adam. A replica that is
-        through with its task before others is put back, at the end, to where it was then.
+        through with its task before others is put back, at the end, to where it was then. The order
+        is the same after `load_state_dict`, whatever the order of the state is.
         """
         return ()
 

@@ -20,11 +20,12 @@ class GRConditional(GenerativeReplay):
     """Generative Replay with a latent Gaussian for each task in place of N(0, I).
 
     Replay conditional on the task, as in van de Ven, Siegelmann & Tolias, "Brain-inspired replay
-    for continual learning with artificial neural networks" (Nature Communications 2020), eq. 7.
-    There the Gaussians are the prior and are learnt; here they are fitted when a task ends, to its
-    aggregate posterior 1/N Σ_n q(z|x_n): the mean of the codes, and their full covariance. Those of
-    earlier tasks are fitted anew to what the previous decoder makes of them, as the new encoder
-    sees it. So they always belong to the decoder that is kept. Each replayed sample draws its task.
+    for continual learning with artificial neural networks" (Nature Communications 2020). There the
+    Gaussians are a prior of each class and are learnt; here they are fitted when a task ends, to
+    its aggregate posterior 1/N Σ_n q(z|x_n): the mean of the codes, and their full covariance.
+    Those of earlier tasks are fitted anew to what the previous decoder makes of them, as the new
+    encoder sees it. So they always belong to the decoder that is kept. Each replayed sample draws
+    its task.
 
     Args:
         ratio: replayed samples for each new one. "proportional" replays one for each past task.
@@ -55,8 +56,9 @@ class GRConditional(GenerativeReplay):
         indices = [task.indices for task in tasks]
         fitted.append(aggregate_posterior(posteriors(self.model, self.samples, indices)))
         means, covariances = (torch.stack(own, dim=1) for own in zip(*fitted, strict=True))
-        # Not `cholesky`: a replica whose numbers are not finite ends alone.
-        self.factors = torch.linalg.cholesky_ex(covariances).L.float()
+        # Not `cholesky`: a replica whose numbers are not finite ends alone. In the order of memory
+        # that it has when it is loaded: sums are rounded by it.
+        self.factors = torch.linalg.cholesky_ex(covariances).L.float().contiguous()
         self.means = means.float()
         super().after_task(tasks)
 

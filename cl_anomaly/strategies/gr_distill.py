@@ -18,8 +18,8 @@ class GRDistill(GenerativeReplay):
     """Generative Replay with distillation: replayed samples should give what they gave before.
 
     Van de Ven & Tolias, "Generative replay with feedback connections as a general strategy for
-    continual learning" (2018), section 2.4, for a model that reconstructs: to the own loss of each
-    replayed sample comes λ (½ ‖x̂ − x̂′‖² + κ ½ ‖z − z′‖²), with the reconstruction x̂′ and the code
+    continual learning" (2018), "DGR+distill", for a model that reconstructs: to the own loss of
+    each replayed sample comes λ (½ ‖x̂ − x̂′‖² + κ ½ ‖z − z′‖²), with the reconstruction x̂′ and the code
     z′ by the whole model frozen after the last task, which also makes the samples.
 
     Args:

@@ -26,7 +26,7 @@ class GREvt(GenerativeReplay):
 
     Belham et al., "Deep Evolving Semi-Supervised Anomaly Detection" (2024, arXiv 2412.00860), after
     Mundt et al., "Unified Probabilistic Deep Continual Learning through Generative Replay and Open
-    Set Recognition" (Journal of Imaging 2022), eq. 6 and 7: a Weibull distribution of the largest
+    Set Recognition" (Journal of Imaging 2022): a Weibull distribution of the largest
     distances ‖z − m_t‖ of task t's codes z ~ q(z|x) from their mean m_t; z ~ N(0, I) is rejected if
     min_t Weibull_t(‖z − m_t‖) > Ω. Here Weibulls begin at 0, classes are tasks, and past
     tasks are fitted anew to accepted samples, each of its nearest task, as the new encoder sees

@@ -45,7 +45,8 @@ class SI(Strategy):
     @property
     def stepped(self) -> Sequence[Tensor]:
         """List the path integrals: they end where the replica's task does."""
-        return list(self.path.values())
+        names = [name for name, _ in self.model.named_parameters()]
+        return [self.path[name] for name in names if name in self.path]
 
     def penalty(self, x: Tensor) -> Tensor | float:
         """Give c Σ_k Ω_k (θ_k − θ̃_k)² of each replica."""

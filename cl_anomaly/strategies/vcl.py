@@ -94,6 +94,8 @@ class VCL(Strategy):
 
     def load_state_dict(self, state: dict[str, Tensor]) -> None:
         """Take them back."""
-        self.log_sigma = {n: own.requires_grad_() for n, own in of_kind(state, "own").items()}
+        own = of_kind(state, "own")
+        # In the decoder's order, in which noise is drawn; files have one of their own.
+        self.log_sigma = {name: own[name].requires_grad_() for name in self._decoder()}
         self.prior = {"mean": of_kind(state, "mean"), "log_sigma": of_kind(state, "before")}
         self.size = state["size/samples"]

@@ -192,6 +192,13 @@ class TrainStep:
         adam = self._optimizer.state_dict()
         places = adam["param_groups"][0]["params"]
         adam["state"] = {place: state.part(f"adam.{place}") for place in places}
+        for place, weight in zip(places, trained_by(self._strategy), strict=True):
+            # Adam would write beyond the end of smaller ones.
+            if adam["state"][place]["exp_avg"].shape != weight.shape:
+                raise RunError(
+                    f"Expected `stepped` of {self._strategy.name} to list the same in the same "
+                    f"order after `load_state_dict`, but it lists something else."
+                )
         self._optimizer.load_state_dict(adam)
         for name, random in self._randoms():
             random.restore(State(state.values[name], state.part(name)))

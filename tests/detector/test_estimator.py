@@ -48,7 +48,7 @@ def _passed(result: dict[str, Any]) -> bool:
     return result["status"] == "passed"
 
 
-@pytest.mark.parametrize("strategy", ["gr", "upper", "ewc", "lower"])
+@pytest.mark.parametrize("strategy", ["gr", "upper", "ewc", "lower", "replay", "joint", "gr-evt"])
 def test_a_task_is_learnt_after_another(strategy: str) -> None:
     first, second = _digits(1), _digits(7)
     detector = _made(strategy=strategy, epochs=30).fit(first)
@@ -118,7 +118,7 @@ def test_a_samples_score_is_its_own() -> None:
     np.testing.assert_allclose(alone, detector.score_samples(x)[:30], rtol=1e-7, atol=1e-9)
 
 
-@pytest.mark.parametrize("strategy", ["gr", "upper", "ewc"])
+@pytest.mark.parametrize("strategy", ["gr", "upper", "ewc", "replay", "joint", "vcl", "si"])
 def test_it_goes_on_learning_after_pickle_and_after_load(strategy: str, tmp_path: Path) -> None:
     first, second = _digits(1), _digits(7)
     fitted = _made(strategy=strategy).fit(first)

@@ -63,9 +63,9 @@ def rows(text: str) -> list[list[str]]:
 
 README = Page(ROOT / "README.md")
 CONTRIBUTING = Page(ROOT / "CONTRIBUTING.md")
-AVALANCHE, MODELS, SCORES, SPEED, SURVIVING = (
+AVALANCHE, MODELS, SCORES, SPEED, STRATEGIES, SURVIVING = (
     Page(ROOT / "docs" / f"{name}.md")
-    for name in ("avalanche", "models", "scores", "speed", "surviving")
+    for name in ("avalanche", "models", "scores", "speed", "strategies", "surviving")
 )
 PAGES = [
     README,

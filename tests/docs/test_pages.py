@@ -7,8 +7,10 @@ import tomllib
 import pytest
 
 from cl_anomaly import models
-from cl_anomaly.strategies import Strategy
-from tests.docs.pages import CONTRIBUTING, MODELS, PAGES, README, SURVIVING, Page, rows
+from cl_anomaly.runs.parts import strategy_options_of
+from cl_anomaly.strategies import Strategy, find_strategy, strategies
+from tests.docs.pages import CONTRIBUTING, MODELS, PAGES, README, STRATEGIES, SURVIVING, Page, rows
+from tests.learning import learn, prepare, small_scenario
 from tests.places import ROOT
 
 _LONGEST_README = 249
@@ -76,6 +78,49 @@ def test_table_of_hooks_is_the_strategys() -> None:
     }
     cells = [row[0] for row in rows(README.section("## Add a strategy"))]
     assert hooks == set(re.findall(r"`(\w+)\(", " ".join(cells)))
+
+
+def _kept_by(name: str, tasks: int) -> int:
+    """Count the bytes that a strategy keeps of one replica of a small model."""
+    scenario, strategy = small_scenario(), find_strategy(name)()
+    prepare(strategy, scenario, [0])
+    for number in range(1, tasks + 1):
+        learn(strategy, [scenario], [0], number)
+    return sum(own.nbytes for own in strategy.state_dict().values())
+
+
+@pytest.mark.parametrize(
+    "row", rows(STRATEGIES.section("## What there is")), ids=lambda row: row[0]
+)
+def test_row_of_strategies_is_what_the_class_says(row: list[str]) -> None:
+    name, source, _, size, needs, boundaries, samples, options = row
+    cls = find_strategy(name.strip("`"))
+    assert needs == ", ".join(sorted(cls.needs))
+    assert (boundaries, samples) == tuple(
+        "yes" if own else "no" for own in (cls.needs_boundaries, cls.stores_samples)
+    )
+    assert options == ", ".join(f"`{option}`" for option in strategy_options_of(cls))
+    for year in re.findall(r"\d{4}", source):
+        assert year in (cls.__doc__ or "")
+    model = prepare(Strategy(), small_scenario(), [0]).model
+    for tasks in (1, 3):
+        values = {
+            "M": 4 * sum(own.numel() for own in model.parameters()),
+            "D": 4 * sum(own.numel() for own in model.generator().parameters()),
+            "T": tasks,
+            "c": 2,
+            "s": 9,
+            "f": 9,
+            # All that has come, which is less than the default: 20, then 30 and 25 more.
+            "n": (20, 75)[tasks > 1],
+        }
+        expected = eval(size.replace("·", "*"), {}, values)  # noqa: S307
+        assert _kept_by(cls.name, tasks) == expected
+
+
+def test_table_of_strategies_is_what_there_is() -> None:
+    shown = [row[0].strip("`") for row in rows(STRATEGIES.section("## What there is"))]
+    assert sorted(shown) == sorted(strategies())
 
 
 def test_table_of_models_is_what_there_is() -> None:

@@ -10,14 +10,17 @@ from cl_anomaly.models.base import GENERATE
 from cl_anomaly.progress import Progress
 from cl_anomaly.runs import build
 from cl_anomaly.runs.run import Run
+from cl_anomaly.strategies import strategies
 from cl_anomaly.training.groups import group_sizes
 
+# With every model, and all others with a model of each kind: it would take minutes.
+_EVERYWHERE, _KINDS = ("lower", "upper", "gr", "ewc"), ("conv-vae", "sparse-ae", "flow")
 _PAIRS = [
     (model, strategy)
     for model, cls in MODELS.items()
-    for strategy in ("lower", "upper", "gr", "ewc")
-    if (strategy != "gr" or GENERATE in cls.abilities)
-    and (strategy != "ewc" or not cls.keeps_tasks_apart)
+    for strategy, own in strategies().items()
+    if own.needs <= cls.abilities and (strategy in _EVERYWHERE or model in _KINDS)
+    if strategy == "lower" or not cls.keeps_tasks_apart
 ]
 
 

@@ -11,10 +11,12 @@ from cl_anomaly.errors import InputError, RunError
 from cl_anomaly.models.base import Model, check_abilities
 from cl_anomaly.randomness import Draws, ReplicaRandom, generator
 from cl_anomaly.scenarios.class_stream import Task
+from cl_anomaly.state import Wanted
 from cl_anomaly.strategies import Strategy
 from cl_anomaly.strategies.generative_replay import GenerativeReplay
 from cl_anomaly.strategies.lwf import LwF
 from cl_anomaly.strategies.si import SI
+from cl_anomaly.training.learner import Learner
 from tests.learning import SETTINGS, learn, prepare, small_scenario, weights
 
 SEEDS = [3, 7]
@@ -150,3 +152,29 @@ def test_what_a_strategy_trains_of_its_own_stops_where_each_replica_ends() -> No
     assert strategy.count.tolist() == [5, 8]
     torch.testing.assert_close(strategy.own[:, 0], torch.tensor([0.05, 0.08]), rtol=5e-3, atol=0)
     assert strategy.own.grad is None
+
+
+def test_another_order_after_a_state_has_been_loaded_is_refused() -> None:
+    class Swapped(Trains):
+        def before_task(self, tasks: Sequence[Task]) -> None:
+            super().before_task(tasks)
+            self.more = torch.zeros(len(tasks), 3, requires_grad=True)
+
+        @property
+        def stepped(self) -> Sequence[Tensor]:
+            return [self.more, self.own] if swapped else [self.own, self.more]
+
+        def penalty(self, x: Tensor) -> Tensor:
+            return super().penalty(x) + self.more.sum(1)
+
+        def state_dict(self) -> dict[str, Tensor]:
+            return {}
+
+    scenario, swapped = small_scenario(), False
+    strategy = prepare(Swapped(), scenario, [3])
+    learner = Learner(strategy, [3], [scenario], SETTINGS)
+    learner.begin(1)
+    learner.train(lambda *_: None, lambda: Wanted.CHECKPOINT)
+    state, swapped = learner.state(), True
+    with pytest.raises(RunError, match="`stepped` of Swapped to list the same in the same order"):
+        learner.restore(state, 1)
