@@ -32,7 +32,7 @@ GRID: dict[str, dict[str, list[Any]]] = {
     "gr-evt": {"reject": [0.1, 0.5, 0.9]},
     "agem": {"reference": [32, 64]},
 }
-COLUMNS = ("strategy", "option", "value", "auroc", "seconds")
+COLUMNS: tuple[str, ...] = ("strategy", "option", "value", "auroc", "seconds")
 
 
 def measured(strategy: str, options: dict[str, Any]) -> tuple[float, float]:

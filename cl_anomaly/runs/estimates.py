@@ -3,7 +3,7 @@
 import time
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from cl_anomaly.config import read_configuration
-from cl_anomaly.errors import CLAnomalyError, InputError
+from cl_anomaly.errors import CLAnomalyError
 from cl_anomaly.json_files import read_json
 from cl_anomaly.machine import now
 from cl_anomaly.runs.build import Plan, assemble
@@ -22,6 +22,7 @@ from cl_anomaly.training.hooks import overrides
 
 _PROBE_SECONDS = 1.0
 _SCORED = 250
+_TRIED = 3  # replicas: what more of them take is as much again
 
 
 @dataclass(frozen=True)
@@ -75,8 +76,8 @@ def _key(config: dict[str, Any]) -> str:
 
 def _probed(plan: Plan) -> float:
     """Time the first steps of task 1, and the scoring of some samples; extrapolate, in seconds."""
-    detector = assemble(plan)
-    groups = detector.groups
+    tried = replace(plan, replicas=plan.replicas[:_TRIED], scenarios=plan.scenarios[:_TRIED])
+    groups = assemble(tried).groups
     started = now(groups.device)
     groups.begin(1)
     begun = now(groups.device) - started
@@ -95,7 +96,8 @@ def _probed(plan: Plan) -> float:
     tasks = plan.scenarios[0].tasks
     share = sum(len(task.indices) for task in tasks) / len(tasks[0].indices)
     training = (seconds + begun) * share * _growth(plan)
-    return training + _evaluation(plan, groups) * len(tasks)
+    one = (training + _evaluation(plan, groups) * len(tasks)) / len(tried.replicas)
+    return one * len(plan.replicas)
 
 
 def _growth(plan: Plan) -> float:
@@ -113,7 +115,7 @@ def _evaluation(plan: Plan, groups: Any) -> float:
     test = plan.dataset.test.to(plan.device)
     places = torch.arange(min(_SCORED, len(test)))
     started = now(groups.device)
-    with suppress(InputError):
+    with suppress(Exception):  # of what scores nothing before each replica has learnt a task
         groups.score(test, places, is_untrained=True)
     return (now(groups.device) - started) * len(test) / max(1, len(places))
 
