@@ -19,8 +19,8 @@ class GRDistill(GenerativeReplay):
 
     Van de Ven & Tolias, "Generative replay with feedback connections as a general strategy for
     continual learning" (2018), "DGR+distill", for a model that reconstructs: to the own loss of
-    each replayed sample comes λ (½ ‖x̂ − x̂′‖² + κ ½ ‖z − z′‖²), with the reconstruction x̂′ and the code
-    z′ by the whole model frozen after the last task, which also makes the samples.
+    each replayed sample comes λ (½ ‖x̂ − x̂′‖² + κ ½ ‖z − z′‖²), with the reconstruction x̂′ and the
+    code z′ by the whole model frozen after the last task, which also makes the samples.
 
     Args:
         ratio: replayed samples for each new one. "proportional" replays one for each past task.
