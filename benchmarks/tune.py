@@ -78,7 +78,7 @@ def main() -> None:
     arguments.out.mkdir(parents=True, exist_ok=True)
     for strategy in arguments.strategies:
         with (arguments.out / f"{strategy}.csv").open("w", newline="") as file:
-            table = csv.DictWriter(file, COLUMNS)
+            table: csv.DictWriter[str] = csv.DictWriter(file, list(COLUMNS))
             table.writeheader()
             table.writerows(tuned(strategy))
 

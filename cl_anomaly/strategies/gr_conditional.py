@@ -28,7 +28,8 @@ class GRConditional(GenerativeReplay):
     its task.
 
     Args:
-        ratio: replayed samples for each new one. "proportional" replays one for each past task.
+        ratio: replayed samples for each new one. "proportional" replays one for each past task,
+            so that every past task weighs what the new one does.
     """
 
     name = "gr-conditional"

@@ -13,7 +13,7 @@ from cl_anomaly.data.datasets import Samples
 from cl_anomaly.evaluation.scoring import score_samples
 from cl_anomaly.machine import now
 from cl_anomaly.matrix_products import matrix_products_in
-from cl_anomaly.state import State, Wanted
+from cl_anomaly.state import CannotKeepError, State, Wanted
 from cl_anomaly.training.calibration import Thresholds
 from cl_anomaly.training.hooks import call
 from cl_anomaly.training.learner import Learner
@@ -183,12 +183,16 @@ class ReplicaGroups:
     def strategy_bytes(self) -> int | None:
         """Count the bytes that strategies keep of the past, of all replicas; None where unknown.
 
-        It is unknown of a strategy that keeps something outside its `state_dict`.
+        It is unknown of a strategy that keeps something outside its `state_dict`, or something that
+        cannot be kept in a file, as Avalanche's A-GEM does.
         """
         strategies = [learner.strategy for learner in self.learners]
         if any(strategy.cannot_be_resumed for strategy in strategies):
             return None
-        kept = [own for each in strategies for own in call(each, "state_dict").values()]
+        try:
+            kept = [own for each in strategies for own in call(each, "state_dict").values()]
+        except CannotKeepError:
+            return None
         return sum(own.numel() * own.element_size() for own in kept)
 
     def state(self) -> State:

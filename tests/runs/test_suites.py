@@ -180,7 +180,7 @@ def test_flags_that_are_obeyed_pass() -> None:
     ("own", "said"),
     [
         ({"strategy": "ewc", "strategy_options": {"lamb": 3}}, "got `lamb`. Did you mean `lam`?"),
-        ({"strategy": "nosuch"}, "upper, or FILE.py:CLASS"),
+        ({"strategy": "nosuch"}, "`strategy` to be one of agem, "),
         ({"epochs": "x"}, "`epochs` to be a whole number, 1 or more, but got 'x'."),
         ({"epochz": 3}, "got `epochz`. Did you mean `epochs`?"),
     ],
