@@ -68,21 +68,20 @@ class GaussianConcepts(nn.Module):
         self.register_load_state_dict_pre_hook(_take_its_size)
 
     def add(self, replica: int, task: int, components: Sequence[Moments]) -> None:
-        """Keep the Gaussians of a task that a replica has learnt."""
-        kept = [self._moments(replica, place) for place in range(self._used(replica))]
-        tasks = self.tasks[replica, : len(kept)].tolist()
-        places = self._joined(kept, components)
+        """Keep the Gaussians of a task that a replica has learnt; others stay as they are."""
+        places = [self._joined(replica, new) for new in components]
         for new, place in zip(components, places, strict=True):
             if place is None:
-                kept.append(new)
-                tasks.append(task)
+                self._put(replica, self._used(replica), task, new)
             else:
-                kept[place] = together(kept[place], new)
-        self._keep(replica, kept, tasks)
+                first = int(self.tasks[replica, place])
+                self._put(replica, place, first, together(self._moments(replica, place), new))
 
     def clear(self, replica: int) -> None:
         """Keep nothing of a replica."""
-        self._keep(replica, [], [])
+        for own in self.buffers():
+            own[replica] = 0
+        self._forget()
 
     def _used(self, replica: int) -> int:
         return int((self.counts[replica] > 0).sum())
@@ -95,33 +94,32 @@ class GaussianConcepts(nn.Module):
     def _kept(self, replica: int, place: int) -> dict[str, Tensor]:
         return {name: getattr(self, name)[replica, place] for name in self._form.shapes()}
 
-    def _joined(self, kept: Sequence[Moments], components: Sequence[Moments]) -> list[int | None]:
-        """Find what each Gaussian of a new task coincides with, the most alike of those kept."""
-        if not self._merge or not kept:
-            return [None] * len(components)
-        known = [Compared.of(own, self._shrinkage) for own in kept]
-        return [self._like(Compared.of(new, self._shrinkage), known) for new in components]
+    def _joined(self, replica: int, new: Moments) -> int | None:
+        """Find what a Gaussian of a new task coincides with, the most alike of those kept."""
+        if not self._merge:
+            return None
+        own, found = Compared.of(new, self._shrinkage), (float("inf"), -1)
+        for place, distance in enumerate(self._distances_from(replica)):
+            fewest = min(new.count, float(self.counts[replica, place]))
+            most = 1 + self._merge + _BY_CHANCE * self._size / fewest
+            # Most are told apart by their means alone.
+            if float(distance(new.mean.float()[None])) > most * float(own.own):
+                continue
+            there = Compared.of(self._moments(replica, place), self._shrinkage)
+            if (value := unlikeness(own, there)) <= most:
+                found = min(found, (value, place))
+        return None if found[1] < 0 else found[1]
 
-    def _like(self, new: Compared, known: Sequence[Compared]) -> int | None:
-        values = [unlikeness(new, own) for own in known]
-        place = min(range(len(known)), key=values.__getitem__)
-        fewest = min(new.moments.count, known[place].moments.count)
-        most = 1 + self._merge + _BY_CHANCE * self._size / fewest
-        return place if values[place] <= most else None
-
-    def _keep(self, replica: int, kept: Sequence[Moments], tasks: Sequence[int]) -> None:
-        missing = len(kept) - self.counts.shape[1]
-        for name, own in self._buffers.items():
-            if missing > 0 and own is not None:
-                more = own.new_zeros(len(own), missing, *own.shape[2:])
-                setattr(self, name, torch.cat([own, more], dim=1))
-        self.counts[replica] = 0
-        for place, (own, task) in enumerate(zip(kept, tasks, strict=True)):
-            self.means[replica, place] = own.mean.float()
-            for name, value in self._form.keep(own.covariance).items():
-                getattr(self, name)[replica, place] = value
-            self.counts[replica, place] = own.count
-            self.tasks[replica, place] = task
+    def _put(self, replica: int, place: int, task: int, own: Moments) -> None:
+        for name, buffer in list(self.named_buffers()):
+            if place == buffer.shape[1]:
+                more = buffer.new_zeros(len(buffer), 1, *buffer.shape[2:])
+                setattr(self, name, torch.cat([buffer, more], dim=1))
+        for name, value in self._form.keep(own.covariance).items():
+            getattr(self, name)[replica, place] = value
+        self.means[replica, place] = own.mean.float()
+        self.counts[replica, place] = own.count
+        self.tasks[replica, place] = task
         self._forget()
 
     def _forget(self) -> None:
@@ -143,6 +141,13 @@ class GaussianConcepts(nn.Module):
             replica: whose Gaussians.
             tasks: how many there have been; one that brought nothing new is infinitely far.
         """
+        own, result = self._distances_from(replica), f.new_full((tasks, len(f)), float("inf"))
+        for task, distance in zip(self.tasks[replica].tolist(), own, strict=False):
+            result[task - 1] = torch.minimum(result[task - 1], distance(f))
+        return result.mT
+
+    def _distances_from(self, replica: int) -> list[Distance]:
+        """Give what tells distances from each Gaussian that a replica keeps."""
         if replica not in self._from:
             self._from[replica] = [
                 self._form.distance(
@@ -150,10 +155,7 @@ class GaussianConcepts(nn.Module):
                 )
                 for place in range(self._used(replica))
             ]
-        result = f.new_full((tasks, len(f)), float("inf"))
-        for task, distance in zip(self.tasks[replica].tolist(), self._from[replica], strict=False):
-            result[task - 1] = torch.minimum(result[task - 1], distance(f))
-        return result.mT
+        return self._from[replica]
 
     def background(self, f: Tensor, replica: int) -> Tensor:
         """Give squared distances from one Gaussian of all samples of all tasks, (n,).

@@ -134,7 +134,7 @@ def test_a_detector_of_replicas_that_keep_unlike_numbers_scores_as_it_did(
     config = SETTINGS | {"seeds": [3, 7, 9], "task_order": "random", "classes_per_task": 3}
     config |= {"model_options": {"features": "pixels", "components": 4, "merge": merge}}
     run = Run(prepare(RunConfig(**config)))
-    expected = run.execute(Progress()).scores["log-margin"][:, -1]
+    expected = run.execute(Progress()).scores["auto-margin"][:, -1]
     x = load_dataset("digits").test
     run.detector.save(tmp_path / "kept")
     loaded = Detector.load(tmp_path / "kept")
