@@ -1,7 +1,7 @@
 """`bench`: a suite's runs, its options chosen first, its cost shown before it starts."""
 
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -36,6 +36,7 @@ class _How:
     quiet: bool
     again: bool
     only_estimate: bool
+    only: Sequence[str]
 
 
 def bench(
@@ -43,6 +44,7 @@ def bench(
     settings: dict[str, Any],
     workers: int | None,
     only_estimate: bool,
+    only: Sequence[str],
     out: Path,
     quiet: bool,
     again: bool,
@@ -50,15 +52,32 @@ def bench(
 ) -> None:
     """Run what is missing of a suite, and write its folder.
 
+    Args:
+        suite: what there is to run.
+        settings: take the place of those that its runs share.
+        workers: how many run at a time. Default: one for each core.
+        only_estimate: say what is missing and what it costs, and run nothing.
+        only: methods that are run; results of others are taken where they are there. Empty: all.
+        out: folder for the runs' folders and the suite's.
+        quiet: show no progress.
+        again: run anew what is finished.
+        name: of the suite's folder. Default: that of its file.
+
     Raises:
         InputError: the suite is at fault, or another one has its folder; nothing has run.
         RunError: a run failed; the others were finished.
         Interrupted: a signal has asked for the end of all.
     """
-    how = _How(out, workers or available_cores(), quiet, again, only_estimate)
+    how = _How(out, workers or available_cores(), quiet, again, only_estimate, only)
     name = checked_name(name or suite_name(suite))
     check_writable(out)
+    if unknown := [run for run in only if run not in suite.runs]:
+        raise InputError(
+            f"Expected `only` to name runs of the suite, {', '.join(suite.runs)}, but got "
+            f"{unknown[0]}."
+        )
     candidates = suite.candidates(settings)
+    candidates = {run: own for run, own in candidates.items() if not only or run in only}
     tried = {own.name: own for by_name in candidates.values() for own in by_name.values()}
     tuning = _prepared(tried)
     check_apart(tuning, _prepared(suite.members(settings, {})))
@@ -109,11 +128,12 @@ def _run(members: Mapping[str, Member], plans: Mapping[str, Plan], how: _How) ->
     """Run what is missing, after its cost has been shown."""
     outcome, missing = Outcome(), {}
     for key, plan in plans.items():
-        found = None if how.again else find_finished(plan, how.out)
-        if found is None:
-            missing[key] = members[key].config
-        else:
+        is_wanted = not how.only or members[key].method in how.only
+        found = None if how.again and is_wanted else find_finished(plan, how.out)
+        if found is not None:
             outcome.add(key, found.folder, found.failures)
+        elif is_wanted:
+            missing[key] = members[key].config
     _show_cost({key: plans[key] for key in missing}, len(plans), how)
     if missing and not how.only_estimate:
         with Screen(how.quiet) as screen:

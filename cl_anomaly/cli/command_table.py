@@ -91,6 +91,7 @@ _BENCH = Command(
     (
         Option("check", bool, False, "only say what of the suite's results other code has made"),
         Option("estimate", bool, False, "only say what is missing, and what it costs"),
+        Option("only", Name, None, "names of its runs, separated by commas; others are not run"),
         Option("workers", Count, None, "runs at a time. Default: one for each core"),
         *(option for option in _SETTINGS if option.name != "strategy"),
         *OF_RESULTS,

@@ -137,6 +137,7 @@ def _bench(given: Given) -> None:
     (file,) = given.operands
     check = bool(settings.pop("check", False))
     workers, only_estimate = settings.pop("workers", None), bool(settings.pop("estimate", False))
+    only = [name.strip() for name in (settings.pop("only", None) or "").split(",") if name.strip()]
     suite = read_suite(file)
     check_flags(suite, settings)
     check_strategies(file, _strategies_of(suite), how["trust"])
@@ -148,7 +149,7 @@ def _bench(given: Given) -> None:
     if check:
         benching.check(suite, how["out"], how["name"])
         return
-    benching.bench(suite, settings, workers, only_estimate, **_without_trust(how))
+    benching.bench(suite, settings, workers, only_estimate, only, **_without_trust(how))
 
 
 def _strategies_of(suite: Suite) -> list[Any]:
