@@ -100,8 +100,9 @@ class Suite:
         for combination in self._combinations():
             for run, own in self.runs.items():
                 whole = self.shared | settings | combination | own
-                options = whole.get("strategy_options", {}) | dict(chosen.get(run, {}))
-                whole["strategy_options"] = options
+                if run in chosen:
+                    given = whole.get("strategy_options", {})
+                    whole["strategy_options"] = given | dict(chosen[run])
                 name = " · ".join([run, *map(_shown, combination.values())])
                 members[name] = Member(name, run, self._config(run, whole))
         return members

@@ -1,0 +1,173 @@
+"""`bench`, from a suite to its table: real runs in worker processes."""
+
+import json
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from sklearn.metrics import roc_auc_score
+
+from cl_anomaly.runs.suite_folder import read_table
+from tests.command import Done, cli
+
+SUITE = """
+title = "Small"
+dataset = "digits"
+anomaly_class = [1, 2]
+task_order = [3, 4, 5]
+epochs = 1
+device = "cpu"
+precision = "float32"
+score = "mse"
+
+[runs.upper]
+strategy = "upper"
+
+[runs.ewc]
+strategy = "ewc"
+
+[runs.lower]
+strategy = "lower"
+
+[runs.gaussians]
+strategy = "lower"
+model = "gaussians"
+score = "least"
+
+[tune]
+anomaly_class = 0
+
+[tune.grid.ewc]
+lam = [1.0, 100.0]
+"""
+
+
+def bench(folder: Path, *arguments: str | Path) -> Done:
+    (folder / "small.toml").write_text(SUITE, encoding="utf-8")
+    return cli("bench", folder / "small.toml", "--out", folder / "results", *arguments)
+
+
+@pytest.fixture(scope="module")
+def out(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("bench")
+    done = bench(folder, "--only", "upper,lower,gaussians")
+    assert done.code in (0, None), done.err
+    return folder
+
+
+def suite_of(out: Path) -> dict:
+    return json.loads((out / "results" / "small" / "suite.json").read_text())
+
+
+def test_what_is_left_out_is_shown_as_missing_and_added_later(out: Path) -> None:
+    table = read_table(out / "results" / "small")
+    assert table is not None
+    assert table["run"].tolist()[-1] == "ewc"
+    assert table["mean"].isna().tolist() == [False, False, False, True]
+    assert "| ewc | no results |" in (out / "results" / "small" / "table.md").read_text()
+    before = {path.name for path in (out / "results").iterdir()}
+    done = bench(out)
+    assert done.code in (0, None), done.err
+    assert "2 of 2 runs are missing" in done.err  # the candidates
+    assert "1 of 4 runs are missing" in done.err
+    added = {path.name for path in (out / "results").iterdir()} - before
+    # Two candidates; the chosen one is run on what is reported, too.
+    assert len(added) == 3
+    assert all("-ewc-" in name for name in added)
+    table = read_table(out / "results" / "small")
+    assert table is not None
+    assert not table["mean"].isna().any()
+    again = bench(out)
+    assert "All 2 runs are finished." in again.err
+    assert "All 4 runs are finished." in again.err
+
+
+def test_options_are_chosen_by_the_rule_and_recorded(out: Path) -> None:
+    bench(out)
+    chosen = suite_of(out)["chosen"]["ewc"]
+    candidates = chosen["candidates"]
+    best = max(candidates, key=lambda name: candidates[name])
+    assert best == f"lam={chosen['options']['lam']}"
+    assert chosen["on"] == "digits, anomaly class 0, seed 0"
+    runs = json.loads((out / "results" / "small" / "runs.json").read_text())
+    config = json.loads((out / "results" / runs["ewc"] / "config.json").read_text())
+    assert config["strategy_options"]["lam"] == chosen["options"]["lam"]
+
+
+def test_the_table_is_what_scikit_learn_gives(out: Path) -> None:
+    import numpy as np
+
+    table = read_table(out / "results" / "small")
+    assert table is not None
+    runs = json.loads((out / "results" / "small" / "runs.json").read_text())
+    for run, score in (("upper", "mse"), ("gaussians", "least")):
+        with np.load(out / "results" / runs[run] / "scores.npz") as scores:
+            labels, values = scores["labels"], scores[score][:, -1]
+        aurocs = []
+        for anomaly, own in zip((1, 2), values, strict=True):
+            kept = np.isin(labels, [anomaly, 3, 4, 5])
+            aurocs.append(roc_auc_score(labels[kept] == anomaly, own[kept]))
+        mean = table.set_index("run").loc[run, "mean"]
+        assert mean == pytest.approx(np.mean(aurocs), abs=1e-6)
+
+
+def test_costs_are_those_of_one_replica(out: Path) -> None:
+    table = read_table(out / "results" / "small")
+    costs = pd.read_csv(out / "results" / "small" / "cost.csv").set_index("method")
+    assert table is not None
+    upper = table.set_index("run").loc["upper"].to_dict()
+    cost = costs.loc["upper"].to_dict()
+    assert upper["stores_samples"] is True
+    assert upper["bytes"] == pytest.approx(cost["model_bytes"] / 2)
+    assert upper["seconds"] == pytest.approx(cost["training_seconds"] / 2)
+
+
+def test_check_says_that_the_code_is_the_same(out: Path) -> None:
+    done = bench(out, "--check")
+    assert done.code in (0, None), done.err
+    assert "lower: the same code" in done.out
+
+
+def test_check_says_what_other_code_has_made(out: Path) -> None:
+    path = out / "results" / "small" / "environment.json"
+    content = json.loads(path.read_text())
+    before = path.read_text()
+    content["runs"]["lower"]["code"]["sha256"] = "0" * 64
+    files = content["runs"]["lower"]["code"]["files"]
+    files[next(iter(files))] = "0" * 64
+    path.write_text(json.dumps(content))
+    try:
+        done = bench(out, "--check")
+    finally:
+        path.write_text(before)
+    assert done.code == 1
+    assert "1 of" in done.err
+    assert "upper: the same code" in done.out
+
+
+def test_an_estimate_runs_nothing(tmp_path: Path) -> None:
+    done = bench(tmp_path, "--estimate")
+    assert done.code in (0, None), done.err
+    assert "4 of 4 runs are missing: about" in done.err
+    assert [path.name for path in (tmp_path / "results").iterdir()] == []
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("--only", "grr"), "to name runs of the suite, upper, ewc, lower, gaussians"),
+        (("--strategy", "gr"), "strategy"),
+        (("--check",), "Expected results of the suite small"),
+    ],
+)
+def test_mistakes(tmp_path: Path, arguments: tuple[str, ...], message: str) -> None:
+    done = bench(tmp_path, *arguments)
+    assert done.code == 2
+    assert message in done.err
+
+
+def test_compare_refuses_what_only_bench_can_do(tmp_path: Path) -> None:
+    (tmp_path / "small.toml").write_text(SUITE, encoding="utf-8")
+    done = cli("compare", "--suite", tmp_path / "small.toml", "--out", tmp_path / "results")
+    assert done.code == 2
+    assert "cl-anomaly bench" in done.err

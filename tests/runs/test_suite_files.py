@@ -1,0 +1,115 @@
+"""Suites with a grid, and with options to choose."""
+
+from pathlib import Path
+
+import pytest
+
+from cl_anomaly.errors import InputError
+from cl_anomaly.runs.build import prepare
+from cl_anomaly.runs.suite_files import read_suite
+from cl_anomaly.runs.tuning import check_apart
+from tests.places import ROOT
+
+TOML = """
+title = "Two orders"
+dataset = "digits"
+anomaly_class = [1, 2]
+epochs = 1
+
+[runs.ewc]
+strategy = "ewc"
+strategy_options = { decay = 0.5 }
+
+[runs.lower]
+strategy = "lower"
+
+[each]
+task_order = ["ascending", "random"]
+
+[tune]
+anomaly_class = 0
+
+[tune.grid.ewc]
+lam = [1.0, 10.0]
+"""
+
+
+def write(path: Path, text: str) -> Path:
+    (path / "suite.toml").write_text(text, encoding="utf-8")
+    return path / "suite.toml"
+
+
+def test_every_run_takes_each_value(tmp_path: Path) -> None:
+    suite = read_suite(write(tmp_path, TOML))
+    members = suite.members({"seeds": 2}, {"ewc": {"lam": 10.0}})
+    assert list(members) == [
+        "ewc · ascending",
+        "lower · ascending",
+        "ewc · random",
+        "lower · random",
+    ]
+    ewc, lower = members["ewc · random"], members["lower · random"]
+    assert (ewc.method, ewc.config.task_order, ewc.config.seed_list) == ("ewc", "random", [0, 1])
+    assert ewc.config.strategy_options == {"decay": 0.5, "lam": 10.0}
+    assert lower.config.strategy_options == {}
+
+
+def test_candidates_are_all_combinations_on_other_data(tmp_path: Path) -> None:
+    text = TOML + "decay = [0.1, 0.2, 0.3]\n"
+    suite = read_suite(write(tmp_path, text.replace("{ decay = 0.5 }", "{}")))
+    found = suite.candidates({})["ewc"]
+    assert list(found)[:2] == ["lam=1.0 decay=0.1", "lam=1.0 decay=0.2"]
+    assert len(found) == 6
+    assert {own.config.anomaly_class for own in found.values()} == {0}
+    assert found["lam=10.0 decay=0.3"].config.strategy_options == {"lam": 10.0, "decay": 0.3}
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "message"),
+    [
+        ('task_order = ["ascending", "random"]', "task_order = 3", "to be a list of values"),
+        ('task_order = ["ascending", "random"]', "taskorder = [1]", "settings of a run"),
+        ('task_order = ["ascending", "random"]', "epochs = [1, 2]", "`epochs` in one place"),
+        ("[tune.grid.ewc]", "[tune.grid.gr]", "to be of a run, ewc, lower"),
+        ("lam = [1.0, 10.0]", "lam = 1.0", "to be a list"),
+        ("lam = [1.0, 10.0]", "decay = [1.0]", "either fixed or in"),
+        ("[tune.grid.ewc]\nlam = [1.0, 10.0]", "", "a grid for one run or more"),
+        ('title = "Two orders"', "title = 3", "`title`"),
+    ],
+)
+def test_a_suite_that_is_wrong(tmp_path: Path, before: str, after: str, message: str) -> None:
+    with pytest.raises(InputError, match=message):
+        read_suite(write(tmp_path, TOML.replace(before, after)))
+
+
+def test_an_option_of_the_grid_that_there_is_not(tmp_path: Path) -> None:
+    suite = read_suite(write(tmp_path, TOML.replace("lam = [", "lambda = [")))
+    with pytest.raises(InputError, match="`lambda`"):
+        suite.candidates({})
+
+
+@pytest.mark.parametrize("anomaly_class", ["2", '"all"', "[0, 1]"])
+def test_nothing_is_chosen_on_what_is_reported(tmp_path: Path, anomaly_class: str) -> None:
+    changed = TOML.replace("[tune]\nanomaly_class = 0", f"[tune]\nanomaly_class = {anomaly_class}")
+    suite = read_suite(write(tmp_path, changed))
+    reported = {name: prepare(own.config) for name, own in suite.members({}, {}).items()}
+    tuned = {own.name: prepare(own.config) for own in suite.candidates({})["ewc"].values()}
+    with pytest.raises(InputError, match="which the suite reports"):
+        check_apart(tuned, reported)
+
+
+def test_other_classes_may_be_chosen_on(tmp_path: Path) -> None:
+    suite = read_suite(write(tmp_path, TOML))
+    reported = {name: prepare(own.config) for name, own in suite.members({}, {}).items()}
+    tuned = {own.name: prepare(own.config) for own in suite.candidates({})["ewc"].values()}
+    check_apart(tuned, reported)
+
+
+@pytest.mark.parametrize("path", sorted(ROOT.glob("benchmarks/*.toml")), ids=lambda path: path.name)
+def test_every_suite_that_is_there_is_right(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(ROOT)
+    # Files of data that only a folder of datasets has are not looked for.
+    monkeypatch.setattr("cl_anomaly.runs.look_up.check_own", lambda *_: None)
+    suite = read_suite(path)
+    assert suite.members({}, {})
+    suite.candidates({})
