@@ -99,7 +99,7 @@ class ThresholdRecord:
         return rates
 
     def _in_order_of(self, scores: Iterable[str]) -> list[tuple[str, list[NDArray[np.float64]]]]:
-        """Give the thresholds by score: a checkpoint, from which they may come, has its own order."""
+        """Give the thresholds by score: those from a checkpoint have an order of their own."""
         return [(name, self._after[name]) for name in scores if name in self._after]
 
     def _rates(
