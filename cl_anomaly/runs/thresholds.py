@@ -1,6 +1,6 @@
 """The thresholds that a run sets after each task, and what they let through."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -55,7 +55,7 @@ class ThresholdRecord:
         thresholds, rates = [], []
         for place, replica in enumerate(self._replicas):
             for task, set_from in enumerate(self._set_from, 1):
-                for name, after in self._after.items():
+                for name, after in self._in_order_of(scores):
                     own = scores[name][place, task - 1]
                     for target, value in zip(TARGET_RATES, after[task - 1][place], strict=True):
                         key = (replica.anomaly_class, replica.seed, task, name, target)
@@ -88,7 +88,7 @@ class ThresholdRecord:
         rates: dict[str, dict[str, NDArray[np.float64]]] = {}
         for column, target in enumerate(TARGET_RATES):
             of_target = rates.setdefault(f"fpr_at_threshold_{target}_seen", {})
-            for name, after in self._after.items():
+            for name, after in self._in_order_of(scores):
                 of_target[name] = np.full(shape, np.nan)
                 for task, thresholds in enumerate(after, 1):
                     for place, own in enumerate(scores[name][:, task - 1]):
@@ -97,6 +97,10 @@ class ThresholdRecord:
                             rate = alarm_rate(normal, thresholds[place, column])
                             of_target[name][place, task - 1] = rate
         return rates
+
+    def _in_order_of(self, scores: Iterable[str]) -> list[tuple[str, list[NDArray[np.float64]]]]:
+        """Give the thresholds by score: those from a checkpoint have an order of their own."""
+        return [(name, self._after[name]) for name in scores if name in self._after]
 
     def _rates(
         self, place: int, task: int, scores: NDArray[np.float32], threshold: float
