@@ -48,7 +48,7 @@ class Parts:
             told.insert(0, f"the strategy {self.strategy.name}")
         if told:
             raise InputError(
-                f"Expected `stream` to be concept-incremental or concept-aware, because {told[0]} "
+                f"Expected `stream` to be concept-incremental, because {told[0]} "
                 f"has to be told where a task ends and the next begins, but got concept-agnostic."
             )
 

@@ -25,6 +25,7 @@ _SHORTER = {
     "run": [*_FEW_STEPS, *"--anomaly-class 0 --classes-per-task 1".split()],
     "compare": _FEW_STEPS,
     "resume": ["--quiet"],
+    "bench": ["--only", "lower", "--estimate"],
 }
 
 
