@@ -29,8 +29,6 @@ GRID: dict[str, dict[str, list[Any]]] = {
     "der": {"alpha": [0.1, 1.0, 10.0]},
     "vcl": {"lam": [0.01, 0.1, 1.0], "sigma": [0.001, 0.01]},
     "replay": {"ratio": [1.0, "proportional"]},
-    "gr-evt": {"reject": [0.1, 0.5, 0.9]},
-    "agem": {"reference": [32, 64]},
 }
 COLUMNS: tuple[str, ...] = ("strategy", "option", "value", "auroc", "seconds")
 

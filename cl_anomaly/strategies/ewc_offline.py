@@ -26,7 +26,7 @@ class EWCOffline(EWC):
 
     name = "ewc-offline"
 
-    def __init__(self, lam: float = 1000.0) -> None:
+    def __init__(self, lam: float = 100.0) -> None:
         super().__init__(lam)
         self.offset: Tensor | None = None
 

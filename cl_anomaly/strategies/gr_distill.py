@@ -34,7 +34,7 @@ class GRDistill(GenerativeReplay):
     def __init__(
         self,
         ratio: float | Literal["proportional"] = "proportional",
-        lam: float = 1.0,
+        lam: float = 10.0,
         codes: float = 1.0,
     ) -> None:
         super().__init__(ratio)

@@ -26,7 +26,7 @@ class MAS(Strategy):
     name = "mas"
     needs = frozenset({RECONSTRUCT})
 
-    def __init__(self, lam: float = 1.0) -> None:
+    def __init__(self, lam: float = 10.0) -> None:
         check_weight("lam", lam)
         self.lam = lam
         self.importance: dict[str, Tensor] = {}

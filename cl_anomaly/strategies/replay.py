@@ -34,7 +34,7 @@ class Replay(Strategy):
         self,
         samples: int = 500,
         memory_bytes: int | None = None,
-        ratio: float | Literal["proportional"] = 1.0,
+        ratio: float | Literal["proportional"] = "proportional",
     ) -> None:
         check_budget(samples, memory_bytes)
         check_ratio(ratio)

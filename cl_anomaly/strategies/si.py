@@ -28,7 +28,7 @@ class SI(Strategy):
 
     name = "si"
 
-    def __init__(self, c: float = 1.0, damping: float = 0.1) -> None:
+    def __init__(self, c: float = 100.0, damping: float = 0.1) -> None:
         check_weight("c", c)
         if not 0 < damping < float("inf"):
             raise InputError(f"Expected `damping` to be above 0, but got {damping}.")

@@ -33,7 +33,7 @@ class VCL(Strategy):
     name = "vcl"
     needs = frozenset({GENERATE})
 
-    def __init__(self, lam: float = 1.0, sigma: float = 1e-3) -> None:
+    def __init__(self, lam: float = 0.01, sigma: float = 0.01) -> None:
         check_weight("lam", lam)
         if not 0 < sigma < math.inf:
             raise InputError(f"Expected `sigma` to be above 0, but got {sigma}.")

@@ -5,7 +5,9 @@ import re
 
 import pandas as pd
 
-from tests.docs.pages import AVALANCHE, README, SCORES, SPEED, rows
+from cl_anomaly.options import options_of
+from cl_anomaly.strategies import find_strategy
+from tests.docs.pages import AVALANCHE, README, SCORES, SPEED, STRATEGIES, rows
 from tests.places import ROOT
 
 _REFERENCE = ROOT / "results" / "reference"
@@ -77,3 +79,21 @@ def test_table_of_scores() -> None:
         assert row["replicas"] == 30
     shown = rows(SCORES.section("## On MNIST, against the literature"))
     assert sorted(row[:3] for row in shown) == sorted(expected)
+
+
+def test_table_of_tuning() -> None:
+    expected, chosen = [], {}
+    for file in sorted((_REFERENCE / "tuning").glob("*.csv")):
+        table = pd.read_csv(file, dtype={"value": str}, keep_default_na=False)
+        for option, rows_of in table[table["option"] != ""].groupby("option", sort=False):
+            best = rows_of["value"].iloc[int(rows_of["auroc"].to_numpy().argmax())]
+            tried = ", ".join(
+                f"{v}: {a:.3f}" for v, a in zip(rows_of["value"], rows_of["auroc"], strict=True)
+            )
+            expected.append([f"`{file.stem}`", f"`{option}`", tried, best])
+            chosen[file.stem, option] = best
+    shown = rows(STRATEGIES.section("## Where the defaults come from"))
+    assert sorted(shown) == sorted(expected)
+    for (strategy, option), value in chosen.items():
+        options = {own.name: own for own in options_of(find_strategy(strategy))}
+        assert str(options[str(option)].default) == value, (strategy, option)

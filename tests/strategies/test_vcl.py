@@ -79,7 +79,7 @@ def test_loss_is_that_of_weights_which_are_drawn() -> None:
 def test_the_best_posterior_of_a_parabola_is_bayes() -> None:
     # Of N samples with the loss ½ h (θ − a)² and the prior N(m, s²): precision 1/s² + N h, mean
     # (m/s² + N h a) / precision. There the gradient of E_q[loss] + KL/N is 0.
-    strategy = _begun(VCL())
+    strategy = _begun(VCL(lam=1.0))
     h, a, m, s, n = 2.0, 0.7, -0.4, 0.3, 20
     precision = 1 / s**2 + n * h
     name = next(iter(strategy.log_sigma))

@@ -69,7 +69,7 @@ def test_auroc_agrees_after_every_task(
 # reservoir here, and as many samples of each task there. SI's path is that of the task's loss here,
 # and that of the whole loss there; a large damping keeps Avalanche's fixed limit of 0.001 away.
 ALIKE = {
-    "stored": (("replay", {"samples": 300}), ("avalanche:Replay", {"mem_size": 300})),
+    "stored": (("replay", {"samples": 300, "ratio": 1.0}), ("avalanche:Replay", {"mem_size": 300})),
     "agem": (
         ("agem", {"samples": 297, "reference": 64}),
         ("avalanche:AGEM", {"patterns_per_exp": 33, "sample_size": 64}),
