@@ -131,6 +131,19 @@ _PLOT = Command(
     operand=Option("runs", _Place, REQUIRED, "folders of runs or comparisons"),
     operands=True,
 )
+_REPORT = Command(
+    "report",
+    "write a page that shows a run or a comparison",
+    "Write one HTML page that shows a finished run, a comparison or a suite: tables, figures, "
+    "samples, the command of each run, and what failed. It fetches nothing, so that it can be kept "
+    "and sent as it is.",
+    (
+        Option("out", _Place, None, "NAME.html. Default: report.html in the folder, made anew"),
+        Option("overwrite", bool, False, "replace a page that is there"),
+    ),
+    operand=Option("folder", _Place, REQUIRED, "the folder of a run, a comparison or a suite"),
+    short={"-o": "out"},
+)
 _LIST = Command(
     "list",
     "show what there is, with its options",
@@ -169,5 +182,5 @@ _SCORE = Command(
 
 COMMANDS = {
     command.name: command
-    for command in (_RUN, _COMPARE, _BENCH, _SCORE, _RESUME, _RUNS, _PLOT, _LIST)
+    for command in (_RUN, _COMPARE, _BENCH, _SCORE, _RESUME, _RUNS, _PLOT, _REPORT, _LIST)
 }

@@ -1,7 +1,7 @@
 """The arguments of a command, read once."""
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -22,6 +22,7 @@ class Command:
         dotted: whose own options are flags too, such as --model.beta of "model".
         operand: what is given without a flag.
         operands: whether several of these may be given.
+        short: other names of flags, such as -o of "out".
     """
 
     name: str
@@ -31,6 +32,7 @@ class Command:
     dotted: tuple[str, ...] = ()
     operand: Option | None = None
     operands: bool = False
+    short: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass
@@ -75,6 +77,7 @@ def _take_flag(command: Command, argument: str, rest: list[str], given: Given) -
     flag, equals, value = argument.partition("=")
     if flag in ("-h", "--help"):
         return
+    flag = f"--{command.short[flag]}" if flag in command.short else flag
     owner, dot, name = flag.removeprefix("--").partition(".")
     option = next((o for o in command.options if o.name == _name_of(owner) and not dot), None)
     is_dotted = dot and owner in command.dotted and name and flag.startswith("--")

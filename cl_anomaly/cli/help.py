@@ -43,15 +43,17 @@ def help_of(command: Command, own: Sequence[tuple[str, str, Sequence[Option]]] =
     if command.operand:
         lines += ["", _entry(command.operand.name.upper(), command.operand.help)]
     if command.options:
-        lines += ["", "flags:", *(_flag("", option) for option in command.options)]
+        short = {name: flag for flag, name in command.short.items()}
+        lines += ["", "flags:"]
+        lines += [_flag("", option, short.get(option.name, "")) for option in command.options]
     for prefix, heading, options in own:
         lines += ["", f"{heading}:"]
         lines += [_flag(f"{prefix}.", option) for option in options] or ["  none"]
     return "\n".join(lines)
 
 
-def _flag(prefix: str, option: Option) -> str:
-    name = f"--{prefix}{option.name.replace('_', '-')}"
+def _flag(prefix: str, option: Option, short: str = "") -> str:
+    name = f"{short}{', ' * bool(short)}--{prefix}{option.name.replace('_', '-')}"
     if option.kind is bool and not prefix:
         return _entry(name, option.help)
     has_default = option.default is not None and option.default is not REQUIRED

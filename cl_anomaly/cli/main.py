@@ -233,6 +233,18 @@ def _plot(given: Given) -> None:
         plot_picture(kind, given.operands, score, out, overwrite)
 
 
+def _report(given: Given) -> None:
+    (folder,) = given.operands
+    if not folder.is_dir():
+        raise InputError(
+            f"Expected the folder of a run, a comparison or a suite, but {folder} is none. "
+            f"`cl-anomaly runs` lists the runs that there are."
+        )
+    from cl_anomaly.cli.reporting import report
+
+    report(folder, given.values.get("out"), "overwrite" in given.values)
+
+
 def _score(given: Given) -> None:
     values, (folder,) = given.values, given.operands
     source = values.get("input")
@@ -266,5 +278,6 @@ _PERFORM: dict[str, Callable[[Given], None]] = {
     "resume": _resume,
     "runs": _runs,
     "plot": _plot,
+    "report": _report,
     "list": _list,
 }

@@ -1,0 +1,95 @@
+"""What a report page shows, as it was read: runs with their results, and what has none."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any, Literal
+
+import pandas as pd
+
+from cl_anomaly.evaluation.comparing import Comparison
+from cl_anomaly.storage.recorded import RecordedRun
+from cl_anomaly.storage.results import RunResults
+
+
+@dataclass(frozen=True, eq=False)
+class Member:
+    """A run on the page, with results or without.
+
+    Attributes:
+        name: what its comparison or suite calls it, or its strategy.
+        method: what is ranked over several datasets; the name where nothing says otherwise.
+        dataset: its name, or that of its file.
+        config: its settings.
+        results: what it has measured; None where it has no results.
+        cost: as `cost_of` gave it; empty where it was not recorded.
+        has_folder: whether its folder is there, with pictures and thresholds.
+        problems: a sentence for each replica that failed, and for what is missing.
+        code: how its code differs from what there is now; None where it does not.
+        chosen: hyperparameters that were tuned, and on what; empty where nothing was.
+        finished: when, as text; empty where it is not known.
+    """
+
+    name: str
+    method: str
+    dataset: str
+    config: dict[str, Any]
+    results: RunResults | None = None
+    cost: Mapping[str, Any] = field(default_factory=dict)
+    has_folder: bool = False
+    problems: tuple[str, ...] = ()
+    code: str | None = None
+    chosen: Mapping[str, Any] = field(default_factory=dict)
+    finished: str = ""
+
+    @property
+    def strategy(self) -> str:
+        """What its strategy is called in results, or in its settings."""
+        if self.results is not None:
+            return self.results.strategy
+        return str(self.config.get("strategy") or self.name).rpartition(":")[2]
+
+    @cached_property
+    def recorded(self) -> RecordedRun | None:
+        """What it has recorded beside its metrics; None without its folder."""
+        return RecordedRun(self.results) if self.results is not None and self.has_folder else None
+
+
+@dataclass(frozen=True, eq=False)
+class Content:
+    """All that a page shows.
+
+    Attributes:
+        kind: of the folder.
+        title: of the page.
+        folder: that was read.
+        score: that is shown first.
+        members: in the order of the suite, the comparison, or the one.
+        compared: for each dataset, how its members compare; without those that have no run with
+            results by the score.
+        overall: how the methods compare over all datasets; None where there is one.
+        summary: as `summarise` gives it, of all members with results.
+        remarks: what a reader must know beside the numbers.
+        version: of this program.
+    """
+
+    kind: Literal["run", "comparison", "suite"]
+    title: str
+    folder: str
+    score: str
+    members: tuple[Member, ...]
+    compared: Mapping[str, Comparison]
+    overall: Comparison | None
+    summary: pd.DataFrame
+    remarks: tuple[str, ...]
+    version: str
+
+    @property
+    def with_results(self) -> list[Member]:
+        """Members that have results."""
+        return [member for member in self.members if member.results is not None]
+
+    @property
+    def datasets(self) -> list[str]:
+        """Names of all datasets, each once."""
+        return list(dict.fromkeys(member.dataset for member in self.members))

@@ -1,0 +1,160 @@
+"""Sections of figures: what stands around each, and the data that it is given."""
+
+from collections.abc import Mapping, Sequence
+
+from cl_anomaly.evaluation.comparing import Comparison
+from cl_anomaly.report.page import figure_data, sentences, tables
+from cl_anomaly.report.page.controls import legend, menu
+from cl_anomaly.report.page.draft import Draft, details, note
+from cl_anomaly.report.page.figure_data import Columns
+from cl_anomaly.report.page.figures import (
+    COSTS,
+    auroc_figure,
+    cost_figure,
+    matrix_figure,
+    ranks_figure,
+)
+from cl_anomaly.report.page.markup import Html, element
+
+_STEP = "learnt tasks are in full colour, tasks to come are pale"
+
+
+def aurocs(draft: Draft) -> Html | None:
+    """Show AUROC after each task, a line for each run, which can be switched off."""
+    columns = figure_data.aurocs_after_tasks(draft.content)
+    if not columns:
+        return None
+    panels = _each_once(columns["panel"])
+    panel = panels[-1] if panels[-1].startswith("mean of") else panels[0]
+    panels.sort(key=lambda own: own != panel)
+    score = draft.content.score
+    scores = sorted(_each_once(columns["score"]), key=lambda own: own != score)
+    about = f"AUROC after each task, a line for each run: {panel}, score {score}"
+
+    draft.data["auroc"] = columns
+    draft.figures["auroc"] = auroc_figure(draft.looks, panel, score, about)
+    spread = (
+        "Bands are ± one standard deviation over the seeds; of several anomaly classes the "
+        "95 % t-interval of their means. They are cut where they leave the lines no room. 0.5 is "
+        "chance."
+    )
+    return draft.section(
+        "tasks",
+        "AUROC after each task",
+        _controls(menu("auroc", "panel", "Show", panels), menu("auroc", "score", "Score", scores)),
+        _figure("auroc"),
+        legend("auroc", draft.looks),
+        note(spread),
+        details("The numbers as a table", tables.auroc_table(columns, score, panel)),
+    )
+
+
+def differences(draft: Draft) -> Html | None:
+    """Show which differences are real, by dataset: mean ranks, and every two runs."""
+    parts = []
+    for dataset, compared in draft.content.compared.items():
+        if len(compared.pairs):
+            heading = element("h3", dataset) if len(draft.content.compared) > 1 else None
+            parts += [heading, *_ranks(draft, dataset, compared)]
+            named = f"Every two runs on {dataset}"
+            parts.append(details(named, tables.pairs_table(compared)))
+    return draft.section("differences", "Which differences are real", parts) if parts else None
+
+
+def _ranks(draft: Draft, dataset: str, compared: Comparison) -> list[Html]:
+    said = sentences.how_it_was_tested(compared)
+    if compared.critical_difference is None:
+        why = "Mean ranks are drawn of three runs or more with two results in common or more."
+        return [note(said), note(why)]
+    about = f"Mean ranks on {dataset}; a bar joins runs that are not different"
+    name = f"ranks {list(draft.content.compared).index(dataset)}"
+    draft.figures[name] = ranks_figure(compared, draft.looks, about)
+    said = f"A bar on the right joins runs that are not different. {said}"
+    return [_figure(name), note(said)]
+
+
+def costs(draft: Draft) -> Html | None:
+    """Show what runs cost against how well they did; nothing of one run."""
+    columns = figure_data.cost_and_quality(draft.rows)
+    if not columns or len(columns["run"]) < 2:
+        return None
+    datasets = _each_once(columns["dataset"])
+    known = [k for k in COSTS if any(value is not None for value in columns[k])]
+    about = "What each run costs against its AUROC after the last task"
+    draft.data["cost"] = columns
+    draft.figures["cost"] = cost_figure(draft.looks, known[0], datasets[0], about)
+    return draft.section(
+        "cost",
+        "Cost against quality",
+        _controls(
+            menu("cost", "cost_of", "Cost", {key: COSTS[key] for key in known}),
+            menu("cost", "dataset", "Dataset", datasets),
+        ),
+        _figure("cost"),
+    )
+
+
+def matrices(draft: Draft) -> Html | None:
+    """Show the result matrices, one run at a time."""
+    columns = figure_data.result_matrices(draft.content)
+    if not columns:
+        return None
+    runs, score = _each_once(columns["run"]), draft.content.score
+    scores = sorted(_each_once(columns["score"]), key=lambda own: own != score)
+    _draw_matrix(
+        draft, "matrix", columns, {"run": runs[0], "score": scores[0]}, (0.5, 1.0), "AUROC"
+    )
+    said = f"Row i is after task i, column j the test group of task j: {_STEP}."
+    return draft.section(
+        "matrices",
+        "Result matrices",
+        _controls(menu("matrix", "run", "Run", runs), menu("matrix", "score", "Score", scores)),
+        _figure("matrix"),
+        note(said),
+    )
+
+
+def rates(draft: Draft) -> Html | None:
+    """Show realised false-positive rates by task, of runs that have thresholds."""
+    columns = figure_data.false_positive_rates(draft.content)
+    if not columns:
+        return None
+    runs, targets = _each_once(columns["run"]), _each_once(columns["target"])[::-1]
+    first = {"run": runs[0], "target": targets[0]}
+    _draw_matrix(draft, "rates", columns, first, (0.0, 100.0), "False positives in %")
+    said = (
+        "Which share of each task's normal samples lies above the threshold that was set "
+        "after each task, for a false-positive rate of the chosen target."
+    )
+    return draft.section(
+        "rates",
+        "Realised false-positive rates",
+        _controls(menu("rates", "run", "Run", runs), menu("rates", "target", "Target", targets)),
+        _figure("rates"),
+        note(said),
+    )
+
+
+def _draw_matrix(
+    draft: Draft,
+    name: str,
+    columns: Columns,
+    chosen: Mapping[str, str],
+    limits: tuple[float, float],
+    what: str,
+) -> None:
+
+    draft.data[name] = columns
+    draft.figures[name] = matrix_figure(name, chosen, limits, max(columns["task"]), what)
+
+
+def _controls(*parts: Html) -> Html | None:
+    return element("div", parts, class_="controls") if any(parts) else None
+
+
+def _figure(name: str) -> Html:
+    return element("div", data_figure=name, class_="figure")
+
+
+def _each_once(values: Sequence[str]) -> list[str]:
+    return list(dict.fromkeys(values))

@@ -1,0 +1,93 @@
+"""What was run, in two sentences made from the settings."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from cl_anomaly.evaluation.comparing import Comparison
+from cl_anomaly.labels import listed
+from cl_anomaly.report.labels import named_classes
+from cl_anomaly.report.page.content import Content, Member
+
+_MOST_NAMES = 8
+
+
+def what_was_run(content: Content) -> str:
+    """Say which runs learnt what."""
+    members = content.members
+    one = len(members) == 1
+    names = [member.name for member in members]
+    shown = ", ".join(names[:_MOST_NAMES]) + f" and {len(names) - _MOST_NAMES} more" * (
+        len(names) > _MOST_NAMES
+    )
+    who = f"The strategy {names[0]}" if one else f"{len(names)} runs ({shown})"
+    parts = [_classes(content), _seeds(members), _epochs(members), _model(members)]
+    said = "; ".join(filter(None, parts))
+    return f"{who} learnt {_words(content.datasets)} task by task: {said}."
+
+
+def what_is_shown(content: Content) -> str:
+    """Say what the headline is."""
+    return (
+        f"The headline is the AUROC after the last task by the score {content.score or 'unknown'}, "
+        f"all anomalies against all normal samples of the tasks so far: 1 is perfect, 0.5 is "
+        f"chance."
+    )
+
+
+def how_it_was_tested(compared: Comparison) -> str:
+    """Say what decides which differences are real."""
+    over = {"blocks": "anomaly classes and datasets", "seeds": "seeds"}[compared.units]
+    if compared.friedman is None:
+        tests = "Wilcoxon's signed-rank test"
+    else:
+        tests = (
+            f"Friedman's test (p {_p(compared.friedman)}), then Nemenyi's with a critical "
+            f"difference of {compared.critical_difference:.2f} mean ranks"
+        )
+    return (
+        f"Intervals are 95 % bootstrap intervals of the mean. Differences are called real by "
+        f"{tests}, over {compared.count} {over}, at the level {compared.alpha:g}."
+    )
+
+
+def _p(value: float) -> str:
+    return "< 0.001" if value < 0.001 else f"= {value:.3f}"
+
+
+def _classes(content: Content) -> str:
+    classes = {member.results.anomaly_classes for member in content.with_results if member.results}
+    if len(classes) != 1:
+        return f"{len(classes)} different sets of anomaly classes" if classes else ""
+    (own,) = classes
+    if own == ("own",):
+        return "each task brings its own anomalies"
+    if len(own) == 1:
+        return f"anomaly class {own[0]}"
+    return f"anomaly classes {named_classes(own).rpartition(' classes ')[2]} in turn"
+
+
+def _seeds(members: Sequence[Member]) -> str:
+    seeds = _shared(members, "seeds")
+    if not isinstance(seeds, list):
+        return "different seeds"
+    return f"seed {seeds[0]}" if len(seeds) == 1 else f"seeds {listed(seeds)}"
+
+
+def _epochs(members: Sequence[Member]) -> str:
+    epochs = _shared(members, "epochs")
+    return f"{epochs} epochs for each task" if epochs else "different numbers of epochs"
+
+
+def _model(members: Sequence[Member]) -> str:
+    model = _shared(members, "model")
+    return f"model {model}" if model else "different models"
+
+
+def _shared(members: Sequence[Member], setting: str) -> Any:
+    """Give a setting that all have; None where they differ."""
+    first, *rest = (member.config.get(setting) for member in members)
+    return first if all(own == first for own in rest) else None
+
+
+def _words(names: Sequence[str]) -> str:
+    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"

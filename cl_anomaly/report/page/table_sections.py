@@ -1,0 +1,88 @@
+"""Sections of tables and words: results, what was chosen, how to make it again, what failed."""
+
+from cl_anomaly.report.page import sentences, tables
+from cl_anomaly.report.page.controls import filters
+from cl_anomaly.report.page.draft import Draft, note
+from cl_anomaly.report.page.markup import Html, element
+
+_KEPT = (
+    "Training is time for each replica. Kept is what strategy and score keep after the last task, "
+    "all replicas together."
+)
+
+
+def headline(draft: Draft) -> Html:
+    """Show the headline table."""
+    content = draft.content
+    several = len(content.datasets) > 1
+    rule = (
+        "Sorted by the AUROC after the last task, the highest first; missing results stand at "
+        "the end. A click on a column's name sorts by it."
+    )
+    tested = [
+        sentences.how_it_was_tested(own)
+        for own in list(content.compared.values())[:1]
+        if len(content.members) > 1
+    ]
+    return draft.section(
+        "results",
+        "Results",
+        filters("standings", content.datasets) if len(content.members) > 1 else None,
+        tables.headline_table(draft.rows, several),
+        note(rule, *tested, _KEPT),
+    )
+
+
+def remarks(draft: Draft) -> Html | None:
+    """Say what the numbers do not show."""
+    if not draft.content.remarks:
+        return None
+    said = [element("li", remark) for remark in draft.content.remarks]
+    return draft.section("remarks", "What these numbers do not show", element("ul", said))
+
+
+def overall(draft: Draft) -> Html | None:
+    """Show how methods compare over all datasets, where there are several."""
+    overall = draft.content.overall
+    if overall is None:
+        return None
+    said = " ".join([sentences.how_it_was_tested(overall), *overall.remarks])
+    return draft.section(
+        "overall",
+        "All datasets together",
+        tables.overall_table(overall),
+        note(said),
+    )
+
+
+def chosen(draft: Draft) -> Html:
+    """Show what was tuned, and on what."""
+    heading = "What was chosen, and on which data"
+    return draft.section("chosen-on", heading, tables.chosen_table(draft.content))
+
+
+def reproduction(draft: Draft) -> Html:
+    """Show how each run is made again."""
+    said = (
+        "Each command makes its run again on this machine or another; the first eight digits "
+        "of the SHA-256 of code and data say what it was made of."
+    )
+    return draft.section(
+        "again",
+        "How to make it again",
+        tables.reproduction_table(draft.content.members),
+        note(said),
+    )
+
+
+def problems(draft: Draft) -> Html:
+    """Say what failed, and what is missing."""
+    said = [
+        element("li", element("b", member.name), f": {problem}")
+        for member in draft.content.members
+        for problem in member.problems
+    ]
+    none = element("p", "Nothing failed, and nothing is missing.")
+    return draft.section(
+        "problems", "What failed, or is missing", element("ul", said) if said else none
+    )

@@ -1,0 +1,233 @@
+"""The page's tables: what was measured, which differences are real, how to make it again."""
+
+from collections.abc import Mapping, Sequence
+
+from cl_anomaly.evaluation.comparing import BETTER, Comparison
+from cl_anomaly.report.page import numbers
+from cl_anomaly.report.page.content import Content, Member
+from cl_anomaly.report.page.figure_data import Columns
+from cl_anomaly.report.page.markup import Html, element
+from cl_anomaly.report.page.numbers import UNKNOWN
+from cl_anomaly.report.page.reproduction import command_of
+from cl_anomaly.report.page.standings import Standing, values_for
+
+MISSING = "missing"
+_OF_NUMBERS = {
+    *("AUROC", "95 % interval", "mean rank", "gap closed", "forgetting", "training", "kept"),
+    *("replicas", "difference", "better in", "p"),
+}
+
+
+def headline_table(rows: Sequence[Standing], several_datasets: bool) -> Html:
+    """Show each run: how well it did, what it cost, and what it has not done."""
+    heads = ["run"] + ["dataset"] * several_datasets
+    heads += ["AUROC", "95 % interval"]
+    heads += ["mean rank"] * (len(rows) > 1)
+    heads += ["not different from"] * (len(rows) > 1)
+    has_gaps, has_forgetting = (bool(values_for(rows, k)) for k in ("gap_closed", "forgetting"))
+    heads += ["gap closed"] * has_gaps + ["forgetting"] * has_forgetting
+    heads += ["training", "kept", "stores real samples", "replicas"]
+    body = []
+    for row in rows:
+        cells = {
+            "run": _name(row.member),
+            "dataset": _cell(row.member.dataset),
+            "AUROC": _number(row.mean, numbers.number(row.mean))
+            if row.mean is not None
+            else _cell(MISSING, class_="missing"),
+            "95 % interval": _cell(numbers.interval(row.low, row.high), row.low, class_="n"),
+            "mean rank": _number(row.rank, numbers.number(row.rank, 2)),
+            "not different from": _cell(row.not_different_from or UNKNOWN),
+            "gap closed": _number(row.gap_closed, numbers.number(row.gap_closed, 2)),
+            "forgetting": _number(row.forgetting, numbers.number(row.forgetting)),
+            "training": _number(row.seconds, numbers.seconds(row.seconds)),
+            "kept": _number(row.kept, numbers.size(row.kept)),
+            "stores real samples": _cell(_yes_or_no(row.stores_samples)),
+            "replicas": _number(row.replicas, _replicas(row)),
+        }
+        stores = {True: "yes", False: "no"}.get(row.stores_samples)  # type: ignore[call-overload]
+        keys = {"data_dataset": row.member.dataset, "data_stores": stores or ""}
+        body.append(element("tr", [cells[head] for head in heads], **keys))
+    return _table("standings", heads, body, first="AUROC")
+
+
+def _name(member: Member) -> Html:
+    more = [element("small", member.method)] if member.method != member.name else []
+    if member.problems:
+        more.append(element("a", "see problems", href="#problems"))
+    return element("th", member.name, *[[" ", own] for own in more], scope="row")
+
+
+def _replicas(row: Standing) -> str:
+    if row.member.results is None:
+        return "none"
+    return f"{row.replicas} of {row.replicas + row.missing}" if row.missing else str(row.replicas)
+
+
+def _yes_or_no(value: bool | None) -> str:
+    return UNKNOWN if value is None else "yes" if value else "no"
+
+
+def pairs_table(compared: Comparison) -> Html:
+    """Show every two runs: the difference, its interval, and whether it is real."""
+    heads = ["run", "other", "difference", "95 % interval", "better in", "p", "decision"]
+    body = []
+    for pair in compared.pairs.to_dict("records"):
+        p = pair["p_nemenyi"] if compared.friedman is not None else pair["p_wilcoxon"]
+        share = pair["probability_of_improvement"]
+        percent = f"{100 * share:.0f} %" if numbers.is_known(share) else UNKNOWN
+        said = str(pair["decision"])
+        real = "real" if said == BETTER or said == "worse" else None
+        cells = [
+            element("th", pair["run"], scope="row"),
+            _cell(pair["other"]),
+            _number(pair["difference"], _signed(pair["difference"])),
+            _cell(numbers.interval(pair["low"], pair["high"]), pair["low"], class_="n"),
+            _number(share, percent),
+            _number(p, numbers.number(p)),
+            _cell(f"{pair['run']} is {said}" if real else said, class_=real),
+        ]
+        body.append(element("tr", cells))
+    return _table("pairs", heads, body)
+
+
+def _signed(value: float) -> str:
+    return f"{value:+.3f}" if numbers.is_known(value) else UNKNOWN
+
+
+def overall_table(compared: Comparison) -> Html:
+    """Show each method over all datasets."""
+    heads = ["method", "AUROC", "95 % interval", "mean rank", "not different from", "replicas"]
+    body = []
+    rows = compared.table.sort_values("mean", ascending=False, na_position="last", kind="stable")
+    for row in rows.to_dict("records"):
+        said = row["not_different_from"]
+        cells = [
+            element("th", row["run"], scope="row"),
+            _number(row["mean"], numbers.number(row["mean"])),
+            _cell(numbers.interval(row["low"], row["high"]), row["low"], class_="n"),
+            _number(row["rank"], numbers.number(row["rank"], 2)),
+            _cell(said if isinstance(said, str) and said else UNKNOWN),
+            _number(row["replicas"], str(row["replicas"])),
+        ]
+        body.append(element("tr", cells))
+    return _table("overall", heads, body, first="AUROC")
+
+
+def auroc_table(columns: Columns, score: str, panel: str) -> Html:
+    """Show the AUROC after every task by one score, for those who see or print no figure."""
+    keys = ("run", "panel", "score", "task", "mean")
+    found: dict[str, dict[int, float | None]] = {}
+    for run, own_panel, own_score, task, mean in zip(*(columns[k] for k in keys), strict=True):
+        if own_score == score and own_panel == panel:
+            found.setdefault(run, {})[task] = mean
+    tasks = sorted({task for own in found.values() for task in own})
+    body = [
+        element(
+            "tr",
+            element("th", run, scope="row"),
+            [_number(own.get(task), numbers.number(own.get(task))) for task in tasks],
+        )
+        for run, own in found.items()
+    ]
+    return _table("aurocs", ["run", *(f"task {task}" for task in tasks)], body)
+
+
+def reproduction_table(members: Sequence[Member]) -> Html:
+    """Show how each run is made again, and of which code and data it is."""
+    heads = ["run", "command", "code", "data", "made"]
+    body = []
+    for member in members:
+        environment = member.results.environment if member.results else {}
+        command = element("code", command_of(member.config), tabindex="0")
+        button = element(
+            "button",
+            "copy",
+            type="button",
+            data_copy=True,
+            aria_label=f"copy the command of {member.name}",
+        )
+        cells = [
+            element("th", member.name, scope="row"),
+            element("td", command, " ", button, class_="command"),
+            _cell(_code(environment, member.code)),
+            _cell(str(environment.get("data_sha256") or UNKNOWN)[:8]),
+            _cell(_made(environment, member.finished)),
+        ]
+        body.append(element("tr", cells))
+    return _table("reproduction", heads, body)
+
+
+def _code(environment: Mapping[str, object], changed: str | None) -> str:
+    code = environment.get("code")
+    sha256 = str(code.get("sha256"))[:8] if isinstance(code, dict) else UNKNOWN
+    commit = str(environment.get("git_commit") or "")[:8]
+    words = [sha256, *([f"commit {commit}"] if commit else [])]
+    return ", ".join([*words, *(["not this code"] if changed else [])])
+
+
+def _made(environment: Mapping[str, object], finished: str) -> str:
+    version = environment.get("cl_anomaly")
+    words = [finished[:10], f"version {version}" if version else ""]
+    words += [str(environment.get("device") or "")]
+    return ", ".join(filter(None, words)) or UNKNOWN
+
+
+def chosen_table(content: Content) -> Html:
+    """Show what was tuned, and on what; says so plainly where nothing is recorded."""
+    tuned = [member for member in content.members if member.chosen]
+    if not tuned:
+        return element(
+            "p",
+            "No tuning is recorded: each run has the settings of its command, and whether these "
+            "were chosen with a look at test data is not known to this page.",
+        )
+    keys = list(dict.fromkeys(key for member in tuned for key in member.chosen))
+    body = [
+        element(
+            "tr",
+            element("th", member.name, scope="row"),
+            [_cell(_in_words(member.chosen.get(key))) for key in keys],
+        )
+        for member in tuned
+    ]
+    return _table("chosen", ["run", *keys], body)
+
+
+def _in_words(value: object) -> str:
+    if isinstance(value, Mapping):
+        return ", ".join(f"{key} {_in_words(own)}" for key, own in value.items())
+    if isinstance(value, list | tuple):
+        return ", ".join(map(_in_words, value))
+    return UNKNOWN if value is None else f"{value:g}" if isinstance(value, float) else str(value)
+
+
+def _table(name: str, heads: Sequence[str], body: Sequence[Html], first: str = "") -> Html:
+    """Make a table whose columns sort; `first` is the one that it is sorted by already."""
+    cells = [
+        element(
+            "th",
+            element("button", head, type="button"),
+            scope="col",
+            aria_sort="descending" if head == first else "none",
+            class_="n" if head in _OF_NUMBERS or head.startswith("task ") else None,
+        )
+        for head in heads
+    ]
+    whole = element(
+        "table", element("thead", element("tr", cells)), element("tbody", body), id=name
+    )
+    return element(
+        "div", whole, class_="scroll", tabindex="0", role="region", aria_label=f"table: {name}"
+    )
+
+
+def _number(value: float | None, words: str) -> Html:
+    return _cell(words, value, class_="n")
+
+
+def _cell(words: str, value: float | None = None, class_: str | None = None) -> Html:
+    """Make a cell; `value` is what it sorts by where that is not its words."""
+    key = value if numbers.is_known(value) else None
+    missing = "" if words in (UNKNOWN, MISSING) else None
+    return element("td", words, class_=class_, data_value=missing if key is None else key)
