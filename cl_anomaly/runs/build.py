@@ -75,6 +75,7 @@ def _resolved(config: RunConfig) -> _Resolved:
     dataset = load_dataset(name, config.data_root, reading)
     config = with_classes(config, dataset)
     dataset = as_stream(config, dataset)
+    notes.append(_about_clusters(config, dataset))
     replicas = make_replicas(config)
     scenarios = make_scenarios(config, dataset, replicas)
     config, about_batches = with_batch_size(config, spec.batch_size, scenarios)
@@ -119,6 +120,17 @@ def as_stream(config: RunConfig, dataset: Dataset) -> Dataset:
     if config.scenario != "clusters":
         return dataset
     return clustered(dataset, tuple(config.anomaly_classes), config.concepts)
+
+
+def _about_clusters(config: RunConfig, dataset: Dataset) -> str | None:
+    """Say it where a scenario has fewer clusters than were asked for."""
+    found = len(dataset.trained_classes)
+    if config.scenario != "clusters" or found == config.concepts:
+        return None
+    return (
+        f"Of {config.concepts} clusters of {dataset.name}, {config.concepts - found} had too few "
+        f"samples, which have joined others: there are {found} concepts."
+    )
 
 
 def make_replicas(config: RunConfig) -> list[Replica]:

@@ -195,7 +195,10 @@ class Measurements:
         self.failures = {self._place_of(failure): failure for failure in failures}
         for name, values in state.part("scores").items():
             self._scores[name] = list(values.numpy().swapaxes(0, 1))
-        self.untrained = {name: own.numpy() for name, own in state.part("untrained").items()}
+        untrained = state.part("untrained")  # in the scores' order, which files do not keep
+        self.untrained = {
+            name: untrained[name].numpy() for name in self._scores if name in untrained
+        }
         for task in range(1, len(self._scores[self._config.shown_score]) + 1):
             self._evaluate(task)
 

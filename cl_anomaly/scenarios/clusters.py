@@ -20,7 +20,6 @@ ANOMALY = "anomaly"
 
 # A concept with fewer samples is no task to learn, and its AUROC is no number to report.
 _FEWEST = {"training": 10, "test": 5}
-_ATTEMPTS = 20
 
 
 @lru_cache(maxsize=4)
@@ -34,7 +33,8 @@ def clustered(dataset: Dataset, anomalous: tuple[Label, ...], concepts: int) -> 
     included.
 
     The clusters are a property of the data, the same for every seed of a run; the largest is
-    concept1. Features are standardised by the mean and the standard deviation of all normal
+    concept1. A cluster with fewer than 10 training or 5 test samples is none: its samples join the
+    clusters that are nearest to them, and there are fewer concepts. Features are standardised by the mean and the standard deviation of all normal
     training samples, because the clusters are made so; no anomaly and no test sample is looked at.
 
     Args:
@@ -57,7 +57,7 @@ def clustered(dataset: Dataset, anomalous: tuple[Label, ...], concepts: int) -> 
         _flat(samples.scaled_by(scaling), which)
         for samples, which in ((dataset.train, train_is_normal), (dataset.test, test_is_normal))
     )
-    train_labels, test_concepts = _clusters(normal, held_out, concepts, dataset.name)
+    train_labels, test_concepts, concepts = _clusters(normal, held_out, concepts, dataset.name)
     arrived_late = dataset.train.stored[~train_is_normal]
     test_labels = torch.full((len(dataset.test) + len(arrived_late),), concepts)
     test_labels[: len(dataset.test)][test_is_normal] = test_concepts
@@ -93,37 +93,41 @@ def _flat(samples: Samples, which: Tensor) -> NDArray[np.float64]:
 
 def _clusters(
     normal: NDArray[np.float64], held_out: NDArray[np.float64], concepts: int, name: str
-) -> tuple[Tensor, Tensor]:
-    """Number the clusters of training and held-out samples, the largest first."""
+) -> tuple[Tensor, Tensor, int]:
+    """Number the clusters of training and held-out samples, the largest first; and count them."""
+    from sklearn.cluster import KMeans  # half a second, for those who need it
+
     fewest = concepts * _FEWEST["training"]
     if concepts < 2 or len(normal) < fewest:
         raise InputError(
             f"Expected `concepts` to be 2 or more, with {_FEWEST['training']} normal training "
             f"samples of {name} for each, but got {concepts} for {len(normal):,} samples."
         )
-    if (found := _fitted(normal, held_out, concepts)) is None:
-        raise InputError(
-            f"Expected {concepts} clusters of {name} with {_FEWEST['training']} normal training "
-            f"samples and {_FEWEST['test']} normal test samples or more in each, but {_ATTEMPTS} "
-            f"attempts at k-means found none. Choose fewer `concepts`."
-        )
-    return found
-
-
-def _fitted(
-    normal: NDArray[np.float64], held_out: NDArray[np.float64], concepts: int
-) -> tuple[Tensor, Tensor] | None:
-    from sklearn.cluster import KMeans  # half a second, for those who need it
-
     # More threads would add in another order every time.
     with threadpool_limits(1):
-        for attempt in range(_ATTEMPTS):
-            found = KMeans(concepts, n_init=10, random_state=attempt)  # type: ignore[arg-type]
-            own, nearest = found.fit_predict(normal), found.predict(held_out)
-            counts = np.bincount(own, minlength=concepts)
-            tested = np.bincount(nearest, minlength=concepts)
-            if counts.min() >= _FEWEST["training"] and tested.min() >= _FEWEST["test"]:
-                places = np.empty(concepts, dtype=np.int64)
-                places[np.argsort(-counts, kind="stable")] = np.arange(concepts)
-                return torch.from_numpy(places[own]), torch.from_numpy(places[nearest])
-    return None
+        found = KMeans(concepts, n_init=10, random_state=0).fit(normal)  # type: ignore[arg-type]
+    centres = found.cluster_centers_
+    while True:
+        own, tested = (_nearest(samples, centres) for samples in (normal, held_out))
+        counts = np.bincount(own, minlength=len(centres))
+        held = np.bincount(tested, minlength=len(centres))
+        short = (counts < _FEWEST["training"]) | (held < _FEWEST["test"])
+        if not short.any():
+            break
+        # Its samples join the clusters that are nearest to them.
+        centres = np.delete(centres, np.where(short, counts, len(normal)).argmin(), axis=0)
+    if len(centres) < 2:
+        raise InputError(
+            f"Expected clusters of {name} with {_FEWEST['training']} normal training samples and "
+            f"{_FEWEST['test']} normal test samples or more in each, but k-means found only one of "
+            f"{concepts}."
+        )
+    places = np.empty(len(centres), dtype=np.int64)
+    places[np.argsort(-counts, kind="stable")] = np.arange(len(centres))
+    return torch.from_numpy(places[own]), torch.from_numpy(places[tested]), len(centres)
+
+
+def _nearest(samples: NDArray[np.float64], centres: NDArray[np.float64]) -> NDArray[np.int64]:
+    """Number the centre that each sample is nearest to, (n,)."""
+    distances = [np.square(samples - centre).sum(1) for centre in centres]
+    return np.argmin(distances, axis=0)

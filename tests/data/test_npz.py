@@ -338,7 +338,7 @@ def test_a_run_on_a_file(mine: Path) -> None:
     )
     metrics = pd.read_csv(folder / "metrics.csv")
     assert set(metrics["dataset"]) == {"mine.npz"}
-    assert set(metrics["task"]) == {1, 2}
+    assert set(metrics["task"]) == {0, 1, 2}
     # Its configuration is enough to run it again.
     again = cli("run", "--config", folder / "config.json", "--out", "again", "--quiet")
     assert again.code == 0, again.err

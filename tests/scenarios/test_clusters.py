@@ -97,6 +97,19 @@ def test_a_run_finds_the_anomalies_by_itself(table: Path) -> None:
     assert plan.scenarios[0].anomaly_class == "anomaly"
 
 
+def test_a_cluster_that_is_too_small_joins_others_and_it_is_said(table: Path) -> None:
+    content = dict(np.load(table))
+    far = np.full((8, 2), 5000.0) + np.arange(16).reshape(8, 2)
+    np.savez(
+        table, X=np.concatenate([content["X"], far]), y=np.concatenate([content["y"], [0] * 8])
+    )
+    found = clustered(load_dataset(str(table)), (1,), 4)
+    assert found.classes == ["concept1", "concept2", "concept3", "anomaly"]
+    assert len(found.train) + len(found.test) == sum(SIZES) + 25 + 8
+    plan = prepare(RunConfig(strategy="lower", dataset=str(table), scenario="clusters", concepts=4))
+    assert "1 had too few samples" in str(plan.config.dataset_note)
+
+
 @pytest.mark.parametrize("concepts", [1, 40, 200])
 def test_too_few_samples_for_the_concepts_are_refused(table: Path, concepts: int) -> None:
     with pytest.raises(InputError, match="concepts"):
