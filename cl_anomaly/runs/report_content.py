@@ -1,6 +1,7 @@
 """What a report page shows, read from the folder of a run, a comparison or a suite."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,13 +12,16 @@ from cl_anomaly.data.names import short_name
 from cl_anomaly.errors import InputError
 from cl_anomaly.evaluation.comparing import Comparison, compare_runs
 from cl_anomaly.json_files import read_json
-from cl_anomaly.report.page.content import Content, Member
+from cl_anomaly.report.page.content import OWN_SCORE, Content, Member
 from cl_anomaly.runs.comparison import COST_TABLE
 from cl_anomaly.runs.provenance import other_code_of
 from cl_anomaly.runs.run_folder import COST_FILE, SUMMARY_FILE
-from cl_anomaly.storage.results import RUNS_FILE, RunResults, read_results
+from cl_anomaly.runs.suite_folder import SUITE_FILE
+from cl_anomaly.storage.results import RUNS_FILE, RunResults, read_metrics, read_results
 from cl_anomaly.storage.status import (
     CONFIG_FILE,
+    ENVIRONMENT_FILE,
+    METRICS_FILE,
     TIMING_FILE,
     Status,
     differences,
@@ -26,7 +30,6 @@ from cl_anomaly.storage.status import (
 )
 from cl_anomaly.version import __version__
 
-SUITE_FILE = "suite.json"
 # Columns in which an empty cell is no number; elsewhere it is text, and a run may be called NA.
 _NUMBERS = {name: [""] for name in ("mean", "sd", "low", "high")}
 
@@ -41,27 +44,27 @@ def read_content(folder: Path) -> Content:
     results = read_results(folder)
     config = read_configuration(folder / CONFIG_FILE)
     suite = _read_if_there(folder / SUITE_FILE)
-    if "runs" in config:
-        members = _members(folder, config, results, suite)
-        kind = "suite" if suite else "comparison"
+    if "members" in suite:
+        members, kind = _members_of_suite(folder, config, results, suite), "suite"
+    elif "runs" in config:
+        members, kind = _members(folder, config, results), "comparison"
     else:
         members, kind = [_member_of_run(folder, config, results)], "run"
     with_results = [member for member in members if member.results is not None]
-    score = with_results[0].results.score if with_results else ""  # type: ignore[union-attr]
+    scores = {member.results.score for member in members if member.results is not None}
     compared = {
         dataset: found
         for dataset in dict.fromkeys(member.dataset for member in members)
-        if (found := _compared([m for m in with_results if m.dataset == dataset], score, "name"))
+        if (found := _compared([m for m in with_results if m.dataset == dataset], "line"))
     }
     return Content(
         kind=kind,
         title=str(suite.get("title") or folder.name),
         folder=folder.name,
-        score=score,
+        score=next(iter(scores)) if len(scores) == 1 else OWN_SCORE if scores else "",
         members=tuple(members),
         compared=compared,
-        overall=_compared(with_results, score, "method") if len(compared) > 1 else None,
-        summary=_summary(folder, with_results),
+        overall=_compared(with_results, "method") if len(compared) > 1 else None,
         remarks=tuple(_remarks(members, compared)),
         version=__version__,
     )
@@ -70,26 +73,55 @@ def read_content(folder: Path) -> Content:
 def _member_of_run(folder: Path, config: dict[str, Any], results: list[RunResults]) -> Member:
     (own,) = results or [None]
     name = own.name if own else str(config["strategy"]).rpartition(":")[2]
-    return _member(name, config, own, folder, {}, {})
+    return _member(name, config, own, folder, {}, {}, pd.DataFrame())
 
 
-def _members(
-    folder: Path, config: dict[str, Any], results: list[RunResults], suite: dict[str, Any]
-) -> list[Member]:
+def _members(folder: Path, config: dict[str, Any], results: list[RunResults]) -> list[Member]:
+    """Read the members of a comparison."""
     shared = {name: value for name, value in config.items() if name != "runs"}
     by_name = {own.name: own for own in results}
-    folders = _read_if_there(folder / RUNS_FILE)
-    of_suite = {str(own.get("name")): own for own in suite.get("members", [])}
-    costs = _costs(folder / COST_TABLE)
+    folders, costs = _read_if_there(folder / RUNS_FILE), _costs(folder / COST_TABLE)
+    whole = _read_summary(folder / SUMMARY_FILE)
     beside = find_runs(folder.parent) if set(config["runs"]) - set(by_name) else []
     members = []
     for name, settings in config["runs"].items():
-        own_config, where = shared | settings, folders.get(name)
-        place = folder.parent / where if where else _place_of(own_config, beside)
-        about = of_suite.get(name, {})
+        own, where = shared | settings, folders.get(name)
+        place = folder.parent / where if where else _place_of(own, beside)
         found = by_name.get(name)
-        members.append(_member(name, own_config, found, place, about, costs.get(name, {})))
+        members.append(_member(name, own, found, place, {}, costs.get(name, {}), whole))
     return members
+
+
+def _members_of_suite(
+    folder: Path, config: dict[str, Any], results: list[RunResults], suite: dict[str, Any]
+) -> list[Member]:
+    """Read the members of a suite, whose own metrics are by method and dataset."""
+    shared = {name: value for name, value in config.items() if name != "runs"}
+    metrics = {own.name: own.metrics for own in results}
+    folders, costs = _read_if_there(folder / RUNS_FILE), _costs(folder / COST_TABLE)
+    whole = _read_summary(folder / SUMMARY_FILE)
+    environments = _read_if_there(folder / ENVIRONMENT_FILE).get("runs", {})
+    members = []
+    for name, settings in config["runs"].items():
+        own, about = shared | settings, dict(suite["members"].get(name, {}))
+        method = str(about.get("method") or name)
+        about["chosen"] = suite.get("chosen", {}).get(method, {})
+        found, place = None, None
+        if (where := folders.get(name)) is not None:
+            place = folder.parent / where
+            rows = metrics.get(method, pd.DataFrame())
+            rows = rows[rows["dataset"] == about.get("dataset")] if len(rows) else rows
+            if (place / METRICS_FILE).exists():
+                rows = read_metrics(place)
+            if len(rows):
+                environment = environments.get(name, {})
+                found = RunResults(place, name, own, environment, rows.reset_index(drop=True))
+        members.append(_member(name, own, found, place, about, costs.get(name, {}), whole))
+    places = [(member.method, member.dataset) for member in members]
+    return [
+        replace(member, line=member.method) if places.count(place) == 1 else member
+        for member, place in zip(members, places, strict=True)
+    ]
 
 
 def _member(
@@ -99,25 +131,44 @@ def _member(
     folder: Path | None,
     about: Mapping[str, Any],
     cost: Mapping[str, Any],
+    whole: pd.DataFrame,
 ) -> Member:
+    """Put together what is known of a member.
+
+    Args:
+        name: of it.
+        config: its settings.
+        results: its own, where it has some.
+        folder: its own, whether it is there or not; None where it never had one.
+        about: what the suite says of it.
+        cost: what the comparison or suite has copied of it.
+        whole: what the comparison or suite has summarised.
+    """
     is_there = folder is not None and (folder / CONFIG_FILE).exists()
-    chosen = about.get("chosen")
+    place = folder if folder is not None and is_there else None
+    method = str(about.get("method") or name)
+    dataset = results.dataset if results else short_name(str(config.get("dataset")))
+    dataset = str(about.get("dataset") or dataset)
     return Member(
         name=name,
-        method=str(about.get("method") or name),
-        dataset=results.dataset if results else short_name(str(config.get("dataset"))),
+        line=name,
+        method=method,
+        dataset=dataset,
         config=config,
         results=results,
-        cost=_read_if_there(folder / COST_FILE) or cost if folder and is_there else cost,
+        summary=_summary(results, place, whole, {name, method}, dataset),
+        cost=(_read_if_there(place / COST_FILE) if place else {}) or cost,
         has_folder=is_there,
-        problems=tuple(_problems(results, folder if is_there else None)),
-        code=other_code_of(folder) if folder and is_there else None,
-        chosen=chosen if isinstance(chosen, Mapping) else {},
-        finished=_finished(folder) if folder and is_there else "",
+        problems=tuple(_problems(results, place, about.get("failure"))),
+        code=other_code_of(place) if place else None,
+        chosen=about.get("chosen") or {},
+        finished=_finished(place) if place else "",
     )
 
 
-def _problems(results: RunResults | None, folder: Path | None) -> list[str]:
+def _problems(results: RunResults | None, folder: Path | None, failure: str | None) -> list[str]:
+    if failure:
+        return failure.splitlines()
     if folder is None:
         gone = "Its folder is not there: no pictures, false-positive rates or failures are known."
         return [gone if results is not None else "It has no results, and no folder is there."]
@@ -137,30 +188,52 @@ def _place_of(config: dict[str, Any], beside: Sequence[Status]) -> Path | None:
     return None
 
 
-def _compared(members: Sequence[Member], score: str, called: str) -> Comparison | None:
-    """Compare members by their names or by their methods; None where nothing can be."""
-    tables = [
-        member.results.metrics.assign(run=getattr(member, called), dataset=member.dataset)
-        for member in members
-        if member.results is not None
-    ]
+def _compared(members: Sequence[Member], called: str) -> Comparison | None:
+    """Compare members by their lines or by their methods, each by the score that it shows.
+
+    Returns:
+        None where nothing can be compared.
+    """
+    tables = []
+    for member in members:
+        if (own := member.results) is not None:
+            shown = own.metrics[own.metrics["score"] == own.score]
+            names = {"run": getattr(member, called), "dataset": member.dataset}
+            tables.append(shown.assign(**names, score=OWN_SCORE))
     try:
-        return compare_runs(pd.concat(tables, ignore_index=True), score) if tables else None
-    except ValueError:  # no run has that score, or two of one method are of one scenario
+        return compare_runs(pd.concat(tables, ignore_index=True), OWN_SCORE) if tables else None
+    except ValueError:  # two of one method are of one scenario
         return None
 
 
-def _summary(folder: Path, members: Sequence[Member]) -> pd.DataFrame:
-    """Read what was summarised when the folder was written; a run's has no column of names."""
-    try:
-        columns = ("run", "strategy", "dataset", "anomaly_class", "anomaly_classes")
-        text = dict.fromkeys(columns, str)
-        summary = pd.read_csv(
-            folder / SUMMARY_FILE, dtype=text, keep_default_na=False, na_values=_NUMBERS
-        )
-    except FileNotFoundError:  # every seed of every run has failed
+def _summary(
+    results: RunResults | None,
+    folder: Path | None,
+    whole: pd.DataFrame,
+    names: set[str],
+    dataset: str,
+) -> pd.DataFrame:
+    """Read a member's summary from its own folder, or what the whole has copied of it."""
+    if results is None:
         return pd.DataFrame()
-    return summary.assign(run=members[0].name) if len(members) == 1 else summary
+    if folder is not None and len(own := _read_summary(folder / SUMMARY_FILE)):
+        return own
+    if whole.empty:
+        return whole
+    return whole[whole["run"].isin(names) & (whole["dataset"].map(_last_part) == dataset)]
+
+
+def _last_part(path: str) -> str:
+    return Path(path).name
+
+
+def _read_summary(path: Path) -> pd.DataFrame:
+    """Read a summary; empty where every seed has failed."""
+    if not path.exists():
+        return pd.DataFrame()
+    columns = ("run", "strategy", "dataset", "anomaly_class", "anomaly_classes")
+    text = dict.fromkeys(columns, str)
+    return pd.read_csv(path, dtype=text, keep_default_na=False, na_values=_NUMBERS)
 
 
 def _remarks(members: Sequence[Member], compared: Mapping[str, Comparison]) -> list[str]:

@@ -1,6 +1,6 @@
 """What a report page shows, as it was read: runs with their results, and what has none."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, Literal
@@ -11,6 +11,9 @@ from cl_anomaly.evaluation.comparing import Comparison
 from cl_anomaly.storage.recorded import RecordedRun
 from cl_anomaly.storage.results import RunResults
 
+OWN_SCORE = "each run's own"
+"""Stands for the score that each run was made to show, where these differ."""
+
 
 @dataclass(frozen=True, eq=False)
 class Member:
@@ -18,10 +21,12 @@ class Member:
 
     Attributes:
         name: what its comparison or suite calls it, or its strategy.
+        line: what figures call it, beside other runs on the same dataset.
         method: what is ranked over several datasets; the name where nothing says otherwise.
         dataset: its name, or that of its file.
         config: its settings.
         results: what it has measured; None where it has no results.
+        summary: of it, as `summarise` gives it, by all its scores.
         cost: as `cost_of` gave it; empty where it was not recorded.
         has_folder: whether its folder is there, with pictures and thresholds.
         problems: a sentence for each replica that failed, and for what is missing.
@@ -31,10 +36,12 @@ class Member:
     """
 
     name: str
+    line: str
     method: str
     dataset: str
     config: dict[str, Any]
     results: RunResults | None = None
+    summary: pd.DataFrame = field(default_factory=pd.DataFrame)
     cost: Mapping[str, Any] = field(default_factory=dict)
     has_folder: bool = False
     problems: tuple[str, ...] = ()
@@ -63,12 +70,11 @@ class Content:
         kind: of the folder.
         title: of the page.
         folder: that was read.
-        score: that is shown first.
+        score: that is shown first; OWN_SCORE where runs are shown by different ones.
         members: in the order of the suite, the comparison, or the one.
-        compared: for each dataset, how its members compare; without those that have no run with
-            results by the score.
+        compared: for each dataset, how its members compare, by their lines; without those that
+            have no run with results.
         overall: how the methods compare over all datasets; None where there is one.
-        summary: as `summarise` gives it, of all members with results.
         remarks: what a reader must know beside the numbers.
         version: of this program.
     """
@@ -80,9 +86,20 @@ class Content:
     members: tuple[Member, ...]
     compared: Mapping[str, Comparison]
     overall: Comparison | None
-    summary: pd.DataFrame
     remarks: tuple[str, ...]
     version: str
+
+    @property
+    def lines(self) -> list[str]:
+        """What figures call the runs, each once: a method has one line on several datasets."""
+        return list(dict.fromkeys(member.line for member in self.members))
+
+    def named_scores(self, member: Member, scores: Iterable[str]) -> Iterator[tuple[str, str]]:
+        """Give each score with the names that it has in menus: its own, and perhaps OWN_SCORE."""
+        for score in scores:
+            yield score, score
+            if self.score == OWN_SCORE and member.results and score == member.results.score:
+                yield score, OWN_SCORE
 
     @property
     def with_results(self) -> list[Member]:

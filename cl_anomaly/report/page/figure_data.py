@@ -1,6 +1,6 @@
 """The numbers of the page's figures, in columns: each is a list of equal length."""
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -26,55 +26,56 @@ def aurocs_after_tasks(content: Content) -> Columns:
     `low` and `high` are a standard deviation over the seeds from the mean; of several anomaly
     classes the 95 % t-interval of their means.
     """
-    columns = Columns()
-    if content.summary.empty:
-        return columns
-    rows = content.summary[content.summary["metric"] == HEADLINE].to_dict("records")
-    panels = _names_of_panels(content)
-    for row in rows:
-        if (row["run"], str(row["anomaly_class"])) not in panels:
+    columns, several = Columns(), len(content.datasets) > 1
+    for member in content.with_results:
+        if member.summary.empty:
             continue
-        sd = row["sd"] if is_known(row["sd"]) else None
-        low, high = (row["mean"] - sd, row["mean"] + sd) if sd is not None else (None, None)
-        if str(row["anomaly_class"]) == MEAN:
-            low, high = row["low"], row["high"]
-        _add(
-            columns,
-            run=row["run"],
-            panel=panels[(row["run"], str(row["anomaly_class"]))],
-            score=row["score"],
-            task=int(row["task"]),
-            mean=rounded(row["mean"], 6),
-            low=rounded(low),
-            high=rounded(high),
-            replicas=int(row["seeds"]),
-        )
+        panels = _names_of_panels(member, several)
+        rows = member.summary[member.summary["metric"] == HEADLINE]
+        for score, name in content.named_scores(member, rows["score"].unique()):
+            for row in rows[rows["score"] == score].to_dict("records"):
+                low, high = _spread(row)
+                _add(
+                    columns,
+                    run=member.line,
+                    panel=panels[str(row["anomaly_class"])],
+                    score=name,
+                    task=int(row["task"]),
+                    mean=rounded(row["mean"], 6),
+                    low=rounded(low),
+                    high=rounded(high),
+                    replicas=int(row["seeds"]),
+                )
     return columns
 
 
-def _names_of_panels(content: Content) -> dict[tuple[str, str], str]:
-    """Name what a line is of, by run and anomaly class, as the page's menus show it."""
-    names, several = {}, len(content.datasets) > 1
-    for member in content.with_results:
-        classes = member.results.anomaly_classes if member.results else ()
-        before = f"{member.dataset}, " * several
-        for label in classes:
-            names[(member.name, str(label))] = f"{before}anomaly class {label}"
-        names[(member.name, MEAN)] = f"{before}{named_classes(classes)}"
-    return names
+def _spread(row: Mapping[Hashable, Any]) -> tuple[Any, Any]:
+    """Give the ends of a band."""
+    if str(row["anomaly_class"]) == MEAN:
+        return row["low"], row["high"]
+    return row["mean"] - row["sd"], row["mean"] + row["sd"]  # NaN of one seed
+
+
+def _names_of_panels(member: Member, several_datasets: bool) -> dict[str, str]:
+    """Name what a line is of, by its anomaly class, as the page's menus show it."""
+    classes = member.results.anomaly_classes if member.results else ()
+    before = f"{member.dataset}, " * several_datasets
+    names = {str(label): f"{before}anomaly class {label}" for label in classes}
+    return names | {MEAN: f"{before}{named_classes(classes)}"}
 
 
 def result_matrices(content: Content) -> Columns:
-    """Give each run's result matrix, the mean over the replicas: run, score, task, of, value.
+    """Give each run's result matrix: run, dataset, score, task, of, name, value, learnt.
 
-    Of several anomaly classes it is the mean of their means.
+    It is the mean over the replicas; of several anomaly classes the mean of their means.
     """
     columns = Columns()
     for member in content.with_results:
         metrics = member.results.metrics  # type: ignore[union-attr]
-        ticks = _ticks(metrics)
-        for score, matrix in _mean_matrices(metrics).items():
-            _add_matrix(columns, matrix, ticks, run=member.name, score=score)
+        ticks, matrices = _ticks(metrics), _mean_matrices(metrics)
+        for score, name in content.named_scores(member, matrices):
+            key = {"run": member.line, "dataset": member.dataset, "score": name}
+            _add_matrix(columns, matrices[score], ticks, key)
     return columns
 
 
@@ -100,29 +101,35 @@ def _mean_matrices(metrics: pd.DataFrame) -> dict[str, NDArray[np.float64]]:
 
 
 def false_positive_rates(content: Content) -> Columns:
-    """Give realised false-positive rates in per cent by task: run, target, task, of, value.
+    """Give realised false-positive rates in per cent: run, dataset, target, task, of, name, value.
 
-    They are of the shown score, and means over the replicas; runs without thresholds are left out.
+    They are of each run's shown score, and means over the replicas. Runs without thresholds are
+    left out.
     """
     columns = Columns()
     for member in content.with_results:
-        rates = _rates_of(member, content.score)
-        if rates is None:
+        results, rates = member.results, _rates_of(member)
+        if results is None or rates is None:
             continue
-        ticks = _ticks(member.results.metrics)  # type: ignore[union-attr]
+        ticks = _ticks(results.metrics)
         for target, own in rates.groupby("target_fpr"):
             matrix = _mean_rates(own)
             name = f"{100 * float(str(target)):g} %"
-            _add_matrix(columns, 100 * matrix, ticks, run=member.name, target=name)
+            key = {"run": member.line, "dataset": member.dataset, "target": name}
+            _add_matrix(columns, 100 * matrix, ticks, key)
     return columns
 
 
-def _rates_of(member: Member, score: str) -> pd.DataFrame | None:
+def _rates_of(member: Member) -> pd.DataFrame | None:
+    run = member.recorded
     try:
-        rates = member.recorded.false_positive_rates if member.recorded else None
+        return None if run is None else _by_score(run.false_positive_rates, run.results.score)
     except InputError:
         return None
-    return None if rates is None else rates[rates["score"] == score]
+
+
+def _by_score(table: pd.DataFrame, score: str) -> pd.DataFrame:
+    return table[table["score"] == score]
 
 
 def _mean_rates(rates: pd.DataFrame) -> NDArray[np.float64]:
@@ -135,7 +142,7 @@ def _mean_rates(rates: pd.DataFrame) -> NDArray[np.float64]:
 
 
 def _add_matrix(
-    columns: Columns, matrix: NDArray[np.float64], ticks: dict[int, str], **key: str
+    columns: Columns, matrix: NDArray[np.float64], ticks: dict[int, str], key: Mapping[str, str]
 ) -> None:
     for (row, column), value in np.ndenumerate(matrix):
         if is_known(float(value)):
@@ -166,7 +173,7 @@ def cost_and_quality(rows: Sequence[Standing]) -> Columns:
         if row.mean is not None and (row.seconds is not None or row.kept is not None):
             _add(
                 columns,
-                run=row.member.name,
+                run=row.member.line,
                 dataset=row.member.dataset,
                 mean=rounded(row.mean),
                 low=rounded(row.low),

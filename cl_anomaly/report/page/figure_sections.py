@@ -45,31 +45,38 @@ def aurocs(draft: Draft) -> Html | None:
         _figure("auroc"),
         legend("auroc", draft.looks),
         note(spread),
-        details("The numbers as a table", tables.auroc_table(columns, score, panel)),
+        details(
+            f"The numbers of {panel}, score {score}, as a table",
+            tables.auroc_table(columns, score, panel),
+        ),
     )
 
 
 def differences(draft: Draft) -> Html | None:
-    """Show which differences are real, by dataset: mean ranks, and every two runs."""
-    parts = []
-    for dataset, compared in draft.content.compared.items():
-        if len(compared.pairs):
-            heading = element("h3", dataset) if len(draft.content.compared) > 1 else None
-            parts += [heading, *_ranks(draft, dataset, compared)]
-            named = f"Every two runs on {dataset}"
-            parts.append(details(named, tables.pairs_table(compared)))
+    """Show which differences are real: mean ranks, over all datasets, and every two runs."""
+    content, parts = draft.content, []
+    if content.overall is not None:
+        parts += _ranks(draft, "all datasets", content.overall)
+    for place, (dataset, compared) in enumerate(content.compared.items()):
+        if not len(compared.pairs):
+            continue
+        if content.overall is None:
+            parts += [element("h3", dataset)] * (len(content.compared) > 1)
+            parts += _ranks(draft, dataset, compared)
+        table = tables.pairs_table(compared, f"pairs-{place}")
+        parts.append(details(f"Every two runs on {dataset}", table))
     return draft.section("differences", "Which differences are real", parts) if parts else None
 
 
-def _ranks(draft: Draft, dataset: str, compared: Comparison) -> list[Html]:
+def _ranks(draft: Draft, where: str, compared: Comparison) -> list[Html]:
     said = sentences.how_it_was_tested(compared)
     if compared.critical_difference is None:
         why = "Mean ranks are drawn of three runs or more with two results in common or more."
         return [note(said), note(why)]
-    about = f"Mean ranks on {dataset}; a bar joins runs that are not different"
-    name = f"ranks {list(draft.content.compared).index(dataset)}"
+    about = f"Mean ranks on {where}; a bar joins runs that are not different"
+    name = f"ranks {sum(own.startswith('ranks') for own in draft.figures)}"
     draft.figures[name] = ranks_figure(compared, draft.looks, about)
-    said = f"A bar on the right joins runs that are not different. {said}"
+    said = f"Mean ranks on {where}: a bar on the right joins runs that are not different. {said}"
     return [_figure(name), note(said)]
 
 
@@ -99,16 +106,15 @@ def matrices(draft: Draft) -> Html | None:
     columns = figure_data.result_matrices(draft.content)
     if not columns:
         return None
-    runs, score = _each_once(columns["run"]), draft.content.score
-    scores = sorted(_each_once(columns["score"]), key=lambda own: own != score)
-    _draw_matrix(
-        draft, "matrix", columns, {"run": runs[0], "score": scores[0]}, (0.5, 1.0), "AUROC"
-    )
+    shown = draft.content.score
+    choices = {"dataset": _each_once(columns["dataset"]), "run": _each_once(columns["run"])}
+    choices["score"] = sorted(_each_once(columns["score"]), key=lambda own: own != shown)
+    _draw_matrix(draft, "matrix", columns, choices, (0.5, 1.0), "AUROC")
     said = f"Row i is after task i, column j the test group of task j: {_STEP}."
     return draft.section(
         "matrices",
         "Result matrices",
-        _controls(menu("matrix", "run", "Run", runs), menu("matrix", "score", "Score", scores)),
+        _menus("matrix", choices),
         _figure("matrix"),
         note(said),
     )
@@ -119,9 +125,9 @@ def rates(draft: Draft) -> Html | None:
     columns = figure_data.false_positive_rates(draft.content)
     if not columns:
         return None
-    runs, targets = _each_once(columns["run"]), _each_once(columns["target"])[::-1]
-    first = {"run": runs[0], "target": targets[0]}
-    _draw_matrix(draft, "rates", columns, first, (0.0, 100.0), "False positives in %")
+    choices = {"dataset": _each_once(columns["dataset"]), "run": _each_once(columns["run"])}
+    choices["target"] = _each_once(columns["target"])[::-1]
+    _draw_matrix(draft, "rates", columns, choices, (0.0, 100.0), "False positives in %")
     said = (
         "Which share of each task's normal samples lies above the threshold that was set "
         "after each task, for a false-positive rate of the chosen target."
@@ -129,7 +135,7 @@ def rates(draft: Draft) -> Html | None:
     return draft.section(
         "rates",
         "Realised false-positive rates",
-        _controls(menu("rates", "run", "Run", runs), menu("rates", "target", "Target", targets)),
+        _menus("rates", choices),
         _figure("rates"),
         note(said),
     )
@@ -139,13 +145,19 @@ def _draw_matrix(
     draft: Draft,
     name: str,
     columns: Columns,
-    chosen: Mapping[str, str],
+    choices: Mapping[str, Sequence[str]],
     limits: tuple[float, float],
     what: str,
 ) -> None:
-
+    """Draw the matrices that there are to choose from, and the first of each choice at first."""
+    first = {key: values[0] for key, values in choices.items()}
     draft.data[name] = columns
-    draft.figures[name] = matrix_figure(name, chosen, limits, max(columns["task"]), what)
+    draft.figures[name] = matrix_figure(name, first, limits, max(columns["task"]), what)
+
+
+def _menus(figure: str, choices: Mapping[str, Sequence[str]]) -> Html | None:
+    menus = [menu(figure, key, key.capitalize(), values) for key, values in choices.items()]
+    return _controls(*menus)
 
 
 def _controls(*parts: Html) -> Html | None:

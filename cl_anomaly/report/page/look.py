@@ -45,8 +45,8 @@ class Look:
 
 
 def looks_of(members: Sequence[Member]) -> dict[str, Look]:
-    """Give each run its look, by its name."""
-    styles = styles_of({member.name: member.strategy for member in members})
+    """Give each line its look, by its name."""
+    styles = styles_of({member.line: member.strategy for member in members})
     return {name: _look(style) for name, style in styles.items()}
 
 

@@ -6,7 +6,7 @@ from typing import Any
 from cl_anomaly.evaluation.comparing import Comparison
 from cl_anomaly.labels import listed
 from cl_anomaly.report.labels import named_classes
-from cl_anomaly.report.page.content import Content, Member
+from cl_anomaly.report.page.content import OWN_SCORE, Content, Member
 
 _MOST_NAMES = 8
 
@@ -15,11 +15,11 @@ def what_was_run(content: Content) -> str:
     """Say which runs learnt what."""
     members = content.members
     one = len(members) == 1
-    names = [member.name for member in members]
+    names = content.lines
     shown = ", ".join(names[:_MOST_NAMES]) + f" and {len(names) - _MOST_NAMES} more" * (
         len(names) > _MOST_NAMES
     )
-    who = f"The strategy {names[0]}" if one else f"{len(names)} runs ({shown})"
+    who = f"The strategy {names[0]}" if one else f"{len(members)} runs ({shown})"
     parts = [_classes(content), _seeds(members), _epochs(members), _model(members)]
     said = "; ".join(filter(None, parts))
     return f"{who} learnt {_words(content.datasets)} task by task: {said}."
@@ -28,10 +28,14 @@ def what_was_run(content: Content) -> str:
 def what_is_shown(content: Content) -> str:
     """Say what the headline is."""
     return (
-        f"The headline is the AUROC after the last task by the score {content.score or 'unknown'}, "
+        f"The headline is the AUROC after the last task by {_score(content)}, "
         f"all anomalies against all normal samples of the tasks so far: 1 is perfect, 0.5 is "
         f"chance."
     )
+
+
+def _score(content: Content) -> str:
+    return "each run's own score" if content.score == OWN_SCORE else f"the score {content.score}"
 
 
 def how_it_was_tested(compared: Comparison) -> str:

@@ -1,9 +1,11 @@
 """The headline table: a row for each run, those without results among them."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
+from cl_anomaly.evaluation.metrics import gap_closed
 from cl_anomaly.evaluation.statistics import MEAN
 from cl_anomaly.report.page.content import Content, Member
 from cl_anomaly.report.page.numbers import is_known
@@ -48,7 +50,7 @@ class Standing:
 
 def standings_of(content: Content) -> list[Standing]:
     """Order all runs by their mean, the highest first; those without results stand at the end."""
-    rows = [_standing(content, member) for member in content.members]
+    rows = _with_gaps([_standing(content, member) for member in content.members])
     return sorted(rows, key=lambda row: (row.mean is None, -(row.mean or 0.0)))
 
 
@@ -56,11 +58,11 @@ def _standing(content: Content, member: Member) -> Standing:
     compared = content.compared.get(member.dataset)
     found: dict[str, Any] = {}
     if compared is not None and member.results is not None:
-        rows = compared.table[compared.table["run"] == member.name].to_dict("records")
+        rows = compared.table[compared.table["run"] == member.line].to_dict("records")
         found = {str(name): value for name, value in rows[0].items()} if rows else {}
-    cost, last = member.cost, _after_last_task(content, member)
+    cost = member.cost
     replicas = _number(cost.get("replicas"))
-    kept = [_number(cost.get("strategy_bytes")), _score_bytes(cost, content.score)]
+    kept = [_number(cost.get("strategy_bytes")), _score_bytes(cost, member)]
     not_different = found.get("not_different_from")
     return Standing(
         member=member,
@@ -68,8 +70,8 @@ def _standing(content: Content, member: Member) -> Standing:
         not_different_from=not_different if isinstance(not_different, str) else "",
         replicas=int(found.get("replicas", 0)),
         missing=int(found.get("missing", 0)),
-        gap_closed=last.get("gap_closed"),
-        forgetting=last.get("forgetting"),
+        gap_closed=None,  # until the bounds are known
+        forgetting=_forgetting(member),
         seconds=_per_replica(cost.get("training_seconds"), replicas),
         operations=_per_replica(cost.get("training_flops"), replicas),
         kept=None if None in kept else sum(filter(None, kept)),
@@ -77,24 +79,39 @@ def _standing(content: Content, member: Member) -> Standing:
     )
 
 
-def _after_last_task(content: Content, member: Member) -> dict[str, float | None]:
-    """Give what the summary says after the last task, over all anomaly classes."""
-    summary = content.summary
-    if member.results is None or summary.empty:
-        return {}
-    own = summary[(summary["run"] == member.name) & (summary["score"] == content.score)]
-    own = own[own["metric"].isin(["gap_closed", "forgetting"])]
-    of_all = own[own["anomaly_class"].astype(str) == MEAN]
-    own = of_all if len(of_all) or own["anomaly_class"].nunique() > 1 else own
-    return {
-        str(metric): _number(value)
-        for metric, value in zip(own["metric"], own["mean"], strict=True)
-    }
+def _with_gaps(rows: Sequence[Standing]) -> list[Standing]:
+    """Set every run between the Lower and the Upper Bound of its dataset, model and score."""
+    bounds = {_kind(row.member, row.member.strategy): row.mean for row in reversed(rows)}
+    whole = []
+    for row in rows:
+        low, high = (bounds.get(_kind(row.member, bound)) for bound in ("lower", "upper"))
+        closed = None
+        if row.mean is not None and low is not None and high is not None:
+            closed = _number(gap_closed(row.mean, low, high))
+        whole.append(replace(row, gap_closed=closed))
+    return whole
 
 
-def _score_bytes(cost: Any, score: str) -> float | None:
+def _kind(member: Member, strategy: str) -> tuple[str, ...]:
+    model = json.dumps([member.config.get("model"), member.config.get("model_options")])
+    score = member.results.score if member.results else ""
+    return strategy, member.dataset, model, score
+
+
+def _forgetting(member: Member) -> float | None:
+    """Give the forgetting after the last task, over all anomaly classes."""
+    if member.results is None or member.summary.empty:
+        return None
+    own = member.summary
+    own = own[(own["score"] == member.results.score) & (own["metric"] == "forgetting")]
+    of_all = own[own["anomaly_class"] == MEAN]
+    found = (of_all if len(of_all) else own)["mean"].tolist()
+    return _number(found[0]) if found else None
+
+
+def _score_bytes(cost: Mapping[str, Any], member: Member) -> float | None:
     """Give the bytes of the shown score: by score in a run's file, a number in a comparison's."""
-    found = cost.get("score_bytes")
+    found, score = cost.get("score_bytes"), member.results.score if member.results else ""
     return _number(found.get(score, 0) if isinstance(found, dict) else found)
 
 

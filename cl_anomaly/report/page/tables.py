@@ -20,7 +20,8 @@ _OF_NUMBERS = {
 
 def headline_table(rows: Sequence[Standing], several_datasets: bool) -> Html:
     """Show each run: how well it did, what it cost, and what it has not done."""
-    heads = ["run"] + ["dataset"] * several_datasets
+    several_scores = len({row.member.results.score for row in rows if row.member.results}) > 1
+    heads = ["run"] + ["dataset"] * several_datasets + ["score"] * several_scores
     heads += ["AUROC", "95 % interval"]
     heads += ["mean rank"] * (len(rows) > 1)
     heads += ["not different from"] * (len(rows) > 1)
@@ -32,6 +33,7 @@ def headline_table(rows: Sequence[Standing], several_datasets: bool) -> Html:
         cells = {
             "run": _name(row.member),
             "dataset": _cell(row.member.dataset),
+            "score": _cell(row.member.results.score if row.member.results else UNKNOWN),
             "AUROC": _number(row.mean, numbers.number(row.mean))
             if row.mean is not None
             else _cell(MISSING, class_="missing"),
@@ -52,10 +54,10 @@ def headline_table(rows: Sequence[Standing], several_datasets: bool) -> Html:
 
 
 def _name(member: Member) -> Html:
-    more = [element("small", member.method)] if member.method != member.name else []
+    more = [element("small", member.name)] if member.line != member.name else []
     if member.problems:
         more.append(element("a", "see problems", href="#problems"))
-    return element("th", member.name, *[[" ", own] for own in more], scope="row")
+    return element("th", member.line, *[[" ", own] for own in more], scope="row")
 
 
 def _replicas(row: Standing) -> str:
@@ -68,7 +70,7 @@ def _yes_or_no(value: bool | None) -> str:
     return UNKNOWN if value is None else "yes" if value else "no"
 
 
-def pairs_table(compared: Comparison) -> Html:
+def pairs_table(compared: Comparison, name: str) -> Html:
     """Show every two runs: the difference, its interval, and whether it is real."""
     heads = ["run", "other", "difference", "95 % interval", "better in", "p", "decision"]
     body = []
@@ -88,7 +90,7 @@ def pairs_table(compared: Comparison) -> Html:
             _cell(f"{pair['run']} is {said}" if real else said, class_=real),
         ]
         body.append(element("tr", cells))
-    return _table("pairs", heads, body)
+    return _table(name, heads, body)
 
 
 def _signed(value: float) -> str:
@@ -182,14 +184,15 @@ def chosen_table(content: Content) -> Html:
             "No tuning is recorded: each run has the settings of its command, and whether these "
             "were chosen with a look at test data is not known to this page.",
         )
-    keys = list(dict.fromkeys(key for member in tuned for key in member.chosen))
+    by_method = {member.method: member.chosen for member in tuned}
+    keys = list(dict.fromkeys(key for chosen in by_method.values() for key in chosen))
     body = [
         element(
             "tr",
-            element("th", member.name, scope="row"),
-            [_cell(_in_words(member.chosen.get(key))) for key in keys],
+            element("th", method, scope="row"),
+            [_cell(_in_words(chosen.get(key))) for key in keys],
         )
-        for member in tuned
+        for method, chosen in by_method.items()
     ]
     return _table("chosen", ["run", *keys], body)
 

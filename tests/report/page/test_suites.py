@@ -1,0 +1,131 @@
+"""The page of a suite: several datasets, scores that differ, and what was chosen."""
+
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from cl_anomaly.config import ResolvedConfig
+from cl_anomaly.report.page.content import OWN_SCORE, Content
+from cl_anomaly.report.page.page import page_of
+from cl_anomaly.report.page.standings import standings_of
+from cl_anomaly.runs.report_content import read_content
+from cl_anomaly.runs.suite_folder import SuiteMember, write_suite
+from cl_anomaly.runs.suites import Suite
+from cl_anomaly.runs.tuning import Choice
+from tests.command import run_quietly
+from tests.report.page.conftest import UNSAFE, config_of
+from tests.report.page.reading import Elements, rows, script, section
+
+
+@pytest.fixture(scope="module")
+def folder(runs: dict[str, Path], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Three methods on digits, two of them on a table as well, by another score."""
+    out = runs["upper"].parent
+    data = tmp_path_factory.mktemp("data") / "table.npz"
+    numbers = np.random.default_rng(0)
+    labels = np.repeat(np.arange(4), 20)
+    parts = {
+        f"{name}_{split}": values
+        for split in ("train", "test")
+        for name, values in (("x", numbers.random((80, 6)) + labels[:, None]), ("y", labels))
+    }
+    np.savez(data, **parts)
+    flags = ["--dataset", data, "--seeds", "2", "--anomaly-class", "0,1", "--task-order", "2,3"]
+    on_table = {
+        name: run_quietly(out, "--strategy", strategy, *flags)
+        for name, strategy in ((UNSAFE, "gr"), ("lower", "lower"))
+    }
+    members = {
+        f"{name} · {dataset}": SuiteMember(name, config_of(place), dataset, place, None)
+        for dataset, of in (("digits", runs), ("table.npz", on_table))
+        for name, place in of.items()
+    }
+    config = config_of(on_table["lower"]).to_dict() | {"strategy": "upper"}
+    failed = SuiteMember("upper", ResolvedConfig(**config), "table.npz", None, "memory ran <out>")
+    members["upper · table.npz"] = failed
+    chosen = {UNSAFE: Choice({"ratio": 0.5}, "digits, class 9", "the best", {"ratio=0.5": 0.9})}
+    suite = Suite({}, {name: {} for name in runs}, title="Two <datasets>")
+    return write_suite(suite, members, chosen, out, "suite")
+
+
+@pytest.fixture(scope="module")
+def content(folder: Path) -> Content:
+    return read_content(folder)
+
+
+@pytest.fixture(scope="module")
+def page(content: Content) -> str:
+    return page_of(content)
+
+
+def test_a_suite_is_read_by_dataset_and_method(content: Content) -> None:
+    assert (content.kind, content.title) == ("suite", "Two <datasets>")
+    assert content.datasets == ["digits", "table.npz"]
+    assert content.lines == ["upper", UNSAFE, "lower"]
+    assert content.score == OWN_SCORE
+    assert content.overall is not None
+    assert set(content.overall.table["run"]) == {"upper", UNSAFE, "lower"}
+
+
+def test_means_are_by_dataset_and_by_each_runs_own_score(content: Content) -> None:
+    for row in standings_of(content):
+        results = row.member.results
+        if results is None:
+            assert row.mean is None
+            continue
+        own = results.metrics
+        last = own[own["task"] == own["task"].max()]
+        last = last[(last["metric"] == "auroc_seen") & (last["score"] == results.score)]
+        assert row.mean == pytest.approx(last.groupby("anomaly_class")["value"].mean().mean())
+
+
+def test_the_gap_is_between_the_bounds_of_the_same_dataset(content: Content) -> None:
+    found = {(row.member.line, row.member.dataset): row for row in standings_of(content)}
+    low, high = found["lower", "digits"].mean, found["upper", "digits"].mean
+    assert low is not None
+    assert high is not None
+    gr = found[UNSAFE, "digits"]
+    if high - low >= 0.02:
+        assert gr.gap_closed == pytest.approx(((gr.mean or 0.0) - low) / (high - low))
+    else:
+        assert gr.gap_closed is None
+    assert found[UNSAFE, "table.npz"].gap_closed is None  # the Upper Bound has failed there
+
+
+def test_the_page_shows_datasets_methods_and_the_failure(page: str) -> None:
+    Elements(page)
+    assert len(rows(page, "standings")) == 6
+    assert rows(page, "standings")[-1][1:4] == ["table.npz", "–", "missing"]
+    assert [row[0] for row in rows(page, "overall")][-1] in {"upper", "lower", UNSAFE}
+    assert "upper · table.npz : memory ran <out>" in section(page, "problems")
+    assert "<title>Two &lt;datasets&gt;" in page
+
+
+def test_what_was_chosen_is_shown_with_its_data(page: str) -> None:
+    assert rows(page, "chosen") == [
+        [UNSAFE, "ratio 0.5", "digits, class 9", "the best", "ratio=0.5 0.9"]
+    ]
+
+
+def test_figures_choose_between_datasets(page: str) -> None:
+    data = script(page, "data")
+    table = pd.DataFrame(data["matrix"])
+    assert set(zip(table["run"], table["dataset"], strict=True)) == {
+        *(("upper", "digits"), (UNSAFE, "digits"), ("lower", "digits")),
+        *((UNSAFE, "table.npz"), ("lower", "table.npz")),
+    }
+    assert OWN_SCORE in set(table["score"])
+    assert {"digits, anomaly class 4", "table.npz, anomaly class 1"} <= set(data["auroc"]["panel"])
+
+
+def test_a_suite_whose_runs_are_gone_shows_what_it_has_copied(
+    folder: Path, content: Content, tmp_path: Path
+) -> None:
+    shutil.copytree(folder, tmp_path / "suite")
+    alone = read_content(tmp_path / "suite")
+    there, here = ([row.mean for row in standings_of(own)] for own in (content, alone))
+    assert here[:-1] == pytest.approx(there[:-1])
+    assert "Its folder is not there" in section(page_of(alone), "problems")
