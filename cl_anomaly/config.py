@@ -61,9 +61,7 @@ def _whole_numbers(value: Any) -> list[int]:
 
 
 Name = Annotated[str, Limit("a name or a path", is_text)]
-Count = Annotated[
-    int, Limit("a whole number, 1 or more", lambda number: 1 <= number <= _MOST_SEED)
-]
+Count = Annotated[int, Limit("a whole number, 1 or more", lambda number: 1 <= number <= _MOST_SEED)]
 Rate = Annotated[float, Limit("a number above 0", lambda number: 0 < number <= sys.float_info.max)]
 Share = Annotated[float, Limit("a share, 0 or more and below 1", lambda number: 0 <= number < 1)]
 Seeds = Annotated[
