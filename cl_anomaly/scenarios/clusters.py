@@ -34,8 +34,9 @@ def clustered(dataset: Dataset, anomalous: tuple[Label, ...], concepts: int) -> 
 
     The clusters are a property of the data, the same for every seed of a run; the largest is
     concept1. A cluster with fewer than 10 training or 5 test samples is none: its samples join the
-    clusters that are nearest to them, and there are fewer concepts. Features are standardised by the mean and the standard deviation of all normal
-    training samples, because the clusters are made so; no anomaly and no test sample is looked at.
+    clusters that are nearest to them, and there are fewer concepts. Features are standardised by
+    the mean and the standard deviation of all normal training samples, because the clusters are
+    made so; no anomaly and no test sample is looked at.
 
     Args:
         dataset: samples, labelled normal by all classes but some.

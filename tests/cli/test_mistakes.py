@@ -70,8 +70,8 @@ MISTAKES = {
     "not there.",
     "run --dataset folder:file": "Expected `--dataset` to be folder:DIR with a folder, but file is "
     "a file.",
-    "run --dataset gone.csv": "Expected `--dataset` to be a file, but there is no 'gone.csv', neither "
-    "here nor in a folder of datasets (`--data-root DIR` and $CL_ANOMALY_DATA name some).",
+    "run --dataset gone.csv": "Expected `--dataset` to be a file, but there is no 'gone.csv', "
+    "neither here nor in a folder of datasets (`--data-root DIR` and $CL_ANOMALY_DATA name some).",
     "run --dataset table.csv": "Expected `label_column`, the column of table.csv that holds the "
     "labels, but got none. Name it with `--label-column`; it has a, b, kind.",
     "run --dataset digits --image-size 8": "Expected `--image-size` with images of your own, "
@@ -118,8 +118,8 @@ MISTAKES = {
     "run --dataset nosuch": "Expected `--dataset` to be one of digits, mnist, fashion-mnist, "
     "kmnist, cifar10, or FILE.npz, FILE.csv, FILE.parquet, folder:DIR or "
     "concepts:FILE.npz, but got 'nosuch'.",
-    "run --dataset nosuch.npz": "Expected `--dataset` to be a file, but there is no 'nosuch.npz', neither "
-    "here nor in a folder of datasets (`--data-root DIR` and $CL_ANOMALY_DATA name some).",
+    "run --dataset nosuch.npz": "Expected `--dataset` to be a file, but there is no 'nosuch.npz', "
+    "neither here nor in a folder of datasets (`--data-root DIR` and $CL_ANOMALY_DATA name some).",
     "run --model nosuch": "Expected `--model` to be one of ae, conv-ae, conv-vae, denoising-ae, "
     "diffusion, flow, sparse-ae, vae, but got 'nosuch'.",
     "run --out file": "Expected `--out` to be a folder that can be written to, but file is a file. "

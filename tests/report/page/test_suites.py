@@ -2,6 +2,7 @@
 
 import shutil
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -43,7 +44,7 @@ def folder(runs: dict[str, Path], tmp_path_factory: pytest.TempPathFactory) -> P
         for dataset, of in (("digits", runs), ("table.npz", on_table))
         for name, place in of.items()
     }
-    config = config_of(on_table["lower"]).to_dict() | {"strategy": "upper"}
+    config: dict[str, Any] = config_of(on_table["lower"]).to_dict() | {"strategy": "upper"}
     failed = SuiteMember("upper", ResolvedConfig(**config), "table.npz", None, "memory ran <out>")
     members["upper · table.npz"] = failed
     chosen = {UNSAFE: Choice({"ratio": 0.5}, "digits, class 9", "the best", {"ratio=0.5": 0.9})}
