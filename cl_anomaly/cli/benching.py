@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from cl_anomaly.cli.reporting import name_page
 from cl_anomaly.cli.screen import Screen, show_list
 from cl_anomaly.engines.local import Outcome, run_all
 from cl_anomaly.errors import InputError, Interrupted, RunError
@@ -27,6 +28,7 @@ from cl_anomaly.runs.suite_folder import (
 from cl_anomaly.runs.suites import Member, Suite
 from cl_anomaly.runs.tuning import Choice, check_apart, chosen
 from cl_anomaly.storage.names import checked_name
+from cl_anomaly.storage.status import METRICS_FILE
 
 
 @dataclass(frozen=True)
@@ -48,6 +50,7 @@ def bench(
     out: Path,
     quiet: bool,
     again: bool,
+    no_report: bool,
     name: str | None,
 ) -> None:
     """Run what is missing of a suite, and write its folder.
@@ -61,6 +64,7 @@ def bench(
         out: folder for the runs' folders and the suite's.
         quiet: show no progress.
         again: run anew what is finished.
+        no_report: write no page.
         name: of the suite's folder. Default: that of its file.
 
     Raises:
@@ -108,6 +112,8 @@ def bench(
     }
     folder = write_suite(suite, performed, choices, out, name)
     _conclude(folder, quiet)
+    if not (quiet or no_report) and (folder / METRICS_FILE).exists():
+        name_page(folder, is_new=True)
     if outcome.failures:
         raise RunError("\n".join(f"{key} failed: {why}" for key, why in outcome.failures.items()))
 

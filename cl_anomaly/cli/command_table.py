@@ -33,6 +33,7 @@ OF_RESULTS = (
     Option("out", _Place, Path("results"), "folder for the results"),
     Option("name", str, None, "of the folder in it. Default: made from the configuration"),
     Option("again", bool, False, "run anew what is finished, in folders of its own"),
+    Option("no_report", bool, False, "write no page at the end, and name none"),
     _QUIET,
     _TRUST,
 )

@@ -3,6 +3,7 @@
 import sys
 from pathlib import Path
 
+from cl_anomaly.cli.reporting import name_page
 from cl_anomaly.cli.screen import (
     Screen,
     say,
@@ -38,7 +39,9 @@ from cl_anomaly.storage.status import CONFIG_FILE
 from cl_anomaly.strategies import strategies
 
 
-def run_one(config: RunConfig, out: Path, quiet: bool, again: bool, name: str | None) -> None:
+def run_one(
+    config: RunConfig, out: Path, quiet: bool, again: bool, no_report: bool, name: str | None
+) -> None:
     """Do what is left of a run, and show its table.
 
     Raises:
@@ -58,17 +61,21 @@ def run_one(config: RunConfig, out: Path, quiet: bool, again: bool, name: str | 
 
     with Screen(quiet) as screen:
         done = perform(plan, out, listener, again, name)
-    _conclude_run(done, quiet, "`--again` runs it anew.", None if done.is_new else note)
+    way_on = "`--again` runs it anew."
+    _conclude_run(done, quiet, no_report, way_on, None if done.is_new else note)
 
 
 def resume_one(folder: Path, quiet: bool, trust: bool) -> None:
     """Go on with the run in a folder, and show its table; raises what `run_one` does."""
     with Screen(quiet) as screen:
         done = resume(folder, screen.listener, trust)
-    _conclude_run(done, quiet, f"`cl-anomaly run --config {folder / CONFIG_FILE}` begins another.")
+    way_on = f"`cl-anomaly run --config {folder / CONFIG_FILE}` begins another."
+    _conclude_run(done, quiet, True, way_on)
 
 
-def _conclude_run(done: Finished, quiet: bool, way_on: str, note: str | None = None) -> None:
+def _conclude_run(
+    done: Finished, quiet: bool, no_report: bool, way_on: str, note: str | None = None
+) -> None:
     if not done.is_new:
         # Before all else, and not among the notices: whoever reads on must know.
         said = f"{results_from_before(done.folder)} {way_on}"
@@ -76,6 +83,8 @@ def _conclude_run(done: Finished, quiet: bool, way_on: str, note: str | None = N
         for notice in filter(None, (code_note([done.folder]), note)):
             show_notice(notice)
     _conclude(done.folder, quiet)
+    if not (quiet or no_report):
+        name_page(done.folder, done.is_new)
     if done.failures:
         raise RunError("\n".join(done.failures))
 
@@ -86,6 +95,7 @@ def compare(
     workers: int | None,
     quiet: bool,
     again: bool,
+    no_report: bool,
     name: str | None,
 ) -> None:
     """Perform several runs, and write a folder with their figure and their numbers.
@@ -120,6 +130,8 @@ def compare(
             compared = compare_results(results, results[0].score)
             show_standings(compared)
             say(compared.remarks)
+        if not (quiet or no_report):
+            name_page(folder, is_new=bool(missing))
     if outcome.failures:
         raise RunError("\n".join(f"{name} failed: {why}" for name, why in outcome.failures.items()))
 

@@ -4,8 +4,6 @@ import os
 from pathlib import Path
 
 from cl_anomaly.errors import InputError
-from cl_anomaly.report.page.page import page_of
-from cl_anomaly.runs.report_content import read_content
 from cl_anomaly.runs.run_folder import check_writable
 from cl_anomaly.storage.files import replacing
 
@@ -34,12 +32,23 @@ def write_page(folder: Path, out: Path | None = None) -> Path:
     Raises:
         InputError: the folder has nothing to show.
     """
+    # Only here: whoever wants no page does not wait for what draws one.
+    from cl_anomaly.report.page.page import page_of
+    from cl_anomaly.runs.report_content import read_content
+
     text = page_of(read_content(folder))
     file = folder / PAGE_FILE if out is None else out
     check_writable(file.parent)
     with replacing(file) as partial:
         partial.write_text(text, encoding="utf-8")
     return file
+
+
+def name_page(folder: Path, is_new: bool) -> None:
+    """Print where the page of a folder is, and write it where it is not there or of old results."""
+    if is_new or not (folder / PAGE_FILE).exists():
+        write_page(folder)
+    print(f"page:    {folder / PAGE_FILE}")
 
 
 def _check_out(out: Path, overwrite: bool) -> None:

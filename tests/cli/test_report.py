@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.command import cli, run_quietly
+from tests.command import SMALL, cli, run_quietly
 
 
 @pytest.fixture(scope="module")
@@ -56,3 +56,17 @@ def test_what_is_no_page_or_no_run_is_refused(
     assert done.code == 2
     assert said in done.err
     assert "Traceback" not in done.err
+
+
+def test_a_run_names_its_page_at_the_end_unless_none_is_wanted(tmp_path: Path) -> None:
+    done = cli("run", *SMALL, "--strategy", "lower", "--out", tmp_path, "--name", "here")
+    page = tmp_path / "here" / "report.html"
+    assert done.out.splitlines()[-1] == f"page:    {page}"
+    page.write_text("kept, for the results are not new")
+    again = cli("run", *SMALL, "--strategy", "lower", "--out", tmp_path, "--name", "here")
+    assert again.out.splitlines()[-1] == f"page:    {page}"
+    assert page.read_text().startswith("kept")
+    flags = ("--out", tmp_path, "--name", "there", "--no-report", "--strategy", "lower", "--again")
+    done = cli("run", *SMALL, *flags)
+    assert "page:" not in done.out
+    assert not (tmp_path / "there" / "report.html").exists()

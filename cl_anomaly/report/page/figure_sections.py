@@ -9,6 +9,7 @@ from cl_anomaly.report.page.draft import Draft, details, note
 from cl_anomaly.report.page.figure_data import Columns
 from cl_anomaly.report.page.figures import (
     COSTS,
+    MOST_BANDS,
     auroc_figure,
     cost_figure,
     matrix_figure,
@@ -35,8 +36,8 @@ def aurocs(draft: Draft) -> Html | None:
     draft.figures["auroc"] = auroc_figure(draft.looks, panel, score, about)
     spread = (
         "Bands are ± one standard deviation over the seeds; of several anomaly classes the "
-        "95 % t-interval of their means. They are cut where they leave the lines no room. 0.5 is "
-        "chance."
+        "95 % t-interval of their means. They are cut where they leave the lines no room, and not "
+        f"drawn of more than {MOST_BANDS} runs. 0.5 is chance."
     )
     return draft.section(
         "tasks",

@@ -35,6 +35,8 @@ _CONFIG: Any = {
 }
 _CELL = 34  # pixels of height
 _ROW = 26
+MOST_BANDS = 6
+"""Of more lines, the bands would cover each other."""
 _TO_COME = 0.25  # opacity of cells of tasks that are not learnt yet
 COSTS = {
     "seconds": "Training time for each replica, in seconds",
@@ -64,7 +66,8 @@ def auroc_figure(looks: Mapping[str, Look], panel: str, score: str, about: str) 
         )
     )
     values = alt.Y("mean:Q", title="AUROC", scale=alt.Scale(zero=False, nice=True))
-    band = base.mark_area(opacity=0.1).encode(
+    few = base.transform_filter(f"length(shown) <= {MOST_BANDS}")
+    band = few.mark_area(opacity=0.1).encode(
         y=alt.Y("low_drawn:Q", title="AUROC", scale=alt.Scale(zero=False)), y2="high_drawn:Q"
     )
     dashes = alt.StrokeDash(

@@ -79,7 +79,9 @@ def _seeds(members: Sequence[Member]) -> str:
 
 def _epochs(members: Sequence[Member]) -> str:
     epochs = _shared(members, "epochs")
-    return f"{epochs} epochs for each task" if epochs else "different numbers of epochs"
+    if not epochs:
+        return "different numbers of epochs"
+    return f"{epochs} epoch{'s' * (epochs != 1)} for each task"
 
 
 def _model(members: Sequence[Member]) -> str:

@@ -28,8 +28,13 @@ def headline_table(rows: Sequence[Standing], several_datasets: bool) -> Html:
     has_gaps, has_forgetting = (bool(values_for(rows, k)) for k in ("gap_closed", "forgetting"))
     heads += ["gap closed"] * has_gaps + ["forgetting"] * has_forgetting
     heads += ["training", "kept", "stores real samples", "replicas"]
+    lines: dict[str, list[str]] = {}
+    for row in rows:
+        if row.rank is not None:
+            lines.setdefault(row.member.dataset, []).append(row.member.line)
     body = []
     for row in rows:
+        others = [own for own in lines.get(row.member.dataset, []) if own != row.member.line]
         cells = {
             "run": _name(row.member),
             "dataset": _cell(row.member.dataset),
@@ -39,7 +44,7 @@ def headline_table(rows: Sequence[Standing], several_datasets: bool) -> Html:
             else _cell(MISSING, class_="missing"),
             "95 % interval": _cell(numbers.interval(row.low, row.high), row.low, class_="n"),
             "mean rank": _number(row.rank, numbers.number(row.rank, 2)),
-            "not different from": _cell(row.not_different_from or UNKNOWN),
+            "not different from": _cell(_in_short(row.not_different_from, others)),
             "gap closed": _number(row.gap_closed, numbers.number(row.gap_closed, 2)),
             "forgetting": _number(row.forgetting, numbers.number(row.forgetting)),
             "training": _number(row.seconds, numbers.seconds(row.seconds)),
@@ -58,6 +63,16 @@ def _name(member: Member) -> Html:
     if member.problems:
         more.append(element("a", "see problems", href="#problems"))
     return element("th", member.line, *[[" ", own] for own in more], scope="row")
+
+
+def _in_short(names: str, others: Sequence[str]) -> str:
+    """Name runs, or those that are not among them where these are fewer."""
+    # Names of runs have no commas.
+    named = names.split(", ") if names else []
+    left = [other for other in others if other not in named]
+    if len(named) < 4 or len(left) >= len(named):
+        return names or UNKNOWN
+    return f"all but {', '.join(left)}" if left else "all others"
 
 
 def _replicas(row: Standing) -> str:

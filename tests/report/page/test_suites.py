@@ -12,6 +12,7 @@ from cl_anomaly.config import ResolvedConfig
 from cl_anomaly.report.page.content import OWN_SCORE, Content
 from cl_anomaly.report.page.page import page_of
 from cl_anomaly.report.page.standings import standings_of
+from cl_anomaly.report.page.tables import _in_short
 from cl_anomaly.runs.report_content import read_content
 from cl_anomaly.runs.suite_folder import SuiteMember, write_suite
 from cl_anomaly.runs.suites import Suite
@@ -28,7 +29,7 @@ def folder(runs: dict[str, Path], tmp_path_factory: pytest.TempPathFactory) -> P
     data = tmp_path_factory.mktemp("data") / "table.npz"
     numbers = np.random.default_rng(0)
     labels = np.repeat(np.arange(4), 20)
-    parts = {
+    parts: dict[str, Any] = {
         f"{name}_{split}": values
         for split in ("train", "test")
         for name, values in (("x", numbers.random((80, 6)) + labels[:, None]), ("y", labels))
@@ -44,7 +45,8 @@ def folder(runs: dict[str, Path], tmp_path_factory: pytest.TempPathFactory) -> P
         for dataset, of in (("digits", runs), ("table.npz", on_table))
         for name, place in of.items()
     }
-    config: dict[str, Any] = config_of(on_table["lower"]).to_dict() | {"strategy": "upper"}
+    config: dict[str, Any] = config_of(on_table["lower"]).to_dict()
+    config["strategy"] = "upper"
     failed = SuiteMember("upper", ResolvedConfig(**config), "table.npz", None, "memory ran <out>")
     members["upper · table.npz"] = failed
     chosen = {UNSAFE: Choice({"ratio": 0.5}, "digits, class 9", "the best", {"ratio=0.5": 0.9})}
@@ -130,3 +132,16 @@ def test_a_suite_whose_runs_are_gone_shows_what_it_has_copied(
     there, here = ([row.mean for row in standings_of(own)] for own in (content, alone))
     assert here[:-1] == pytest.approx(there[:-1])
     assert "Its folder is not there" in section(page_of(alone), "problems")
+
+
+@pytest.mark.parametrize(
+    ("names", "said"),
+    [
+        ("", "–"),
+        ("a, b", "a, b"),
+        ("a, b, c, d, e", "all others"),
+        ("a, b, c, d", "all but e"),
+    ],
+)
+def test_many_names_are_said_in_short(names: str, said: str) -> None:
+    assert _in_short(names, ["a", "b", "c", "d", "e"]) == said
