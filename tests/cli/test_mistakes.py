@@ -121,7 +121,7 @@ MISTAKES = {
     "run --dataset nosuch.npz": "Expected `--dataset` to be a file, but there is no 'nosuch.npz', "
     "neither here nor in a folder of datasets (`--data-root DIR` and $CL_ANOMALY_DATA name some).",
     "run --model nosuch": "Expected `--model` to be one of ae, conv-ae, conv-vae, denoising-ae, "
-    "diffusion, flow, sparse-ae, vae, but got 'nosuch'.",
+    "diffusion, experts, flow, gaussians, sparse-ae, vae, but got 'nosuch'.",
     "run --out file": "Expected `--out` to be a folder that can be written to, but file is a file. "
     "Choose another with `--out DIR`.",
     "run --config text.json": "Expected text.json to be a JSON file, but: Expecting value: line 1 "
