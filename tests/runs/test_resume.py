@@ -58,13 +58,16 @@ def test_what_scores_keep_goes_on(tmp_path: Path, two_groups: None) -> None:
             assert (found.statistics[name] == own).all(), name
 
 
-@pytest.mark.parametrize("order", ["ascending", "random"])
-@pytest.mark.parametrize("name", strategies())
+# Random orders are the harder case; a given one is tried where least and most is kept.
+_ORDERS = [*((name, "random") for name in strategies()), ("lower", "given"), ("gr", "given")]
+
+
+@pytest.mark.parametrize(("name", "order"), _ORDERS)
 def test_every_state_leads_to_the_same_end(
     name: str, order: str, tmp_path: Path, two_groups: None
 ) -> None:
     # Three seeds in groups of two and one; with random orders, replicas end tasks at unlike steps.
-    tasks = {"task_order": [3, 1, 2]} if order == "ascending" else {"classes_per_task": 3}
+    tasks = {"task_order": [3, 1, 2]} if order == "given" else {"classes_per_task": 3}
     config = SETTINGS | {"strategy": name, "seeds": [3, 7, 9], "task_order": order} | tasks
     if order == "random":
         config["task_order"] = "random"
