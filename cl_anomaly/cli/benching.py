@@ -1,7 +1,7 @@
 """`bench`: a suite's runs, its options chosen first, its cost shown before it starts."""
 
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -75,47 +75,66 @@ def bench(
     how = _How(out, workers or available_cores(), quiet, again, only_estimate, only)
     name = checked_name(name or suite_name(suite))
     check_writable(out)
-    if unknown := [run for run in only if run not in suite.runs]:
-        raise InputError(
-            f"Expected `only` to name runs of the suite, {', '.join(suite.runs)}, but got "
-            f"{unknown[0]}."
-        )
-    candidates = suite.candidates(settings)
-    candidates = {run: own for run, own in candidates.items() if not only or run in only}
-    tried = {own.name: own for by_name in candidates.values() for own in by_name.values()}
-    tuning = _prepared(tried)
-    check_apart(tuning, _prepared(suite.members(settings, {})))
-    choices, outcome = {}, Outcome()
-    if tried:
-        print(f"Options are chosen first: {len(tried)} runs.", file=sys.stderr)
-        outcome = _run(tried, tuning, how)
-    if not only_estimate:
-        found = candidates.items()
-        choices = {run: _chosen(suite, run, own, outcome, tuning) for run, own in found}
-        for run, choice in choices.items():
-            print(f"{run}: {choice.options}, chosen on {choice.on}", file=sys.stderr)
-    members = suite.members(settings, {run: choice.options for run, choice in choices.items()})
+    _check_only(suite, only)
+    members = suite.members(settings, {})
     plans = _prepared(members)
-    check_same_suite(out / name, suite, {key: plan.config for key, plan in plans.items()})
-    outcome = _run(members, plans, how)
+    check_same_suite(out / name, {key: plan.config for key, plan in plans.items()})
+    choices, waiting = _choose(suite, settings, plans, how)
+    if choices:
+        members = suite.members(settings, {run: choice.options for run, choice in choices.items()})
+        changed = {key: own for key, own in members.items() if own.method in choices}
+        plans |= _prepared(changed)
+    outcome = _run(members, plans, how, waiting)
     if only_estimate:
         return
-    performed = {
-        key: SuiteMember(
-            own.method,
-            plans[key].config,
-            plans[key].dataset.name,
-            outcome.folders.get(key),
-            outcome.failures.get(key),
-        )
-        for key, own in members.items()
-    }
+    performed = {key: _performed(own, plans[key], outcome) for key, own in members.items()}
     folder = write_suite(suite, performed, choices, out, name)
     _conclude(folder, quiet)
     if not (quiet or no_report) and (folder / METRICS_FILE).exists():
         name_page(folder, is_new=True)
     if outcome.failures:
         raise RunError("\n".join(f"{key} failed: {why}" for key, why in outcome.failures.items()))
+
+
+def _check_only(suite: Suite, only: Sequence[str]) -> None:
+    if unknown := [run for run in only if run not in suite.runs]:
+        raise InputError(
+            f"Expected `only` to name runs of the suite, {', '.join(suite.runs)}, but got "
+            f"{unknown[0]}."
+        )
+
+
+def _choose(
+    suite: Suite, settings: dict[str, Any], reported: Mapping[str, Plan], how: _How
+) -> tuple[dict[str, Choice], set[str]]:
+    """Choose the options that the suite lets be chosen, from runs of their own.
+
+    Returns:
+        What was chosen, by method; and the methods that wait for it, because their candidates are
+        not to be run now. They have no results: those of another value are not theirs.
+    """
+    candidates = suite.candidates(settings)
+    tried = {own.name: own for by_name in candidates.values() for own in by_name.values()}
+    if not tried:
+        return {}, set()
+    plans = _prepared(tried)
+    check_apart(plans, reported)
+    print(f"Options are chosen first: {len(tried)} runs.", file=sys.stderr)
+    outcome = _run(tried, plans, how)
+    choices = {}
+    for run, by_name in candidates.items():
+        over = [own.name in {**outcome.folders, **outcome.failures} for own in by_name.values()]
+        if all(over):
+            choices[run] = _chosen(suite, run, by_name, outcome, plans)
+            said = choices[run]
+            print(f"{run}: {said.options}, chosen on {said.on}", file=sys.stderr)
+    return choices, set(candidates) - set(choices)
+
+
+def _performed(member: Member, plan: Plan, outcome: Outcome) -> SuiteMember:
+    key = member.name
+    folder, failure = outcome.folders.get(key), outcome.failures.get(key)
+    return SuiteMember(member.method, plan.config, plan.dataset.name, folder, failure)
 
 
 def _prepared(members: Mapping[str, Member]) -> dict[str, Plan]:
@@ -130,11 +149,26 @@ def _prepared(members: Mapping[str, Member]) -> dict[str, Plan]:
     return plans
 
 
-def _run(members: Mapping[str, Member], plans: Mapping[str, Plan], how: _How) -> Outcome:
-    """Run what is missing, after its cost has been shown."""
+def _run(
+    members: Mapping[str, Member],
+    plans: Mapping[str, Plan],
+    how: _How,
+    waiting: Collection[str] = (),
+) -> Outcome:
+    """Run what is missing, after its cost has been shown.
+
+    Args:
+        members: the runs.
+        plans: theirs.
+        how: they are run.
+        waiting: methods whose options have not been chosen: only their cost is shown.
+    """
     outcome, missing = Outcome(), {}
     for key, plan in plans.items():
-        is_wanted = not how.only or members[key].method in how.only
+        method = members[key].method
+        is_wanted = not how.only or method in how.only
+        if method in waiting and not how.only_estimate:
+            continue
         found = None if how.again and is_wanted else find_finished(plan, how.out)
         if found is not None:
             outcome.add(key, found.folder, found.failures)

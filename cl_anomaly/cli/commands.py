@@ -3,7 +3,7 @@
 import sys
 from pathlib import Path
 
-from cl_anomaly.cli.reporting import name_page
+from cl_anomaly.cli.reporting import PAGE_FILE, name_page
 from cl_anomaly.cli.screen import (
     Screen,
     say,
@@ -131,7 +131,9 @@ def compare(
             show_standings(compared)
             say(compared.remarks)
         if not (quiet or no_report):
-            name_page(folder, is_new=bool(missing))
+            # Of runs that were there before, the comparison may still be new.
+            is_new = bool(missing) or not (folder / PAGE_FILE).exists()
+            name_page(folder, is_new)
     if outcome.failures:
         raise RunError("\n".join(f"{name} failed: {why}" for name, why in outcome.failures.items()))
 

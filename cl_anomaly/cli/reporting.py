@@ -45,10 +45,14 @@ def write_page(folder: Path, out: Path | None = None) -> Path:
 
 
 def name_page(folder: Path, is_new: bool) -> None:
-    """Print where the page of a folder is, and write it where it is not there or of old results."""
-    if is_new or not (folder / PAGE_FILE).exists():
+    """Print where the page of a folder is, and write it where the results are new.
+
+    Results that are only shown again stay as they are, to the byte: no page is added to them.
+    """
+    if is_new:
         write_page(folder)
-    print(f"page:    {folder / PAGE_FILE}")
+    if (folder / PAGE_FILE).exists():
+        print(f"page:    {folder / PAGE_FILE}")
 
 
 def _check_out(out: Path, overwrite: bool) -> None:

@@ -52,15 +52,17 @@ def is_table(name: str) -> bool:
 
 def path_of(name: str) -> Path:
     """Give the path of a file or a folder."""
-    return Path(name.removeprefix(FOLDER).removeprefix(CONCEPTS))
+    return Path(name.removeprefix(_start_of(name)))
 
 
 def absolute(name: str) -> str:
     """Name a file or a folder by its absolute path; other names stay as they are."""
-    if not is_own(name):
-        return name
-    start = next((own for own in _STARTS if name.startswith(own)), "")
-    return start + os.path.abspath(path_of(name))
+    return _start_of(name) + os.path.abspath(path_of(name)) if is_own(name) else name
+
+
+def _start_of(name: str) -> str:
+    """Give what stands before the path of a file or a folder, such as "folder:"."""
+    return next((start for start in _STARTS if name.startswith(start)), "")
 
 
 def located(name: str, roots: Sequence[Path]) -> str:
@@ -73,9 +75,8 @@ def located(name: str, roots: Sequence[Path]) -> str:
     path = path_of(name)
     if not is_own(name) or path.is_absolute() or path.exists():
         return name
-    start = name[: len(name) - len(str(path))] if name.endswith(str(path)) else ""
     found = next((root / path for root in roots if (root / path).exists()), None)
-    return name if found is None else f"{start}{found}"
+    return name if found is None else f"{_start_of(name)}{found}"
 
 
 def short_name(name: str) -> str:

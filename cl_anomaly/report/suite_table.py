@@ -18,6 +18,7 @@ COLUMNS = (
     "seconds",
     "bytes",
     "real samples",
+    "score",
 )
 
 
@@ -32,7 +33,7 @@ def rows_of(table: pd.DataFrame) -> list[list[str]]:
 
 def screen_rows(table: pd.DataFrame) -> list[list[str]]:
     """Write what of it fits on a screen of 80 columns, with ON_SCREEN."""
-    return [[*row[:4], *row[5:]] for row in rows_of(table)]
+    return [[*row[:4], *row[5:8]] for row in rows_of(table)]
 
 
 def _cells(row: Mapping[Any, Any]) -> list[str]:
@@ -53,6 +54,7 @@ def _cells(row: Mapping[Any, Any]) -> list[str]:
         "" if _is_missing(row["seconds"]) else f"{row['seconds']:.1f}",
         "" if _is_missing(row["bytes"]) else bytes_in_words(float(row["bytes"])),
         "" if _is_missing(row["stores_samples"]) else ("yes" if row["stores_samples"] else "no"),
+        str(row["score"]),
     ]
 
 
@@ -73,7 +75,7 @@ def markdown_table(
         f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in row)} |"
         for row in rows_of(table)
     ]
-    lines += ["", *notes_of(compared, chosen)]
+    lines += ["", *(f"- {own}" for own in notes_of(compared, chosen))]
     return "\n".join(lines) + "\n"
 
 

@@ -39,7 +39,7 @@ class Estimate:
 
 
 def measured_rates(folders: Iterable[Path]) -> dict[str, float]:
-    """Measure finished runs: by `key_of`, seconds for each sample, epoch and replica.
+    """Measure finished runs: by what a rate depends on, seconds for each sample and epoch.
 
     Args:
         folders: of runs; what is no finished run is left out.

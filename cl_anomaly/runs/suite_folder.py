@@ -29,9 +29,9 @@ from cl_anomaly.runs.look_up import another_run
 from cl_anomaly.runs.run_folder import COST_FILE, FIGURE_NAME, SUMMARY_FILE
 from cl_anomaly.runs.suites import Suite, suite_from
 from cl_anomaly.runs.tuning import Choice
-from cl_anomaly.storage.files import publish
+from cl_anomaly.storage.files import MANIFEST_FILE, publish, read_sealed
 from cl_anomaly.storage.results import RUNS_FILE, RunResults, read_results
-from cl_anomaly.storage.status import CONFIG_FILE, ENVIRONMENT_FILE, METRICS_FILE
+from cl_anomaly.storage.status import CONFIG_FILE, ENVIRONMENT_FILE, METRICS_FILE, differences
 
 SUITE_FILE, TABLE_FILE, TABLE_PAGE = "suite.json", "table.csv", "table.md"
 RANKS_FIGURE = "critical_difference"
@@ -64,8 +64,16 @@ def suite_name(suite: Suite) -> str:
     return suite.file.stem if suite.file else "suite"
 
 
-def check_same_suite(folder: Path, suite: Suite, configs: Mapping[str, ResolvedConfig]) -> None:
+# What may differ from one call to the next: seeds are added, options are chosen again.
+_CHANGING = {"data_root", "dataset_note", "seeds", "strategy_options"}
+
+
+def check_same_suite(folder: Path, configs: Mapping[str, ResolvedConfig]) -> None:
     """Refuse to write a suite's results over something else, or over the same with other settings.
+
+    Args:
+        folder: the suite's.
+        configs: of its runs, as they are now.
 
     Raises:
         InputError: there is something else in the folder.
@@ -76,17 +84,16 @@ def check_same_suite(folder: Path, suite: Suite, configs: Mapping[str, ResolvedC
         raise another_run(folder, ["it is no suite"])
     content = read_configuration(folder / CONFIG_FILE)
     runs = content.pop("runs", {})
-    for name, config in configs.items():
-        if name in runs:
-            there, here = content | runs[name], config.to_dict()
-            other = [k for k in here if k not in _NOT_OF_A_SUITE and there.get(k) != here[k]]
-            # As JSON holds them: lists and tuples are the same.
-            if json.dumps([there.get(k) for k in other]) != json.dumps([here[k] for k in other]):
-                raise another_run(folder, [f"{other[0]} of {name} differs"])
+    there = {name: _lasting(content | own) for name, own in runs.items() if name in configs}
+    here = {name: _lasting(configs[name].to_dict()) for name in there}
+    if different := differences(there, here):
+        raise another_run(folder, different)
 
 
-_NOT_OF_A_SUITE = {"data_root", "dataset_note", "dataset", "seeds", "strategy_options"}
-"""What may differ from one call to the next: seeds are added, options are chosen again."""
+def _lasting(config: dict[str, Any]) -> dict[str, Any]:
+    """Give what of a run's settings has to stay; a file of data by its name, wherever it lies."""
+    kept = {name: value for name, value in config.items() if name not in _CHANGING}
+    return kept | {"dataset": Path(str(config.get("dataset"))).name}
 
 
 def write_suite(
@@ -122,14 +129,28 @@ def write_suite(
         environments = {key: read_json(path / ENVIRONMENT_FILE) for key, path in finished.items()}
         write_json(folder / ENVIRONMENT_FILE, {"runs": environments})
         write_json(folder / SUITE_FILE, _content(suite, members, choices))
-        costs = {key: read_json(path / COST_FILE) for key, path in finished.items()}
+        costs = {
+            # Runs of earlier versions have none.
+            key: read_json(path / COST_FILE) if (path / COST_FILE).exists() else {}
+            for key, path in finished.items()
+        }
         _write_costs(folder, members, costs)
         if results:
             _write_numbers(folder, suite, members, choices, results)
 
     with claimed(out, name, again=False) as folder:
+        before = _written(folder)
         publish(folder, write, complete=True)
+        # Such as a figure that there is no more cause to draw.
+        for name in before - _written(folder):
+            (folder / name).unlink(missing_ok=True)
     return folder
+
+
+def _written(folder: Path) -> set[str]:
+    """Name the files that a call has written into a suite's folder."""
+    manifest = folder / MANIFEST_FILE
+    return set(read_sealed(manifest)["files"]) if manifest.exists() else set()
 
 
 def _content(

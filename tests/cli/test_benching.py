@@ -3,6 +3,7 @@
 import json
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 from sklearn.metrics import roc_auc_score
@@ -82,6 +83,43 @@ def test_what_is_left_out_is_shown_as_missing_and_added_later(out: Path) -> None
     assert "All 4 runs are finished." in again.err
 
 
+def test_a_choice_that_was_made_stays_when_others_are_run(out: Path) -> None:
+    bench(out)
+    chosen = suite_of(out)["chosen"]
+    done = bench(out, "--only", "lower")
+    assert done.code in (0, None), done.err
+    assert suite_of(out)["chosen"] == chosen
+    table = read_table(out / "results" / "small")
+    assert table is not None
+    assert not table["mean"].isna().any()
+
+
+def test_a_run_whose_option_has_not_been_chosen_is_missing(tmp_path: Path) -> None:
+    # There is a run with the default; it is not the one that would be chosen.
+    settings = ["--anomaly-class", "1,2", "--task-order", "3,4,5", "--epochs", "1"]
+    settings += ["--device", "cpu", "--precision", "float32", "--score", "mse"]
+    where = ["--dataset", "digits", "--out", tmp_path / "results"]
+    assert cli("run", "--strategy", "ewc", *where, *settings).code in (0, None)
+    done = bench(tmp_path, "--only", "gaussians")
+    assert done.code in (0, None), done.err
+    table = read_table(tmp_path / "results" / "small")
+    assert table is not None
+    assert table.set_index("run")["mean"].isna().to_dict()["ewc"]
+
+
+@pytest.mark.parametrize("flag", [("--epochs", "2"), ("--blur", "0.1")])
+def test_other_settings_do_not_take_a_suites_folder(out: Path, flag: tuple[str, str]) -> None:
+    before = {path.name: path.read_bytes() for path in (out / "results" / "small").iterdir()}
+    runs = {path.name for path in (out / "results").iterdir()}
+    done = bench(out, "--only", "lower", *flag)
+    assert done.code == 2
+    assert f"{flag[0][2:]} is" in done.err
+    # Before anything has run, the candidates included.
+    assert {path.name for path in (out / "results").iterdir()} == runs
+    after = {path.name: path.read_bytes() for path in (out / "results" / "small").iterdir()}
+    assert after == before
+
+
 def test_options_are_chosen_by_the_rule_and_recorded(out: Path) -> None:
     bench(out)
     chosen = suite_of(out)["chosen"]["ewc"]
@@ -95,8 +133,6 @@ def test_options_are_chosen_by_the_rule_and_recorded(out: Path) -> None:
 
 
 def test_the_table_is_what_scikit_learn_gives(out: Path) -> None:
-    import numpy as np
-
     table = read_table(out / "results" / "small")
     assert table is not None
     runs = json.loads((out / "results" / "small" / "runs.json").read_text())

@@ -240,5 +240,8 @@ def test_a_relative_path_is_looked_up_in_the_folder_of_datasets(
     monkeypatch.setenv("CL_ANOMALY_DATA", str(tmp_path))
     config = looked_up(RunConfig(dataset="tables/own.npz"))
     assert config.dataset == str(tmp_path / "tables" / "own.npz")
+    for written in ("concepts:tables/own.npz", "concepts:./tables/own.npz"):
+        found = looked_up(RunConfig(dataset=written)).dataset
+        assert found == f"concepts:{tmp_path / 'tables' / 'own.npz'}"
     with pytest.raises(InputError, match="neither here nor in a folder of datasets"):
         looked_up(RunConfig(dataset="tables/other.npz"))
