@@ -8,13 +8,17 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from numbers import Integral
-from pathlib import Path
 from typing import Annotated, Any, Literal, get_type_hints
 
 from cl_anomaly.errors import InputError
-from cl_anomaly.json_files import read_json
 from cl_anomaly.kinds import Limit, Reader, parse_image_size
-from cl_anomaly.labels import Label, parse_classes, parse_labels, parse_task_order
+from cl_anomaly.labels import (
+    Label,
+    parse_class_weights,
+    parse_classes,
+    parse_labels,
+    parse_task_order,
+)
 from cl_anomaly.options import REQUIRED, Option, described_arguments, did_you_mean
 from cl_anomaly.python_values import GivenClass, plain_settings
 from cl_anomaly.score_names import Scores, listed
@@ -79,6 +83,10 @@ TaskOrder = Annotated[
     str | Sequence[Label],
     Reader("ascending, random, or classes such as 3,1,2, each once", parse_task_order),
 ]
+ClassWeights = Annotated[
+    dict[str, float],
+    Reader("weights above 0 of different classes, such as 3=2,5=0.5", parse_class_weights),
+]
 ImageSize = Annotated[
     str, Reader("a size such as 32, or HEIGHTxWIDTH such as 32x48", parse_image_size)
 ]
@@ -124,6 +132,8 @@ class RunConfig:
         batch_size: new samples in each batch. Default: the dataset's, or as many as the smallest
             task has.
         learning_rate: of Adam.
+        class_weights: by class, what the loss of its samples is multiplied by in training, such as
+            3=2,5=0.5; 1 where none is given, and for what a strategy replays.
         score: the anomaly score. Of several (mse,sap,nap) the first is shown and plotted; all are
             recorded, and the cheap ones anyway. Default: the model's, see `list models`; mse for
             tables and what does not lie in [0, 1].
@@ -153,6 +163,7 @@ class RunConfig:
     epochs: Count | None = None
     batch_size: Count | None = None
     learning_rate: Rate = 1e-3
+    class_weights: ClassWeights = field(default_factory=dict)
     score: Scores | None = None
     seeds: Seeds = 1
     device: DeviceName = "auto"
@@ -257,57 +268,3 @@ def checked_settings(settings: Mapping[str, Any]) -> dict[str, Any]:
             like = did_you_mean(name, known) or f" There are {', '.join(known)}."
             raise InputError(f"Expected settings of a run, but got `{name}`.{like}")
     return {name: known[name].checked(value) for name, value in settings.items()}
-
-
-def read_configuration(path: Path) -> dict[str, Any]:
-    """Read the `config.json` of a run or a comparison, as this version would have written it.
-
-    Raises:
-        InputError: the file is missing or damaged.
-    """
-    return _as_written_now(read_json(path))
-
-
-_BEFORE_STREAMS = {
-    "calibration": 0.0,
-    "concepts": 5,
-    "blur": 0.0,
-    "stream": "concept-incremental",
-}
-
-
-def _as_written_now(content: dict[str, Any]) -> dict[str, Any]:
-    content = dict(content)
-    # Earlier versions knew of one kind of model, and gave its size a place of its own.
-    if (size := content.pop("latent_size", None)) is not None:
-        content["model_options"] = content.get("model_options", {}) | {"latent_size": size}
-    # And of one scenario.
-    if {"anomaly_class", "classes_per_task"} <= content.keys():
-        content.setdefault("scenario", "class-stream")
-        for name, then in _BEFORE_STREAMS.items():
-            content.setdefault(name, then)
-    # Of a whole run: what there was no choice of then.
-    if content.get("model") == "vae" and "seeds" in content and "epochs" in content:
-        options = dict(content.get("model_options", {}))
-        for name, then in (("reconstruction", "bce"), ("pixel_weights", [])):
-            options.setdefault(name, then)
-        content["model_options"] = options
-    if isinstance(runs := content.get("runs"), dict):
-        content["runs"] = {
-            name: _as_written_now(own) if isinstance(own, dict) else own
-            for name, own in runs.items()
-        }
-    return content
-
-
-def read_settings(path: Path) -> dict[str, Any]:
-    """Read a run's `config.json`: settings of `RunConfig`.
-
-    Raises:
-        InputError: the file is missing or damaged, or holds something else.
-    """
-    content = read_configuration(path)
-    try:
-        return checked_settings(content)
-    except InputError as error:
-        raise InputError(f"{path}: {error}") from error

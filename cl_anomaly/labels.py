@@ -1,5 +1,6 @@
 """How classes are called: by whole numbers or by names; read, ordered and written."""
 
+import math
 import re
 import shlex
 from collections.abc import Iterable, Sequence
@@ -61,6 +62,22 @@ def parse_classes(value: Any) -> Label | list[Label]:
         return "all"
     classes = parse_labels(value)
     return classes[0] if len(classes) == 1 else classes
+
+
+def parse_class_weights(value: Any) -> dict[str, float]:
+    """Turn "3=2,cat=0.5", or a dictionary such as {3: 2}, into weights by class, as text.
+
+    Raises:
+        ValueError, TypeError: it is none, names a class twice, or a weight is not above 0.
+    """
+    if isinstance(value, str):
+        parts = [part.rpartition("=") for part in value.split(",")] if value.strip() else []
+        value = [(label, weight) for label, _, weight in parts]
+    pairs = list(value.items() if isinstance(value, dict) else value)
+    weights = {str(_parse_label(label)): float(weight) for label, weight in pairs}
+    if len(weights) < len(pairs) or not all(0 < own < math.inf for own in weights.values()):
+        raise ValueError
+    return weights
 
 
 def _parse_label(value: Any) -> Label:

@@ -10,12 +10,13 @@ from cl_anomaly.cli.flags import Command, Given, as_typed, read
 from cl_anomaly.cli.help import help_of, overview
 from cl_anomaly.code.catalogue import catalogue, check_strategy_name
 from cl_anomaly.code.trust import check_strategies
-from cl_anomaly.config import DEFAULT_STRATEGIES, RunConfig, read_settings
+from cl_anomaly.config import DEFAULT_STRATEGIES, RunConfig
 from cl_anomaly.errors import CLAnomalyError, InputError
 from cl_anomaly.options import Option, did_you_mean
 from cl_anomaly.runs.look_up import check_folder, check_name_is_free, looked_up
 from cl_anomaly.runs.suite_files import read_suite
 from cl_anomaly.runs.suites import Suite, check_flags, suite_of
+from cl_anomaly.storage.config_files import read_settings
 from cl_anomaly.storage.names import checked_name
 from cl_anomaly.version import __version__
 

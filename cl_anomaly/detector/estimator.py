@@ -174,6 +174,21 @@ class ContinualAnomalyDetector(OutlierMixin, BaseEstimator):
         """Say which samples are normal, 1, and which are anomalies, -1; (n,)."""
         return np.where(self.decision_function(X) < 0, -1, 1)
 
+    def nearest_tasks(self, X: ArrayLike) -> NDArray[np.int64]:  # noqa: N803
+        """Say which task each sample is nearest to, and second nearest: what explains an alarm.
+
+        Args:
+            X: (n, n_features).
+
+        Returns:
+            (n, 2), numbers of tasks, from 1; after one task, 0 in the second column.
+
+        Raises:
+            InputError: its score has no distance to each task.
+        """
+        check_is_fitted(self)
+        return self._detector.nearest_tasks(self._shaped(self._validated(X, reset=False)))
+
     def __getstate__(self) -> dict[str, Any]:
         """Give all but the detector, which is made again from what was learnt."""
         state: dict[str, Any] = dict(super().__getstate__())  # type: ignore[arg-type]

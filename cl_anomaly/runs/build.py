@@ -17,7 +17,6 @@ from cl_anomaly.data.samples import Dataset, Samples
 from cl_anomaly.data.scaling import Scaling
 from cl_anomaly.detector import Blueprint, Detector
 from cl_anomaly.errors import explained
-from cl_anomaly.labels import parse_labels
 from cl_anomaly.machine import (
     choose_device,
     choose_precision,
@@ -36,10 +35,14 @@ from cl_anomaly.runs.defaults import (
 )
 from cl_anomaly.runs.look_up import looked_up, reading_of
 from cl_anomaly.runs.parts import Parts, find_parts
+from cl_anomaly.runs.replicas import (
+    about_clusters,
+    as_stream,
+    make_replicas,
+    make_scenarios,
+    sample_weights,
+)
 from cl_anomaly.scenarios.base import Replica, Scenario
-from cl_anomaly.scenarios.class_stream import scenario_of
-from cl_anomaly.scenarios.clusters import ANOMALY, clustered
-from cl_anomaly.scenarios.one_class import one_class_replicas
 from cl_anomaly.training.groups import ReplicaGroups, group_sizes
 from cl_anomaly.training.learner import Learner, TrainsItself
 from cl_anomaly.training.step import TrainingSettings
@@ -75,7 +78,7 @@ def _resolved(config: RunConfig) -> _Resolved:
     dataset = load_dataset(name, config.data_root, reading)
     config = with_classes(config, dataset)
     dataset = as_stream(config, dataset)
-    notes.append(_about_clusters(config, dataset))
+    notes.append(about_clusters(config, dataset))
     replicas = make_replicas(config)
     scenarios = make_scenarios(config, dataset, replicas)
     config, about_batches = with_batch_size(config, spec.batch_size, scenarios)
@@ -105,64 +108,6 @@ def _with_own_defaults(config: RunConfig) -> tuple[RunConfig, str | None]:
         "strategy_options": parts.strategy_options(config),
     }
     return replace(config, **filled), " ".join(filter(None, [note, about_epochs])) or None
-
-
-def as_stream(config: RunConfig, dataset: Dataset) -> Dataset:
-    """Give the dataset that a scenario splits into tasks: of clusters, one that has them.
-
-    Args:
-        config: whose classes are known.
-        dataset: as it was loaded.
-
-    Raises:
-        InputError: there are too few samples for so many clusters.
-    """
-    if config.scenario != "clusters":
-        return dataset
-    return clustered(dataset, tuple(config.anomaly_classes), config.concepts)
-
-
-def _about_clusters(config: RunConfig, dataset: Dataset) -> str | None:
-    """Say it where a scenario has fewer clusters than were asked for."""
-    found = len(dataset.trained_classes)
-    if config.scenario != "clusters" or found == config.concepts:
-        return None
-    return (
-        f"Of {config.concepts} clusters of {dataset.name}, {config.concepts - found} had too few "
-        f"samples, which have joined others: there are {found} concepts."
-    )
-
-
-def make_replicas(config: RunConfig) -> list[Replica]:
-    """List a run's replicas: each anomaly class with each seed, class after class.
-
-    In the scenario of one class, it is each normal class.
-
-    Args:
-        config: whose classes are known.
-    """
-    if config.scenario == "one-class":
-        anomalies = None if config.anomaly_class == "all" else config.anomaly_classes
-        return one_class_replicas(config.seed_list, parse_labels(config.normal_class), anomalies)
-    order = config.task_order if isinstance(config.task_order, str) else tuple(config.task_order)
-    if config.scenario == "clusters":
-        return [Replica(seed, ANOMALY, order) for seed in config.seed_list]
-    return [Replica(seed, c, order) for c in config.anomaly_classes for seed in config.seed_list]
-
-
-def make_scenarios(
-    config: RunConfig, dataset: Dataset, replicas: Sequence[Replica]
-) -> list[Scenario]:
-    """Split the dataset as each replica sees it.
-
-    Raises:
-        InputError: it cannot be split so.
-    """
-    together = None if config.scenario == "joint" else config.classes_per_task
-    return [
-        scenario_of(dataset, replica, together, config.calibration, config.blur)
-        for replica in replicas
-    ]
 
 
 @dataclass(frozen=True, eq=False)
@@ -291,7 +236,11 @@ def _learner(
     if GENERATE in model.abilities:
         model.generator().is_bounded = strategy.samples.is_bounded
     settings = TrainingSettings(
-        config.epochs, config.batch_size, config.learning_rate, plan.precision
+        config.epochs,
+        config.batch_size,
+        config.learning_rate,
+        plan.precision,
+        sample_weights(config, plan.dataset),
     )
     return Learner(strategy, seeds, scenarios, settings, plan.parts.recorded_scores(config))
 

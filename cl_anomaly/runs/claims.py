@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import Any
 
 from cl_anomaly.code.fingerprint import differences_of_code, in_short, recorded_code
-from cl_anomaly.config import read_configuration
 from cl_anomaly.errors import InputError, RunError
 from cl_anomaly.json_files import read_json
 from cl_anomaly.runs.look_up import another_run
 from cl_anomaly.runs.run_folder import BEGINNING_FILES
+from cl_anomaly.storage.config_files import read_configuration
 from cl_anomaly.storage.files import MANIFEST_FILE, DamagedError, check_files, locked
 from cl_anomaly.storage.status import CONFIG_FILE, ENVIRONMENT_FILE, differences, identity
 

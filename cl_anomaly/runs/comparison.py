@@ -8,7 +8,7 @@ from typing import Any
 
 import pandas as pd
 
-from cl_anomaly.config import ResolvedConfig, read_configuration
+from cl_anomaly.config import ResolvedConfig
 from cl_anomaly.errors import InputError
 from cl_anomaly.evaluation.aurocs import read_aurocs
 from cl_anomaly.evaluation.comparing import Comparison, compare_runs
@@ -28,6 +28,7 @@ from cl_anomaly.runs.run_folder import (
     plain_name,
 )
 from cl_anomaly.runs.suites import suite_from
+from cl_anomaly.storage.config_files import read_configuration
 from cl_anomaly.storage.files import is_complete, publish
 from cl_anomaly.storage.names import checked_name
 from cl_anomaly.storage.results import METRICS_COLUMNS, RUNS_FILE, RunResults, read_results

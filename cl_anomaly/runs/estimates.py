@@ -10,13 +10,13 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from cl_anomaly.config import read_configuration
 from cl_anomaly.errors import CLAnomalyError
 from cl_anomaly.json_files import read_json
 from cl_anomaly.machine import now
 from cl_anomaly.runs.build import Plan, assemble
 from cl_anomaly.runs.cost import new_samples
 from cl_anomaly.state import Wanted
+from cl_anomaly.storage.config_files import read_configuration
 from cl_anomaly.storage.status import CONFIG_FILE, TIMING_FILE, is_finished
 from cl_anomaly.training.hooks import overrides
 

@@ -12,13 +12,14 @@ from cl_anomaly.code.catalogue import (
     dataset_names,
     model_entry,
 )
-from cl_anomaly.config import RunConfig, read_configuration
+from cl_anomaly.config import RunConfig
 from cl_anomaly.data.downloads import data_roots
 from cl_anomaly.data.names import CLASSES, OR_YOUR_OWN, Reading, check_own, is_own, located
 from cl_anomaly.errors import InputError
 from cl_anomaly.labels import OWN, find_label, listed, parse_labels
 from cl_anomaly.options import fill
 from cl_anomaly.python_values import GivenStrategy
+from cl_anomaly.storage.config_files import read_configuration
 from cl_anomaly.storage.status import CONFIG_FILE, differences, identity
 
 _CONCEPTS = RunConfig().concepts
@@ -122,9 +123,10 @@ def _check_classes(config: RunConfig) -> None:
     name = config.dataset or "mnist"
     if (known := CLASSES.get(name)) is None:
         return
-    for setting in ("anomaly_class", "normal_class", "task_order"):
+    for setting in ("anomaly_class", "normal_class", "task_order", "class_weights"):
         value = getattr(config, setting)
-        classes = [] if value in (None, "all", "ascending", "random") else parse_labels(value)
+        value = list(value) if isinstance(value, dict) else value
+        classes = [] if value in (None, [], "all", "ascending", "random") else parse_labels(value)
         for label in classes:
             if find_label(label, known) is None:
                 raise InputError(

@@ -10,9 +10,11 @@ from cl_anomaly.errors import CLAnomalyError, InputError
 from cl_anomaly.evaluation.scores import CHEAP_SCORES, SCORES
 from cl_anomaly.models import Model, find_model
 from cl_anomaly.models.base import check_abilities
+from cl_anomaly.models.closed_form import ClosedForm
 from cl_anomaly.options import Option, fill, fill_options, options_of
 from cl_anomaly.strategies import Strategy, find_strategy
 from cl_anomaly.training.closed_form import check_fits
+from cl_anomaly.training.learner import TrainsItself
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,8 +40,20 @@ class Parts:
         check_fits(self.model, strategy)
         for name in config.scores:
             check_abilities(self.model, SCORES[name].needs, f"the score {name}")
+        if config.class_weights and not self.makes_our_steps:
+            raise InputError(
+                f"Expected `class_weights` with a model and a strategy that train step by step, "
+                f"because the weights are the loss's, but got the model {self.model.name} and the "
+                f"strategy {strategy.name}."
+            )
         if config.stream == "concept-agnostic":
             self._check_is_agnostic(config)
+
+    @property
+    def makes_our_steps(self) -> bool:
+        """Whether it is trained by the steps of the one loop, and not in closed form or its own."""
+        is_trained = not issubclass(self.model, ClosedForm)
+        return is_trained and not issubclass(self.strategy, TrainsItself)
 
     def _check_is_agnostic(self, config: RunConfig) -> None:
         """Refuse what has to be told where tasks end."""

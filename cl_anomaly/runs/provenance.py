@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import Any
 
 from cl_anomaly.code.fingerprint import changes, differences_of_code, in_short, recorded_code
-from cl_anomaly.config import read_configuration
 from cl_anomaly.errors import InputError
 from cl_anomaly.json_files import read_json
+from cl_anomaly.storage.config_files import read_configuration
 from cl_anomaly.storage.files import MANIFEST_FILE
 from cl_anomaly.storage.status import (
     CONFIG_FILE,

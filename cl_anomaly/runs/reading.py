@@ -9,15 +9,16 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from cl_anomaly.code.fingerprint import OWN_FILE
-from cl_anomaly.config import ResolvedConfig, read_configuration
+from cl_anomaly.config import ResolvedConfig
 from cl_anomaly.errors import InputError
 from cl_anomaly.evaluation.aurocs import Aurocs, read_aurocs
 from cl_anomaly.json_files import read_json
-from cl_anomaly.runs.build import make_replicas
 from cl_anomaly.runs.measurements import Failure
+from cl_anomaly.runs.replicas import make_replicas
 from cl_anomaly.runs.result import Result
 from cl_anomaly.runs.run_folder import COST_FILE
 from cl_anomaly.runs.thresholds import THRESHOLD_FILES
+from cl_anomaly.storage.config_files import read_configuration
 from cl_anomaly.storage.detectors import read_detector
 from cl_anomaly.storage.recorded import LOSSES_FILE, PICTURES_FILE, SCORES_FILE, read_arrays
 from cl_anomaly.storage.results import read_metrics

@@ -7,7 +7,6 @@ from typing import Any
 
 import pandas as pd
 
-from cl_anomaly.config import read_configuration
 from cl_anomaly.data.names import short_name
 from cl_anomaly.errors import InputError
 from cl_anomaly.evaluation.comparing import Comparison, compare_runs
@@ -17,6 +16,7 @@ from cl_anomaly.runs.comparison import COST_TABLE
 from cl_anomaly.runs.provenance import other_code_of
 from cl_anomaly.runs.run_folder import COST_FILE, SUMMARY_FILE
 from cl_anomaly.runs.suite_folder import SUITE_FILE
+from cl_anomaly.storage.config_files import read_configuration
 from cl_anomaly.storage.results import RUNS_FILE, RunResults, read_metrics, read_results
 from cl_anomaly.storage.status import (
     CONFIG_FILE,

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from cl_anomaly.config import ResolvedConfig, read_configuration
+from cl_anomaly.config import ResolvedConfig
 from cl_anomaly.errors import InputError
 from cl_anomaly.evaluation.aurocs import read_aurocs
 from cl_anomaly.evaluation.comparing import Comparison, compare_runs
@@ -29,6 +29,7 @@ from cl_anomaly.runs.look_up import another_run
 from cl_anomaly.runs.run_folder import COST_FILE, FIGURE_NAME, SUMMARY_FILE
 from cl_anomaly.runs.suites import Suite, suite_from
 from cl_anomaly.runs.tuning import Choice
+from cl_anomaly.storage.config_files import read_configuration
 from cl_anomaly.storage.files import MANIFEST_FILE, publish, read_sealed
 from cl_anomaly.storage.results import RUNS_FILE, RunResults, read_results
 from cl_anomaly.storage.status import CONFIG_FILE, ENVIRONMENT_FILE, METRICS_FILE, differences

@@ -5,10 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from cl_anomaly.config import read_configuration
 from cl_anomaly.errors import InputError
 from cl_anomaly.json_files import read_json, write_json
 from cl_anomaly.storage.checkpoints import write_tensors
+from cl_anomaly.storage.config_files import read_configuration
 from cl_anomaly.storage.files import MANIFEST_FILE, check_files
 from cl_anomaly.storage.status import CONFIG_FILE, is_finished, status_of
 

@@ -8,10 +8,11 @@ from typing import Any
 
 import pandas as pd
 
-from cl_anomaly.config import ResolvedConfig, read_configuration
+from cl_anomaly.config import ResolvedConfig
 from cl_anomaly.errors import InputError
 from cl_anomaly.json_files import read_json
 from cl_anomaly.labels import Label, label_from
+from cl_anomaly.storage.config_files import read_configuration
 from cl_anomaly.storage.files import check_files
 from cl_anomaly.storage.status import (
     CONFIG_FILE,

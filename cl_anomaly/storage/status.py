@@ -8,10 +8,11 @@ from typing import Any, Literal
 
 from cl_anomaly.code.fingerprint import recorded_code
 from cl_anomaly.code.strategy_names import file_of, with_file
-from cl_anomaly.config import fingerprint, read_configuration
+from cl_anomaly.config import fingerprint
 from cl_anomaly.errors import InputError
 from cl_anomaly.json_files import read_json, write_json
 from cl_anomaly.storage.checkpoints import last_position
+from cl_anomaly.storage.config_files import read_configuration
 from cl_anomaly.storage.files import (
     MANIFEST_FILE,
     DamagedError,

@@ -37,6 +37,9 @@ class Strategy:
     do the same work on the same tensors at every step, draw from `random` alone, and read no values
     back (`.item()`, `if` on a tensor). What it keeps, it changes in place (`add_`, `copy_`).
 
+    `extend` gives the visible samples first and what it adds after them: where the user weighs
+    classes, the weights are those of the first.
+
     Attributes:
         name: what `--strategy` calls it. Default: the class's name.
         needs: abilities of a model that it needs, see `models.base.ABILITIES`.

@@ -142,6 +142,27 @@ def losses(strategy: Strategy, x: Tensor, random: Draws) -> Tensor:
     return given
 
 
+def weighted(strategy: Strategy, losses: Tensor, weights: Tensor) -> Tensor:
+    """Multiply the losses of the visible samples, which come first in a batch, by their weights.
+
+    Args:
+        strategy: whose `extend` made the batch.
+        losses: (R, B'), of each sample in the batch.
+        weights: (R, B), of the visible samples; what the strategy has added has weight 1.
+
+    Raises:
+        RunError: the strategy has left visible samples out.
+    """
+    count = weights.shape[1]
+    if losses.shape[1] < count:
+        raise RunError(
+            f"Expected {named(strategy, 'extend')} to keep the {count} visible samples, first in "
+            f"the batch, because `class_weights` weigh them, but in task {strategy.task_number} it "
+            f"gave {losses.shape[1]} samples."
+        )
+    return torch.cat([losses[:, :count] * weights, losses[:, count:]], dim=1)
+
+
 class StepHooks:
     """The hooks that are called in every step of training on a task.
 
@@ -171,9 +192,10 @@ class StepHooks:
             self.extend_seconds += time.perf_counter() - before
         return x
 
-    def loss(self, x: Tensor, random: Draws) -> Tensor:
-        """Call the strategy's, see `losses`."""
-        return losses(self._strategy, x, random)
+    def loss(self, x: Tensor, random: Draws, weights: Tensor | None = None) -> Tensor:
+        """Call the strategy's, see `losses`, and weigh what it gives, see `weighted`."""
+        given = losses(self._strategy, x, random)
+        return given if weights is None else weighted(self._strategy, given, weights)
 
     def penalty(self, x: Tensor) -> Tensor | float:
         """Call the strategy's, see `penalty`."""

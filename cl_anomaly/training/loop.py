@@ -58,7 +58,11 @@ def train_on_batches(
 
 
 def train_on_batch(
-    optimizer: torch.optim.Optimizer, hooks: StepHooks, x: Tensor, noise: Draws
+    optimizer: torch.optim.Optimizer,
+    hooks: StepHooks,
+    x: Tensor,
+    noise: Draws,
+    weights: Tensor | None = None,
 ) -> tuple[Tensor, int]:
     """Make one step.
 
@@ -67,13 +71,14 @@ def train_on_batch(
         hooks: the strategy's.
         x: (R, B, *features), the visible samples.
         noise: what the model draws from.
+        weights: (R, B), of the visible samples' losses; None for 1.
 
     Returns:
         Each replica's loss, (R,), and how many samples they were trained on.
     """
     with hooks.autocast:
         x = hooks.extend(x)
-        loss = hooks.loss(x, noise).mean(1) + hooks.penalty(x)
+        loss = hooks.loss(x, noise, weights).mean(1) + hooks.penalty(x)
     optimizer.zero_grad()
     # Replicas share no weight, so the gradient of the sum holds each one's own.
     loss.sum().backward()

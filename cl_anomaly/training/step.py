@@ -3,7 +3,7 @@
 import math
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor
@@ -42,12 +42,14 @@ class TrainingSettings:
         learning_rate: of Adam.
         precision: what the factors of matrix products are rounded to; weights and losses are
             float32.
+        sample_weights: (N,), what the loss of each training sample is multiplied by; None for 1.
     """
 
     epochs: int
     batch_size: int
     learning_rate: float
     precision: torch.dtype
+    sample_weights: Tensor | None = field(default=None, compare=False)
 
     def steps(self, indices: Sequence[Tensor]) -> list[int]:
         """Count each replica's steps: its epochs' samples in full batches, rounded up."""
@@ -82,6 +84,8 @@ class TrainStep:
         self._indices = torch.zeros(
             len(seeds), settings.batch_size, dtype=torch.int64, device=device
         )
+        weights = settings.sample_weights
+        self._weights = None if weights is None else weights.to(device)
         self._noise = StepRandom(seeds, "noise", strategy.task_number, device=device)
         self._optimizer = torch.optim.Adam(
             trained_by(strategy),
@@ -143,7 +147,8 @@ class TrainStep:
 
     def _step(self) -> None:
         x = self._strategy.samples.batch(self._indices)
-        made = train_on_batch(self._optimizer, self._hooks, x, self._noise)
+        weights = None if self._weights is None else self._weights[self._indices]
+        made = train_on_batch(self._optimizer, self._hooks, x, self._noise, weights)
         self._loss, self._batch_samples = made
         self._keep_trace(self._loss)
 

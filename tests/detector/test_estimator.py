@@ -196,3 +196,21 @@ def test_gaussians_are_learnt_task_by_task(tmp_path: Path) -> None:
     loaded = ContinualAnomalyDetector.load(tmp_path / "kept")
     np.testing.assert_array_equal(loaded.score_samples(between), made.score_samples(between))
     assert (loaded.partial_fit(tasks[1]).predict(tasks[1]) == 1).mean() > 0.85
+
+
+def test_it_says_which_task_a_sample_is_nearest_to() -> None:
+    first, second = _digits(1), _digits(7)
+    gaussians: dict[str, Any] = {
+        "strategy": "lower",
+        "model": "gaussians",
+        "anomaly_score": "least",
+    }
+    options = {"features": "pixels"}
+    detector = _made(**gaussians, model_options=options).fit(first).partial_fit(second)
+    nearest = detector.nearest_tasks(np.concatenate([first, second]))
+    truth = np.repeat([1, 2], [len(first), len(second)])
+    assert nearest.shape == (len(truth), 2)
+    assert (nearest[:, 0] == truth).mean() > 0.99
+    assert (nearest.sum(1) == 3).all()
+    with pytest.raises(InputError, match="whose score knows the distance from each task"):
+        _made(epochs=1).fit(first).nearest_tasks(first)

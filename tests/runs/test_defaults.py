@@ -11,7 +11,6 @@ from cl_anomaly.errors import InputError
 from cl_anomaly.evaluation.scores import SCORES
 from cl_anomaly.models import MODELS
 from cl_anomaly.options import options_of
-from cl_anomaly.runs.build import make_replicas, make_scenarios
 from cl_anomaly.runs.defaults import (
     fitting_defaults,
     with_batch_size,
@@ -19,6 +18,7 @@ from cl_anomaly.runs.defaults import (
     with_fitting_defaults,
 )
 from cl_anomaly.runs.look_up import FITTED_TO_DATA, looked_up
+from cl_anomaly.runs.replicas import make_replicas, make_scenarios
 from cl_anomaly.scenarios.class_stream import build_scenario
 from tests.helpers import labelled
 
