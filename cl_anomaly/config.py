@@ -26,7 +26,7 @@ from cl_anomaly.score_names import Scores, listed
 DeviceName = Literal["auto", "cpu", "cuda"]
 PrecisionName = Literal["auto", "float32", "bfloat16"]
 ScenarioName = Literal["class-stream", "one-class", "joint", "clusters", "concepts"]
-StreamName = Literal["concept-incremental", "concept-agnostic"]
+StreamName = Literal["concept-aware", "concept-incremental", "concept-agnostic"]
 MOST_SEEDS = 10_000
 _MOST_SEED = 2**63 - 1  # what the files of a run hold
 DEFAULT_STRATEGIES = ("upper", "gr", "ewc", "lower")
@@ -116,7 +116,8 @@ class RunConfig:
         concepts: of the scenario clusters, how many there are.
         blur: share of each task's samples that arrives with the task before.
         stream: what the detector is told. In "concept-incremental" it is told when a task begins
-            and ends; in "concept-agnostic" it is not.
+            and ends; in "concept-agnostic" it is not. In "concept-aware" it is told as well which
+            concept each test sample belongs to, where concepts bring their own anomalies.
         normal_class: of one-class, the class that is trained on. Several (1,3) or "all" are so in
             turn, side by side. Default: the only one that the data has.
         anomaly_class: the class that is never trained on, and is the anomaly at test time. Several

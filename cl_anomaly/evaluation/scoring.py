@@ -25,7 +25,11 @@ _GPU_CHUNK = 65536
 
 @torch.no_grad()
 def score_samples(
-    model: Model, samples: Samples, indices: Tensor, scores: Sequence[Score]
+    model: Model,
+    samples: Samples,
+    indices: Tensor,
+    scores: Sequence[Score],
+    tasks: Tensor | None = None,
 ) -> dict[str, NDArray[np.float32]]:
     """Score samples with every replica, in float32 and without drawing at random.
 
@@ -34,6 +38,7 @@ def score_samples(
         samples: where the samples are, on the model's device.
         indices: (n,), int64, which of them.
         scores: which ones.
+        tasks: (R, n), int64, from 1, which task each sample belongs to, where the detector is told.
 
     Returns:
         By the scores' names, (R, n).
@@ -45,10 +50,13 @@ def score_samples(
     size = _PROCESSOR_CHUNK if device.type == "cpu" else max(1, _GPU_CHUNK // replicas)
     with matrix_products_in(torch.float32, device):
         for start in range(0, len(indices), size):
-            x = samples.for_all(indices[start : start + size].to(device), replicas)
-            output = model.reconstruct(x)
+            chunk = slice(start, start + size)
+            output = model.reconstruct(samples.for_all(indices[chunk].to(device), replicas))
+            told = None if tasks is None else tasks[:, chunk].to(device)
             for score in scores:
-                results[score.name][:, start : start + size] = score(output)
+                results[score.name][:, chunk] = (
+                    score(output) if told is None else score.of_task(output, told)
+                )
     return {name: result.cpu().numpy() for name, result in results.items()}
 
 

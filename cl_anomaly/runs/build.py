@@ -242,7 +242,8 @@ def _learner(
         plan.precision,
         sample_weights(config, plan.dataset),
     )
-    return Learner(strategy, seeds, scenarios, settings, plan.parts.recorded_scores(config))
+    scores, is_told = plan.parts.recorded_scores(config), config.stream == "concept-aware"
+    return Learner(strategy, seeds, scenarios, settings, scores, is_told)
 
 
 def _scaling(scenarios: Sequence[Scenario]) -> Scaling | None:

@@ -165,7 +165,8 @@ def with_fitting_defaults(
         The configuration, and sentences for the user where the data has a say.
     """
     defaults, said = fitting_defaults(dataset, model), []
-    score = config.score or defaults.pop("score")
+    own = "least" if config.stream == "concept-aware" else defaults.pop("score")
+    score = config.score or own
     if config.score is None and score != model.default_score:
         said.append(f"score {score}")
     options = {k: v for k, v in defaults.items() if k not in {"score", *config.model_options}}

@@ -107,6 +107,16 @@ def check_scenario(config: RunConfig) -> None:
         raise InputError(
             f"Expected `concepts` with the scenario clusters, but the scenario is {scenario}."
         )
+    if config.stream == "concept-aware" and scenario not in (None, "concepts"):
+        raise InputError(
+            f"Expected `stream` concept-aware with the scenario concepts, in which each anomaly "
+            f"belongs to a concept, but the scenario is {scenario}."
+        )
+    if config.stream == "concept-aware" and config.calibration:
+        raise InputError(
+            f"Expected no `calibration` with `stream` concept-aware, because a threshold is for "
+            f"samples of any concept, but got {config.calibration:g}."
+        )
     if scenario == "one-class" and config.task_order != "ascending":
         raise InputError(
             "Expected `task_order` with the scenario class-stream, but the scenario is one-class, "

@@ -48,6 +48,8 @@ class Parts:
             )
         if config.stream == "concept-agnostic":
             self._check_is_agnostic(config)
+        if config.stream == "concept-aware":
+            self._check_is_aware(config)
 
     @property
     def makes_our_steps(self) -> bool:
@@ -66,8 +68,23 @@ class Parts:
                 f"has to be told where a task ends and the next begins, but got concept-agnostic."
             )
 
+    def _check_is_aware(self, config: RunConfig) -> None:
+        """Refuse what can make no use of the task that a test sample belongs to."""
+        able = [name for name, score in SCORES.items() if score.can_be_told()]
+        said = f"`stream` concept-aware, which needs the score {' or '.join(able)}"
+        if not any(SCORES[name].needs <= self.model.abilities for name in able):
+            raise InputError(
+                f"Expected a model with a distance from each task, such as experts or gaussians, "
+                f"for {said}, but got {self.model.name}."
+            )
+        for name in config.scores:
+            if name not in able:
+                raise InputError(f"Expected no other score with {said}, but got {name}.")
+
     def recorded_scores(self, config: ResolvedConfig) -> list[str]:
         """Name the scores that a run records: its own, and the cheap ones that the model allows."""
+        if config.stream == "concept-aware":
+            return config.scores
         able = [name for name in CHEAP_SCORES if SCORES[name].needs <= self.model.abilities]
         return list(dict.fromkeys([*able, *config.scores]))
 

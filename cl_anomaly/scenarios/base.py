@@ -125,6 +125,21 @@ class Scenario:
         anomalous = (self.anomaly_class,) if self.anomalous is None else self.anomalous
         return self.anomalies is not None and label in anomalous
 
+    def tasks_of(self, places: Tensor) -> Tensor:
+        """Say which task's test group each sample is in, where each task brings its own anomalies.
+
+        Args:
+            places: (n,), int64, in the dataset's test set.
+
+        Returns:
+            (n,), int64, from 1.
+        """
+        numbers = torch.zeros(len(self.dataset.test_labels), dtype=torch.int64)
+        for task in self.tasks:
+            own = [*task.group.normal.values(), self.anomalies_of(task)]
+            numbers[torch.cat(own)] = task.number
+        return numbers[places]
+
     def task_of(self, label: Label) -> Task | None:
         """Give the task that a normal class arrives with, where there is one."""
         return next((task for task in self.tasks if label in task.classes), None)

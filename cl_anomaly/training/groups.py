@@ -156,7 +156,8 @@ class ReplicaGroups:
             scores = [own for own in learner.scores if not (is_untrained and own.learns())]
             if not scores:
                 return {}
-            return score_samples(model, samples.scaled_by(scaling), indices, scores)
+            own, told = samples.scaled_by(scaling), learner.told(indices)
+            return score_samples(model, own, indices, scores, told)
 
         parts = self._threads.map(score, self.learners)
         return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}

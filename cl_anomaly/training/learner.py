@@ -43,6 +43,7 @@ class Learner:
         scenarios: one for each replica.
         settings: how each task is trained.
         scores: names of the anomaly scores that are computed.
+        is_told: whether scores are told which task a test sample belongs to.
 
     Attributes:
         scores: the anomaly scores, with the statistics that they keep.
@@ -59,10 +60,11 @@ class Learner:
         scenarios: Sequence[Scenario],
         settings: TrainingSettings,
         scores: Sequence[str] = (),
+        is_told: bool = False,
     ) -> None:
         self.strategy, self.seeds = strategy, seeds
         self.scenarios, self.settings = scenarios, settings
-        self.scores = make_scores(scores)
+        self.scores, self._is_told = make_scores(scores), is_told
         self._training: Training | None = None
         check_fits(type(strategy.model), strategy)
         self._losses = EpochLosses([0] * len(seeds), settings.epochs, torch.device("cpu"))
@@ -72,6 +74,12 @@ class Learner:
     def has_begun(self) -> bool:
         """Whether a task has begun that has not been concluded."""
         return self._training is not None
+
+    def told(self, indices: Tensor) -> Tensor | None:
+        """Give what scores are told of test samples, (R, n), see `evaluation.score_samples`."""
+        if not self._is_told:
+            return None
+        return torch.stack([scenario.tasks_of(indices) for scenario in self.scenarios])
 
     @property
     def training(self) -> Training:

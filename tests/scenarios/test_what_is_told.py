@@ -1,7 +1,12 @@
 """What a detector is told of its stream."""
 
+from pathlib import Path
+from typing import Any
+
+import numpy as np
 import pytest
 
+from cl_anomaly.api import run
 from cl_anomaly.config import RunConfig
 from cl_anomaly.errors import InputError
 from cl_anomaly.runs.build import prepare
@@ -27,3 +32,71 @@ def test_what_has_to_be_told_where_tasks_end_is_refused_where_nobody_says(
 def test_others_learn_without(strategy: str) -> None:
     config = RunConfig(strategy=strategy, dataset="digits", stream="concept-agnostic", blur=0.2)
     assert prepare(config).config.stream == "concept-agnostic"
+
+
+def concepts(folder: Path) -> str:
+    """Each concept's anomalies lie where the next concept is normal."""
+    numbers, arrays = np.random.default_rng(0), {}
+    for k in range(3):
+        normal = numbers.normal(k, 0.1, size=(80, 3))
+        anomalies = numbers.normal((k + 1) % 3, 0.1, size=(10, 3))
+        arrays[f"train_x_{k}"] = normal[:60].astype(np.float32)
+        arrays[f"test_x_{k}"] = np.concatenate([normal[60:], anomalies]).astype(np.float32)
+        arrays[f"test_y_{k}"] = np.repeat([0, 1], [20, 10])
+    np.savez(folder / "own.npz", **arrays)
+    return f"concepts:{folder / 'own.npz'}"
+
+
+AWARE: dict[str, Any] = {
+    "strategy": "lower",
+    "model": "gaussians",
+    "stream": "concept-aware",
+    "seeds": 2,
+    "task_order": "random",
+}
+
+
+def test_a_detector_that_is_told_the_concept_tells_its_anomalies(tmp_path: Path) -> None:
+    name = concepts(tmp_path)
+    aware = run(RunConfig(dataset=name, **AWARE))
+    others = AWARE | {"stream": "concept-incremental", "score": "least"}
+    not_told = run(RunConfig(dataset=name, **others))
+    assert aware.config.score == "least"
+    assert (aware.s["least"][:, -1] == 1).all()
+    assert (not_told.s["least"][:, -1] < 0.7).all()
+
+
+def test_its_score_is_the_distance_from_the_concept_that_it_was_told(tmp_path: Path) -> None:
+    data = np.load(concepts(tmp_path).partition(":")[2])
+    name = concepts(tmp_path)
+    result = run(RunConfig(dataset=name, **AWARE | {"task_order": "ascending", "seeds": 1}))
+    low, high = data["train_x_0"].min(0), data["train_x_0"].max(0)
+    squared = []
+    for k in range(3):
+        train, test = ((data[f"{which}_x_{k}"] - low) / (high - low) for which in ("train", "test"))
+        covariance = np.cov(train.T, bias=True)
+        shrunk = 0.9 * covariance + 0.1 * np.trace(covariance) / 3 * np.eye(3)
+        aside = test - train.mean(0)
+        squared.append(np.einsum("ni,ij,nj->n", aside, np.linalg.inv(shrunk), aside))
+    after_all = result.scores["least"][0, -1]
+    np.testing.assert_allclose(after_all, np.concatenate(squared), rtol=1e-3)
+    # Before its own concept has been learnt, a sample is as far as from the nearest.
+    early = result.scores["least"][0, 0][:30]
+    np.testing.assert_allclose(early, squared[0], rtol=1e-3)
+    assert (result.scores["least"][0, 0][30:50] != after_all[30:50]).all()
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"model": "vae"}, "a model with a distance from each task, such as experts or gaussians"),
+        ({"score": "log-margin"}, "no other score with `stream` concept-aware.* log-margin"),
+        ({"dataset": "digits"}, "with the scenario concepts, .* the scenario is class-stream"),
+        ({"calibration": 0.1}, "no `calibration` with `stream` concept-aware"),
+    ],
+)
+def test_what_can_make_no_use_of_it_is_refused(
+    tmp_path: Path, settings: dict[str, Any], message: str
+) -> None:
+    with pytest.raises(InputError, match=message):
+        prepare(RunConfig(**{"dataset": concepts(tmp_path)} | AWARE | settings))

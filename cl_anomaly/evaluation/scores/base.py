@@ -57,6 +57,18 @@ class Score:
         """
         raise NotImplementedError(f"{type(self).__name__} knows of no tasks.")
 
+    def of_task(self, output: Any, tasks: Tensor) -> Tensor:
+        """Score samples whose task is known, where the score can make use of it.
+
+        Args:
+            output: a `models.base.Reconstruction`, with what the score needs.
+            tasks: (R, B), int64, which task each sample belongs to, from 1.
+
+        Returns:
+            (R, B), float32; higher is more anomalous.
+        """
+        raise NotImplementedError(f"{type(self).__name__} cannot be told a sample's task.")
+
     def state_dict(self) -> dict[str, Tensor]:
         """Give the statistics by name: what resume needs, and whose bytes are the score's memory.
 
@@ -80,6 +92,11 @@ class Score:
     def knows_tasks(cls) -> bool:
         """Say whether it knows which task a sample is nearest to."""
         return cls.nearest is not Score.nearest
+
+    @classmethod
+    def can_be_told(cls) -> bool:
+        """Say whether it can make use of the task that a sample belongs to."""
+        return cls.of_task is not Score.of_task
 
 
 class LearntScore(Score):

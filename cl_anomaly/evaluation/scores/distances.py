@@ -88,6 +88,18 @@ class Least(DistanceRule):
     def __call__(self, output: Any) -> Tensor:  # noqa: D102
         return least(output.distances)
 
+    def of_task(self, output: Any, tasks: Tensor) -> Tensor:
+        """Give the squared distance from a sample's own task.
+
+        As long as that has not been learnt, and where it is the same concept as an earlier one, it
+        is the least.
+        """
+        distances = output.distances
+        places = (tasks - 1).clamp(max=distances.shape[-1] - 1)
+        own = distances.gather(-1, places[..., None])[..., 0]
+        is_known = (tasks <= distances.shape[-1]) & own.isfinite()
+        return torch.where(is_known, own, least(distances))
+
 
 class LogMargin(DistanceRule):
     """Near one task and far from the second: 2 log D₁ − log D₂.
