@@ -59,7 +59,7 @@ AWARE: dict[str, Any] = {
 def test_a_detector_that_is_told_the_concept_tells_its_anomalies(tmp_path: Path) -> None:
     name = concepts(tmp_path)
     aware = run(RunConfig(dataset=name, **AWARE))
-    others = AWARE | {"stream": "concept-incremental", "score": "least"}
+    others: dict[str, Any] = AWARE | {"stream": "concept-incremental", "score": "least"}
     not_told = run(RunConfig(dataset=name, **others))
     assert aware.config.score == "least"
     assert (aware.s["least"][:, -1] == 1).all()
@@ -98,5 +98,6 @@ def test_its_score_is_the_distance_from_the_concept_that_it_was_told(tmp_path: P
 def test_what_can_make_no_use_of_it_is_refused(
     tmp_path: Path, settings: dict[str, Any], message: str
 ) -> None:
+    own: dict[str, Any] = {"dataset": concepts(tmp_path)} | AWARE | settings
     with pytest.raises(InputError, match=message):
-        prepare(RunConfig(**{"dataset": concepts(tmp_path)} | AWARE | settings))
+        prepare(RunConfig(**own))

@@ -93,8 +93,9 @@ def test_a_class_that_there_is_not_is_refused() -> None:
 @pytest.mark.parametrize(
     "settings", [{"model": "gaussians", "score": "least"}, {"strategy": "avalanche:Naive"}]
 )
-def test_what_makes_no_steps_of_ours_is_refused(settings: dict[str, str]) -> None:
-    config = RunConfig(**{"strategy": "lower", "class_weights": {"1": 2.0}} | SMALL | settings)
+def test_what_makes_no_steps_of_ours_is_refused(settings: dict[str, Any]) -> None:
+    own: dict[str, Any] = {"strategy": "lower", "class_weights": {"1": 2.0}} | SMALL | settings
+    config = RunConfig(**own)
     with pytest.raises(InputError, match="with a model and a strategy that train step by step"):
         check_together(prepare(config))
 
