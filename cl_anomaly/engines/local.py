@@ -1,12 +1,16 @@
-"""Several runs at a time, each in a process of its own, and what they give together."""
+"""Several runs at a time, in processes that take one run after another.
 
+A worker process serves many runs: to import PyTorch takes longer than a small run does.
+"""
+
+import gc
 import multiprocessing
 import os
 import signal
 import sys
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
@@ -52,6 +56,9 @@ def run_all(
 ) -> None:
     """Perform each run in a worker process of one thread; one that fails stops no other.
 
+    A worker takes the next run when it is through with one. Where its process ends, that run alone
+    has failed, and another process takes the next.
+
     A signal that asks for the end is passed on: the workers save what they have done.
 
     Args:
@@ -79,9 +86,9 @@ def run_all(
 
 @dataclass
 class _Worker:
-    run: str
     process: BaseProcess
-    progress: Progress
+    run: str | None = None
+    progress: Progress = field(default_factory=Progress)
 
 
 class _Workers:
@@ -90,55 +97,76 @@ class _Workers:
     def __init__(self, out: Path, again: bool, outcome: Outcome) -> None:
         self._out, self._again, self._outcome = out, again, outcome
         self._context = multiprocessing.get_context("spawn")
-        self.active: dict[Connection, _Worker] = {}
+        self._workers: dict[Connection, _Worker] = {}
+
+    @property
+    def active(self) -> list[Connection]:
+        """Connections to those that have a run."""
+        return [own for own, worker in self._workers.items() if worker.run is not None]
 
     def start(self, name: str, config: RunConfig, progress: Progress) -> None:
-        receiver, sender = self._context.Pipe(duplex=False)
-        arguments = (config, self._out, self._again, sender)
-        process = self._context.Process(target=_work, args=arguments, name=name, daemon=True)
+        """Give a run to a worker that has none, or to a new one."""
+        for connection in [own for own, worker in self._workers.items() if worker.run is None]:
+            try:
+                connection.send(config)
+            except OSError:  # somebody has ended it
+                self._workers.pop(connection).process.join()
+                continue
+            self._workers[connection].run = name
+            self._workers[connection].progress = progress
+            return
+        connection, process = self._new_process()
+        with suppress(OSError):  # one that ended at once is heard of like one that ends later
+            connection.send(config)
+        self._workers[connection] = _Worker(process, name, progress)
+
+    def _new_process(self) -> tuple[Connection, BaseProcess]:
+        ours, theirs = self._context.Pipe()
+        arguments = (self._out, self._again, theirs)
+        process = self._context.Process(target=_work, args=arguments, daemon=True)
         with _interrupts_ignored():
             process.start()
-        sender.close()
-        self.active[receiver] = _Worker(name, process, progress)
+        theirs.close()
+        return ours, process
 
     def hear(self) -> None:
         """Wait a second at most, and take in what the workers say."""
         # With an end: a signal may arrive after the last look whether there was one.
-        for connection in wait(list(self.active), timeout=1.0):
-            worker = self.active[connection]  # type: ignore[index]
+        for connection in wait(self.active, timeout=1.0):
+            worker = self._workers[connection]  # type: ignore[index]
             try:
                 kind, *content = connection.recv()  # type: ignore[union-attr]
             except (EOFError, OSError):
-                del self.active[connection]  # type: ignore[arg-type]
+                del self._workers[connection]  # type: ignore[arg-type]
                 worker.process.join()
                 self._note_end(worker)
             else:
                 self._note(worker, kind, content)
 
     def _note(self, worker: _Worker, kind: str, content: list[Any]) -> None:
-        if kind == "finished":
-            self._outcome.add(worker.run, *content)
-        elif kind == "failed":
-            self._outcome.failures[worker.run] = content[0]
-        else:
+        if kind not in ("finished", "failed"):
             getattr(worker.progress, kind)(*content)
+            return
+        run, worker.run = str(worker.run), None
+        if kind == "finished":
+            self._outcome.add(run, *content)
+        else:
+            self._outcome.failures[run] = content[0]
 
     def _note_end(self, worker: _Worker) -> None:
-        outcome = self._outcome
-        known = worker.run in outcome.folders or worker.run in outcome.failures
-        if not known and outcome.interrupted is None:
-            outcome.failures[worker.run] = _describe_end(worker.process.exitcode or 0)
+        if self._outcome.interrupted is None:
+            self._outcome.failures[str(worker.run)] = _describe_end(worker.process.exitcode or 0)
 
     def terminate(self) -> None:
         """Ask them to save what they have done, and to end."""
-        for worker in self.active.values():
+        for worker in self._workers.values():
             worker.process.terminate()
 
     def kill(self) -> None:
         """End those that are left: nothing is lost but what came after the last checkpoint."""
-        for worker in self.active.values():
+        for worker in self._workers.values():
             worker.process.kill()
-        for worker in self.active.values():
+        for worker in self._workers.values():
             worker.process.join()
 
 
@@ -166,20 +194,28 @@ def _describe_end(status: int) -> str:
     return f"its process was ended by {name}{cause}"
 
 
-def _work(config: RunConfig, out: Path, again: bool, connection: Connection) -> None:
-    # Until the run has a folder to save what it has done in.
+def _work(out: Path, again: bool, connection: Connection) -> None:
+    # Between runs, and until a run has a folder to save what it has done in.
     signal.signal(signal.SIGTERM, lambda *_: os._exit(128 + signal.SIGTERM))
     os.environ["OMP_NUM_THREADS"] = "1"
+    from cl_anomaly.machine import forget_peak_memory
     from cl_anomaly.runs.build import prepare
     from cl_anomaly.runs.lifecycle import perform
 
-    try:
-        done = perform(prepare(config), out, lambda _: _Sender(connection), again)
-        connection.send(("finished", done.folder, done.failures))
-    except Interrupted as interrupted:
-        sys.exit(interrupted.exit_code)
-    except CLAnomalyError as error:
-        connection.send(("failed", str(error)))
+    while True:
+        try:
+            config = connection.recv()
+        except (EOFError, OSError):  # there is nobody left to ask
+            return
+        gc.collect()  # what the run before has left, such as its model
+        forget_peak_memory()
+        try:
+            done = perform(prepare(config), out, lambda _: _Sender(connection), again)
+            connection.send(("finished", done.folder, done.failures))
+        except Interrupted as interrupted:
+            sys.exit(interrupted.exit_code)
+        except CLAnomalyError as error:
+            connection.send(("failed", str(error)))
 
 
 class _Sender(Progress):
