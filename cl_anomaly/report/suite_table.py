@@ -1,7 +1,7 @@
 """A suite's table as text: for a page in Markdown, and for the screen."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pandas as pd
@@ -28,7 +28,8 @@ def rows_of(table: pd.DataFrame) -> list[list[str]]:
     Args:
         table: see `runs.suite_folder.suite_table`.
     """
-    return [_cells(row) for row in table.to_dict("records")]
+    runs = [str(run) for run in table.loc[table["mean"].notna(), "run"]]
+    return [_cells(row, runs) for row in table.to_dict("records")]
 
 
 def screen_rows(table: pd.DataFrame) -> list[list[str]]:
@@ -36,8 +37,9 @@ def screen_rows(table: pd.DataFrame) -> list[list[str]]:
     return [[*row[:4], *row[5:8]] for row in rows_of(table)]
 
 
-def _cells(row: Mapping[Any, Any]) -> list[str]:
+def _cells(row: Mapping[Any, Any], runs: Sequence[str]) -> list[str]:
     run = str(row["run"])
+    others = [other for other in runs if other != run]
     if _is_missing(row["mean"]):
         return [run, "no results", *[""] * (len(COLUMNS) - 2)]
     missing = int(row["missing"]) if not _is_missing(row["missing"]) else 0
@@ -50,12 +52,26 @@ def _cells(row: Mapping[Any, Any]) -> list[str]:
         interval,
         "" if _is_missing(row["rank"]) else f"{row['rank']:.2f}",
         "" if _is_missing(row["gap_closed"]) else f"{row['gap_closed']:.2f}",
-        "" if _is_missing(row["not_different_from"]) else str(row["not_different_from"]),
+        "" if _is_missing(same := row["not_different_from"]) else in_short(same, others),
         "" if _is_missing(row["seconds"]) else f"{row['seconds']:.1f}",
         "" if _is_missing(row["bytes"]) else bytes_in_words(float(row["bytes"])),
         "" if _is_missing(row["stores_samples"]) else ("yes" if row["stores_samples"] else "no"),
         str(row["score"]),
     ]
+
+
+def in_short(names: str, others: Sequence[str]) -> str:
+    """Name runs, or those of the others that are not among them where these are fewer.
+
+    Args:
+        names: separated by commas; a run's name has none.
+        others: all runs that might be named.
+    """
+    named = names.split(", ") if names else []
+    left = [other for other in others if other not in named]
+    if len(named) < 4 or len(left) >= len(named):
+        return names
+    return f"all but {', '.join(left)}" if left else "all others"
 
 
 def bytes_in_words(count: float) -> str:

@@ -10,6 +10,7 @@ from cl_anomaly.report.page.markup import Html, element
 from cl_anomaly.report.page.numbers import UNKNOWN
 from cl_anomaly.report.page.reproduction import command_of
 from cl_anomaly.report.page.standings import Standing, values_for
+from cl_anomaly.report.suite_table import in_short
 
 MISSING = "missing"
 _OF_NUMBERS = {
@@ -44,7 +45,7 @@ def headline_table(rows: Sequence[Standing], several_datasets: bool) -> Html:
             else _cell(MISSING, class_="missing"),
             "95 % interval": _cell(numbers.interval(row.low, row.high), row.low, class_="n"),
             "mean rank": _number(row.rank, numbers.number(row.rank, 2)),
-            "not different from": _cell(_in_short(row.not_different_from, others)),
+            "not different from": _cell(in_short(row.not_different_from, others) or UNKNOWN),
             "gap closed": _number(row.gap_closed, numbers.number(row.gap_closed, 2)),
             "forgetting": _number(row.forgetting, numbers.number(row.forgetting)),
             "training": _number(row.seconds, numbers.seconds(row.seconds)),
@@ -63,16 +64,6 @@ def _name(member: Member) -> Html:
     if member.problems:
         more.append(element("a", "see problems", href="#problems"))
     return element("th", member.line, *[[" ", own] for own in more], scope="row")
-
-
-def _in_short(names: str, others: Sequence[str]) -> str:
-    """Name runs, or those that are not among them where these are fewer."""
-    # Names of runs have no commas.
-    named = names.split(", ") if names else []
-    left = [other for other in others if other not in named]
-    if len(named) < 4 or len(left) >= len(named):
-        return names or UNKNOWN
-    return f"all but {', '.join(left)}" if left else "all others"
 
 
 def _replicas(row: Standing) -> str:
