@@ -229,8 +229,13 @@ def _folder_of(top: str) -> Path | None:
     return Path(places[0]).parent if places[0] else None
 
 
-def _imports(content: bytes, module: str, is_package: bool) -> Iterator[str]:
+@cache
+def _imports(content: bytes, module: str, is_package: bool) -> tuple[str, ...]:
     """List the modules that a file imports, wherever in it, and what may be one."""
+    return tuple(_imported(content, module, is_package))
+
+
+def _imported(content: bytes, module: str, is_package: bool) -> Iterator[str]:
     try:
         nodes = list(ast.walk(ast.parse(content)))
     except (SyntaxError, ValueError, RecursionError, MemoryError):

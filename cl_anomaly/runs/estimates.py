@@ -1,5 +1,6 @@
 """What a run is going to cost, from rates that were measured on this machine."""
 
+import math
 import time
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
@@ -18,9 +19,10 @@ from cl_anomaly.runs.cost import new_samples
 from cl_anomaly.state import Wanted
 from cl_anomaly.storage.config_files import read_configuration
 from cl_anomaly.storage.status import CONFIG_FILE, TIMING_FILE, is_finished
+from cl_anomaly.strategies import Strategy
 from cl_anomaly.training.hooks import overrides
 
-_PROBE_SECONDS = 1.0
+_PROBE_SECONDS = 0.5
 _SCORED = 250
 _TRIED = 3  # replicas: what more of them take is as much again
 
@@ -31,7 +33,7 @@ class Estimate:
 
     Attributes:
         seconds: of training and evaluation, on one core.
-        source: what it was measured from: "the same run's rate", or "a probe".
+        source: what it was measured from, such as "a probe".
     """
 
     seconds: float
@@ -59,19 +61,40 @@ def estimated(plan: Plan, rates: dict[str, float]) -> Estimate:
 
     Args:
         plan: of it.
-        rates: of finished runs, see `measured_rates`. Where none is like it, it is tried for a
+        rates: of finished runs, see `measured_rates`. Where none is like it, it is tried for half a
             second: its first steps are timed, and the growth of its batches with the tasks is
-            guessed from what its strategy does.
+            guessed from what its strategy does. What that gives is added, for runs that are alike.
     """
+    samples, alike = new_samples(plan), _alike(plan)
     if (rate := rates.get(_key(plan.config.to_dict()))) is not None:
-        return Estimate(rate * new_samples(plan), "the same run's rate")
-    return Estimate(_probed(plan), "a probe")
+        return Estimate(rate * samples, "the same run's rate")
+    if (rate := rates.get(alike)) is not None:
+        return Estimate(rate * samples, "a probe of one like it")
+    seconds = _probed(plan)
+    rates[alike] = seconds / samples
+    return Estimate(seconds, "a probe")
 
 
 def _key(config: dict[str, Any]) -> str:
     """Name what a rate depends on."""
     names = "strategy strategy_options model model_options dataset score scenario device precision"
     return repr([config.get(name) for name in names.split()])
+
+
+def _alike(plan: Plan) -> str:
+    """Name what a rate depends on most.
+
+    A few features more or less hardly change it, nor do options of a strategy, such as λ, unless it
+    makes batches longer.
+    """
+    config, strategy = plan.config, plan.parts.strategy
+    is_longer = strategy.extend is not Strategy.extend
+    options = config.strategy_options if is_longer else {}
+    names = "strategy model model_options score scenario blur classes_per_task".split()
+    size = len(str(math.prod(plan.dataset.features)))
+    tasks = len(plan.scenarios[0].tasks)
+    own = [getattr(config, name) for name in names]
+    return repr([*own, options, size, tasks, len(plan.replicas)])
 
 
 def _probed(plan: Plan) -> float:
