@@ -97,10 +97,12 @@ def markdown_table(
 
 def notes_of(compared: Comparison, chosen: Mapping[str, Mapping[str, Any]]) -> list[str]:
     """Say what the numbers of a suite's table are, a sentence each."""
-    what = "anomaly classes and datasets" if compared.units == "blocks" else "seeds"
+    is_of_blocks = compared.units == "blocks"
+    resampled = "seeds and blocks" if is_of_blocks else "seeds"
     said = [
-        f"Headline AUROC after the last task: means and bootstrap intervals that resample seeds "
-        f"and {what}; mean rank over {compared.count} {what}, 1 is the best.",
+        f"Headline AUROC after the last task: means, and bootstrap intervals that resample "
+        f"{resampled}. Mean rank over {compared.count} {compared.units}, 1 is the best."
+        + " A block is one anomaly class of one dataset." * is_of_blocks,
         "Gap closed is the share of the way from lower to upper. Seconds of training and bytes "
         "(model, strategy and score after the last task) are those of one replica.",
     ]
