@@ -51,10 +51,9 @@ def in_order(listed: Sequence[Listed], column: str) -> list[Listed]:
     def key(own: Listed) -> tuple[bool, float, str]:
         values = [_OF_A_LIST[name](own)] if name in _OF_A_LIST else own.column(name)
         value = values[0] if len(values) == 1 else None
-        is_number = isinstance(value, int | float) and not isinstance(value, bool)
-        number = float(value) if is_number else 0.0
-        text = "" if is_number or value is None else str(value)
-        return value is None, -number if name == "auroc" else number, text
+        if isinstance(value, int | float) and not isinstance(value, bool):
+            return False, -value if name == "auroc" else value, ""
+        return value is None, 0.0, str(value)
 
     return sorted(listed, key=key)
 

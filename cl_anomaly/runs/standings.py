@@ -32,7 +32,7 @@ def gaps_closed(means: Mapping[str, float], kinds: Mapping[str, Kind]) -> dict[s
     Returns:
         By run; NaN where a bound has no results, or they lie too close together.
     """
-    runs = {kind: run for run, kind in reversed(kinds.items())}
+    runs = {kind: run for run, kind in reversed(list(kinds.items()))}
     found = {}
     for run, (_, shared) in kinds.items():
         lower, upper = (means.get(runs.get((bound, shared), ""), np.nan) for bound in _BOUNDS)

@@ -199,10 +199,12 @@ def test_the_tables_of_a_suite_fit(
     numbers |= {"forgetting": 0.125, "seconds": 1234.5, "bytes": 3.1e6, "stores_samples": True}
     table = pd.DataFrame([{"run": name, "score": "mse", "missing": 0} | numbers for name in names])
     table["not_different_from"] = [", ".join(n for n in names if n != name) for name in names]
+    table.loc[0, "not_different_from"] = ", ".join(names[1:5])
     for columns in (QUALITY, COST):
         show_narrow_table("small", screen_rows(table, columns), ("method", *columns))
     out = capsys.readouterr().out
     assert max(map(len, out.splitlines())) <= 80
     for word in ("0.900 (0.850 to 0.950)", "10.25", "-0.25", "0.125", "1234.5", "3.10 MB", "yes"):
         assert out.count(word) == 9, word
-    assert "and 7 more" in " ".join(out.split())
+    said = [row[-1] for row in screen_rows(table, QUALITY)]
+    assert said == [f"{names[1]} and 3 more", *["all others"] * 8]
