@@ -7,11 +7,11 @@ from pathlib import Path
 from typing import Any
 
 from cl_anomaly.cli.reporting import name_page
-from cl_anomaly.cli.screen import Screen, show_list
+from cl_anomaly.cli.screen import Screen, show_list, show_narrow_table
 from cl_anomaly.engines.local import Outcome, run_all
 from cl_anomaly.errors import InputError, Interrupted, RunError
 from cl_anomaly.machine import available_cores
-from cl_anomaly.report.suite_table import ON_SCREEN, screen_rows
+from cl_anomaly.report.suite_table import COST, QUALITY, screen_rows
 from cl_anomaly.runs.build import Plan, check_together, prepare
 from cl_anomaly.runs.estimates import estimated, in_words, measured_rates, wall_seconds
 from cl_anomaly.runs.lifecycle import find_finished
@@ -226,7 +226,8 @@ def _conclude(folder: Path, quiet: bool) -> None:
         print(folder)
         return
     if (table := read_table(folder)) is not None:
-        show_list(folder.name, screen_rows(table), ON_SCREEN)
+        for title, columns in ((folder.name, QUALITY), ("cost of one replica", COST)):
+            show_narrow_table(title, screen_rows(table, columns), ("method", *columns))
     print(f"results: {folder}")
 
 

@@ -108,9 +108,33 @@ _RESUME = Command(
 )
 _RUNS = Command(
     "runs",
-    "show which runs there are, and their status",
-    "Show which runs there are, with status and reason.",
-    (replace(OF_RESULTS[0], help="folder with the results"),),
+    "show which runs there are, and what tells them apart",
+    "Show which runs there are: strategy and options that are not the defaults, data, headline "
+    "AUROC, date, status with its reason, and whether they are of the code as it is now. "
+    "Comparisons and suites follow, with their runs.",
+    (
+        replace(OF_RESULTS[0], help="folder with the results"),
+        Option(
+            "where",
+            str,
+            None,
+            "NAME=VALUE of a setting, such as strategy=gr or model.latent_size=16, or of status, "
+            "kind, code and name; may be given several times, and then all must be so",
+        ),
+        Option("sort", str, "date", "auroc, date, name, status, code, or a setting"),
+        Option("json", bool, False, "print JSON, for other programs"),
+    ),
+    repeated=frozenset({"where"}),
+)
+_REMOVE = Command(
+    "remove",
+    "remove runs, after a question",
+    "Remove the folders of runs, comparisons or suites. It shows what it will remove, and which "
+    "comparison or suite uses it, and asks first. It removes only what cl-anomaly wrote: a folder "
+    "that holds anything else stays, and so does one that a process is writing.",
+    (Option("yes", bool, False, "do not ask, as in a script"),),
+    operand=Option("runs", _Place, REQUIRED, "folders of runs, comparisons or suites"),
+    operands=True,
 )
 _PLOT = Command(
     "plot",
@@ -128,9 +152,19 @@ _PLOT = Command(
             "auroc_per_task",
         ),
         Option("overwrite", bool, False, "replace a figure that is there"),
+        Option(
+            "labels",
+            Name,
+            None,
+            "names of the lines, in order (Ours,EWC), or OLD=NEW for some (gr=Ours); given several "
+            "times, each is one name, which may hold commas",
+        ),
+        Option("title", Name, None, "above the figure. Default: data, score and seeds"),
+        Option("task_names", Name, None, "of the tasks, in order, separated by commas"),
     ),
     operand=Option("runs", _Place, REQUIRED, "folders of runs or comparisons"),
     operands=True,
+    repeated=frozenset({"labels"}),
 )
 _REPORT = Command(
     "report",
@@ -183,5 +217,16 @@ _SCORE = Command(
 
 COMMANDS = {
     command.name: command
-    for command in (_RUN, _COMPARE, _BENCH, _SCORE, _RESUME, _RUNS, _PLOT, _REPORT, _LIST)
+    for command in (
+        _RUN,
+        _COMPARE,
+        _BENCH,
+        _SCORE,
+        _RESUME,
+        _RUNS,
+        _REMOVE,
+        _PLOT,
+        _REPORT,
+        _LIST,
+    )
 }

@@ -3,7 +3,7 @@
 import sys
 from pathlib import Path
 
-from cl_anomaly.cli.reporting import PAGE_FILE, name_page
+from cl_anomaly.cli.reporting import name_page
 from cl_anomaly.cli.screen import (
     Screen,
     say,
@@ -33,9 +33,10 @@ from cl_anomaly.runs.lifecycle import Finished, find_finished, perform
 from cl_anomaly.runs.provenance import code_note, results_from_before
 from cl_anomaly.runs.resume import resume
 from cl_anomaly.runs.run_folder import FIGURE_NAME, check_writable
+from cl_anomaly.runs.standings import with_forgetting
 from cl_anomaly.storage.names import checked_name
 from cl_anomaly.storage.results import read_results
-from cl_anomaly.storage.status import CONFIG_FILE
+from cl_anomaly.storage.status import CONFIG_FILE, PAGE_FILE
 from cl_anomaly.strategies import strategies
 
 
@@ -128,7 +129,7 @@ def compare(
         _conclude(folder, quiet)
         if not quiet and len(results := read_results(folder)) > 1:
             compared = compare_results(results, results[0].score)
-            show_standings(compared)
+            show_standings(compared, with_forgetting(compared, results))
             say(compared.remarks)
         if not (quiet or no_report):
             # Of runs that were there before, the comparison may still be new.

@@ -23,6 +23,7 @@ class Command:
         operand: what is given without a flag.
         operands: whether several of these may be given.
         short: other names of flags, such as -o of "out".
+        repeated: flags that may be given several times; their values are a list.
     """
 
     name: str
@@ -33,6 +34,7 @@ class Command:
     operand: Option | None = None
     operands: bool = False
     short: Mapping[str, str] = field(default_factory=dict)
+    repeated: frozenset[str] = frozenset()
 
 
 @dataclass
@@ -93,7 +95,9 @@ def _take_flag(command: Command, argument: str, rest: list[str], given: Given) -
             got = f"the flag `{rest[0]}`" if rest else "nothing"
             raise InputError(f"Expected a value after `{flag}`, but got {got}.")
         value = rest.pop(0)
-    if option:
+    if option and option.name in command.repeated:
+        given.values.setdefault(option.name, []).append(option.checked(Text(value)))
+    elif option:
         given.values[option.name] = option.checked(Text(value))
     else:
         given.dotted.setdefault(owner, {})[_name_of(name)] = Text(value)

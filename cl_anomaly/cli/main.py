@@ -1,7 +1,9 @@
 """The command line. Reading it imports no PyTorch: mistakes and `--help` are answered at once."""
 
+import os
 import sys
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +32,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
     typed = sys.argv[1:] if arguments is None else list(arguments)
     try:
         _main(typed)
+        sys.stdout.flush()
+    except BrokenPipeError:  # who reads has had enough, as `head` has
+        with suppress(OSError):
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     except CLAnomalyError as error:
         print(f"error: {as_typed(str(error), typed)}", file=sys.stderr)
         sys.exit(error.exit_code)
@@ -208,11 +214,17 @@ def _resume(given: Given) -> None:
 
 
 def _runs(given: Given) -> None:
-    from cl_anomaly.cli.screen import show_runs
-    from cl_anomaly.storage.status import find_runs
+    from cl_anomaly.cli.run_list import show_runs
 
-    out = given.values.get("out", Path("results"))
-    show_runs(out, find_runs(out))
+    values = given.values
+    out, sort = values.get("out", Path("results")), values.get("sort", "date")
+    show_runs(out, values.get("where", []), sort, "json" in values)
+
+
+def _remove(given: Given) -> None:
+    from cl_anomaly.cli.removing import remove_folders
+
+    remove_folders(given.operands, "yes" in given.values)
 
 
 def _plot(given: Given) -> None:
@@ -221,17 +233,20 @@ def _plot(given: Given) -> None:
             f"Expected folders of runs, but got {', '.join(map(str, given.operands))}, which are "
             f"none. `cl-anomaly runs` lists the runs that there are."
         )
-    from cl_anomaly.cli.plotting import plot, plot_picture, plot_ranks
+    from cl_anomaly.cli.plotting import Wanted, plot, plot_picture, plot_ranks
+    from cl_anomaly.report.words import Words
 
-    kind, score = given.values.get("kind", AUROC), given.values.get("score")
-    out = given.values.get("out", Path("auroc_per_task" if kind == AUROC else kind))
-    overwrite = "overwrite" in given.values
+    values, kind = given.values, given.values.get("kind", AUROC)
+    out = values.get("out", Path("auroc_per_task" if kind == AUROC else kind))
+    names = [name.strip() for name in values.get("task_names", "").split(",") if name.strip()]
+    words, labels = Words(values.get("title", ""), tuple(names)), values.get("labels", [])
+    wanted = Wanted(values.get("score"), out, "overwrite" in values, labels, words)
     if kind == AUROC:
-        plot(given.operands, score, out, overwrite)
+        plot(given.operands, wanted)
     elif kind == CD:
-        plot_ranks(given.operands, score, out, overwrite)
+        plot_ranks(given.operands, wanted)
     else:
-        plot_picture(kind, given.operands, score, out, overwrite)
+        plot_picture(kind, given.operands, wanted)
 
 
 def _report(given: Given) -> None:
@@ -278,6 +293,7 @@ _PERFORM: dict[str, Callable[[Given], None]] = {
     "score": _score,
     "resume": _resume,
     "runs": _runs,
+    "remove": _remove,
     "plot": _plot,
     "report": _report,
     "list": _list,

@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,6 +12,7 @@ from cl_anomaly.report.canvas import FORMATS, write_figure
 from cl_anomaly.report.figures import draw_auroc
 from cl_anomaly.report.labels import labelled
 from cl_anomaly.report.pictures import find_picture
+from cl_anomaly.report.words import NO_WORDS, Words, check_task_names, relabelled
 from cl_anomaly.runs.comparison import compare_results
 from cl_anomaly.runs.provenance import code_note
 from cl_anomaly.runs.run_folder import check_writable
@@ -22,7 +24,26 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 
-def plot(folders: Iterable[Path], score: str | None, out: Path, overwrite: bool) -> None:
+@dataclass(frozen=True)
+class Wanted:
+    """How a figure is to be.
+
+    Attributes:
+        score: which of the scores. Default: that of the first run.
+        out: the figure's file, or its name without an ending.
+        overwrite: replace a figure that is there.
+        labels: names of the lines, see `report.words.relabelled`; none for their own.
+        words: that it says in place of its own.
+    """
+
+    score: str | None
+    out: Path
+    overwrite: bool
+    labels: Sequence[str] = ()
+    words: Words = NO_WORDS
+
+
+def plot(folders: Iterable[Path], wanted: Wanted) -> None:
     """Draw finished runs in one figure, and print its files.
 
     What has no results, or not the score, is left out where something else is left to draw.
@@ -30,10 +51,14 @@ def plot(folders: Iterable[Path], score: str | None, out: Path, overwrite: bool)
     Raises:
         InputError: nothing is left, or the figure cannot be written to `out`.
     """
-    files = _figure_files(out, overwrite)
+    files, score = _figure_files(wanted.out, wanted.overwrite), wanted.score
     results, left_out = read_what_can_be_drawn(folders)
     results, without = _with_score(results, score or results[0].score)
     metrics, remarks = labelled(results)
+    if wanted.labels:
+        lines = [str(run) for run in metrics["run"].unique()]
+        metrics["run"] = metrics["run"].map(relabelled(wanted.labels, lines))
+    check_task_names(wanted.words.task_names, int(metrics["task"].max()))
     scores = list(dict.fromkeys(own.score for own in results))
     if score is None and len(scores) > 1:
         remarks.append(
@@ -43,11 +68,11 @@ def plot(folders: Iterable[Path], score: str | None, out: Path, overwrite: bool)
     if note := code_note([own.folder for own in results]):
         remarks.append(note)
     say([f"Left out: {why}" for why in [*left_out, *without]] + remarks)
-    check_writable(out.parent)
-    _write(draw_auroc(metrics, score or results[0].score), files)
+    check_writable(wanted.out.parent)
+    _write(draw_auroc(metrics, score or results[0].score, wanted.words), files)
 
 
-def plot_ranks(folders: Iterable[Path], score: str | None, out: Path, overwrite: bool) -> None:
+def plot_ranks(folders: Iterable[Path], wanted: Wanted) -> None:
     """Draw the critical-difference diagram of finished runs, and print its files.
 
     Runs of one name, as on several datasets, are one competitor.
@@ -57,10 +82,13 @@ def plot_ranks(folders: Iterable[Path], score: str | None, out: Path, overwrite:
     """
     from cl_anomaly.report.critical_difference import draw_critical_difference
 
-    files = _figure_files(out, overwrite)
+    if wanted.words.task_names:
+        raise InputError("Expected no `task_names` with `--kind cd`, which shows no tasks.")
+    files = _figure_files(wanted.out, wanted.overwrite)
     results, left_out = read_what_can_be_drawn(folders)
-    score = score or results[0].score
+    score = wanted.score or results[0].score
     results, without = _with_score(results, score)
+    results = _named(results, wanted.labels)
     compared = compare_results(results, score)
     said = [f"Left out: {why}" for why in [*left_out, *without]]
     if note := code_note([own.folder for own in results]):
@@ -71,29 +99,25 @@ def plot_ranks(folders: Iterable[Path], score: str | None, out: Path, overwrite:
         f"{next(iter(datasets)) if len(datasets) == 1 else f'{len(datasets)} datasets'}, {score}"
     )
     strategies = {own.name: own.strategy for own in results}
-    figure = draw_critical_difference(compared, strategies, title)
-    check_writable(out.parent)
+    figure = draw_critical_difference(compared, strategies, wanted.words.title or title)
+    check_writable(wanted.out.parent)
     _write(figure, files)
 
 
-def plot_picture(
-    kind: str, folders: Sequence[Path], score: str | None, out: Path, overwrite: bool
-) -> None:
+def plot_picture(kind: str, folders: Sequence[Path], wanted: Wanted) -> None:
     """Draw a picture of one finished run, and print its files.
 
     Args:
         kind: one of PICTURES.
         folders: of the run, and of nothing else.
-        score: which score, where the picture is of scores. Default: the run's.
-        out: the figure's file, or its name without an ending.
-        overwrite: replace a figure that is there.
+        wanted: how it is to be; a score only where the picture is of scores.
 
     Raises:
         InputError: there is not exactly one run, it has not recorded what the picture needs, or the
             figure cannot be written to `out`.
     """
-    files, picture = _figure_files(out, overwrite), find_picture(kind)
-    if score is not None and not picture.is_of_scores:
+    files, picture = _figure_files(wanted.out, wanted.overwrite), find_picture(kind)
+    if wanted.score is not None and not picture.is_of_scores:
         raise InputError(f"Expected no `score` with `--kind {kind}`, which shows none.")
     results, left_out = read_what_can_be_drawn(folders)
     say([f"Left out: {why}" for why in left_out])
@@ -105,8 +129,19 @@ def plot_picture(
         )
     if note := code_note([results[0].folder]):
         say([note])
-    check_writable(out.parent)
-    _write(picture.draw(RecordedRun(results[0]), score or results[0].score), files)
+    check_writable(wanted.out.parent)
+    (own,) = _named(results, wanted.labels)
+    check_task_names(wanted.words.task_names, int(own.metrics["task"].max()))
+    run = RecordedRun(own, wanted.words.title, wanted.words.task_names)
+    _write(picture.draw(run, wanted.score or own.score), files)
+
+
+def _named(results: list[RunResults], labels: Sequence[str]) -> list[RunResults]:
+    """Give runs the names that a person wants."""
+    if not labels:
+        return results
+    new = relabelled(labels, list(dict.fromkeys(own.name for own in results)))
+    return [replace(own, name=new[own.name]) for own in results]
 
 
 def _write(figure: "Figure", files: dict[Path, str]) -> None:

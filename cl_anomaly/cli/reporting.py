@@ -6,8 +6,7 @@ from pathlib import Path
 from cl_anomaly.errors import InputError
 from cl_anomaly.runs.run_folder import check_writable
 from cl_anomaly.storage.files import replacing
-
-PAGE_FILE = "report.html"
+from cl_anomaly.storage.status import PAGE_FILE
 
 
 def report(folder: Path, out: Path | None, overwrite: bool) -> None:

@@ -6,12 +6,11 @@ import math
 import statistics
 import sys
 import time
-from collections.abc import Callable, Iterable, Sequence
-from pathlib import Path
-from textwrap import shorten
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
+from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.markup import escape
 from rich.panel import Panel
@@ -21,8 +20,6 @@ from rich.table import Table
 from rich.text import Text
 
 from cl_anomaly.progress import Progress
-from cl_anomaly.runs.provenance import code_word
-from cl_anomaly.storage.status import Status
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -172,25 +169,49 @@ def show_aurocs(metrics: pd.DataFrame, score: str) -> None:
         console.print(
             Text(f"AUROC after each task, {which}{', ' * bool(which)}score {score}{over}:")
         )
-        console.print(_auroc_table(rows))
+        for part in _that_fit(rows, console.width):
+            console.print(_auroc_table(part))
 
 
-def show_standings(compared: Comparison) -> None:
-    """Show what several runs come to after the last task, and which of them are not different."""
-    console, table = Console(), Table()
-    console.print(Text(f"After the last task, score {compared.score}, {_tested(compared)}:"))
-    for name in ("run", "mean", "95 % interval", "middle half", "mean rank", "not different from"):
-        table.add_column(name, justify="left" if name in ("run", "not different from") else "right")
-    for row in compared.table.to_dict("records"):
-        if math.isnan(row["mean"]):
-            table.add_row(Text(str(row["run"])), *["missing"] * 4, "")
-            continue
-        # Of one replica there is no interval.
-        has_interval = not math.isnan(row["low"])
-        interval = f"{row['low']:.3f} to {row['high']:.3f}" if has_interval else ""
-        numbers = f"{row['mean']:.3f}", interval, f"{row['iqm']:.3f}", f"{row['rank']:.2f}"
-        table.add_row(Text(str(row["run"])), *numbers, Text(row["not_different_from"]))
+def show_standings(compared: Comparison, table: pd.DataFrame) -> None:
+    """Show what several runs come to after the last task, and which of them are not different.
+
+    Args:
+        compared: all of them.
+        table: with gap closed and forgetting, see `runs.standings.with_forgetting`.
+    """
+    from cl_anomaly.report.suite_table import QUALITY, screen_rows
+
+    title = f"After the last task, score {compared.score}, {_tested(compared)}"
+    show_narrow_table(title, screen_rows(table, QUALITY), ("run", *QUALITY))
+
+
+def show_narrow_table(title: str, rows: Sequence[Sequence[str]], columns: Sequence[str]) -> None:
+    """Show a table of text without frames, so that 80 columns hold it; the first are names."""
+    table = Table(box=SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, 1, 0, 0))
+    for column in columns:
+        is_text = column in (columns[0], "not different from", "score")
+        # Numbers are never broken; names are, where they are long.
+        heading = column if is_text else column.replace(" ", "\n", 1)
+        side = "left" if is_text else "right"
+        table.add_column(heading, justify=side, no_wrap=not is_text, overflow="fold")
+    for row in rows:
+        table.add_row(*(Text(cell) for cell in row))
+    console = Console()
+    console.print(Text(f"{title}:"))
     console.print(table)
+
+
+def _that_fit(headline: pd.DataFrame, width: int) -> Iterator[pd.DataFrame]:
+    """Part runs so that a table of each part fits on the screen, whole numbers in every cell."""
+    runs = list(dict.fromkeys(headline["run"]))
+    most = max(1, (width - _OF_TASKS) // _OF_A_RUN)
+    for start in range(0, len(runs), most):
+        yield headline[headline["run"].isin(runs[start : start + most])]
+
+
+# Columns of the screen, with their frames: of the tasks' numbers, and of a run's mean ± spread.
+_OF_TASKS, _OF_A_RUN = 8, 16
 
 
 def _tested(compared: Comparison) -> str:
@@ -225,32 +246,6 @@ def _auroc_table(headline: pd.DataFrame) -> Table:
         cells = [mean_and_spread(task.loc[task["run"] == run, "value"], spread) for run in runs]
         table.add_row(str(number), *cells)
     return table
-
-
-def show_runs(out: Path, runs: Sequence[Status]) -> None:
-    """Show how the runs in a folder are doing, and whether they are of the code as it is now."""
-    if not runs:
-        print(f"There are no runs in {out}.")
-        return
-    rows = [
-        (
-            str(run.folder),
-            run.name,
-            "\n".join(shorten(why, 60, placeholder=" …") for why in run.why),
-            str(len(run.config["seeds"])) if "seeds" in run.config else "",
-            code_word(run.folder),
-        )
-        for run in runs
-    ]
-    table = Table()
-    # What is to be copied into the next command is never broken into lines.
-    longest = max(len(row[0]) for row in rows)
-    table.add_column("run", no_wrap=True, min_width=longest)
-    for column in ("status", "where it is, or why", "seeds", "code"):
-        table.add_column(column)
-    for row in rows:
-        table.add_row(*(Text(cell) for cell in row))
-    Console(width=max(Console().width, longest + 80)).print(table)
 
 
 def show_list(title: str, rows: Iterable[Sequence[str]], columns: Sequence[str]) -> None:

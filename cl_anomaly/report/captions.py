@@ -15,7 +15,7 @@ _SHORT = 12  # characters of a class's name
 
 def put_title(figure: Figure, run: RecordedRun, *more: str) -> None:
     """Put the dataset, the run's name and what else there is to say above a figure."""
-    text = ", ".join([run.results.dataset, run.results.name, *more])
+    text = run.title or ", ".join([run.results.dataset, run.results.name, *more])
     figure.suptitle(wrapped(text, 0.95 * _POINTS * figure.get_figwidth()), fontsize=9)
 
 
@@ -33,6 +33,16 @@ def of_all_replicas(run: RecordedRun) -> str:
     return f"{over}, {one}{named_classes(classes)}"
 
 
+class GivenNames(dict[int, str]):
+    """Names of tasks that a person has given, in the place of their classes."""
+
+
+def classes_of_all_replicas(run: RecordedRun) -> dict[int, str]:
+    """Name the classes that arrive with each task of a run, where all replicas have the same."""
+    given = GivenNames(enumerate(run.task_names, 1))
+    return given or classes_of_tasks(run.results.metrics)
+
+
 def classes_of_tasks(metrics: pd.DataFrame) -> dict[int, str]:
     """Name the classes that arrive with each task, by its number.
 
@@ -48,18 +58,29 @@ def classes_of_tasks(metrics: pd.DataFrame) -> dict[int, str]:
 
 def classes_of_first_replica(run: RecordedRun) -> dict[int, str]:
     """Name the classes that arrive with each task of the first replica, by its number."""
+    if run.task_names:
+        return GivenNames(enumerate(run.task_names, 1))
     metrics = run.results.metrics
     own = metrics["anomaly_class"].astype(str) == str(run.anomaly_class)
     return classes_of_tasks(metrics[own & (metrics["seed"] == run.seed)])
 
 
 def task_name(task: int, classes: dict[int, str]) -> str:
-    """Call a task "task 3 (class 7)"."""
+    """Call a task "task 3 (class 7)", or as a person has called it."""
+    if isinstance(classes, GivenNames):
+        return classes[task]
     return f"task {task} (class {classes[task]})" if task in classes else f"task {task}"
+
+
+def number_of_task(run: RecordedRun, task: int) -> str:
+    """Call a task "task 3", or as a person has called it."""
+    return run.task_names[task - 1] if run.task_names else f"task {task}"
 
 
 def task_ticks(tasks: Sequence[int], classes: dict[int, str]) -> list[str]:
     """Number tasks, with their classes below where these are known and say something else."""
+    if isinstance(classes, GivenNames):
+        return [classes[task] for task in tasks]
     are_known = all(task in classes for task in tasks)
     if not are_known or all(classes[task] == str(task) for task in tasks):
         return [str(task) for task in tasks]

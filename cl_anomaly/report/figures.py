@@ -13,14 +13,16 @@ from matplotlib.ticker import MultipleLocator
 from cl_anomaly.evaluation.statistics import t_interval
 from cl_anomaly.report.canvas import new_figure
 from cl_anomaly.report.labels import headline_of, is_of_several, panels_of
-from cl_anomaly.report.legends import place_legend, wrapped
+from cl_anomaly.report.legends import place_legend, width_of, wrapped
 from cl_anomaly.report.styles import FIGURE_STYLE, Style, styles_of
+from cl_anomaly.report.words import NO_WORDS, Words
 
 _MOST_IN_A_ROW = 4
 _POINTS = 72.0  # in an inch
+_SHARE_OF_AXES = 0.6  # of a panel's width, beside what stands left and right of the axes
 
 
-def draw_auroc(metrics: pd.DataFrame, score: str) -> Figure:
+def draw_auroc(metrics: pd.DataFrame, score: str, words: Words = NO_WORDS) -> Figure:
     """Draw the headline AUROC after every task: a line for each run, the mean over its seeds.
 
     Different datasets and anomaly classes have a panel each.
@@ -29,6 +31,7 @@ def draw_auroc(metrics: pd.DataFrame, score: str) -> Figure:
         metrics: in tidy form, with a column `run` that names the lines; they are drawn in the order
             in which they first appear.
         score: which of the scores.
+        words: that a person has given in place of the figure's own.
 
     Returns:
         The figure; the band is ± one standard deviation over the seeds. Of several anomaly classes
@@ -41,13 +44,18 @@ def draw_auroc(metrics: pd.DataFrame, score: str) -> Figure:
     with mpl.rc_context(FIGURE_STYLE):
         figure, every_axes = _lay_out(len(panels))
         lines: dict[str, Artist] = {}
+        below = 0.0
         for axes, (title, rows) in zip(every_axes, panels, strict=True):
             for run, values in rows.groupby("run", sort=False):
                 lines[str(run)] = _draw_line(axes, values, styles[str(run)])
             axes.set_xlabel("After task")
-            axes.xaxis.set_major_locator(MultipleLocator(max(1, rows["task"].max() // 10)))
+            room = 0.8 * _SHARE_OF_AXES * _width(figure, every_axes)
+            below = max(below, _number_tasks(axes, int(rows["task"].max()), words, room))
             axes.set_title(wrapped(title, 0.85 * _width(figure, every_axes)), fontsize=9)
-        _label(figure, every_axes, headline, score)
+        # Names that stand upright take nothing away from the axes.
+        grown = below * -(-len(panels) // _MOST_IN_A_ROW) / _POINTS
+        figure.set_figheight(figure.get_figheight() + grown)
+        _label(figure, every_axes, headline, score, words)
         _mark_chance(every_axes)
         place_legend(figure, {run: lines[run] for run in styles}, beside=len(panels) == 1)
     return figure
@@ -96,7 +104,25 @@ def _draw_line(axes: Axes, values: pd.DataFrame, style: Style) -> Artist:
     return line
 
 
-def _label(figure: Figure, every_axes: Sequence[Axes], headline: pd.DataFrame, score: str) -> None:
+def _number_tasks(axes: Axes, tasks: int, words: Words, room: float) -> float:
+    """Number the tasks, or name them: upright where their names are too wide for their places.
+
+    Returns:
+        How many points of height upright names take.
+    """
+    if not words.task_names:
+        axes.xaxis.set_major_locator(MultipleLocator(max(1, tasks // 10)))
+        return 0.0
+    names = words.task_names[:tasks]
+    widest = max(map(width_of, names))
+    is_wide = widest > room / tasks
+    axes.set_xticks(range(1, tasks + 1), names, rotation=90 if is_wide else 0)
+    return widest if is_wide else 0.0
+
+
+def _label(
+    figure: Figure, every_axes: Sequence[Axes], headline: pd.DataFrame, score: str, given: Words
+) -> None:
     """Say what the axes are, and what all panels have in common."""
     anomalies, datasets = headline["anomaly_class"].unique(), headline["dataset"].unique()
     is_one = len(anomalies) == 1 and not is_of_several(anomalies[0])
@@ -104,7 +130,7 @@ def _label(figure: Figure, every_axes: Sequence[Axes], headline: pd.DataFrame, s
     for axes in every_axes[::_MOST_IN_A_ROW]:
         axes.set_ylabel(f"AUROC, {anomaly} against\nall classes seen so far")
     words = [Path(str(datasets[0])).name] if len(datasets) == 1 else []
-    title = ", ".join([*words, f"score {score}", _seeds(headline)])
+    title = given.title or ", ".join([*words, f"score {score}", _seeds(headline)])
     if len(every_axes) == 1:
         # Not into the legend, where that stands beside the axes.
         every_axes[0].set_title(wrapped(title, 0.58 * _width(figure, every_axes)), fontsize=9)

@@ -9,9 +9,11 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from cl_anomaly.report.canvas import new_figure
+from cl_anomaly.report.legends import width_of
 from cl_anomaly.report.styles import SCALE
 
 _CELL, _WIDEST = 0.42, 10.0  # inches
+_POINTS = 72.0  # in an inch
 _MOST_WITH_NUMBERS = 24
 _DARK = 0.45  # luminance below which black text cannot be read
 
@@ -49,6 +51,9 @@ def draw_heat_map(
     axes.tick_params(length=0)
     step = max(1, columns // _MOST_WITH_NUMBERS)
     axes.set_xticks(range(0, columns, step), ticks[::step])
+    cell = _POINTS * min(_CELL, _WIDEST / columns)
+    if max(map(width_of, ticks)) > 0.95 * cell * step:
+        axes.tick_params(axis="x", labelrotation=90)
     axes.set_yticks(range(0, rows, step), [str(n + 1) for n in range(0, rows, step)])
     if max(values.shape) <= _MOST_WITH_NUMBERS:
         _write_numbers(axes, values, limits, written)

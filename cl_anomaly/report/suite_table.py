@@ -7,19 +7,24 @@ from typing import Any
 import pandas as pd
 
 from cl_anomaly.evaluation.comparing import Comparison
+from cl_anomaly.report.sizes import bytes_in_words
 
-ON_SCREEN = ("method", "AUROC (95 % interval)", "rank", "gap", "seconds", "bytes", "samples")
+QUALITY = ("AUROC (95 % interval)", "rank", "gap closed", "forgetting", "not different from")
+COST = ("seconds", "bytes", "real samples", "score")
 COLUMNS = (
     "method",
     "AUROC (95 % interval)",
     "rank",
     "gap closed",
+    "forgetting",
     "not different from",
     "seconds",
     "bytes",
     "real samples",
     "score",
 )
+# Names in a cell on the screen.
+_MOST_NAMED = 3
 
 
 def rows_of(table: pd.DataFrame) -> list[list[str]]:
@@ -32,31 +37,39 @@ def rows_of(table: pd.DataFrame) -> list[list[str]]:
     return [_cells(row, runs) for row in table.to_dict("records")]
 
 
-def screen_rows(table: pd.DataFrame) -> list[list[str]]:
-    """Write what of it fits on a screen of 80 columns, with ON_SCREEN."""
-    return [[*row[:4], *row[5:8]] for row in rows_of(table)]
+def screen_rows(table: pd.DataFrame, columns: Sequence[str]) -> list[list[str]]:
+    """Write some of COLUMNS, after the names, for a screen of 80 columns."""
+    places = [COLUMNS.index(name) for name in columns]
+    return [[row[0], *(_few(row[place]) for place in places)] for row in rows_of(table)]
+
+
+def _few(cell: str) -> str:
+    """Name the first of many runs; the others stand in the files."""
+    names = cell.split(", ")
+    return cell if len(names) <= _MOST_NAMED else f"{names[0]} and {len(names) - 1} more"
 
 
 def _cells(row: Mapping[Any, Any], runs: Sequence[str]) -> list[str]:
     run = str(row["run"])
     others = [other for other in runs if other != run]
-    if _is_missing(row["mean"]):
+    if not _has(row, "mean"):
         return [run, "no results", *[""] * (len(COLUMNS) - 2)]
-    missing = int(row["missing"]) if not _is_missing(row["missing"]) else 0
+    missing = int(row["missing"]) if _has(row, "missing") else 0
     note = f" ({missing} missing)" if missing else ""
     interval = f"{row['mean']:.3f}"
-    if not _is_missing(row["low"]):
+    if _has(row, "low"):
         interval += f" ({row['low']:.3f} to {row['high']:.3f})"
     return [
         run + note,
         interval,
-        "" if _is_missing(row["rank"]) else f"{row['rank']:.2f}",
-        "" if _is_missing(row["gap_closed"]) else f"{row['gap_closed']:.2f}",
-        "" if _is_missing(same := row["not_different_from"]) else in_short(same, others),
-        "" if _is_missing(row["seconds"]) else f"{row['seconds']:.1f}",
-        "" if _is_missing(row["bytes"]) else bytes_in_words(float(row["bytes"])),
-        "" if _is_missing(row["stores_samples"]) else ("yes" if row["stores_samples"] else "no"),
-        str(row["score"]),
+        f"{row['rank']:.2f}" if _has(row, "rank") else "",
+        f"{row['gap_closed']:.2f}" if _has(row, "gap_closed") else "",
+        f"{row['forgetting']:.3f}" if _has(row, "forgetting") else "",
+        in_short(row["not_different_from"], others) if _has(row, "not_different_from") else "",
+        f"{row['seconds']:.1f}" if _has(row, "seconds") else "",
+        bytes_in_words(float(row["bytes"])) if _has(row, "bytes") else "",
+        ("yes" if row["stores_samples"] else "no") if _has(row, "stores_samples") else "",
+        str(row.get("score", "")),
     ]
 
 
@@ -72,13 +85,6 @@ def in_short(names: str, others: Sequence[str]) -> str:
     if len(named) < 4 or len(left) >= len(named):
         return names
     return f"all but {', '.join(left)}" if left else "all others"
-
-
-def bytes_in_words(count: float) -> str:
-    """Write bytes for people: 812 B, 3.1 kB, 2.40 MB."""
-    if count < 1000:
-        return f"{count:.0f} B"
-    return f"{count / 1e3:.1f} kB" if count < 1e6 else f"{count / 1e6:.2f} MB"
 
 
 def markdown_table(
@@ -103,8 +109,9 @@ def notes_of(compared: Comparison, chosen: Mapping[str, Mapping[str, Any]]) -> l
         f"Headline AUROC after the last task: means, and bootstrap intervals that resample "
         f"{resampled}. Mean rank over {compared.count} {compared.units}, 1 is the best."
         + " A block is one anomaly class of one dataset." * is_of_blocks,
-        "Gap closed is the share of the way from lower to upper. Seconds of training and bytes "
-        "(model, strategy and score after the last task) are those of one replica.",
+        "Gap closed is the share of the way from lower to upper; forgetting, by the result matrix, "
+        "what was lost since each task was known best. Seconds of training and bytes (model, "
+        "strategy and score after the last task) are those of one replica.",
     ]
     if compared.friedman is not None:
         said.append(
@@ -123,5 +130,7 @@ def notes_of(compared: Comparison, chosen: Mapping[str, Mapping[str, Any]]) -> l
     return said
 
 
-def _is_missing(value: Any) -> bool:
-    return value is None or (isinstance(value, float) and math.isnan(value))
+def _has(row: Mapping[Any, Any], name: str) -> bool:
+    """Say whether a row has a value there; tables of earlier versions lack some columns."""
+    value = row.get(name)
+    return not (value is None or (isinstance(value, float) and math.isnan(value)))

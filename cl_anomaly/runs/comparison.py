@@ -23,7 +23,6 @@ from cl_anomaly.runs.look_up import another_run
 from cl_anomaly.runs.run_folder import (
     COST_FILE,
     FIGURE_NAME,
-    SUMMARY_FILE,
     dataset_name,
     plain_name,
 )
@@ -31,8 +30,15 @@ from cl_anomaly.runs.suites import suite_from
 from cl_anomaly.storage.config_files import read_configuration
 from cl_anomaly.storage.files import is_complete, publish
 from cl_anomaly.storage.names import checked_name
-from cl_anomaly.storage.results import METRICS_COLUMNS, RUNS_FILE, RunResults, read_results
-from cl_anomaly.storage.status import CONFIG_FILE, ENVIRONMENT_FILE, METRICS_FILE, differences
+from cl_anomaly.storage.results import METRICS_COLUMNS, RunResults, read_results
+from cl_anomaly.storage.status import (
+    CONFIG_FILE,
+    ENVIRONMENT_FILE,
+    METRICS_FILE,
+    RUNS_FILE,
+    SUMMARY_FILE,
+    differences,
+)
 
 COST_TABLE, STANDINGS_FILE, PAIRS_FILE = "cost.csv", "standings.csv", "pairs.csv"
 

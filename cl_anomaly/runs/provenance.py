@@ -1,11 +1,12 @@
 """Whose results these are: of this code or of other code, and from when. Imports no PyTorch."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Hashable, Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from cl_anomaly.code.fingerprint import changes, differences_of_code, in_short, recorded_code
+from cl_anomaly.code.strategy_names import file_of
 from cl_anomaly.errors import InputError
 from cl_anomaly.json_files import read_json
 from cl_anomaly.storage.config_files import read_configuration
@@ -23,10 +24,11 @@ from cl_anomaly.storage.status import (
 
 def results_from_before(folder: Path) -> str:
     """Say of a finished run that it is not repeated, and when it was."""
-    return f"Results from {_finished_at(folder):%Y-%m-%d %H:%M}, not repeated: {folder}."
+    return f"Results from {finished_at(folder):%Y-%m-%d %H:%M}, not repeated: {folder}."
 
 
-def _finished_at(folder: Path) -> datetime:
+def finished_at(folder: Path) -> datetime:
+    """Say when a finished run, or a comparison, was finished."""
     try:
         return datetime.fromisoformat(read_json(folder / TIMING_FILE)["finished"]).astimezone()
     except (InputError, KeyError, TypeError, ValueError):  # as earlier versions left it
@@ -37,11 +39,30 @@ def _finished_at(folder: Path) -> datetime:
 
 def code_word(folder: Path) -> str:
     """Say in a word or two which code a run is of, for a table."""
-    (known, *_) = [*_recorded(folder), None]
-    if known is None:
-        return "unknown"
-    code, strategy = known
-    return f"{'other' if changes(code, strategy) else 'this'} {code['sha256'][:8]}"
+    return CodeWords().of(folder)
+
+
+class CodeWords:
+    """Says which code runs are of, for a table: looks once at what several have in common."""
+
+    def __init__(self) -> None:
+        self._known: dict[Hashable, bool] = {}
+
+    def of(self, folder: Path) -> str:
+        """Say it of a run with the SHA-256, as "this 1a2b3c4d"; of a comparison without."""
+        recorded = list(_recorded(folder))
+        if not recorded or None in recorded:
+            return "unknown"
+        codes = {own[0]["sha256"][:8] for own in recorded if own}
+        word = "other" if any(self._is_other(*own) for own in recorded if own) else "this"
+        return f"{word} {codes.pop()}" if len(codes) == 1 else word
+
+    def _is_other(self, code: dict[str, Any], strategy: str) -> bool:
+        parts = (tuple(sorted(code[part].items())) for part in ("files", "packages"))
+        key = (*parts, file_of(strategy))
+        if key not in self._known:
+            self._known[key] = bool(changes(code, strategy))
+        return self._known[key]
 
 
 def code_note(folders: Sequence[Path]) -> str | None:

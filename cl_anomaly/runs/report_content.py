@@ -14,14 +14,16 @@ from cl_anomaly.json_files import read_json
 from cl_anomaly.report.page.content import OWN_SCORE, Content, Member
 from cl_anomaly.runs.comparison import COST_TABLE
 from cl_anomaly.runs.provenance import other_code_of
-from cl_anomaly.runs.run_folder import COST_FILE, SUMMARY_FILE
-from cl_anomaly.runs.suite_folder import SUITE_FILE
+from cl_anomaly.runs.run_folder import COST_FILE
 from cl_anomaly.storage.config_files import read_configuration
-from cl_anomaly.storage.results import RUNS_FILE, RunResults, read_metrics, read_results
+from cl_anomaly.storage.results import RunResults, read_metrics, read_results
 from cl_anomaly.storage.status import (
     CONFIG_FILE,
     ENVIRONMENT_FILE,
     METRICS_FILE,
+    RUNS_FILE,
+    SUITE_FILE,
+    SUMMARY_FILE,
     TIMING_FILE,
     Status,
     differences,

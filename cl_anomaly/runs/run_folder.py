@@ -27,12 +27,13 @@ from cl_anomaly.storage.status import (
     CONFIG_FILE,
     ENVIRONMENT_FILE,
     METRICS_FILE,
+    SUMMARY_FILE,
     TIMING_FILE,
     fingerprint_of,
     write_status,
 )
 
-SUMMARY_FILE, COST_FILE = "summary.csv", "cost.json"
+COST_FILE = "cost.json"
 BEGINNING_FILES = {CONFIG_FILE, ENVIRONMENT_FILE, OWN_FILE}
 FIGURE_NAME = "auroc_per_task"
 

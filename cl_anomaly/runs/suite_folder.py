@@ -1,20 +1,18 @@
 """The folder of a suite: its table, statistics and costs, and what they were made of."""
 
-import json
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pandas as pd
 
 from cl_anomaly.config import ResolvedConfig
 from cl_anomaly.errors import InputError
 from cl_anomaly.evaluation.aurocs import read_aurocs
-from cl_anomaly.evaluation.comparing import Comparison, compare_runs
-from cl_anomaly.evaluation.metrics import gap_closed
+from cl_anomaly.evaluation.comparing import compare_runs
+from cl_anomaly.evaluation.mean_forgetting import mean_forgetting
 from cl_anomaly.evaluation.statistics import summarise
 from cl_anomaly.json_files import read_json, write_json
 from cl_anomaly.report.canvas import save_figure
@@ -26,15 +24,24 @@ from cl_anomaly.runs.claims import claimed
 from cl_anomaly.runs.comparison import COST_TABLE, PAIRS_FILE, STANDINGS_FILE
 from cl_anomaly.runs.cost import cost_table
 from cl_anomaly.runs.look_up import another_run
-from cl_anomaly.runs.run_folder import COST_FILE, FIGURE_NAME, SUMMARY_FILE
+from cl_anomaly.runs.run_folder import COST_FILE, FIGURE_NAME
+from cl_anomaly.runs.standings import suite_table
 from cl_anomaly.runs.suites import Suite, suite_from
 from cl_anomaly.runs.tuning import Choice
 from cl_anomaly.storage.config_files import read_configuration
 from cl_anomaly.storage.files import MANIFEST_FILE, publish, read_sealed
-from cl_anomaly.storage.results import RUNS_FILE, RunResults, read_results
-from cl_anomaly.storage.status import CONFIG_FILE, ENVIRONMENT_FILE, METRICS_FILE, differences
+from cl_anomaly.storage.results import RunResults, read_results
+from cl_anomaly.storage.status import (
+    CONFIG_FILE,
+    ENVIRONMENT_FILE,
+    METRICS_FILE,
+    RUNS_FILE,
+    SUITE_FILE,
+    SUMMARY_FILE,
+    differences,
+)
 
-SUITE_FILE, TABLE_FILE, TABLE_PAGE = "suite.json", "table.csv", "table.md"
+TABLE_FILE, TABLE_PAGE = "table.csv", "table.md"
 RANKS_FIGURE = "critical_difference"
 _SHOWN = "shown"
 # Lines that a figure of AUROCs can hold, and still be read.
@@ -198,7 +205,9 @@ def _write_numbers(
     compared.table.to_csv(folder / STANDINGS_FILE, index=False)
     compared.pairs.to_csv(folder / PAIRS_FILE, index=False)
     costs = pd.read_csv(folder / COST_TABLE)
-    table = suite_table(members, compared, costs)
+    lost = mean_forgetting(shown.assign(score=_SHOWN), _SHOWN)
+    configs = {own.method: own.config for own in members.values()}
+    table = suite_table(configs, compared, costs, lost)
     table.to_csv(folder / TABLE_FILE, index=False)
     made = {run: choice.content() for run, choice in choices.items()}
     page = markdown_table(suite.title, table, compared, made)
@@ -214,57 +223,6 @@ def _write_numbers(
 
 def _strategies(results: Sequence[RunResults]) -> dict[str, str]:
     return {own.name: own.strategy for own in results}
-
-
-def suite_table(
-    members: Mapping[str, SuiteMember], compared: Comparison, costs: pd.DataFrame
-) -> pd.DataFrame:
-    """Make the table: a row for each method, the best rank first, and what is missing last.
-
-    Returns:
-        Columns run, score, mean, low, high, rank, gap_closed, not_different_from, replicas,
-        missing, seconds (of training, one replica), bytes (of model, strategy and score after the
-        last task, one replica) and stores_samples.
-    """
-    rows = []
-    means = compared.table.set_index("run")["mean"]
-    configs = {own.method: own.config for own in members.values()}
-    bounds = {_kind(own): run for run, own in reversed(configs.items())}
-    known = {row["run"]: row for row in compared.table.to_dict("records")}
-    for run in dict.fromkeys(own.method for own in members.values()):
-        row = known.get(run, {"run": run, "replicas": 0})
-        own = costs[costs["method"] == run]
-        row |= {"score": configs[run].shown_score, **_cost_of_one(own)}
-        ends = [bounds.get((bound, *_kind(configs[run])[1:])) for bound in ("lower", "upper")]
-        if run in means:
-            low, high = (float(means.get(end, np.nan)) for end in ends)
-            row["gap_closed"] = gap_closed(float(means[run]), low, high)
-        rows.append(row)
-    columns = (
-        "run score mean low high rank gap_closed not_different_from replicas missing seconds bytes "
-        "stores_samples"
-    )
-    table = pd.DataFrame(rows, columns=columns.split())
-    return table.sort_values("rank", kind="stable", na_position="last").reset_index(drop=True)
-
-
-def _kind(config: ResolvedConfig) -> tuple[str, str, str]:
-    """Say what bounds a run: lower and upper of the same model and score."""
-    return config.strategy, json.dumps([config.model, config.model_options]), config.shown_score
-
-
-def _cost_of_one(costs: pd.DataFrame) -> dict[str, Any]:
-    """Give what a method costs for one replica, over all its datasets; empty where unknown."""
-    if costs.empty:
-        return {}
-    replicas = costs["replicas"].sum()
-    kept = costs[["model_bytes", "strategy_bytes", "score_bytes"]]
-    known = kept.drop(columns="score_bytes").notna().all(axis=None)
-    return {
-        "seconds": float(costs["training_seconds"].sum() / replicas),
-        "bytes": float(kept.fillna(0).to_numpy(float).sum() / replicas) if known else None,
-        "stores_samples": bool(costs["stores_samples"].astype(bool).any()),
-    }
 
 
 def _by_own_score(results: RunResults) -> pd.DataFrame:

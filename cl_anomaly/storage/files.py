@@ -17,8 +17,8 @@ from cl_anomaly.json_files import read_json, rendered, write_json
 
 MANIFEST_FILE = "manifest.json"
 _FORMAT = 1
-_PARTIAL = ".partial"
-_LOCK_FILE = ".lock"
+PARTIAL = ".partial"
+LOCK_FILE = ".lock"
 
 # Long enough for another process to look whether a run is locked, or to end.
 _LOCK_SECONDS = 3.0
@@ -40,7 +40,7 @@ def replacing(path: Path) -> Iterator[Path]:
     Raises:
         RunError: it could not be written; what was there before still is.
     """
-    partial = path.with_name(f".{path.name}.{uuid.uuid4().hex}{_PARTIAL}")
+    partial = path.with_name(f".{path.name}.{uuid.uuid4().hex}{PARTIAL}")
     with _explained(path):
         try:
             yield partial
@@ -125,7 +125,7 @@ def publish(folder: Path, write: Callable[[Path], None], complete: bool) -> None
     Raises:
         RunError: they could not be written; a folder that was complete still is.
     """
-    partial = folder / f".{uuid.uuid4().hex}{_PARTIAL}"
+    partial = folder / f".{uuid.uuid4().hex}{PARTIAL}"
     with _explained(folder):
         partial.mkdir()
         try:
@@ -165,23 +165,29 @@ def check_files(folder: Path) -> None:
             check_fingerprint(folder / name, expected)
 
 
-def check_sizes(folder: Path) -> None:
+def check_sizes(folder: Path, files: Mapping[str, Mapping[str, Any]]) -> None:
     """Make sure, at a glance, that a folder's files are there and as long as they were.
+
+    Args:
+        folder: theirs.
+        files: with their `bytes`, by name, as the manifest says.
 
     Raises:
         DamagedError: names the file that is not.
     """
-    for name, expected in read_sealed(folder / MANIFEST_FILE)["files"].items():
-        path = folder / name
-        size = path.stat().st_size if path.exists() else None
+    # One look at the folder, and not one for each file: a list of runs asks this of them all.
+    there = {entry.name: entry for entry in os.scandir(folder) if os.path.exists(entry)}
+    for name, expected in files.items():
+        size = there[name].stat().st_size if name in there else None
         if size != expected["bytes"]:
+            path = folder / name
             found = "it is missing" if size is None else f"it has {size:,}"
             raise DamagedError(path, f"it should have {expected['bytes']:,} bytes, but {found}")
 
 
 def remove_partial(folder: Path) -> None:
     """Take away what a process left behind that was killed while it wrote."""
-    for path in folder.glob(f".*{_PARTIAL}"):
+    for path in folder.glob(f".*{PARTIAL}"):
         if path.is_dir():
             shutil.rmtree(path, ignore_errors=True)
         else:
@@ -195,7 +201,7 @@ def locked(folder: Path, seconds: float = _LOCK_SECONDS) -> Iterator[None]:
     Raises:
         RunError: another process holds it.
     """
-    lock = FileLock(folder / _LOCK_FILE, timeout=seconds)
+    lock = FileLock(folder / LOCK_FILE, timeout=seconds)
     try:
         with _explained(folder):
             lock.acquire()
@@ -212,7 +218,7 @@ def locked(folder: Path, seconds: float = _LOCK_SECONDS) -> Iterator[None]:
 
 def is_locked(folder: Path) -> bool:
     """Say whether a process is writing into a folder."""
-    lock = FileLock(folder / _LOCK_FILE, timeout=0)
+    lock = FileLock(folder / LOCK_FILE, timeout=0)
     try:
         with lock:
             return False

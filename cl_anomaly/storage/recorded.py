@@ -32,9 +32,13 @@ class RecordedRun:
 
     Attributes:
         results: its metrics and settings.
+        title: that a picture has in place of its own; empty for that.
+        task_names: of the tasks, in order, in place of their classes; empty for these.
     """
 
     results: RunResults
+    title: str = ""
+    task_names: tuple[str, ...] = ()
 
     @cached_property
     def pictures(self) -> dict[str, NDArray[Any]]:

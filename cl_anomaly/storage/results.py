@@ -18,11 +18,10 @@ from cl_anomaly.storage.status import (
     CONFIG_FILE,
     ENVIRONMENT_FILE,
     METRICS_FILE,
+    RUNS_FILE,
     is_finished,
     status_of,
 )
-
-RUNS_FILE = "runs.json"
 
 METRICS_COLUMNS = (
     "strategy",

@@ -1,7 +1,7 @@
 """Runs on disk, and how they are doing. Reading this imports no PyTorch."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -19,6 +19,7 @@ from cl_anomaly.storage.files import (
     check_sizes,
     is_complete,
     is_locked,
+    read_sealed,
     replacing,
 )
 
@@ -27,14 +28,17 @@ ENVIRONMENT_FILE = "environment.json"
 METRICS_FILE = "metrics.csv"
 STATUS_FILE = "status.json"
 TIMING_FILE = "timing.json"
+SUMMARY_FILE = "summary.csv"
+RUNS_FILE, SUITE_FILE = "runs.json", "suite.json"
 CHECKPOINTS_FOLDER = "checkpoints"
+PAGE_FILE = "report.html"
 
 StatusName = Literal["finished", "running", "interrupted", "failed", "damaged"]
 
 
 @dataclass(frozen=True)
 class Status:
-    """How a run is doing.
+    """How a run is doing, or a comparison of several.
 
     Attributes:
         folder: the run's.
@@ -51,10 +55,19 @@ class Status:
 
 def find_runs(out: Path) -> list[Status]:
     """Look at all runs in a folder, those that were begun last at the end."""
+    return [status for status in find_all(out) if not holds_several_runs(status.config)]
+
+
+def holds_several_runs(config: Mapping[str, Any]) -> bool:
+    """Say whether a configuration is that of a comparison or a suite, which names its runs."""
+    return "runs" in config
+
+
+def find_all(out: Path) -> list[Status]:
+    """Look at all runs, comparisons and suites in a folder; see `find_runs`."""
     files = (CONFIG_FILE, MANIFEST_FILE)
     folders = {path.parent for file in files for path in out.glob(f"*/{file}")}
-    found = [status_of(f) for f in sorted(folders, key=lambda f: f.stat().st_ctime)]
-    return [status for status in found if "runs" not in status.config]
+    return [status_of(f) for f in sorted(folders, key=lambda f: f.stat().st_ctime)]
 
 
 def status_of(folder: Path) -> Status:
@@ -70,9 +83,7 @@ def status_of(folder: Path) -> Status:
             return Status(folder, "damaged", [str(error)], {})
         raise
     try:
-        if is_finished(folder):
-            if (folder / MANIFEST_FILE).exists():
-                check_sizes(folder)
+        if _is_whole(folder):
             return Status(folder, *_written(folder, "finished"), config)
     except DamagedError as error:
         return Status(folder, "damaged", [str(error)], config)
@@ -95,6 +106,16 @@ def is_finished(folder: Path) -> bool:
     """
     older = not (folder / MANIFEST_FILE).exists() and (folder / METRICS_FILE).exists()
     return older or is_complete(folder)
+
+
+def _is_whole(folder: Path) -> bool:
+    """Say the same as `is_finished`, and look whether every file is as long as it was."""
+    if not (folder / MANIFEST_FILE).exists():
+        return is_finished(folder)
+    manifest = read_sealed(folder / MANIFEST_FILE)
+    if manifest["complete"]:
+        check_sizes(folder, manifest["files"])
+    return bool(manifest["complete"])
 
 
 def write_status(
@@ -165,7 +186,8 @@ def fingerprint_of(config: dict[str, Any], environment: dict[str, Any]) -> str:
 
 def differences(there: dict[str, Any], here: dict[str, Any]) -> list[str]:
     """Say in what two identities, or two sets of these by name, differ."""
-    one, other = _flat(there), _flat(here)
+    # As JSON holds it, where a tuple is a list.
+    one, other = (flat_settings(json.loads(json.dumps(own))) for own in (there, here))
     names = [name for name in {**one, **other} if one.get(name) != other.get(name)]
     # What an earlier version left open is not known to differ.
     open_ones = {n for n in ("device", "precision") if one.get(n) == "auto"}
@@ -179,13 +201,17 @@ def differences(there: dict[str, Any], here: dict[str, Any]) -> list[str]:
 _IN_WORDS = {"data_sha256": "the data's SHA-256", "strategy_sha256": "the strategy's SHA-256"}
 
 
-def _flat(identity: dict[str, Any], prefix: str = "") -> dict[str, Any]:
-    """Give settings by name, and options as strategy.lam and model.beta."""
+def flat_settings(settings: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Give settings by name, and options as strategy.lam and model.beta.
+
+    Args:
+        settings: as JSON holds them.
+        prefix: before each name.
+    """
     flat: dict[str, Any] = {}
-    # As JSON holds it, where a tuple is a list.
-    for name, value in json.loads(json.dumps(identity)).items():
+    for name, value in settings.items():
         path = f"{prefix}{name.removesuffix('_options')}"
-        flat |= _flat(value, f"{path}.") if isinstance(value, dict) else {path: value}
+        flat |= flat_settings(value, f"{path}.") if isinstance(value, dict) else {path: value}
     return flat
 
 

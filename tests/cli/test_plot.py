@@ -167,3 +167,57 @@ def test_the_same_runs_give_the_same_pdf(here: Path) -> None:
     for name in ("one.pdf", "two.pdf"):
         plot(folder, "--out", name)
     assert (here / "one.pdf").read_bytes() == (here / "two.pdf").read_bytes()
+
+
+def test_lines_a_title_and_tasks_are_called_as_a_person_wants(here: Path) -> None:
+    folders = made_up_run(here, "gr"), made_up_run(here, "lower")
+    names = ("--title", "My title", "--task-names", "spring, autumn")
+    done = plot(*folders, "--out", "order.svg", "--labels", "Ours,Lower Bound", *names)
+    assert done.code == 0, done.err
+    words = labels_in(here / "order.svg")
+    assert {"Ours", "Lower Bound", "My title", "spring", "autumn"} <= set(words)
+    assert not {"gr", "lower", "1", "2"} & set(words)
+    done = plot(
+        *folders, "--out", "one.svg", "--labels", "lower=Lower, the bound", "--labels", "gr=x"
+    )
+    assert {"x", "Lower, the bound"} <= set(labels_in(here / "one.svg"))
+
+
+def test_a_line_keeps_its_colour_under_another_name(here: Path) -> None:
+    folders = made_up_run(here, "gr"), made_up_run(here, "lower")
+    plot(*folders, "--out", "own.svg")
+    plot(*folders, "--out", "given.svg", "--labels", "lower,gr")
+    colours = [
+        re.findall(r"stroke: (#\w{6})", (here / f"{name}.svg").read_text())
+        for name in ("own", "given")
+    ]
+    assert colours[0] == colours[1]
+
+
+def test_ranks_have_labels_and_a_title_too(here: Path) -> None:
+    folders = [made_up_run(here, name) for name in ("gr", "ewc", "lower")]
+    done = plot(*folders, "--kind", "cd", "--out", "cd.svg", "--labels", "gr=Ours", "--title", "T")
+    assert done.code == 0, done.err
+    words = " ".join(labels_in(here / "cd.svg"))
+    assert "Ours" in words and "T: mean rank" in words
+    refused = plot(*folders, "--kind", "cd", "--out", "no.svg", "--task-names", "a,b")
+    assert refused.code == 2 and "`--task-names`" in refused.err
+
+
+@pytest.mark.parametrize(
+    ("flags", "message"),
+    [
+        (("--labels", "One"), "`--labels` for all 2 lines (gr; lower)"),
+        (("--labels", "grr=One"), "Did you mean 'gr'?"),
+        (("--labels", "gr=lower"), "tell the lines apart"),
+        (("--task-names", "a,b,c"), "`--task-names` to be 2 different names"),
+        (("--title", ""), "`--title`"),
+    ],
+)
+def test_words_that_do_not_fit_are_refused(
+    here: Path, flags: tuple[str, str], message: str
+) -> None:
+    done = plot(made_up_run(here, "gr"), made_up_run(here, "lower"), "--out", "figure.svg", *flags)
+    assert done.code == 2
+    assert message in done.err
+    assert not (here / "figure.svg").exists()

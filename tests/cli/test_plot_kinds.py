@@ -1,5 +1,6 @@
 """`cl-anomaly plot RUN --kind ...`: files, defaults, and what is refused."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -49,3 +50,20 @@ def test_what_cannot_be_drawn_is_refused(folder: Path, tmp_path: Path) -> None:
         for word in words:
             assert word in done.err, done.err
     assert not list(Path().iterdir())
+
+
+@pytest.mark.parametrize("kind", ["matrix", "losses", "scores", "samples", "latent", "roc"])
+def test_tasks_and_title_are_called_as_a_person_wants(folder: Path, kind: str) -> None:
+    names = ("--task-names", "the first one,autumn", "--title", "My title")
+    done = cli("plot", folder, "--kind", kind, "--out", f"{kind}.svg", *names)
+    assert done.code == 0, done.err
+    words = " ".join(re.findall(r">([^<>\n]+)</text>", Path(f"{kind}.svg").read_text()))
+    for word in ("the first one", "autumn", "My title"):
+        assert word in words
+    assert "after task 1" not in words.lower() and "class 1" not in words
+
+
+def test_a_label_stands_in_the_title(folder: Path) -> None:
+    done = cli("plot", folder, "--kind", "matrix", "--out", "m.svg", "--labels", "Ours")
+    assert done.code == 0, done.err
+    assert "digits, Ours, score mse" in Path("m.svg").read_text()

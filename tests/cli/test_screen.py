@@ -4,9 +4,22 @@ import pandas as pd
 import pytest
 import torch
 
-from cl_anomaly.cli.screen import Screen, mean_and_spread, show_aurocs, show_list, show_notice
+from cl_anomaly.cli.screen import (
+    Screen,
+    mean_and_spread,
+    show_aurocs,
+    show_list,
+    show_narrow_table,
+    show_notice,
+    show_standings,
+)
 from cl_anomaly.progress import Progress
 from cl_anomaly.report.labels import one_line
+from cl_anomaly.report.suite_table import COST, QUALITY, screen_rows
+from cl_anomaly.runs.comparison import compare_results
+from cl_anomaly.runs.standings import with_forgetting
+from cl_anomaly.storage.results import read_results
+from tests.places import ROOT
 
 
 @pytest.fixture(autouse=True)
@@ -147,3 +160,51 @@ def test_of_several_anomaly_classes_the_mean_and_its_interval_are_shown(
     assert "score recon, mean of anomaly classes 0, 4 ± 95 % t-interval:" in out
     # Of 0.8 and 0.6: Student's t of 1 degree, 12.706, times 0.1.
     assert "0.700 ± 1.271" in out
+
+
+def test_many_runs_stand_in_tables_that_fit(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    show_aurocs(rows({f"run {n}": [[0.9], [0.7]] for n in range(9)}), "recon")
+    out = capsys.readouterr().out
+    assert max(map(len, out.splitlines())) <= 80
+    assert [len(line) for line in cells(out)] == [5, 5, 2]
+    assert all(cell == "0.800 ± 0.141" for line in cells(out) for cell in line[1:])
+    for n in range(9):
+        assert f"run {n}" in out
+
+
+def test_standings_name_forgetting_and_gap_and_fit(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    results = read_results(ROOT / "results" / "reference" / "mnist")
+    compared = compare_results(results, "recon")
+    show_standings(compared, with_forgetting(compared, results))
+    out = capsys.readouterr().out
+    assert max(map(len, out.splitlines())) <= 80
+    lower = next(line for line in out.splitlines() if line.startswith("lower"))
+    assert lower.split() == "lower 0.626 (0.604 to 0.647) 4.00 0.00 0.418 ewc".split()
+    for word in ("AUROC", "(95 % interval)", "gap", "closed", "forgetting", "not different from"):
+        assert word in out
+
+
+def test_the_tables_of_a_suite_fit(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    names = [f"a method of a long name {n}" for n in range(9)]
+    numbers = {"mean": 0.9, "low": 0.85, "high": 0.95, "rank": 10.25, "gap_closed": -0.25}
+    numbers |= {"forgetting": 0.125, "seconds": 1234.5, "bytes": 3.1e6, "stores_samples": True}
+    table = pd.DataFrame([{"run": name, "score": "mse", "missing": 0} | numbers for name in names])
+    table["not_different_from"] = [", ".join(n for n in names if n != name) for name in names]
+    table.loc[0, "not_different_from"] = ", ".join(names[1:5])
+    for columns in (QUALITY, COST):
+        show_narrow_table("small", screen_rows(table, columns), ("method", *columns))
+    out = capsys.readouterr().out
+    assert max(map(len, out.splitlines())) <= 80
+    for word in ("0.900 (0.850 to 0.950)", "10.25", "-0.25", "0.125", "1234.5", "3.10 MB", "yes"):
+        assert out.count(word) == 9, word
+    said = [row[-1] for row in screen_rows(table, QUALITY)]
+    assert said == [f"{names[1]} and 3 more", *["all others"] * 8]

@@ -15,6 +15,7 @@ from PIL import Image
 from cl_anomaly.report.canvas import save_figure
 from cl_anomaly.report.figures import draw_auroc
 from cl_anomaly.report.labels import one_line
+from cl_anomaly.report.words import Words
 
 TWO_RUNS = {
     "my gr": [[0.9, 0.6, 0.5], [0.8, 0.8, 0.6], [0.4, 0.7, 0.1]],
@@ -236,3 +237,37 @@ def test_a_single_class_beside_several_has_a_panel_of_its_own() -> None:
     titles = {axes.get_title().replace("\n", " ") for axes in figure.axes}
     assert titles == {"mean of anomaly classes 3 to 5", "anomaly class 3"}
     assert "mean ± s.d. of 2 seeds; mean of" in figure.get_suptitle().replace("\n", " ")
+
+
+@pytest.mark.parametrize("panels", [1, 2, 6])
+def test_nothing_stands_on_the_word_chance(panels: int) -> None:
+    parts = [metrics(TWO_RUNS).assign(anomaly_class=number) for number in range(panels)]
+    figure = draw_auroc(pd.concat(parts), "recon")
+    figure.draw_without_rendering()
+    words = [text for axes in figure.axes for text in axes.texts if text.get_text() == "chance"]
+    assert len(words) == -(-panels // 4)
+    for word in words:
+        own = word.get_window_extent()
+        for axes in figure.axes:
+            # Lines and bands end where the axes do.
+            assert not own.overlaps(axes.get_window_extent())
+            others = [*axes.get_xticklabels(), *axes.get_yticklabels(), axes.title]
+            assert not any(own.overlaps(other.get_window_extent()) for other in others)
+        assert not any(own.overlaps(legend.get_window_extent()) for legend in figure.legends)
+        assert figure.bbox.contains(*own.max) and figure.bbox.contains(*own.min)
+
+
+def test_long_names_of_tasks_stand_upright_and_leave_the_axes_their_height() -> None:
+    names = ("a very long name of a task", "another name", "and a third one")
+    plain, named = (
+        draw_auroc(metrics(TWO_RUNS), "recon", Words(task_names=own)) for own in ((), names)
+    )
+    for figure in (plain, named):
+        figure.draw_without_rendering()
+    ticks = axes_of(named).get_xticklabels()
+    assert tuple(tick.get_text() for tick in ticks) == names
+    assert {tick.get_rotation() for tick in ticks} == {90.0}
+    extents = [tick.get_window_extent() for tick in ticks]
+    assert not extents[0].overlaps(extents[1]) and not extents[1].overlaps(extents[2])
+    heights = [axes_of(figure).get_window_extent().height for figure in (plain, named)]
+    assert heights[1] > 0.9 * heights[0]

@@ -126,7 +126,7 @@ def test_results_of_other_code_say_so_wherever_they_are_read(
     for place in (folder, folder_of(comparison)):
         assert cli("plot", place, *figure).err == ""
     edit(monkeypatch, "models/losses.py", "x = 1\n")
-    assert f"other {code_word(folder)[-8:]}" in cli("runs", "--out", tmp_path).out
+    assert f"other code {code_word(folder)[-8:]}" in cli("runs", "--out", tmp_path).out
     for place in (folder, folder_of(comparison)):
         shown = cli("plot", place, *figure)
         assert shown.code == 0

@@ -6,7 +6,12 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from cl_anomaly.errors import InputError
-from cl_anomaly.report.captions import classes_of_tasks, of_all_replicas, put_title, task_ticks
+from cl_anomaly.report.captions import (
+    classes_of_all_replicas,
+    of_all_replicas,
+    put_title,
+    task_ticks,
+)
 from cl_anomaly.report.heat_maps import draw_heat_map, mean_of_those_left, new_heat_maps
 from cl_anomaly.storage.recorded import RecordedRun
 
@@ -28,7 +33,7 @@ def draw(run: RecordedRun, score: str) -> Figure:
         )
     targets, tasks = sorted(rates["target_fpr"].unique()), int(rates["task"].max())
     figure, every_axes = new_heat_maps(tasks, len(targets))
-    ticks = task_ticks(range(1, tasks + 1), classes_of_tasks(run.results.metrics))
+    ticks = task_ticks(range(1, tasks + 1), classes_of_all_replicas(run))
     for axes, target in zip(every_axes, targets, strict=True):
         percent = 100 * _mean(rates[rates["target_fpr"] == target], tasks)
         draw_heat_map(axes, percent, (0, 100), lambda value: f"{value:.0f}", ticks, _WHAT)

@@ -11,6 +11,7 @@ from cl_anomaly.report.canvas import new_figure
 from cl_anomaly.report.captions import (
     chosen_tasks,
     classes_of_first_replica,
+    number_of_task,
     of_first_replica,
     put_title,
     task_name,
@@ -40,7 +41,7 @@ def draw(run: RecordedRun) -> Figure:
         axes = figure.add_subplot(1, len(codes), number)
         points, shares = principal_components(own)
         marks |= _draw_points(axes, points, run)
-        axes.set_title(f"after task {task}", fontsize=9)
+        axes.set_title(f"after {number_of_task(run, task)}", fontsize=9)
         axes.set_xlabel(f"Component 1 ({shares[0]:.0%} of the variance)")
         axes.set_ylabel(f"Component 2 ({shares[1]:.0%})")
     place_legend(figure, marks, beside=False)

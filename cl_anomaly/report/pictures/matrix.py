@@ -4,7 +4,12 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from cl_anomaly.evaluation.aurocs import read_aurocs
-from cl_anomaly.report.captions import classes_of_tasks, of_all_replicas, put_title, task_ticks
+from cl_anomaly.report.captions import (
+    classes_of_all_replicas,
+    of_all_replicas,
+    put_title,
+    task_ticks,
+)
 from cl_anomaly.report.heat_maps import draw_heat_map, mean_of_those_left, new_heat_maps
 from cl_anomaly.storage.recorded import RecordedRun
 
@@ -18,7 +23,7 @@ def draw(run: RecordedRun, score: str) -> Figure:
     classes = read_aurocs(metrics.assign(run=""))
     s = mean_of_those_left(np.stack([mean_of_those_left(own.s[score]) for own in classes]))
     figure, (axes,) = new_heat_maps(len(s), 1)
-    ticks = task_ticks(range(1, len(s) + 1), classes_of_tasks(metrics))
+    ticks = task_ticks(range(1, len(s) + 1), classes_of_all_replicas(run))
     low = min(0.5, np.floor(10 * np.nanmin(s)) / 10)
     draw_heat_map(axes, s, (low, 1.0), lambda value: f"{value:.2f}", ticks, "AUROC")
     below = ", with its class" if any("\n" in tick for tick in ticks) else ""

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from cl_anomaly.errors import InputError
 from cl_anomaly.report.captions import (
     classes_of_first_replica,
+    number_of_task,
     of_first_replica,
     put_title,
     task_name,
@@ -40,7 +41,7 @@ def draw(run: RecordedRun, score: str) -> Figure:
     starts = [_HEADING + row + n * (2 * row + _SCORE + _REST) + _REST for n in range(len(after))]
     sheet = Sheet(places[-1] + 1, starts[-1] + 2 * row + _SCORE, _TILE, ["reconstruction"])
     _write_headings(sheet, groups, places)
-    _write_rows(sheet, after, starts, row)
+    _write_rows(sheet, [number_of_task(run, task) for task in after], starts, row)
     for number, x in enumerate(places):
         sheet.tile(inputs[number], x, _HEADING, top)
         for mean, task, y in zip(means[:, number], after, starts, strict=True):
@@ -66,12 +67,12 @@ def _write_headings(
         sheet.write(wrapped(name, 72 * _TILE * (last - first)), (first + last) / 2, _HEADING / 2)
 
 
-def _write_rows(sheet: Sheet, after: list[int], starts: list[float], row: float) -> None:
+def _write_rows(sheet: Sheet, after: list[str], starts: list[float], row: float) -> None:
     """Say on the left what each row is."""
     half = (row - GAP) / 2
     sheet.write_left("input", _HEADING + half)
     for task, y in zip(after, starts, strict=True):
-        sheet.write_left(f"after task {task}:\nreconstruction", y + half)
+        sheet.write_left(f"after {task}:\nreconstruction", y + half)
         sheet.write_left("difference", y + row + half)
         sheet.write_left("score", y + 2 * row + 0.1)
 
