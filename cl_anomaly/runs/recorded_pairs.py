@@ -52,7 +52,7 @@ def read_pairs(
     tables = []
     for own in results:
         shown = own.metrics if score is None else own.metrics[own.metrics["score"] == score]
-        dataset = shown["dataset"].map(lambda name: Path(name).name)
+        dataset = [Path(str(name)).name for name in shown["dataset"]]
         tables.append(shown.assign(run=own.name, dataset=dataset, score=_SHOWN))
     values = values_of(pd.concat(tables, ignore_index=True), _SHOWN)
     columns = pd.read_csv(file, nrows=0).columns

@@ -56,7 +56,8 @@ def best_and_worst(run: RecordedRun) -> dict[str, list[Scored]]:
     """
     try:
         scores = run.scores(run.results.score)[-1]
-        normal, anomalous = run.pictures["normal"].any(0), run.pictures["anomalous"].any(0)
+        normal = np.asarray(run.pictures["normal"].any(0))
+        anomalous = np.asarray(run.pictures["anomalous"].any(0))
     except (InputError, KeyError):  # of an earlier version
         return {}
     if not np.isfinite(scores).all():
@@ -70,9 +71,7 @@ def best_and_worst(run: RecordedRun) -> dict[str, list[Scored]]:
     return {name: list(_first(run, which, by)) for name, (which, by) in kinds.items()}
 
 
-def _first(
-    run: RecordedRun, which: NDArray[np.bool_], by: NDArray[np.float32]
-) -> Iterator[Scored]:
+def _first(run: RecordedRun, which: NDArray[np.bool_], by: NDArray[np.float32]) -> Iterator[Scored]:
     """Give the first samples of some, in ascending order of `by`, (n,) each."""
     places = np.flatnonzero(which)
     scores = run.scores(run.results.score)[-1]

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 
 from cl_anomaly.report.page import pictures
 from cl_anomaly.report.page.content import Member
-from cl_anomaly.report.page.detected import Scored, SampleImages, best_and_worst
+from cl_anomaly.report.page.detected import SampleImages, Scored, best_and_worst
 from cl_anomaly.report.page.draft import Draft, details, note
 from cl_anomaly.report.page.markup import Html, element
 from cl_anomaly.report.page.numbers import short_score
@@ -36,7 +36,12 @@ def detected(draft: Draft) -> Html | None:
         parts.append(details(_whose(member), inside))
     if not parts:
         return None
-    said = [_WHAT, *(f"Samples of {own} are not shown: {why}" for own, why in unseen.items())]
+    seen = [_BELOW] if draft.room < pictures.MOST_BYTES else []
+    said = [
+        _WHAT,
+        *seen,
+        *(f"Samples of {own} are not shown: {why}" for own, why in unseen.items()),
+    ]
     if too_large:
         said.append(f"As rows only, for the page would be too large: {', '.join(too_large)}.")
     return draft.section("detected", "Best and worst detected samples", note(*said), *parts)
@@ -46,6 +51,7 @@ _WHAT = (
     "By their scores after the last task, of the first replica; a higher score is more anomalous. "
     "Rows of the test set are counted from 0."
 )
+_BELOW = "Below an image stand its class and its score."
 
 
 def _whose(member: Member) -> str:

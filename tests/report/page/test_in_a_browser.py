@@ -153,6 +153,26 @@ def test_menus_choose_the_class_the_score_and_the_run(opened: Opened) -> None:
     assert lines.first.get_attribute("d") != path
 
 
+def test_best_and_worst_detected_samples_open_with_their_classes_and_scores(
+    opened: Opened,
+) -> None:
+    section = opened.tab.locator("#detected")
+    tiles = section.locator("details").first.locator("figure")
+    assert not tiles.first.is_visible()
+    section.locator("summary").first.focus()
+    opened.tab.keyboard.press("Enter")
+    assert tiles.count() == 24
+    first = tiles.first
+    assert first.is_visible()
+    label, score = first.locator("figcaption").inner_text().split("\n")
+    words = first.locator("img").get_attribute("alt")
+    assert words is not None
+    assert words.startswith(f"class {label}, score {score}, row ")
+    box = first.locator("img").bounding_box()
+    assert box is not None
+    assert box["width"] == box["height"] >= 40
+
+
 def test_everything_is_reached_and_used_by_keyboard(opened: Opened) -> None:
     opened.tab.get_by_label("Filter").focus()
     opened.tab.keyboard.type("lower")
@@ -187,6 +207,9 @@ def test_it_reads_at_the_width_of_a_phone_in_light_and_in_dark(
     browser: Any, file: Path, scheme: str
 ) -> None:
     opened = Opened(browser, file, width=400, color_scheme=scheme)
+    opened.tab.evaluate(
+        'document.querySelectorAll("section > details").forEach((own) => { own.open = true; })'
+    )
     width = opened.tab.evaluate("document.documentElement.scrollWidth")
     assert width <= 400
     colours = opened.tab.evaluate(
