@@ -52,7 +52,8 @@ def read_pairs(
     tables = []
     for own in results:
         shown = own.metrics if score is None else own.metrics[own.metrics["score"] == score]
-        dataset = [Path(str(name)).name for name in shown["dataset"]]
+        names = {path: Path(str(path)).name for path in shown["dataset"].unique()}
+        dataset = shown["dataset"].map(names)
         tables.append(shown.assign(run=own.name, dataset=dataset, score=_SHOWN))
     values = values_of(pd.concat(tables, ignore_index=True), _SHOWN)
     columns = pd.read_csv(file, nrows=0).columns

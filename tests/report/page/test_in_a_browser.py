@@ -3,11 +3,15 @@
 import os
 import shutil
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from cl_anomaly.report.page.content import Content
+from cl_anomaly.report.page.figures import MOST_BANDS
+from cl_anomaly.report.page.page import page_of
 from tests.report.page.conftest import MISSING, UNSAFE
 
 pytestmark = pytest.mark.browser
@@ -85,6 +89,27 @@ def test_it_loads_without_an_error_and_fetches_nothing(opened: Opened, file: Pat
     assert fetched == [file.as_uri()]
     for figure in ("auroc", "ranks 0", "cost", "matrix", "rates"):
         assert opened.tab.locator(f'[data-figure="{figure}"] svg.marks').count() == 1
+
+
+def test_of_many_runs_no_band_is_drawn_and_nothing_is_complained_of(
+    browser: Any, content: Content, tmp_path: Path
+) -> None:
+    (upper, *_) = content.with_results
+    many = tuple(replace(upper, name=f"r{n}", line=f"r{n}") for n in range(MOST_BANDS + 1))
+    (tmp_path / "many.html").write_text(page_of(replace(content, members=many)), encoding="utf-8")
+    opened = Opened(browser, tmp_path / "many.html")
+    assert opened.said == []
+    assert opened.lines() == len(many)
+
+    def heights() -> list[float]:
+        bands = opened.tab.locator('[data-figure="auroc"] .mark-area path')
+        return [box["height"] for own in bands.all() if (box := own.bounding_box())]
+
+    before = heights()
+    opened.tab.get_by_role("checkbox", name="r0").uncheck()
+    opened.tab.wait_for_timeout(300)
+    assert max(heights()) > max(before)
+    opened.tab.close()
 
 
 def test_names_that_hold_html_are_shown_as_text(opened: Opened) -> None:
