@@ -11,12 +11,11 @@ from cl_anomaly.config import (
     RunConfig,
     parse_seeds,
     parse_task_order,
-    read_configuration,
-    read_settings,
 )
 from cl_anomaly.errors import InputError
 from cl_anomaly.json_files import write_json
 from cl_anomaly.labels import Label
+from cl_anomaly.storage.config_files import read_configuration, read_settings
 
 CHANGED: dict[str, Any] = {
     "strategy": "ewc",

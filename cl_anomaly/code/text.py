@@ -49,7 +49,7 @@ def _comments_and_strings(text: str, lines: list[str]) -> tuple[list[_Cut], set[
 
 
 def _docstrings(tree: ast.AST, lines: list[str]) -> Iterator[_Cut]:
-    for node in ast.walk(tree):
+    for node in _statements(tree):
         if not isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
             continue
         if ast.get_docstring(node, clean=False) is None:
@@ -62,3 +62,14 @@ def _docstrings(tree: ast.AST, lines: list[str]) -> Iterator[_Cut]:
             start = string.col_offset if line == first else 0
             end = (string.end_col_offset or 0) if line == last else len(encoded)
             yield line, len(encoded[:start].decode()), len(encoded[:end].decode())
+
+
+def _statements(tree: ast.AST) -> Iterator[ast.AST]:
+    """Give a module and all statements in it; `ast.walk` would go through every expression."""
+    waiting = [tree]
+    while waiting:
+        node = waiting.pop()
+        yield node
+        for name in ("body", "orelse", "finalbody", "handlers", "cases"):
+            inside = getattr(node, name, [])
+            waiting += inside if isinstance(inside, list) else []

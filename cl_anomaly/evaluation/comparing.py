@@ -82,6 +82,7 @@ def compare_runs(
     lower_is_better: bool = False,
     alpha: float = 0.05,
     resamples: int = RESAMPLES,
+    pairs: pd.DataFrame | None = None,
 ) -> Comparison:
     """Compare runs by a metric after the last task.
 
@@ -98,12 +99,14 @@ def compare_runs(
         lower_is_better: as of a false-positive rate.
         alpha: of the tests; intervals are of 1 − alpha.
         resamples: of the intervals.
+        pairs: what an earlier call with the same values gave, which then is not computed again:
+            of many runs it takes longest by far.
 
     Raises:
         ValueError: no run has that metric by that score, or one has it twice for a replica.
     """
     values = values_of(metrics, score, metric)
-    return _Work(values, metric, score, lower_is_better, alpha, resamples).comparison()
+    return _Work(values, metric, score, lower_is_better, alpha, resamples).comparison(pairs)
 
 
 class _Work:
@@ -132,8 +135,8 @@ class _Work:
         )
         self._friedman, self._difference = self._of_three_or_more()
 
-    def comparison(self) -> Comparison:
-        pairs = self._pairs()
+    def comparison(self, pairs: pd.DataFrame | None) -> Comparison:
+        pairs = self._pairs() if pairs is None else pairs
         return Comparison(
             metric=self._metric,
             score=self._score,

@@ -108,7 +108,8 @@ def notes_of(compared: Comparison, chosen: Mapping[str, Mapping[str, Any]]) -> l
     said = [
         f"Headline AUROC after the last task: means, and bootstrap intervals that resample "
         f"{resampled}. Mean rank over {compared.count} {compared.units}, 1 is the best."
-        + " A block is one anomaly class of one dataset." * is_of_blocks,
+        + " A block is one anomaly class of one dataset."
+        * is_of_blocks,
         "Gap closed is the share of the way from lower to upper; forgetting, by the result matrix, "
         "what was lost since each task was known best. Seconds of training and bytes (model, "
         "strategy and score after the last task) are those of one replica.",

@@ -12,9 +12,13 @@ from cl_anomaly.errors import InputError
 from cl_anomaly.evaluation.comparing import Comparison, compare_runs
 from cl_anomaly.json_files import read_json
 from cl_anomaly.report.page.content import OWN_SCORE, Content, Member
-from cl_anomaly.runs.comparison import COST_TABLE
+from cl_anomaly.report.page.detected import SampleImages
+from cl_anomaly.runs.comparison import COST_TABLE, PAIRS_FILE
 from cl_anomaly.runs.provenance import other_code_of
+from cl_anomaly.runs.recorded_pairs import RecordedPairs, read_pairs
 from cl_anomaly.runs.run_folder import COST_FILE
+from cl_anomaly.runs.sample_images import sample_images_of
+from cl_anomaly.runs.suite_folder import SUITE_FILE
 from cl_anomaly.storage.config_files import read_configuration
 from cl_anomaly.storage.results import RunResults, read_metrics, read_results
 from cl_anomaly.storage.status import (
@@ -54,10 +58,12 @@ def read_content(folder: Path) -> Content:
         members, kind = [_member_of_run(folder, config, results)], "run"
     with_results = [member for member in members if member.results is not None]
     scores = {member.results.score for member in members if member.results is not None}
+    own_scores = None if kind == "suite" or not results else results[0].score
+    pairs = read_pairs(folder / PAIRS_FILE, results, own_scores)
     compared = {
         dataset: found
         for dataset in dict.fromkeys(member.dataset for member in members)
-        if (found := _compared([m for m in with_results if m.dataset == dataset], "line"))
+        if (found := _compared([m for m in with_results if m.dataset == dataset], "line", pairs))
     }
     return Content(
         kind=kind,
@@ -66,10 +72,21 @@ def read_content(folder: Path) -> Content:
         score=next(iter(scores)) if len(scores) == 1 else OWN_SCORE if scores else "",
         members=tuple(members),
         compared=compared,
-        overall=_compared(with_results, "method") if len(compared) > 1 else None,
+        overall=_compared(with_results, "method", pairs) if len(compared) > 1 else None,
         remarks=tuple(_remarks(members, compared)),
         version=__version__,
+        sample_images=_sample_images(with_results),
     )
+
+
+def _sample_images(members: Sequence[Member]) -> dict[str, SampleImages]:
+    """Read the test sets of members whose folders are there, each once, by their SHA-256."""
+    found: dict[str, SampleImages] = {}
+    for member in members:
+        own = member.results
+        if own is not None and member.has_folder and own.data and own.data not in found:
+            found[own.data] = sample_images_of(own.config, own.data, own.folder)
+    return found
 
 
 def _member_of_run(folder: Path, config: dict[str, Any], results: list[RunResults]) -> Member:
@@ -190,8 +207,15 @@ def _place_of(config: dict[str, Any], beside: Sequence[Status]) -> Path | None:
     return None
 
 
-def _compared(members: Sequence[Member], called: str) -> Comparison | None:
+def _compared(
+    members: Sequence[Member], called: str, pairs: RecordedPairs | None
+) -> Comparison | None:
     """Compare members by their lines or by their methods, each by the score that it shows.
+
+    Args:
+        members: with results.
+        called: what they are called by.
+        pairs: that were recorded, which are not computed again where they are of the same values.
 
     Returns:
         None where nothing can be compared.
@@ -202,8 +226,12 @@ def _compared(members: Sequence[Member], called: str) -> Comparison | None:
             shown = own.metrics[own.metrics["score"] == own.score]
             names = {"run": getattr(member, called), "dataset": member.dataset}
             tables.append(shown.assign(**names, score=OWN_SCORE))
+    if not tables:
+        return None
+    metrics = pd.concat(tables, ignore_index=True)
     try:
-        return compare_runs(pd.concat(tables, ignore_index=True), OWN_SCORE) if tables else None
+        known = pairs.of(metrics, OWN_SCORE) if pairs else None
+        return compare_runs(metrics, OWN_SCORE, pairs=known)
     except ValueError:  # two of one method are of one scenario
         return None
 

@@ -1,6 +1,7 @@
 """What a finished run has recorded beside its metrics: read for pictures, when one asks for it."""
 
-from dataclasses import dataclass
+from collections.abc import Set
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -39,6 +40,7 @@ class RecordedRun:
     results: RunResults
     title: str = ""
     task_names: tuple[str, ...] = ()
+    _scores: dict[str, NDArray[Any]] = field(default_factory=dict, init=False)
 
     @cached_property
     def pictures(self) -> dict[str, NDArray[Any]]:
@@ -49,9 +51,11 @@ class RecordedRun:
         """
         return read_arrays(self._file(PICTURES_FILE, _OLD))
 
-    @cached_property
-    def _scores(self) -> dict[str, NDArray[Any]]:
-        return read_arrays(self._file(SCORES_FILE, _OLD))
+    def _of_scores(self, name: str) -> NDArray[Any]:
+        """Read one array of the scores' file, once: all of them may be large."""
+        if name not in self._scores:
+            self._scores.update(read_arrays(self._file(SCORES_FILE, _OLD), {name}))
+        return self._scores[name]
 
     @property
     def seed(self) -> int:
@@ -66,11 +70,16 @@ class RecordedRun:
     @property
     def labels(self) -> NDArray[Any]:
         """Labels of the scored samples, (n,)."""
-        return self._scores["labels"]
+        return self._of_scores("labels")
 
     def scores(self, score: str) -> NDArray[np.float32]:
         """Scores of the first replica after every task, (tasks, n)."""
-        return self._scores[score][0]
+        return self._of_scores(score)[0]
+
+    @property
+    def test_indices(self) -> NDArray[np.int64]:
+        """Places of the scored samples in the dataset's test set, (n,)."""
+        return self._of_scores("test_indices")
 
     @cached_property
     def losses(self) -> pd.DataFrame:
@@ -111,14 +120,19 @@ class RecordedRun:
         return path
 
 
-def read_arrays(path: Path) -> dict[str, NDArray[Any]]:
+def read_arrays(path: Path, names: Set[str] | None = None) -> dict[str, NDArray[Any]]:
     """Read a file of arrays; no code that lies in it is run.
+
+    Args:
+        path: the file.
+        names: of the arrays that are wanted, as far as they are there. Default: all.
 
     Raises:
         DamagedError: it is not what was written.
     """
     try:
         with np.load(path, allow_pickle=False) as archive:
-            return dict(archive)
+            wanted = archive.files if names is None else names & set(archive.files)
+            return {name: archive[name] for name in wanted}
     except (OSError, ValueError, EOFError) as error:
         raise DamagedError(path, " ".join(str(error).split())) from error

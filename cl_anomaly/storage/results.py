@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
+from functools import cache
 from pathlib import Path
 from textwrap import shorten
 from typing import Any
@@ -183,7 +184,7 @@ def _read_metrics(folder: Path, more: set[str]) -> pd.DataFrame:
             folder / METRICS_FILE,
             dtype=text,
             keep_default_na=False,
-            converters={"value": float, "anomaly_class": label_from},
+            converters={"value": float, "anomaly_class": cache(label_from)},
         )
     except (OSError, ValueError) as error:
         raise InputError(

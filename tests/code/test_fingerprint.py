@@ -75,6 +75,29 @@ def test_all_else_is_code(change: Any) -> None:
     assert without_words(change(SOURCE).encode()) != without_words(SOURCE.encode())
 
 
+_BLOCKS = [
+    "if x:\n{}",
+    "if x:\n    pass\nelse:\n{}",
+    "for x in y:\n{}",
+    "while x:\n    pass\nelse:\n{}",
+    "with x:\n{}",
+    "try:\n    pass\nexcept E:\n{}",
+    "try:\n    pass\nfinally:\n{}",
+    "match x:\n case 1:\n{}",
+    "async def f():\n{}",
+    "class C:\n{}",
+]
+
+
+@pytest.mark.parametrize("block", _BLOCKS)
+def test_docstrings_are_found_in_every_block(block: str) -> None:
+    inside = [f'    def g():\n        """{words}"""\n        return 1' for words in ("one", "two")]
+    one, other = (without_words(block.format(own).encode()) for own in inside)
+    assert one == other
+    assert b"return 1" in one
+    assert b"one" not in one
+
+
 def test_what_is_no_python_counts_as_it_is() -> None:
     for content in (b"def f(:  # no\n", b"\xff\xfe", b"x = 1\0"):
         assert without_words(content) == content

@@ -8,6 +8,7 @@ from typing import Any, Literal
 import pandas as pd
 
 from cl_anomaly.evaluation.comparing import Comparison
+from cl_anomaly.report.page.detected import SampleImages
 from cl_anomaly.storage.recorded import RecordedRun
 from cl_anomaly.storage.results import RunResults
 
@@ -77,6 +78,7 @@ class Content:
         overall: how the methods compare over all datasets; None where there is one.
         remarks: what a reader must know beside the numbers.
         version: of this program.
+        sample_images: by the SHA-256 of the data.
     """
 
     kind: Literal["run", "comparison", "suite"]
@@ -88,6 +90,12 @@ class Content:
     overall: Comparison | None
     remarks: tuple[str, ...]
     version: str
+    sample_images: Mapping[str, SampleImages] = field(default_factory=dict)
+
+    def sample_images_of(self, member: Member) -> SampleImages:
+        """Give the test set that a member was judged by."""
+        data = member.results.data if member.results else ""
+        return self.sample_images.get(data) or SampleImages(None, "its data was not recorded.")
 
     @property
     def lines(self) -> list[str]:

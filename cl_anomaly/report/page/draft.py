@@ -1,5 +1,6 @@
 """The page while it is being made: its sections' names, its figures and their data."""
 
+from cl_anomaly.report.page import pictures
 from cl_anomaly.report.page.content import Content
 from cl_anomaly.report.page.figure_data import Columns
 from cl_anomaly.report.page.look import looks_of
@@ -19,6 +20,7 @@ class Draft:
         figures: Vega-Lite's descriptions, by name.
         data: of the figures, by name.
         headings: of the sections that there are, by name.
+        room: bytes that are left for pictures.
     """
 
     def __init__(self, content: Content) -> None:
@@ -28,6 +30,7 @@ class Draft:
         self.figures: dict[str, dict] = {}
         self.data: dict[str, Columns] = {}
         self.headings: dict[str, str] = {}
+        self.room = pictures.MOST_BYTES
 
     def section(self, name: str, heading: str, *children: object) -> Html:
         """Make a section."""

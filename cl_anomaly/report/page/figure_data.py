@@ -1,6 +1,6 @@
 """The numbers of the page's figures, in columns: each is a list of equal length."""
 
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -12,6 +12,7 @@ from cl_anomaly.evaluation.aurocs import HEADLINE, OF_CLASS
 from cl_anomaly.evaluation.statistics import MEAN
 from cl_anomaly.labels import parted
 from cl_anomaly.report.captions import classes_of_tasks
+from cl_anomaly.report.heat_maps import mean_of_those_left
 from cl_anomaly.report.labels import named_classes
 from cl_anomaly.report.page.content import Content, Member
 from cl_anomaly.report.page.numbers import is_known, rounded
@@ -32,28 +33,30 @@ def aurocs_after_tasks(content: Content) -> Columns:
             continue
         panels = _names_of_panels(member, several)
         rows = member.summary[member.summary["metric"] == HEADLINE]
-        for score, name in content.named_scores(member, rows["score"].unique()):
-            for row in rows[rows["score"] == score].to_dict("records"):
-                low, high = _spread(row)
-                _add(
-                    columns,
-                    run=member.line,
-                    panel=panels[str(row["anomaly_class"])],
-                    score=name,
-                    task=int(row["task"]),
-                    mean=rounded(row["mean"], 6),
-                    low=rounded(low),
-                    high=rounded(high),
-                    replicas=int(row["seeds"]),
-                )
+        low, high = _spread(rows)
+        values = {
+            "panel": [panels[label] for label in rows["anomaly_class"].astype(str)],
+            "task": rows["task"].astype(int).tolist(),
+            "mean": [rounded(value, 6) for value in rows["mean"]],
+            "low": [rounded(value) for value in low],
+            "high": [rounded(value) for value in high],
+            "replicas": rows["seeds"].astype(int).tolist(),
+        }
+        scores = rows["score"].tolist()
+        for score, name in content.named_scores(member, dict.fromkeys(scores)):
+            own = [place for place, found in enumerate(scores) if found == score]
+            _extend(columns, run=[member.line] * len(own), score=[name] * len(own))
+            _extend(columns, **{key: [all_of[n] for n in own] for key, all_of in values.items()})
     return columns
 
 
-def _spread(row: Mapping[Hashable, Any]) -> tuple[Any, Any]:
-    """Give the ends of a band."""
-    if str(row["anomaly_class"]) == MEAN:
-        return row["low"], row["high"]
-    return row["mean"] - row["sd"], row["mean"] + row["sd"]  # NaN of one seed
+def _spread(rows: pd.DataFrame) -> tuple[pd.Series, pd.Series]:
+    """Give the ends of a band; NaN of one seed."""
+    low, high = rows["mean"] - rows["sd"], rows["mean"] + rows["sd"]
+    if "low" not in rows:
+        return low, high
+    is_mean = rows["anomaly_class"].astype(str) == MEAN
+    return low.where(~is_mean, rows["low"]), high.where(~is_mean, rows["high"])
 
 
 def _names_of_panels(member: Member, several_datasets: bool) -> dict[str, str]:
@@ -81,23 +84,32 @@ def result_matrices(content: Content) -> Columns:
 
 def _mean_matrices(metrics: pd.DataFrame) -> dict[str, NDArray[np.float64]]:
     """Give the mean of the result matrices by score, (N, N); all at once, as a page has many."""
-    replica = ["anomaly_class", "seed"]
     own = metrics[metrics["metric"].str.startswith(OF_CLASS)]
-    own = own.assign(label=own["metric"].str.removeprefix(OF_CLASS))
+    after, of = own["task"].to_numpy(dtype=np.int64), _tasks_of_classes(own, metrics)
+    tasks = int(max(after.max(initial=0), of.max(initial=0)))
+    scores, names = pd.factorize(own["score"])
+    classes, seeds = (pd.factorize(own[name])[0] for name in ("anomaly_class", "seed"))
+    counts = [int(codes.max(initial=-1)) + 1 for codes in (scores, classes, seeds)]
+    # Column 0 is of classes that never arrive.
+    sums, numbers = np.zeros((2, *counts, tasks, tasks + 1))
+    for total, values in ((sums, own["value"].to_numpy()), (numbers, 1.0)):
+        np.add.at(total, (scores, classes, seeds, after - 1, of), values)
+    matrices = np.divide(sums, numbers, out=np.full_like(sums, np.nan), where=numbers > 0)
+    by_class = mean_of_those_left(np.moveaxis(matrices, 2, 0))
+    by_score = mean_of_those_left(np.moveaxis(by_class, 1, 0))[..., 1:]
+    return dict(zip(map(str, names), by_score, strict=True))
+
+
+def _tasks_of_classes(own: pd.DataFrame, metrics: pd.DataFrame) -> NDArray[np.int64]:
+    """Say with which task the class of each row arrives, (rows,); 0 where it does not."""
+    replica, found = ["anomaly_class", "seed"], {}
     arrived = metrics[metrics["task"] > 0].drop_duplicates([*replica, "task"])
-    arrived = arrived[[*replica, "task", "classes"]].rename(columns={"task": "of"})
-    arrived = arrived.assign(label=arrived["classes"].map(parted)).explode("label")
-    both = own.merge(arrived[[*replica, "of", "label"]], on=[*replica, "label"])
-    keys = ["score", "task", "of"]
-    for by in ([*replica, *keys], ["anomaly_class", *keys], keys):
-        both = both.groupby(by, sort=False, as_index=False)["value"].mean()
-    found = {}
-    for score, rows in both.groupby("score", sort=False):
-        tasks = int(rows[["task", "of"]].to_numpy().max())
-        matrix = np.full((tasks, tasks), np.nan)
-        matrix[rows["task"] - 1, rows["of"] - 1] = rows["value"]
-        found[str(score)] = matrix
-    return found
+    columns = [arrived[name].tolist() for name in (*replica, "task", "classes")]
+    for anomaly_class, seed, task, classes in zip(*columns, strict=True):
+        found |= {(anomaly_class, seed, label): task for label in parted(classes)}
+    labels = own["metric"].str.removeprefix(OF_CLASS).tolist()
+    keys = zip(own["anomaly_class"].tolist(), own["seed"].tolist(), labels, strict=True)
+    return np.array([found.get(key, 0) for key in keys], dtype=np.int64)
 
 
 def false_positive_rates(content: Content) -> Columns:
@@ -186,5 +198,9 @@ def cost_and_quality(rows: Sequence[Standing]) -> Columns:
 
 
 def _add(columns: Columns, **values: Any) -> None:
-    for name, value in values.items():
-        columns.setdefault(name, []).append(value)
+    _extend(columns, **{name: [value] for name, value in values.items()})
+
+
+def _extend(columns: Columns, **values: list[Any]) -> None:
+    for name, own in values.items():
+        columns.setdefault(name, []).extend(own)

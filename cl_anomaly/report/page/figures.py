@@ -50,15 +50,16 @@ def auroc_figure(looks: Mapping[str, Look], panel: str, score: str, about: str) 
     """Draw a line for each run: its headline AUROC after every task, with its spread."""
     parameters = [_parameter("panel", panel), _parameter("score", score)]
     shown = _parameter("shown", list(looks))
+    has_band = f"length(shown) <= {MOST_BANDS} && isValid(datum.low) && isValid(datum.high)"
     base = (
         alt.Chart(alt.NamedData(name="auroc"))
         .transform_filter("datum.panel === panel && datum.score === score")
         .transform_filter("indexof(shown, datum.run) >= 0")
         .transform_joinaggregate(least="min(mean)", most="max(mean)")
-        # A wide band would leave the lines no room.
+        # A wide band would leave the lines no room; one that is not drawn has no height.
         .transform_calculate(
-            low_drawn="isValid(datum.low) ? max(datum.low, datum.least - 0.05) : datum.mean",
-            high_drawn="isValid(datum.high) ? min(datum.high, datum.most + 0.05, 1) : datum.mean",
+            low_drawn=f"{has_band} ? max(datum.low, datum.least - 0.05) : datum.mean",
+            high_drawn=f"{has_band} ? min(datum.high, datum.most + 0.05, 1) : datum.mean",
         )
         .encode(
             x=alt.X("task:Q", title="After task", axis=_whole_numbers()),
@@ -66,8 +67,7 @@ def auroc_figure(looks: Mapping[str, Look], panel: str, score: str, about: str) 
         )
     )
     values = alt.Y("mean:Q", title="AUROC", scale=alt.Scale(zero=False, nice=True))
-    few = base.transform_filter(f"length(shown) <= {MOST_BANDS}")
-    band = few.mark_area(opacity=0.1).encode(
+    band = base.mark_area(opacity=0.1).encode(
         y=alt.Y("low_drawn:Q", title="AUROC", scale=alt.Scale(zero=False)), y2="high_drawn:Q"
     )
     dashes = alt.StrokeDash(

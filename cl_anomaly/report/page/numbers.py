@@ -54,3 +54,8 @@ def operations(value: Any) -> str:
 def rounded(value: Any, digits: int = 4) -> float | None:
     """Give a number as a figure's data holds it; None where it is not known."""
     return round(float(value), digits) if is_known(value) else None
+
+
+def short_score(value: float) -> str:
+    """Write a sample's score in three digits, or as a whole number."""
+    return f"{value:.0f}" if abs(value) >= 1000 else f"{value:.3g}"

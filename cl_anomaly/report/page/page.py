@@ -4,6 +4,7 @@ from importlib.resources import files
 
 from cl_anomaly.report.page import figure_sections, table_sections
 from cl_anomaly.report.page.content import Content
+from cl_anomaly.report.page.detected_section import detected
 from cl_anomaly.report.page.draft import Draft
 from cl_anomaly.report.page.markup import Html, element, joined, json_for_script
 from cl_anomaly.report.page.picture_section import samples
@@ -19,6 +20,7 @@ _SECTIONS = (
     figure_sections.costs,
     figure_sections.matrices,
     figure_sections.rates,
+    detected,
     samples,
     table_sections.chosen,
     table_sections.reproduction,

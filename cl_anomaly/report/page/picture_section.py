@@ -11,7 +11,7 @@ _HEIGHT = 32  # pixels of a tile on the screen, about
 
 def samples(draft: Draft) -> Html | None:
     """Show what each run's model generates and reconstructs, as far as there is room."""
-    parts, room, left_out = [], pictures.MOST_BYTES, []
+    parts, left_out = [], []
     for row in draft.rows:
         run = row.member.recorded
         if run is None:
@@ -21,10 +21,10 @@ def samples(draft: Draft) -> Html | None:
             "Test samples and their reconstructions": pictures.reconstruction_rows(run),
         }
         size = sum(map(pictures.bytes_of, found.values()))
-        if size > room:
+        if size > draft.room:
             left_out.append(row.member.name)
         elif size:
-            room -= size
+            draft.room -= size
             inside = [
                 part
                 for heading, rows in found.items()

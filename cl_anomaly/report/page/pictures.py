@@ -30,14 +30,32 @@ class Row:
         data: a PNG as a data URI.
         width: in pixels.
         height: in pixels.
-        below: words below each tile; none where there are none.
     """
 
     caption: str
     data: str
     width: int
     height: int
-    below: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Tile:
+    """One sample.
+
+    Attributes:
+        data: a PNG as a data URI.
+        width: in pixels.
+        height: in pixels.
+    """
+
+    data: str
+    width: int
+    height: int
+
+    @property
+    def bytes(self) -> int:
+        """Count the room that it takes in the page."""
+        return len(self.data)
 
 
 def generated_rows(run: RecordedRun) -> list[Row]:
@@ -88,20 +106,37 @@ def _images(samples: NDArray[Any], run: RecordedRun, leading: int = 2) -> NDArra
         images = as_images(samples, leading, run.results.dataset)
     except InputError:
         return None
+    return _with_fewer_pixels(images, leading)
+
+
+def _with_fewer_pixels(images: NDArray[Any], leading: int) -> NDArray[Any]:
     step = -(-max(images.shape[leading : leading + 2]) // _MOST_PIXELS)
     return images[(slice(None),) * leading + (slice(None, None, step),) * 2]
 
 
-def _row(caption: str, images: NDArray[Any], below: tuple[str, ...] = ()) -> Row:
+def tile_of(image: NDArray[Any]) -> Tile:
+    """Draw a sample, (H, W) or (H, W, 3), black at 0 and white at 1."""
+    pixels = _bytes_of(_with_fewer_pixels(image, 0))
+    return Tile(_data_of(pixels), pixels.shape[1], pixels.shape[0])
+
+
+def _row(caption: str, images: NDArray[Any]) -> Row:
     """Put images, (n, H, W) or (n, H, W, 3), beside each other."""
     count, height, width = images.shape[:3]
     size = height, count * (width + _GAP) - _GAP, *images.shape[3:]
     sheet = np.full(size, _GREY, dtype=np.uint8)
     for place, image in enumerate(images):
         left = place * (width + _GAP)
-        values = np.nan_to_num(np.clip(image, 0.0, 1.0))
-        sheet[:, left : left + width] = np.round(255 * values)
+        sheet[:, left : left + width] = _bytes_of(image)
+    return Row(caption, _data_of(sheet), sheet.shape[1], height)
+
+
+def _bytes_of(image: NDArray[Any]) -> NDArray[np.uint8]:
+    return np.round(255 * np.nan_to_num(np.clip(image, 0.0, 1.0))).astype(np.uint8)
+
+
+def _data_of(pixels: NDArray[np.uint8]) -> str:
+    """Write pixels as a PNG, and this as a data URI."""
     written = io.BytesIO()
-    Image.fromarray(sheet).save(written, "PNG", optimize=True)
-    data = base64.b64encode(written.getvalue()).decode()
-    return Row(caption, f"data:image/png;base64,{data}", sheet.shape[1], height, below)
+    Image.fromarray(pixels).save(written, "PNG", optimize=True)
+    return f"data:image/png;base64,{base64.b64encode(written.getvalue()).decode()}"

@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from cl_anomaly.evaluation.comparing import BETTER, Comparison
 from cl_anomaly.report.page import numbers
 from cl_anomaly.report.page.content import Content, Member
+from cl_anomaly.report.page.detected import Scored
 from cl_anomaly.report.page.figure_data import Columns
 from cl_anomaly.report.page.markup import Html, element
 from cl_anomaly.report.page.numbers import UNKNOWN
@@ -15,7 +16,7 @@ from cl_anomaly.report.suite_table import in_short
 MISSING = "missing"
 _OF_NUMBERS = {
     *("AUROC", "95 % interval", "mean rank", "gap closed", "forgetting", "training", "kept"),
-    *("replicas", "difference", "better in", "p"),
+    *("replicas", "difference", "better in", "p", "row"),
 }
 
 
@@ -201,6 +202,22 @@ def chosen_table(content: Content) -> Html:
         for method, chosen in by_method.items()
     ]
     return _table("chosen", ["run", *keys], body)
+
+
+def detected_table(found: Mapping[str, Sequence[Scored]], name: str) -> Html:
+    """Show samples by their rows in the test set, kind after kind."""
+    body = [
+        element(
+            "tr",
+            element("th", kind, scope="row"),
+            _number(float(sample.row), str(sample.row)),
+            _cell(sample.label),
+            _number(sample.score, numbers.short_score(sample.score)),
+        )
+        for kind, samples in found.items()
+        for sample in samples
+    ]
+    return _table(name, ["samples", "row", "class", "score"], body)
 
 
 def _in_words(value: object) -> str:

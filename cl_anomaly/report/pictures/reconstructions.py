@@ -15,6 +15,7 @@ from cl_anomaly.report.captions import (
     task_name,
 )
 from cl_anomaly.report.legends import wrapped
+from cl_anomaly.report.page.numbers import short_score
 from cl_anomaly.report.tiles import GAP, Sheet, as_images
 from cl_anomaly.storage.recorded import RecordedRun
 
@@ -48,14 +49,9 @@ def draw(run: RecordedRun, score: str) -> Figure:
             sheet.tile(mean, x, y, top)
             sheet.tile(np.abs(mean - inputs[number]), x, y + row, top)
             value = float(scores[task - 1, run.pictures["shown"][number]])
-            sheet.write(written(value), x + 0.5, y + 2 * row + 0.1, size=7)
+            sheet.write(short_score(value), x + 0.5, y + 2 * row + 0.1, size=7)
     put_title(sheet.figure, run, f"score {score}", of_first_replica(run))
     return sheet.finish()
-
-
-def written(score: float) -> str:
-    """Write a score in three digits, or as a whole number."""
-    return f"{score:.0f}" if abs(score) >= 1000 else f"{score:.3g}"
 
 
 def _write_headings(

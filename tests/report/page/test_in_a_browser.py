@@ -3,11 +3,15 @@
 import os
 import shutil
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from cl_anomaly.report.page.content import Content
+from cl_anomaly.report.page.figures import MOST_BANDS
+from cl_anomaly.report.page.page import page_of
 from tests.report.page.conftest import MISSING, UNSAFE
 
 pytestmark = pytest.mark.browser
@@ -87,6 +91,27 @@ def test_it_loads_without_an_error_and_fetches_nothing(opened: Opened, file: Pat
         assert opened.tab.locator(f'[data-figure="{figure}"] svg.marks').count() == 1
 
 
+def test_of_many_runs_no_band_is_drawn_and_nothing_is_complained_of(
+    browser: Any, content: Content, tmp_path: Path
+) -> None:
+    (upper, *_) = content.with_results
+    many = tuple(replace(upper, name=f"r{n}", line=f"r{n}") for n in range(MOST_BANDS + 1))
+    (tmp_path / "many.html").write_text(page_of(replace(content, members=many)), encoding="utf-8")
+    opened = Opened(browser, tmp_path / "many.html")
+    assert opened.said == []
+    assert opened.lines() == len(many)
+
+    def heights() -> list[float]:
+        bands = opened.tab.locator('[data-figure="auroc"] .mark-area path')
+        return [box["height"] for own in bands.all() if (box := own.bounding_box())]
+
+    before = heights()
+    opened.tab.get_by_role("checkbox", name="r0").uncheck()
+    opened.tab.wait_for_timeout(300)
+    assert max(heights()) > max(before)
+    opened.tab.close()
+
+
 def test_names_that_hold_html_are_shown_as_text(opened: Opened) -> None:
     assert UNSAFE in opened.runs()
     assert opened.tab.locator("#standings b").count() == 0
@@ -153,6 +178,26 @@ def test_menus_choose_the_class_the_score_and_the_run(opened: Opened) -> None:
     assert lines.first.get_attribute("d") != path
 
 
+def test_best_and_worst_detected_samples_open_with_their_classes_and_scores(
+    opened: Opened,
+) -> None:
+    section = opened.tab.locator("#detected")
+    tiles = section.locator("details").first.locator("figure")
+    assert not tiles.first.is_visible()
+    section.locator("summary").first.focus()
+    opened.tab.keyboard.press("Enter")
+    assert tiles.count() == 24
+    first = tiles.first
+    assert first.is_visible()
+    label, score = first.locator("figcaption").inner_text().split("\n")
+    words = first.locator("img").get_attribute("alt")
+    assert words is not None
+    assert words.startswith(f"class {label}, score {score}, row ")
+    box = first.locator("img").bounding_box()
+    assert box is not None
+    assert box["width"] == box["height"] >= 40
+
+
 def test_everything_is_reached_and_used_by_keyboard(opened: Opened) -> None:
     opened.tab.get_by_label("Filter").focus()
     opened.tab.keyboard.type("lower")
@@ -187,6 +232,9 @@ def test_it_reads_at_the_width_of_a_phone_in_light_and_in_dark(
     browser: Any, file: Path, scheme: str
 ) -> None:
     opened = Opened(browser, file, width=400, color_scheme=scheme)
+    opened.tab.evaluate(
+        'document.querySelectorAll("section > details").forEach((own) => { own.open = true; })'
+    )
     width = opened.tab.evaluate("document.documentElement.scrollWidth")
     assert width <= 400
     colours = opened.tab.evaluate(

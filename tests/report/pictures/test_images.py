@@ -11,8 +11,8 @@ from matplotlib.axes import Axes
 from cl_anomaly.data.datasets import Dataset
 from cl_anomaly.detector import Detector
 from cl_anomaly.errors import InputError
+from cl_anomaly.report.page.numbers import short_score
 from cl_anomaly.report.pictures import find_picture
-from cl_anomaly.report.pictures.reconstructions import written
 from cl_anomaly.report.tiles import as_images
 from cl_anomaly.storage.recorded import RecordedRun
 from tests.command import cli, run_quietly
@@ -91,7 +91,7 @@ def test_vectors_are_refused_in_a_sentence() -> None:
     ("score", "text"), [(0.012345, "0.0123"), (45.94, "45.9"), (12345.6, "12346"), (-2.0, "-2")]
 )
 def test_a_score_is_written_in_three_digits(score: float, text: str) -> None:
-    assert written(score) == text
+    assert short_score(score) == text
 
 
 def test_a_table_has_all_pictures_but_those_of_images(tmp_path: Path) -> None:
