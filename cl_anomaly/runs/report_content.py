@@ -18,7 +18,6 @@ from cl_anomaly.runs.provenance import other_code_of
 from cl_anomaly.runs.recorded_pairs import RecordedPairs, read_pairs
 from cl_anomaly.runs.run_folder import COST_FILE
 from cl_anomaly.runs.sample_images import sample_images_of
-from cl_anomaly.runs.suite_folder import SUITE_FILE
 from cl_anomaly.storage.config_files import read_configuration
 from cl_anomaly.storage.results import RunResults, read_metrics, read_results
 from cl_anomaly.storage.status import (

@@ -14,7 +14,6 @@ from cl_anomaly.evaluation.comparing import compare_runs
 from cl_anomaly.report.page.content import OWN_SCORE, Content
 from cl_anomaly.report.page.page import page_of
 from cl_anomaly.report.page.standings import standings_of
-from cl_anomaly.report.page.tables import _in_short
 from cl_anomaly.runs import report_content
 from cl_anomaly.runs.recorded_pairs import read_pairs
 from cl_anomaly.runs.report_content import read_content
@@ -174,16 +173,3 @@ def test_pairs_of_other_results_are_computed_anew(content: Content, folder: Path
     other = metrics.assign(value=metrics["value"] + 1e-9)
     assert pairs.of(other, "recon") is None
     assert read_pairs(folder / "none.csv", here, "recon") is None
-
-
-@pytest.mark.parametrize(
-    ("names", "said"),
-    [
-        ("", "–"),
-        ("a, b", "a, b"),
-        ("a, b, c, d, e", "all others"),
-        ("a, b, c, d", "all but e"),
-    ],
-)
-def test_many_names_are_said_in_short(names: str, said: str) -> None:
-    assert _in_short(names, ["a", "b", "c", "d", "e"]) == said
