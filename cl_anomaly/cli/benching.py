@@ -190,6 +190,9 @@ def _show_cost(missing: Mapping[str, Plan], count: int, how: _How) -> None:
     if not missing:
         print(f"All {count} runs are finished.", file=sys.stderr)
         return
+    if how.quiet and not how.only_estimate:  # nobody waits for what it costs
+        print(f"{len(missing)} of {count} runs are missing.", file=sys.stderr)
+        return
     rates = measured_rates(path for path in how.out.iterdir() if path.is_dir())
     estimates = {key: estimated(plan, rates) for key, plan in missing.items()}
     seconds = wall_seconds(list(estimates.values()), how.workers)
