@@ -16,11 +16,11 @@ def best_run(compared: Comparison | None) -> str | None:
     """Name the run that is better than every other by the tests; None where none is."""
     if compared is None:
         return None
-    means = compared.table.dropna(subset="mean")
-    if len(means) < 2:
+    rows = compared.table.dropna(subset="mean").to_dict("records")
+    runs = [str(row["run"]) for row in sorted(rows, key=lambda row: -row["mean"])]
+    if len(runs) < 2:
         return None
-    first = str(means.loc[means["mean"].idxmax(), "run"])
-    others = [str(run) for run in means["run"] if str(run) != first]
+    first, *others = runs
     return first if all(compared.decision(first, run) == BETTER for run in others) else None
 
 
@@ -74,8 +74,8 @@ def _cells(compared: Comparison | None, table: pd.DataFrame) -> dict[str, Cell]:
 
 
 def _cell(row: dict[Any, Any], best: str | None) -> Cell:
-    numbers = (float(row[name]) for name in ("mean", "sd", "low", "high"))
-    return Cell(*numbers, is_best=str(row["run"]) == best)
+    mean, sd, low, high = (float(row[name]) for name in ("mean", "sd", "low", "high"))
+    return Cell(mean, sd, low, high, is_best=str(row["run"]) == best)
 
 
 def _notes(suite: SuiteResults, spread: Spread, has_best: bool) -> list[str]:
