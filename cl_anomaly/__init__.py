@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from cl_anomaly.detector.estimator import ContinualAnomalyDetector
     from cl_anomaly.runs.reading import read_run
     from cl_anomaly.runs.result import Result
+    from cl_anomaly.runs.suite_results import SuiteResults, read_suite
     from cl_anomaly.strategies import Strategy
 
 __all__ = [
@@ -24,8 +25,10 @@ __all__ = [
     "Result",
     "RunConfig",
     "Strategy",
+    "SuiteResults",
     "__version__",
     "read_run",
+    "read_suite",
     "run",
 ]
 
@@ -35,7 +38,9 @@ _HOME = {
     "Result": "cl_anomaly.runs.result",
     "RunConfig": "cl_anomaly.config",
     "Strategy": "cl_anomaly.strategies",
+    "SuiteResults": "cl_anomaly.runs.suite_results",
     "read_run": "cl_anomaly.runs.reading",
+    "read_suite": "cl_anomaly.runs.suite_results",
     "run": "cl_anomaly.api",
 }
 

@@ -179,6 +179,27 @@ _REPORT = Command(
     operand=Option("folder", _Place, REQUIRED, "the folder of a run, a comparison or a suite"),
     short={"-o": "out"},
 )
+_EXPORT = Command(
+    "export",
+    "write the table of a paper",
+    "Write the table of a finished run, a comparison or a suite as a paper prints it, in LaTeX "
+    "(with booktabs) or Markdown, or all its numbers as CSV or Parquet. The best is bold where it "
+    "is better than every other by the tests that `compare` and `bench` make.",
+    (
+        Option("to", Literal["latex", "markdown", "csv", "parquet"], REQUIRED, "the format"),
+        Option("out", _Place, None, "the file. Default: standard output"),
+        Option(
+            "spread",
+            Literal["sd", "interval"],
+            "sd",
+            "what stands beside a mean, in LaTeX and Markdown: the standard deviation, or the "
+            "95 % interval",
+        ),
+        Option("overwrite", bool, False, "replace a file that is there"),
+    ),
+    operand=Option("folder", _Place, REQUIRED, "the folder of a run, a comparison or a suite"),
+    short={"-o": "out"},
+)
 _LIST = Command(
     "list",
     "show what there is, with its options",
@@ -227,6 +248,7 @@ COMMANDS = {
         _REMOVE,
         _PLOT,
         _REPORT,
+        _EXPORT,
         _LIST,
     )
 }

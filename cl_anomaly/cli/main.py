@@ -8,15 +8,16 @@ from pathlib import Path
 from typing import Any
 
 from cl_anomaly.cli.command_table import AUROC, CD, COMMANDS, OF_RESULTS
-from cl_anomaly.cli.flags import Command, Given, as_typed, read
+from cl_anomaly.cli.flags import Given, as_typed, read
 from cl_anomaly.cli.help import help_of, overview
-from cl_anomaly.code.catalogue import catalogue, check_strategy_name
+from cl_anomaly.cli.own_options import own_options
+from cl_anomaly.code.catalogue import check_strategy_name
 from cl_anomaly.code.trust import check_strategies
 from cl_anomaly.config import DEFAULT_STRATEGIES, RunConfig
 from cl_anomaly.errors import CLAnomalyError, InputError
-from cl_anomaly.options import Option, did_you_mean
+from cl_anomaly.options import did_you_mean
 from cl_anomaly.runs.look_up import check_folder, check_name_is_free, looked_up
-from cl_anomaly.runs.suite_files import read_suite
+from cl_anomaly.runs.suite_files import read_suite_file
 from cl_anomaly.runs.suites import Suite, check_flags, suite_of
 from cl_anomaly.storage.config_files import read_settings
 from cl_anomaly.storage.names import checked_name
@@ -61,34 +62,9 @@ def _main(typed: Sequence[str]) -> None:
         command = COMMANDS[name]
         given = read(command, typed[1:])
         if given.help:
-            print(help_of(command, _own_options(command, given)))
+            print(help_of(command, own_options(command, given)))
         else:
             _PERFORM[name](given)
-
-
-def _own_options(command: Command, given: Given) -> list[tuple[str, str, Sequence[Option]]]:
-    """Give the options of the strategy and the model that `--help` is asked about."""
-    own: list[tuple[str, str, Sequence[Option]]] = []
-    for owner in command.dotted:
-        name = given.values.get(owner) or getattr(RunConfig, owner)
-        options = _options_of_strategy(name) if owner == "strategy" else _options_of_model(name)
-        own.append((owner, f"options of the {owner} {name}", options))
-    return own
-
-
-def _options_of_strategy(name: str) -> Sequence[Option]:
-    check_strategy_name(name)
-    if known := catalogue("strategies").get(name):
-        return known.options
-    from cl_anomaly.runs.parts import strategy_options_of
-    from cl_anomaly.strategies import find_strategy
-
-    return strategy_options_of(find_strategy(name))
-
-
-def _options_of_model(name: str) -> Sequence[Option]:
-    looked_up(RunConfig(model=name))
-    return catalogue("models")[name].options
 
 
 def _run(given: Given) -> None:
@@ -145,7 +121,7 @@ def _bench(given: Given) -> None:
     check = bool(settings.pop("check", False))
     workers, only_estimate = settings.pop("workers", None), bool(settings.pop("estimate", False))
     only = [name.strip() for name in (settings.pop("only", None) or "").split(",") if name.strip()]
-    suite = read_suite(file)
+    suite = read_suite_file(file)
     check_flags(suite, settings)
     check_strategies(file, _strategies_of(suite), how["trust"])
     suite.members(settings, {})
@@ -182,7 +158,7 @@ def _suite(settings: dict[str, Any], trust: bool) -> Suite:
     if file is None:
         names = settings.pop("strategies", ",".join(DEFAULT_STRATEGIES)).split(",")
         return _suite_of([name.strip() for name in names])
-    suite = read_suite(file)
+    suite = read_suite_file(file)
     check_flags(suite, settings)
     if suite.each or suite.tuning:
         raise InputError(
@@ -261,6 +237,16 @@ def _report(given: Given) -> None:
     report(folder, given.values.get("out"), "overwrite" in given.values)
 
 
+def _export(given: Given) -> None:
+    (folder,), values = given.operands, given.values
+    if "to" not in values:
+        raise InputError("Expected `--to` with latex, markdown, csv or parquet, but got none.")
+    from cl_anomaly.cli.exporting import export
+
+    spread, overwrite = values.get("spread", "sd"), "overwrite" in values
+    export(folder, values["to"], values.get("out"), spread, overwrite)
+
+
 def _score(given: Given) -> None:
     values, (folder,) = given.values, given.operands
     source = values.get("input")
@@ -296,5 +282,6 @@ _PERFORM: dict[str, Callable[[Given], None]] = {
     "remove": _remove,
     "plot": _plot,
     "report": _report,
+    "export": _export,
     "list": _list,
 }

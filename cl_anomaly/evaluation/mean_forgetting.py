@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 
-from cl_anomaly.evaluation.aurocs import read_aurocs
+from cl_anomaly.evaluation.aurocs import OF_CLASS, read_aurocs
 from cl_anomaly.evaluation.intervals import mean_of_blocks
 from cl_anomaly.evaluation.metrics import forgetting
 from cl_anomaly.evaluation.pairing import by_block, values_of
@@ -36,6 +36,8 @@ def mean_forgetting(metrics: pd.DataFrame, score: str) -> dict[str, float]:
 
 
 def _forgetting_rows(metrics: pd.DataFrame, score: str) -> list[dict[str, object]]:
+    if not metrics["metric"].str.startswith(OF_CLASS).any():  # then there are no matrices
+        return []
     return [
         {
             **{"run": own.run, "dataset": own.dataset, "anomaly_class": own.anomaly_class},

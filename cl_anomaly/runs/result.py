@@ -13,6 +13,7 @@ from cl_anomaly.config import ResolvedConfig
 from cl_anomaly.detector import Detector
 from cl_anomaly.errors import InputError
 from cl_anomaly.labels import listed
+from cl_anomaly.report.notebooks import as_html
 from cl_anomaly.runs.measurements import Failure
 from cl_anomaly.scenarios.base import Replica
 
@@ -93,16 +94,45 @@ class Result:
         )
         return Detector.rebuilt(self.made_from, weights, statistics, device)
 
-    def __str__(self) -> str:
-        """Say in about ten lines what was run, and the headline AUROC after each task."""
-        config, headlines = self.config, self.headline.get(self.config.shown_score)
+    @property
+    def table(self) -> pd.DataFrame:
+        """The headline AUROC after each task: task, mean, sd, replicas.
+
+        Of R replicas, by the score that is shown; `sd` is a sample's, over the replicas.
+        """
+        headlines = self.headline.get(self.config.shown_score, np.empty((0, 0)))
+        known = [values[~np.isnan(values)] for values in headlines.T]
+        return pd.DataFrame(
+            {
+                "task": range(1, len(known) + 1),
+                "mean": [own.mean() if len(own) else np.nan for own in known],
+                "sd": [own.std(ddof=1) if len(own) > 1 else np.nan for own in known],
+                "replicas": [len(own) for own in known],
+            }
+        )
+
+    def __repr__(self) -> str:
+        """Show what `print` shows, and not all the arrays."""
+        return str(self)
+
+    def _repr_html_(self) -> str:
+        said = " ".join([f"{self._said()}.", *map(str, self.failures)])
+        return as_html(said, self.table)
+
+    def _said(self) -> str:
+        config = self.config
         seeds = listed(config.seed_list)
         anomalies = listed(dict.fromkeys(own.anomaly_class for own in self.replicas))
-        lines = [
+        return (
             f"{self.strategy_name} on {Path(config.dataset).name}, "
             f"anomaly class {anomalies}, seeds {seeds}: "
             f"AUROC after each task ({config.shown_score}, mean ± s.d.)"
-        ]
+        )
+
+    def __str__(self) -> str:
+        """Say in about ten lines what was run, and the headline AUROC after each task."""
+        headlines = self.headline.get(self.config.shown_score)
+        lines = [self._said()]
         for number, values in enumerate(headlines.T if headlines is not None else [], 1):
             lines.append(f"  task {number:2d}  {_mean_and_deviation(values[~np.isnan(values)])}")
         return "\n".join([*lines, *map(str, self.failures)])

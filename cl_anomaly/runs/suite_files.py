@@ -13,7 +13,7 @@ from cl_anomaly.runs.suites import Suite, Tuning
 _TABLES = ("runs", "each", "tune")
 
 
-def read_suite(path: Path) -> Suite:
+def read_suite_file(path: Path) -> Suite:
     """Read a suite from TOML, or from the `config.json` of a comparison.
 
     At the top stand `title` and settings that all runs share; under `[runs.NAME]` those of one run;

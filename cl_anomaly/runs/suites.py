@@ -70,7 +70,7 @@ class Suite:
     tuning: Tuning | None = None
 
     def content(self) -> dict[str, Any]:
-        """Give what `read_suite` reads, but for title, each and tuning."""
+        """Give what `read_suite_file` reads, but for title, each and tuning."""
         return {**self.shared, "runs": self.runs}
 
     def configs(self, settings: dict[str, Any]) -> dict[str, RunConfig]:

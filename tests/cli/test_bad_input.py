@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from cl_anomaly.config import RunConfig
 from cl_anomaly.errors import InputError
 from cl_anomaly.runs.build import resolve
-from cl_anomaly.runs.suite_files import read_suite
+from cl_anomaly.runs.suite_files import read_suite_file
 from cl_anomaly.strategies import find_strategy
 from tests.command import cli
 from tests.examples import FEW, MANY, SOME, check_refused
@@ -154,7 +154,7 @@ def test_a_suite_is_right_or_named(named: tuple[str, str]) -> None:
     path = Path(named[0])
     path.write_text(named[1], encoding="utf-8")
     try:
-        read_suite(path).configs({})
+        read_suite_file(path).configs({})
     except InputError as error:
         assert str(path) in str(error)
 

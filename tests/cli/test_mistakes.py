@@ -160,9 +160,9 @@ MISTAKES = {
     "list nothing": "Expected `what` to be one of strategies, datasets, models, scores, but got "
     "'nothing'.",
     "rum": "Expected a command, one of run, compare, bench, score, resume, runs, remove, plot, "
-    "report, list, but got 'rum'. Did you mean 'run'? See `cl-anomaly --help`.",
+    "report, export, list, but got 'rum'. Did you mean 'run'? See `cl-anomaly --help`.",
     "": "Expected a command, one of run, compare, bench, score, resume, runs, remove, plot, "
-    "report, list, but got nothing. See `cl-anomaly --help`.",
+    "report, export, list, but got nothing. See `cl-anomaly --help`.",
 }
 
 

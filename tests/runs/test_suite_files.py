@@ -6,7 +6,7 @@ import pytest
 
 from cl_anomaly.errors import InputError
 from cl_anomaly.runs.build import prepare
-from cl_anomaly.runs.suite_files import read_suite
+from cl_anomaly.runs.suite_files import read_suite_file
 from cl_anomaly.runs.tuning import check_apart
 from tests.places import ROOT
 
@@ -40,7 +40,7 @@ def write(path: Path, text: str) -> Path:
 
 
 def test_every_run_takes_each_value(tmp_path: Path) -> None:
-    suite = read_suite(write(tmp_path, TOML))
+    suite = read_suite_file(write(tmp_path, TOML))
     members = suite.members({"seeds": 2}, {"ewc": {"lam": 10.0}})
     assert list(members) == [
         "ewc · ascending",
@@ -56,7 +56,7 @@ def test_every_run_takes_each_value(tmp_path: Path) -> None:
 
 def test_candidates_are_all_combinations_on_other_data(tmp_path: Path) -> None:
     text = TOML + "decay = [0.1, 0.2, 0.3]\n"
-    suite = read_suite(write(tmp_path, text.replace("{ decay = 0.5 }", "{}")))
+    suite = read_suite_file(write(tmp_path, text.replace("{ decay = 0.5 }", "{}")))
     found = suite.candidates({})["ewc"]
     assert list(found)[:2] == ["lam=1.0 decay=0.1", "lam=1.0 decay=0.2"]
     assert len(found) == 6
@@ -79,11 +79,11 @@ def test_candidates_are_all_combinations_on_other_data(tmp_path: Path) -> None:
 )
 def test_a_suite_that_is_wrong(tmp_path: Path, before: str, after: str, message: str) -> None:
     with pytest.raises(InputError, match=message):
-        read_suite(write(tmp_path, TOML.replace(before, after)))
+        read_suite_file(write(tmp_path, TOML.replace(before, after)))
 
 
 def test_an_option_of_the_grid_that_there_is_not(tmp_path: Path) -> None:
-    suite = read_suite(write(tmp_path, TOML.replace("lam = [", "lambda = [")))
+    suite = read_suite_file(write(tmp_path, TOML.replace("lam = [", "lambda = [")))
     with pytest.raises(InputError, match="`lambda`"):
         suite.candidates({})
 
@@ -91,7 +91,7 @@ def test_an_option_of_the_grid_that_there_is_not(tmp_path: Path) -> None:
 @pytest.mark.parametrize("anomaly_class", ["2", '"all"', "[0, 1]"])
 def test_nothing_is_chosen_on_what_is_reported(tmp_path: Path, anomaly_class: str) -> None:
     changed = TOML.replace("[tune]\nanomaly_class = 0", f"[tune]\nanomaly_class = {anomaly_class}")
-    suite = read_suite(write(tmp_path, changed))
+    suite = read_suite_file(write(tmp_path, changed))
     reported = {name: prepare(own.config) for name, own in suite.members({}, {}).items()}
     tuned = {own.name: prepare(own.config) for own in suite.candidates({})["ewc"].values()}
     with pytest.raises(InputError, match="which the suite reports"):
@@ -99,7 +99,7 @@ def test_nothing_is_chosen_on_what_is_reported(tmp_path: Path, anomaly_class: st
 
 
 def test_other_classes_may_be_chosen_on(tmp_path: Path) -> None:
-    suite = read_suite(write(tmp_path, TOML))
+    suite = read_suite_file(write(tmp_path, TOML))
     reported = {name: prepare(own.config) for name, own in suite.members({}, {}).items()}
     tuned = {own.name: prepare(own.config) for own in suite.candidates({})["ewc"].values()}
     check_apart(tuned, reported)
@@ -110,6 +110,6 @@ def test_every_suite_that_is_there_is_right(path: Path, monkeypatch: pytest.Monk
     monkeypatch.chdir(ROOT)
     # Files of data that only a folder of datasets has are not looked for.
     monkeypatch.setattr("cl_anomaly.runs.look_up.check_own", lambda *_: None)
-    suite = read_suite(path)
+    suite = read_suite_file(path)
     assert suite.members({}, {})
     suite.candidates({})

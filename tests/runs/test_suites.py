@@ -7,7 +7,7 @@ import pytest
 
 from cl_anomaly.config import RunConfig
 from cl_anomaly.errors import InputError
-from cl_anomaly.runs.suite_files import read_suite
+from cl_anomaly.runs.suite_files import read_suite_file
 from cl_anomaly.runs.suites import Suite, check_flags, suite_from, suite_of
 
 TOML = """
@@ -31,7 +31,7 @@ def write(path: Path, text: str) -> Path:
 
 
 def test_a_suite_in_toml(tmp_path: Path) -> None:
-    suite = read_suite(write(tmp_path / "suite.toml", TOML))
+    suite = read_suite_file(write(tmp_path / "suite.toml", TOML))
     assert suite.shared == {"dataset": "digits", "seeds": 2}
     assert suite.runs == {
         "gr": {"strategy": "gr", "strategy_options": {"ratio": 1.0}},
@@ -49,7 +49,9 @@ def test_the_configuration_of_a_comparison_is_a_suite(tmp_path: Path) -> None:
         "gr": RunConfig(dataset="digits", seeds="3,7", task_order="3,1,2"),
         "mine": RunConfig(strategy="ewc", epochs=3, strategy_options={"lam": 2.0}),
     }
-    suite = read_suite(write(tmp_path / "config.json", json.dumps(suite_from(configs).content())))
+    suite = read_suite_file(
+        write(tmp_path / "config.json", json.dumps(suite_from(configs).content()))
+    )
     assert suite.shared.keys() == RunConfig().to_dict().keys() - set(DIFFERING)
     assert suite.runs["gr"].keys() == suite.runs["mine"].keys() == set(DIFFERING)
     assert suite.configs({}) == configs
@@ -86,19 +88,19 @@ def test_strategies_by_name() -> None:
 def test_what_is_no_suite_is_named(tmp_path: Path, name: str, text: str) -> None:
     path = write(tmp_path / name, text)
     with pytest.raises(InputError, match=re.escape(str(path))):
-        read_suite(path)
+        read_suite_file(path)
 
 
 def test_a_file_that_is_no_text(tmp_path: Path) -> None:
     path = tmp_path / "suite.toml"
     path.write_bytes(b"\xff\xfe\x00")
     with pytest.raises(InputError, match=re.escape(str(path))):
-        read_suite(path)
+        read_suite_file(path)
 
 
 def test_a_missing_file_is_named(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=re.escape(str(tmp_path / "gone.toml"))):
-        read_suite(tmp_path / "gone.toml")
+        read_suite_file(tmp_path / "gone.toml")
 
 
 def test_what_runs_do_not_say_they_share() -> None:

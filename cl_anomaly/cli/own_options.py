@@ -1,0 +1,34 @@
+"""Options of a strategy or a model that `--help` is asked about."""
+
+from collections.abc import Sequence
+
+from cl_anomaly.cli.flags import Command, Given
+from cl_anomaly.code.catalogue import catalogue, check_strategy_name
+from cl_anomaly.config import RunConfig
+from cl_anomaly.options import Option
+from cl_anomaly.runs.look_up import looked_up
+
+
+def own_options(command: Command, given: Given) -> list[tuple[str, str, Sequence[Option]]]:
+    """Give the options of the strategy and the model that `--help` is asked about."""
+    own: list[tuple[str, str, Sequence[Option]]] = []
+    for owner in command.dotted:
+        name = given.values.get(owner) or getattr(RunConfig, owner)
+        options = _options_of_strategy(name) if owner == "strategy" else _options_of_model(name)
+        own.append((owner, f"options of the {owner} {name}", options))
+    return own
+
+
+def _options_of_strategy(name: str) -> Sequence[Option]:
+    check_strategy_name(name)
+    if known := catalogue("strategies").get(name):
+        return known.options
+    from cl_anomaly.runs.parts import strategy_options_of
+    from cl_anomaly.strategies import find_strategy
+
+    return strategy_options_of(find_strategy(name))
+
+
+def _options_of_model(name: str) -> Sequence[Option]:
+    looked_up(RunConfig(model=name))
+    return catalogue("models")[name].options

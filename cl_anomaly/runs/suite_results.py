@@ -1,0 +1,277 @@
+"""A comparison or a suite, read back: its tables at once, the arrays of its runs when asked for."""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Literal, TypeVar
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from cl_anomaly.errors import InputError
+from cl_anomaly.evaluation.comparing import Comparison, compare_runs
+from cl_anomaly.evaluation.mean_forgetting import mean_forgetting
+from cl_anomaly.evaluation.pairing import units
+from cl_anomaly.json_files import read_json
+from cl_anomaly.report.notebooks import as_html, as_text
+from cl_anomaly.runs.comparison import COST_TABLE
+from cl_anomaly.runs.reading import read_run
+from cl_anomaly.runs.result import Result
+from cl_anomaly.runs.standings import gaps_closed, kind_of
+from cl_anomaly.storage.config_files import read_configuration
+from cl_anomaly.storage.results import RunResults, read_results
+from cl_anomaly.storage.status import CONFIG_FILE, RUNS_FILE, SUITE_FILE, holds_several_runs
+
+T = TypeVar("T")
+SHOWN = "shown"
+"""Stands for the score that each run was made to show."""
+_COLUMNS = (
+    "run score mean sd low high rank gap_closed forgetting not_different_from replicas missing"
+)
+
+
+@dataclass(frozen=True, eq=False)
+class SuiteResults:
+    """What came of a comparison or a suite.
+
+    Attributes:
+        folder: its own.
+        title: what it is called.
+        config: settings that its runs share, and their own under "runs".
+        metrics: of all runs in tidy form, with a column `run`: of a suite its methods, by the score
+            that each shows.
+        runs: its runs that have results by name, each read from its own folder when it is asked
+            for.
+        kind: of the folder; a run is a comparison of one.
+        scores_shown: by run, or by method, the score that it was made to show.
+        kinds: by run, or by method, what bounds it; see `runs.standings.kind_of`.
+    """
+
+    folder: Path
+    title: str
+    config: dict[str, Any]
+    metrics: pd.DataFrame
+    runs: "ByRun[Result]"
+    kind: Literal["run", "comparison", "suite"]
+    scores_shown: dict[str, str]
+    kinds: dict[str, tuple[str, str]]
+
+    @cached_property
+    def comparison(self) -> Comparison | None:
+        """How the runs compare after the last task; None where none has a result."""
+        return self._compared(self.shown)
+
+    @property
+    def shown(self) -> pd.DataFrame:
+        """The metrics by the score that each run shows, which is called "shown" in them."""
+        if self.kind == "suite":  # which has no others, and may have one for each dataset
+            return self.metrics.assign(score=SHOWN)
+        own = self.metrics["run"].map(self.scores_shown)
+        return self.metrics[self.metrics["score"] == own].assign(score=SHOWN)
+
+    @cached_property
+    def table(self) -> pd.DataFrame:
+        """A row for each run, the highest AUROC first, those without results at the end.
+
+        Columns run, score, mean, sd, low and high (of the headline AUROC after the last task: over
+        the anomaly classes and datasets, or over the seeds where there is one of them; the interval
+        resamples both), rank, gap_closed, forgetting, not_different_from, replicas and missing.
+        """
+        return self._table_of(self.comparison, self.shown)
+
+    @property
+    def pairs(self) -> pd.DataFrame:
+        """A row for each two runs with results; see `Comparison.pairs`."""
+        return pd.DataFrame() if self.comparison is None else self.comparison.pairs
+
+    @cached_property
+    def datasets(self) -> "dict[str, tuple[Comparison | None, pd.DataFrame]]":
+        """How the runs compare on each dataset alone: the comparison, and a table as `table`."""
+        found, shown = {}, self.shown
+        for dataset in dict.fromkeys(shown["dataset"].astype(str)):
+            own = shown[shown["dataset"] == dataset]
+            compared = self._compared(own)
+            found[dataset] = compared, self._table_of(compared, own)
+        return found
+
+    @property
+    def costs(self) -> pd.DataFrame:
+        """What each run costs, all replicas together; empty where it was not recorded."""
+        path = self.folder / COST_TABLE
+        return pd.read_csv(path, dtype={"run": str}) if path.exists() else pd.DataFrame()
+
+    @property
+    def s(self) -> "ByRun[NDArray[np.float64]]":
+        """By run, (R, N, N), its result matrices by the score that it shows, when asked for."""
+        return ByRun(self.runs, lambda name: _of_shown(self.runs[name], "s"))
+
+    @property
+    def scores(self) -> "ByRun[NDArray[np.float32]]":
+        """By run, (R, tasks, n), scores of the test set by the score that it shows, likewise."""
+        return ByRun(self.runs, lambda name: _of_shown(self.runs[name], "scores"))
+
+    def _compared(self, shown: pd.DataFrame) -> Comparison | None:
+        if shown.empty:
+            return None
+        try:
+            return compare_runs(shown, SHOWN)
+        except ValueError as error:
+            raise InputError(f"{self.folder}: {error}") from error
+
+    def _table_of(self, compared: Comparison | None, shown: pd.DataFrame) -> pd.DataFrame:
+        known = {} if compared is None else compared.table.set_index("run").to_dict("index")
+        means = {str(run): own["mean"] for run, own in known.items() if own["mean"] == own["mean"]}
+        gaps = gaps_closed(means, self.kinds)
+        lost = mean_forgetting(shown, SHOWN) if means else {}
+        rows = [
+            {
+                **{"replicas": 0, **known.get(run, {}), "run": run, "score": score},
+                "sd": _deviation(compared, run) if run in means else np.nan,
+                "gap_closed": gaps.get(run, np.nan),
+                "forgetting": lost.get(run, np.nan),
+            }
+            for run, score in self.scores_shown.items()
+        ]
+        table = pd.DataFrame(rows, columns=_COLUMNS.split())
+        return table.sort_values("mean", ascending=False, kind="stable", ignore_index=True)
+
+    def __repr__(self) -> str:
+        """Say what it is, and show the table."""
+        return as_text(self._said(), self.table)
+
+    def _repr_html_(self) -> str:
+        return as_html(self._said(), self.table)
+
+    def _said(self) -> str:
+        return f"{self.title}: {len(self.scores_shown)} runs, AUROC after the last task"
+
+
+def _of_shown(run: Result, what: Literal["s", "scores"]) -> NDArray[Any]:
+    return getattr(run, what)[run.config.shown_score]
+
+
+def _deviation(compared: Comparison | None, run: str) -> float:
+    """Give the standard deviation of what a run's mean is of; NaN of a single one."""
+    if compared is None:
+        return float("nan")
+    has = [name for name in compared.values.columns if compared.values[name].notna().any()]
+    paired = compared.values[compared.values[has].notna().all(axis=1)]
+    values = units(paired[run])
+    return float(values.std(ddof=1)) if len(values) > 1 else float("nan")
+
+
+class ByRun(Mapping[str, T]):
+    """What runs hold, by their names, read once it is asked for.
+
+    Args:
+        names: of the runs.
+        read: gives what a run holds, by its name.
+    """
+
+    def __init__(self, names: Iterable[str], read: Callable[[str], T]) -> None:
+        self._names, self._read, self._known = list(names), read, dict[str, T]()
+
+    def __getitem__(self, name: str) -> T:
+        """Read what a run holds.
+
+        Raises:
+            KeyError: there is none of that name, with results.
+            InputError: its folder is gone or damaged.
+        """
+        if name not in self._names:
+            raise KeyError(name)
+        if name not in self._known:
+            self._known[name] = self._read(name)
+        return self._known[name]
+
+    def __iter__(self) -> Iterator[str]:
+        """Go through the names."""
+        return iter(self._names)
+
+    def __len__(self) -> int:
+        """Count the runs."""
+        return len(self._names)
+
+    def __repr__(self) -> str:
+        """Name the runs, and read none."""
+        return f"{type(self).__name__}({', '.join(self._names)})"
+
+
+def read_suite(folder: str | Path) -> SuiteResults:
+    """Read what came of a comparison or a suite.
+
+    Args:
+        folder: its own, such as `results/digits-compare`. Its runs lie beside it; they are only
+            needed for their arrays.
+
+    Raises:
+        InputError: there is none, or it is damaged.
+    """
+    folder = Path(folder)
+    results = read_results(folder)
+    config = read_configuration(folder / CONFIG_FILE)
+    if not holds_several_runs(config):
+        raise InputError(
+            f"Expected {folder} to be a comparison's or a suite's, but it is a run's: "
+            f"`read_run` reads it."
+        )
+    return _put_together(folder, config, results)
+
+
+def read_any(folder: Path) -> SuiteResults:
+    """Read a comparison or a suite, or a run as a comparison of one; see `read_suite`."""
+    results = read_results(folder)
+    config = read_configuration(folder / CONFIG_FILE)
+    if not holds_several_runs(config):
+        name = results[0].name if results else str(config.get("strategy"))
+        config = {"runs": {name: config}}
+    return _put_together(folder, config, results)
+
+
+def _put_together(folder: Path, config: dict[str, Any], results: list[RunResults]) -> SuiteResults:
+    suite = read_json(folder / SUITE_FILE) if (folder / SUITE_FILE).exists() else {}
+    shared = {name: value for name, value in config.items() if name != "runs"}
+    methods = {run: own["method"] for run, own in suite.get("members", {}).items()}
+    own = {methods.get(run, run): shared | given for run, given in config["runs"].items()}
+    scores: dict[str, str] = {}
+    for run, given in config["runs"].items():
+        method, score = methods.get(run, run), _shown_score(shared | given)
+        known = scores.get(method, "").split(", ") if method in scores else []
+        scores[method] = ", ".join(dict.fromkeys([*known, score]))
+    names = {run: str(run_config.get("strategy")) for run, run_config in own.items()}
+    strategies = names | {result.name: result.strategy for result in results}
+    folders = _folders(folder, config)
+    tables = [result.metrics.assign(run=result.name) for result in results]
+    return SuiteResults(
+        folder=folder,
+        title=str(suite.get("title") or folder.resolve().name),
+        config=config,
+        metrics=pd.concat(tables, ignore_index=True) if tables else _no_metrics(),
+        runs=ByRun(folders, lambda name: read_run(folders[name])),
+        kind="suite" if suite else "comparison" if (folder / RUNS_FILE).exists() else "run",
+        scores_shown=scores,
+        kinds={
+            run: kind_of(
+                strategies[run], settings.get("model"), settings.get("model_options"), scores[run]
+            )
+            for run, settings in own.items()
+        },
+    )
+
+
+def _folders(folder: Path, config: Mapping[str, Any]) -> dict[str, Path]:
+    if not (folder / RUNS_FILE).exists():
+        return dict.fromkeys(config["runs"], folder)
+    runs = read_json(folder / RUNS_FILE)
+    return {name: folder.resolve().parent / place for name, place in runs.items()}
+
+
+def _shown_score(settings: Mapping[str, Any]) -> str:
+    own = settings.get("score") or "recon"  # as runs of earlier versions say
+    return str(own[0] if isinstance(own, list) else own)
+
+
+def _no_metrics() -> pd.DataFrame:
+    return pd.DataFrame(columns=["run", "dataset", "score", "metric", "task", "seed", "value"])
