@@ -63,9 +63,12 @@ def rows(text: str) -> list[list[str]]:
 
 README = Page(ROOT / "README.md")
 CONTRIBUTING = Page(ROOT / "CONTRIBUTING.md")
-AVALANCHE, MODELS, SCORES, SPEED, STRATEGIES, SURVIVING = (
+AVALANCHE, CONCEPTS, MODELS, SCORES, SPEED, STRATEGIES, SURVIVING, TUTORIAL = (
     Page(ROOT / "docs" / f"{name}.md")
-    for name in ("avalanche", "models", "scores", "speed", "strategies", "surviving")
+    for name in (
+        *("avalanche", "concepts", "models", "scores", "speed", "strategies", "surviving"),
+        "tutorial",
+    )
 )
 PAGES = [
     README,

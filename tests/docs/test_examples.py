@@ -13,7 +13,7 @@ from PIL import Image
 
 from cl_anomaly.cli import commands
 from tests.command import cli, run_quietly
-from tests.docs.pages import AVALANCHE, MODELS, PAGES, README, Page
+from tests.docs.pages import AVALANCHE, MODELS, PAGES, README, TUTORIAL, Page
 from tests.places import ROOT
 
 _BLOCKS = [(page, block) for page in PAGES for block in page.blocks("python")]
@@ -47,6 +47,7 @@ def _only_block_with(page: Page, text: str) -> str:
     "block", [block for _, block in _BLOCKS], ids=[page.name for page, _ in _BLOCKS]
 )
 def test_python_block_runs(block: str) -> None:
+    _write_strategies()
     _output(block)
 
 
@@ -98,11 +99,17 @@ def _arguments(command: str) -> list[str]:
 def _in_a_folder_of_its_own() -> None:
     """Be where the pages assume one to be: in the repository, with a strategy and a run."""
     Path("benchmarks").symlink_to(ROOT / "benchmarks")
-    Path("my_file.py").write_text(_only_block_with(README, "# my_file.py"))
+    _write_strategies()
     run_quietly(Path("results"), "--strategy", "lower", "--calibration", "0.2", "--name", "RUN")
     pixels = [",".join(f"p{place}" for place in range(64)), ",".join(["0.5"] * 64)]
     Path("new.csv").write_text("\n".join(pixels))
     _write_own_data()
+
+
+def _write_strategies() -> None:
+    """What README and the tutorial tell to save."""
+    Path("my_file.py").write_text(_only_block_with(README, "# my_file.py"))
+    Path("anchor.py").write_text(_only_block_with(TUTORIAL, "# anchor.py"))
 
 
 def _write_own_data() -> None:
