@@ -138,5 +138,5 @@ def _bytes_of(image: NDArray[Any]) -> NDArray[np.uint8]:
 def _data_of(pixels: NDArray[np.uint8]) -> str:
     """Write pixels as a PNG, and this as a data URI."""
     written = io.BytesIO()
-    Image.fromarray(pixels).save(written, "PNG", optimize=True)
+    Image.fromarray(pixels).save(written, "PNG")
     return f"data:image/png;base64,{base64.b64encode(written.getvalue()).decode()}"
