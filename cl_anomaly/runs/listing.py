@@ -119,15 +119,15 @@ def _listed(status: Status, codes: CodeWords) -> Listed:
     about = _read_if_there(folder / SUITE_FILE)
     several = holds_several_runs(config)
     folders = _read_if_there(folder / RUNS_FILE) if several else {}
-    told = about.get("members", {})
+    told = {name: own for name, own in about.get("members", {}).items() if several}
     return Listed(
         status=status,
-        kind="suite" if about else "comparison" if several else "run",
+        kind=("suite" if about else "comparison") if several else "run",
         date=_date(status),
         code=codes.of(folder),
         differs={},
         auroc=None if several else read_headline(folder, config),
-        members={name: folders.get(name) for name in config.get("runs", {})},
+        members={name: folders.get(name) for name in config["runs"]} if several else {},
         failures={name: str(own["failure"]) for name, own in told.items() if own.get("failure")},
     )
 
@@ -142,11 +142,15 @@ def _date(status: Status) -> datetime:
 
 
 def read_headline(folder: Path, config: Mapping[str, Any]) -> Headline | None:
-    """Read a run's headline AUROC from its `summary.csv`; None where it has none."""
+    """Read a run's headline AUROC from its `summary.csv`; None where it has none, or is damaged."""
     try:
-        lines = (folder / SUMMARY_FILE).read_text(encoding="utf-8").splitlines()
-    except OSError:
+        return _headline_of((folder / SUMMARY_FILE).read_text(encoding="utf-8"), config)
+    except (OSError, ValueError, KeyError, TypeError, csv.Error):
         return None
+
+
+def _headline_of(summary: str, config: Mapping[str, Any]) -> Headline | None:
+    lines = summary.splitlines()
     scores = config.get("score") or "recon"  # as runs of earlier versions say
     shown = scores[0] if isinstance(scores, list) else scores
     wanted = [line for line in lines[1:] if f",{_HEADLINE}," in line and f",{shown}," in line]

@@ -60,7 +60,7 @@ def find_runs(out: Path) -> list[Status]:
 
 def holds_several_runs(config: Mapping[str, Any]) -> bool:
     """Say whether a configuration is that of a comparison or a suite, which names its runs."""
-    return "runs" in config
+    return isinstance(config.get("runs"), dict)
 
 
 def find_all(out: Path) -> list[Status]:

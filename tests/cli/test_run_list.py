@@ -13,6 +13,7 @@ from cl_anomaly.evaluation.statistics import t_interval
 from cl_anomaly.storage.files import read_sealed, write_sealed
 from tests.command import cli, config_of
 from tests.folders import write_folder
+from tests.made_up import made_up_run
 
 SETTINGS = "--dataset digits --epochs 1 --device cpu --task-order 1,2".split()
 WHY = (
@@ -96,6 +97,21 @@ def test_a_suite_says_why_a_member_has_no_results(tmp_path: Path) -> None:
     assert "suite: ewc, si" in shown
     assert " ".join(f"no results: {WHY}".split()) in " ".join(shown.split())
     assert "gone, which is not there" in shown
+
+
+@pytest.mark.parametrize("kind", ["comparison", "suite"])
+@pytest.mark.parametrize("file", ["config", "runs", "environment", "manifest", "suite"])
+def test_damage_of_one_hides_no_other(out: Path, tmp_path: Path, kind: str, file: str) -> None:
+    (comparison,) = listed(out, "--where", "kind=comparison")
+    folder = Path(shutil.copytree(comparison["folder"], tmp_path / "damaged"))
+    if kind == "suite":
+        (folder / "suite.json").write_text('{"title": "", "members": {}}')
+    made_up_run(tmp_path, "gr", folder="whole")
+    (folder / f"{file}.json").write_bytes(b"\x80\x04.")
+    done = cli("runs", "--out", tmp_path)
+    assert done.code == 0, done.err
+    assert "damaged" in done.out and "whole" in done.out
+    assert cli("runs", "--out", tmp_path, "--where", "name=whole").out.count("finished") == 1
 
 
 def test_reasons_are_whole_and_lines_fit_80_columns(out: Path) -> None:
