@@ -112,7 +112,8 @@ def notes_of(compared: Comparison, chosen: Mapping[str, Mapping[str, Any]]) -> l
         * is_of_blocks,
         "Gap closed is the share of the way from lower to upper; forgetting, by the result matrix, "
         "what was lost since each task was known best. Seconds of training and bytes (model, "
-        "strategy and score after the last task) are those of one replica.",
+        "strategy and score after the last task) are those of one replica; past samples that "
+        "upper and joint see again are not counted.",
     ]
     if compared.friedman is not None:
         said.append(

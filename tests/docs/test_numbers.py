@@ -4,10 +4,12 @@ import json
 import re
 
 import pandas as pd
+import pytest
 
 from cl_anomaly.options import options_of
+from cl_anomaly.runs.suite_files import read_suite_file
 from cl_anomaly.strategies import find_strategy
-from tests.docs.pages import AVALANCHE, README, SCORES, SPEED, STRATEGIES, rows
+from tests.docs.pages import AVALANCHE, PUBLISHED, README, SCORES, SPEED, STRATEGIES, rows
 from tests.places import ROOT
 
 _REFERENCE = ROOT / "results" / "reference"
@@ -97,3 +99,49 @@ def test_table_of_tuning() -> None:
     for (strategy, option), value in chosen.items():
         options = {own.name: own for own in options_of(find_strategy(strategy))}
         assert str(options[str(option)].default) == value, (strategy, option)
+
+
+_SUITES = sorted(path.name for path in (_REFERENCE / "suites").iterdir())
+
+
+@pytest.mark.parametrize("name", _SUITES)
+def test_table_of_a_suite(name: str) -> None:
+    results = _REFERENCE / "suites" / name
+    table = pd.read_csv(results / "table.csv")
+    (page,) = [part for part in PUBLISHED.text.split("\n## ") if f"suites/{name}/" in part]
+    performed = table.loc[table["mean"].notna(), "run"].tolist()
+    shown = rows(page)
+    assert [row[0] for row in shown] == performed
+    lines = (results / "table.md").read_text().splitlines()
+    assert {line for line in lines if line.startswith("| ") and "| no results |" not in line} <= {
+        *page.splitlines()
+    }
+    for row in shown:
+        own = table.set_index("run").loc[row[0]]
+        assert row[1].startswith(f"{own['mean']:.3f} ({own['low']:.3f} to {own['high']:.3f})")
+
+
+@pytest.mark.parametrize("name", _SUITES)
+def test_command_of_a_suite_names_the_runs_that_are_shown(name: str) -> None:
+    (page,) = [part for part in PUBLISHED.text.split("\n## ") if f"suites/{name}/" in part]
+    (block,) = re.findall(r"```console\n(.*?)\n```", page, flags=re.DOTALL)
+    _, command, file, *flags = block.replace("\\\n", "").split()
+    assert command == "bench"
+    runs = list(read_suite_file(ROOT / file).runs)
+    wanted = flags[flags.index("--only") + 1].split(",") if "--only" in flags else runs
+    assert set(wanted) <= set(runs)
+    performed = {row[0].partition(" · ")[0] for row in rows(page)}
+    assert performed == set(wanted)
+
+
+def test_readme_shows_the_best_method_beside_the_four() -> None:
+    table = pd.read_csv(_REFERENCE / "suites" / "mnist" / "table.csv").set_index("run")
+    shown = rows(README.section("## Each of the ten classes as the anomaly"))
+    assert {row[0] for row in shown} >= {
+        f"`{run}`" for run in ("upper", "gr", "ewc", "lower", "gaussians")
+    }
+    for name, auroc, kept, samples in shown:
+        own = table.loc[name.strip("`")]
+        assert auroc == f"{own['mean']:.3f} ({own['low']:.3f} to {own['high']:.3f})"
+        assert kept == f"{own['bytes'] / 1e6:.2f} MB"
+        assert samples == ("yes" if own["stores_samples"] else "no")
