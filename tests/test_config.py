@@ -39,6 +39,7 @@ CHANGED: dict[str, Any] = {
     "epochs": 3,
     "batch_size": 7,
     "learning_rate": 0.01,
+    "class_weights": {"3": 2.0},
     "score": "mse",
     "seeds": [3, 7],
     "device": "cpu",
