@@ -144,4 +144,4 @@ def test_readme_shows_the_best_method_beside_the_four() -> None:
         own = table.loc[name.strip("`")]
         assert auroc == f"{own['mean']:.3f} ({own['low']:.3f} to {own['high']:.3f})"
         assert kept == f"{own['bytes'] / 1e6:.2f} MB"
-        assert samples == ("yes" if own["stores_samples"] else "no")
+        assert samples == ("yes" if bool(own["stores_samples"]) else "no")
