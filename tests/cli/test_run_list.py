@@ -3,7 +3,6 @@
 import json
 import shutil
 import statistics
-import time
 from pathlib import Path
 
 import pandas as pd
@@ -183,15 +182,11 @@ def test_sort(out: Path) -> None:
     assert dates == sorted(dates)
 
 
-def test_a_thousand_runs_take_less_than_three_seconds(out: Path, tmp_path: Path) -> None:
+def test_the_list_reads_none_of_the_large_files(out: Path, tmp_path: Path) -> None:
     run = next(path for path in out.glob("digits-lower-*"))
-    for number in range(200):
-        shutil.copytree(run, tmp_path / f"run-{number:03d}", copy_function=_link)
-    started = time.process_time()
-    assert cli("runs", "--out", tmp_path).out.count("this code") == 200
-    # A fifth of them in a fifth of the time, and the reading of the sources, which is once.
-    assert time.process_time() - started < 0.6 + 0.8
-
-
-def _link(source: str, target: str) -> None:
-    Path(target).hardlink_to(source)
+    shutil.copytree(run, tmp_path / run.name)
+    (before,) = listed(tmp_path)
+    for name in ("metrics.csv", "scores.npz", "model.safetensors"):
+        file = tmp_path / run.name / name
+        file.write_bytes(b"?" * file.stat().st_size)  # not a number to be read in it
+    assert listed(tmp_path) == [before]
