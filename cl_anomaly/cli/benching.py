@@ -119,7 +119,8 @@ def _choose(
         return {}, set()
     plans = _prepared(tried)
     check_apart(plans, reported)
-    print(f"Options are chosen first: {len(tried)} runs.", file=sys.stderr)
+    if not how.only or any(run in how.only for run in candidates):
+        print("Options are chosen first.", file=sys.stderr)
     outcome = _run(tried, plans, how)
     choices = {}
     for run, by_name in candidates.items():
@@ -163,18 +164,20 @@ def _run(
         how: they are run.
         waiting: methods whose options have not been chosen: only their cost is shown.
     """
-    outcome, missing = Outcome(), {}
+    outcome, missing, wanted = Outcome(), {}, 0
     for key, plan in plans.items():
         method = members[key].method
         is_wanted = not how.only or method in how.only
         if method in waiting and not how.only_estimate:
             continue
+        wanted += is_wanted
         found = None if how.again and is_wanted else find_finished(plan, how.out)
         if found is not None:
             outcome.add(key, found.folder, found.failures)
         elif is_wanted:
             missing[key] = members[key].config
-    _show_cost({key: plans[key] for key in missing}, len(plans), how)
+    if wanted:
+        _show_cost({key: plans[key] for key in missing}, wanted, how)
     if missing and not how.only_estimate:
         with Screen(how.quiet) as screen:
             run_all(missing, how.out, how.workers, screen.listener, how.again, outcome)

@@ -188,6 +188,15 @@ def test_an_estimate_runs_nothing(tmp_path: Path) -> None:
     assert [path.name for path in (tmp_path / "results").iterdir()] == []
 
 
+def test_a_part_of_a_suite_is_counted_as_such(tmp_path: Path) -> None:
+    done = bench(tmp_path, "--only", "gaussians", "--quiet")
+    assert done.code in (0, None), done.err
+    # Nobody waits for the cost, and nothing is chosen.
+    assert done.err.splitlines() == ["1 of 1 runs are missing."]
+    again = bench(tmp_path, "--only", "gaussians", "--quiet")
+    assert again.err.splitlines() == ["All 1 runs are finished."]
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
