@@ -90,7 +90,7 @@ def _alike(plan: Plan) -> str:
     config, strategy = plan.config, plan.parts.strategy
     is_longer = strategy.extend is not Strategy.extend
     options = config.strategy_options if is_longer else {}
-    names = "strategy model model_options score scenario blur classes_per_task".split()
+    names = "strategy model model_options batch_size score scenario blur classes_per_task".split()
     size = len(str(math.prod(plan.dataset.features)))
     tasks = len(plan.scenarios[0].tasks)
     own = [getattr(config, name) for name in names]
