@@ -78,6 +78,7 @@ def check_scenario(config: RunConfig) -> None:
         InputError: there is one.
     """
     scenario = config.scenario or ("one-class" if config.normal_class is not None else None)
+    _check_stream(config, scenario)
     if scenario not in (None, "one-class") and config.normal_class is not None:
         raise InputError(
             f"Expected `normal_class` with the scenario one-class, but the scenario is {scenario}, "
@@ -107,6 +108,19 @@ def check_scenario(config: RunConfig) -> None:
         raise InputError(
             f"Expected `concepts` with the scenario clusters, but the scenario is {scenario}."
         )
+    if scenario == "one-class" and config.task_order != "ascending":
+        raise InputError(
+            "Expected `task_order` with the scenario class-stream, but the scenario is one-class, "
+            "which has one task."
+        )
+
+
+def _check_stream(config: RunConfig, scenario: str | None) -> None:
+    """Refuse what does not go with what the detector is told; None is a scenario left open.
+
+    Raises:
+        InputError: something does not.
+    """
     if config.stream == "concept-aware" and scenario not in (None, "concepts"):
         raise InputError(
             f"Expected `stream` concept-aware with the scenario concepts, in which each anomaly "
@@ -116,11 +130,6 @@ def check_scenario(config: RunConfig) -> None:
         raise InputError(
             f"Expected no `calibration` with `stream` concept-aware, because a threshold is for "
             f"samples of any concept, but got {config.calibration:g}."
-        )
-    if scenario == "one-class" and config.task_order != "ascending":
-        raise InputError(
-            "Expected `task_order` with the scenario class-stream, but the scenario is one-class, "
-            "which has one task."
         )
 
 

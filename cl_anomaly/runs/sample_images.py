@@ -62,8 +62,8 @@ def _features(folder: Path) -> tuple[int, ...]:
 def _read(config: ResolvedConfig, sha256: str) -> SampleImages:
     # Only here: what loads datasets and makes streams of them imports PyTorch.
     from cl_anomaly.data.datasets import load_dataset
-    from cl_anomaly.runs.build import as_stream
     from cl_anomaly.runs.look_up import reading_of
+    from cl_anomaly.runs.replicas import as_stream
 
     name = located(config.dataset, data_roots(config.data_root))
     _check_at_hand(name, config.data_root)

@@ -142,7 +142,7 @@ def _killed(moments: str, out: Path, strategy: str) -> list[int]:
 # Those that keep unlike things: nothing, a part of the model, sums of gradients, samples, and what
 # is trained. That all go on to the same bytes, the tests above say, in one process.
 @pytest.mark.slow
-@pytest.mark.parametrize("name", ["lower", "gr", "ewc", "vcl"])
+@pytest.mark.parametrize("name", ["lower", "upper", "gr", "ewc", "replay", "vcl"])
 def test_killed_again_and_again_a_run_ends_with_the_same_bytes(name: str, tmp_path: Path) -> None:
     whole = cli(*WHOLE, "--strategy", name, "--out", tmp_path / "whole")
     assert whole.code == 0, whole.err
