@@ -12,8 +12,13 @@ from cl_anomaly.runs.estimates import estimated
 
 
 def plan(**settings: Any) -> Plan:
-    small = {"dataset": "digits", "task_order": [1, 2], "epochs": 2, "device": "cpu"}
-    return prepare(RunConfig(**{"strategy": "ewc"} | small | settings))
+    own: dict[str, Any] = {
+        "strategy": "ewc",
+        "dataset": "digits",
+        "task_order": [1, 2],
+        "epochs": 2,
+    }
+    return prepare(RunConfig(**own | {"device": "cpu"} | settings))
 
 
 @pytest.fixture
