@@ -12,13 +12,10 @@ from cl_anomaly.runs.estimates import estimated
 
 
 def plan(**settings: Any) -> Plan:
-    own: dict[str, Any] = {
-        "strategy": "ewc",
-        "dataset": "digits",
-        "task_order": [1, 2],
-        "epochs": 2,
-    }
-    return prepare(RunConfig(**own | {"device": "cpu"} | settings))
+    own: dict[str, Any] = {"strategy": "ewc", "dataset": "digits", "device": "cpu", "epochs": 2}
+    own["task_order"] = [1, 2]
+    own.update(settings)
+    return prepare(RunConfig(**own))
 
 
 @pytest.fixture
