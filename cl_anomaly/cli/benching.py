@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from cl_anomaly.cli.jobs import ALL_SAVED, job_of
 from cl_anomaly.cli.reporting import name_page
 from cl_anomaly.cli.screen import Screen, show_list, show_narrow_table
-from cl_anomaly.engines.local import Outcome, run_all
+from cl_anomaly.engines.base import Engine, Outcome
 from cl_anomaly.errors import InputError, Interrupted, RunError
-from cl_anomaly.machine import available_cores
 from cl_anomaly.report.suite_table import COST, QUALITY, screen_rows
 from cl_anomaly.runs.build import Plan, check_together, prepare
 from cl_anomaly.runs.estimates import estimated, in_words, measured_rates, wall_seconds
@@ -34,7 +34,7 @@ from cl_anomaly.storage.status import METRICS_FILE
 @dataclass(frozen=True)
 class _How:
     out: Path
-    workers: int
+    engine: Engine
     quiet: bool
     again: bool
     only_estimate: bool
@@ -44,9 +44,9 @@ class _How:
 def bench(
     suite: Suite,
     settings: dict[str, Any],
-    workers: int | None,
     only_estimate: bool,
     only: Sequence[str],
+    engine: Engine,
     out: Path,
     quiet: bool,
     again: bool,
@@ -58,9 +58,9 @@ def bench(
     Args:
         suite: what there is to run.
         settings: take the place of those that its runs share.
-        workers: how many run at a time. Default: one for each core.
         only_estimate: say what is missing and what it costs, and run nothing.
         only: methods that are run; results of others are taken where they are there. Empty: all.
+        engine: carries the runs out.
         out: folder for the runs' folders and the suite's.
         quiet: show no progress.
         again: run anew what is finished.
@@ -72,7 +72,7 @@ def bench(
         RunError: a run failed; the others were finished.
         Interrupted: a signal has asked for the end of all.
     """
-    how = _How(out, workers or available_cores(), quiet, again, only_estimate, only)
+    how = _How(out, engine, quiet, again, only_estimate, only)
     name = checked_name(name or suite_name(suite))
     check_writable(out)
     _check_only(suite, only)
@@ -164,7 +164,8 @@ def _run(
         how: they are run.
         waiting: methods whose options have not been chosen: only their cost is shown.
     """
-    outcome, missing, wanted = Outcome(), {}, 0
+    missing: dict[str, Plan] = {}
+    outcome, wanted = Outcome(), 0
     for key, plan in plans.items():
         method = members[key].method
         is_wanted = not how.only or method in how.only
@@ -175,17 +176,15 @@ def _run(
         if found is not None:
             outcome.add(key, found.folder, found.failures)
         elif is_wanted:
-            missing[key] = members[key].config
+            missing[key] = plan
     if wanted:
-        _show_cost({key: plans[key] for key in missing}, wanted, how)
+        _show_cost(missing, wanted, how)
     if missing and not how.only_estimate:
         with Screen(how.quiet) as screen:
-            run_all(missing, how.out, how.workers, screen.listener, how.again, outcome)
+            jobs = [job_of(key, plan, how.out, how.again) for key, plan in missing.items()]
+            how.engine.run_all(jobs, screen.listener, outcome)
     if outcome.interrupted is not None:
-        raise Interrupted(
-            "interrupted, and saved. The same command goes on with what is missing.",
-            outcome.interrupted,
-        )
+        raise Interrupted(ALL_SAVED, outcome.interrupted)
     return outcome
 
 
@@ -198,12 +197,12 @@ def _show_cost(missing: Mapping[str, Plan], count: int, how: _How) -> None:
         return
     rates = measured_rates(path for path in how.out.iterdir() if path.is_dir())
     estimates = {key: estimated(plan, rates) for key, plan in missing.items()}
-    seconds = wall_seconds(list(estimates.values()), how.workers)
+    seconds = wall_seconds(list(estimates.values()), how.engine.at_a_time)
     probes = sum(own.source == "a probe" for own in estimates.values())
     roughly = f"; {probes} of them guessed from their first steps" if probes else ""
     print(
         f"{len(missing)} of {count} runs are missing: about {in_words(seconds)} with "
-        f"{how.workers} at a time{roughly}.",
+        f"{how.engine.at_a_time} at a time{roughly}.",
         file=sys.stderr,
     )
     if how.only_estimate:

@@ -39,6 +39,25 @@ OF_RESULTS = (
 )
 """How a run or a comparison is carried out."""
 
+_WORKERS = Option(
+    "workers", Count, None, "runs at a time. Default: one for each core, or what the engine allows"
+)
+OF_ENGINE = (
+    Option(
+        "engine",
+        Literal["local", "ray", "slurm"],
+        "local",
+        "where runs are carried out; its own options are --engine.NAME VALUE",
+    ),
+    Option(
+        "address",
+        str,
+        None,
+        "of a Ray cluster: auto, or HOST:PORT. Default: --engine ray starts one on this machine",
+    ),
+)
+"""Where runs are carried out."""
+
 _RUN = Command(
     "run",
     "train one strategy, task by task",
@@ -48,9 +67,10 @@ _RUN = Command(
     (
         Option("config", _Place, None, "a run's config.json, to run it again; flags change it"),
         *_SETTINGS,
+        *OF_ENGINE,
         *OF_RESULTS,
     ),
-    dotted=("strategy", "model"),
+    dotted=("strategy", "model", "engine"),
 )
 _COMPARE = Command(
     "compare",
@@ -72,7 +92,8 @@ _COMPARE = Command(
             "a TOML file that names the runs and their settings, instead of --strategies; flags "
             "change the settings that its runs share",
         ),
-        Option("workers", Count, None, "runs at a time. Default: one for each core"),
+        _WORKERS,
+        *OF_ENGINE,
         *(
             replace(option, default=3) if option.name == "seeds" else option
             for option in _SETTINGS
@@ -80,7 +101,7 @@ _COMPARE = Command(
         ),
         *OF_RESULTS,
     ),
-    dotted=("model",),
+    dotted=("model", "engine"),
 )
 _BENCH = Command(
     "bench",
@@ -93,10 +114,12 @@ _BENCH = Command(
         Option("check", bool, False, "only say what of the suite's results other code has made"),
         Option("estimate", bool, False, "only say what is missing, and what it costs"),
         Option("only", Name, None, "names of its runs, separated by commas; others are not run"),
-        Option("workers", Count, None, "runs at a time. Default: one for each core"),
+        _WORKERS,
+        *OF_ENGINE,
         *(option for option in _SETTINGS if option.name != "strategy"),
         *OF_RESULTS,
     ),
+    dotted=("engine",),
     operand=Option("suite", _Place, REQUIRED, "a TOML file"),
 )
 _RESUME = Command(

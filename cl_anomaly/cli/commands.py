@@ -3,6 +3,7 @@
 import sys
 from pathlib import Path
 
+from cl_anomaly.cli.jobs import ALL_SAVED, job_of
 from cl_anomaly.cli.reporting import name_page
 from cl_anomaly.cli.screen import (
     Screen,
@@ -15,24 +16,24 @@ from cl_anomaly.cli.screen import (
 from cl_anomaly.code.catalogue import OF_THE_RUN
 from cl_anomaly.config import ResolvedConfig, RunConfig
 from cl_anomaly.data.datasets import DATASETS, OWN, find_dataset
-from cl_anomaly.engines.local import Outcome, run_all
+from cl_anomaly.engines.base import Engine, Job, Listener, Outcome
+from cl_anomaly.engines.local import LocalEngine
 from cl_anomaly.errors import InputError, Interrupted, RunError
 from cl_anomaly.evaluation.scores import CHEAP_SCORES, SCORES, Score
-from cl_anomaly.machine import available_cores
 from cl_anomaly.models import MODELS
 from cl_anomaly.options import options_of, summary
 from cl_anomaly.progress import Progress
 from cl_anomaly.report.labels import labelled
-from cl_anomaly.runs.build import check_together, prepare
+from cl_anomaly.runs.build import Plan, check_together, prepare
 from cl_anomaly.runs.comparison import (
     check_same_comparison,
     compare_results,
     write_comparison,
 )
-from cl_anomaly.runs.lifecycle import Finished, find_finished, perform
+from cl_anomaly.runs.lifecycle import Finished, find_finished, find_finished_in, perform
 from cl_anomaly.runs.provenance import code_note, results_from_before
 from cl_anomaly.runs.resume import resume
-from cl_anomaly.runs.run_folder import FIGURE_NAME, check_writable
+from cl_anomaly.runs.run_folder import FIGURE_NAME, check_writable, folder_name
 from cl_anomaly.runs.standings import with_forgetting
 from cl_anomaly.storage.names import checked_name
 from cl_anomaly.storage.results import read_results
@@ -41,7 +42,13 @@ from cl_anomaly.strategies import strategies
 
 
 def run_one(
-    config: RunConfig, out: Path, quiet: bool, again: bool, no_report: bool, name: str | None
+    config: RunConfig,
+    engine: Engine,
+    out: Path,
+    quiet: bool,
+    again: bool,
+    no_report: bool,
+    name: str | None,
 ) -> None:
     """Do what is left of a run, and show its table.
 
@@ -61,9 +68,30 @@ def run_one(
         return progress
 
     with Screen(quiet) as screen:
-        done = perform(plan, out, listener, again, name)
+        if isinstance(engine, LocalEngine):  # here: this process needs no other
+            done = perform(plan, out, listener, again, name)
+        else:
+            done = _carried_out(plan, engine, out, listener, again, name)
     way_on = "`--again` runs it anew."
     _conclude_run(done, quiet, no_report, way_on, None if done.is_new else note)
+
+
+def _carried_out(
+    plan: Plan, engine: Engine, out: Path, listener: Listener, again: bool, name: str | None
+) -> Finished:
+    """Let an engine do what is left of a run; raises what `run_one` does."""
+    check_together(plan)
+    check_writable(out)
+    folder, outcome, run = out / (name or folder_name(plan)), Outcome(), plan.strategy_name
+    if not again and (found := find_finished_in(folder, plan)):
+        return found
+    engine.run_all([job_of(run, plan, out, again, name)], listener, outcome)
+    if outcome.interrupted is not None:
+        raise Interrupted(ALL_SAVED, outcome.interrupted)
+    if run not in outcome.folders:
+        raise RunError(outcome.failures[run])
+    failures = outcome.failures.get(run)
+    return Finished(outcome.folders[run], failures.splitlines() if failures else [], is_new=True)
 
 
 def resume_one(folder: Path, quiet: bool, trust: bool) -> None:
@@ -92,8 +120,8 @@ def _conclude_run(
 
 def compare(
     configs: dict[str, RunConfig],
+    engine: Engine,
     out: Path,
-    workers: int | None,
     quiet: bool,
     again: bool,
     no_report: bool,
@@ -108,7 +136,7 @@ def compare(
         Interrupted: a signal has asked for the end of all.
     """
     _check_name(name)
-    resolved, outcome = _look_for_results(configs, out, again)
+    resolved, missing, outcome = _look_for_results(configs, out, again)
     for run, folder in outcome.folders.items():
         print(f"{run}: {results_from_before(folder)}", file=sys.stderr if quiet else sys.stdout)
     for note in {config.dataset_note for config in resolved.values()} - {None}:
@@ -116,14 +144,10 @@ def compare(
     check_writable(out)
     if name is not None:
         check_same_comparison(out / name, resolved)
-    missing = {run: config for run, config in resolved.items() if run not in outcome.folders}
     with Screen(quiet) as screen:
-        run_all(missing, out, workers or available_cores(), screen.listener, again, outcome)
+        engine.run_all(missing, screen.listener, outcome)
     if outcome.interrupted is not None:
-        raise Interrupted(
-            "interrupted, and saved. The same command goes on with what is missing.",
-            outcome.interrupted,
-        )
+        raise Interrupted(ALL_SAVED, outcome.interrupted)
     if outcome.folders:
         folder = write_comparison(resolved, outcome.folders, out, name)
         _conclude(folder, quiet)
@@ -157,24 +181,25 @@ def _check_scores(resolved: dict[str, ResolvedConfig]) -> None:
 
 def _look_for_results(
     configs: dict[str, RunConfig], out: Path, again: bool
-) -> tuple[dict[str, ResolvedConfig], Outcome]:
-    """Resolve every configuration, and find the runs that are finished already.
+) -> tuple[dict[str, ResolvedConfig], list[Job], Outcome]:
+    """Resolve every configuration, and find out which runs are finished and which are missing.
 
     What does not fit together is found here, before anything has run.
     """
-    resolved, outcome = {}, Outcome()
+    resolved, missing, outcome = {}, [], Outcome()
     for name, config in configs.items():
         try:
             plan = prepare(config)
             resolved[name] = plan.config
             if again or not (found := find_finished(plan, out)):
                 check_together(plan)
+                missing.append(job_of(name, plan, out, again))
                 continue
         except InputError as error:
             raise InputError(f"Run {name!r}: {error}") from error
         outcome.add(name, found.folder, found.failures)
     _check_scores(resolved)
-    return resolved, outcome
+    return resolved, missing, outcome
 
 
 def _conclude(folder: Path, quiet: bool) -> None:

@@ -7,13 +7,15 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from cl_anomaly.cli.command_table import AUROC, CD, COMMANDS, OF_RESULTS
+from cl_anomaly.cli.command_table import AUROC, CD, COMMANDS, OF_ENGINE, OF_RESULTS
 from cl_anomaly.cli.flags import Given, as_typed, read
 from cl_anomaly.cli.help import help_of, overview
 from cl_anomaly.cli.own_options import own_options
 from cl_anomaly.code.catalogue import check_strategy_name
 from cl_anomaly.code.trust import check_strategies
 from cl_anomaly.config import DEFAULT_STRATEGIES, RunConfig
+from cl_anomaly.engines.base import Engine
+from cl_anomaly.engines.names import find_engine
 from cl_anomaly.errors import CLAnomalyError, InputError
 from cl_anomaly.options import did_you_mean
 from cl_anomaly.runs.look_up import check_folder, check_name_is_free, looked_up
@@ -102,7 +104,21 @@ def _settings_of(file: Path, strategy: str | None, trust: bool) -> dict[str, Any
 def _parted(given: Given) -> tuple[dict[str, Any], dict[str, Any]]:
     """Part a command's settings from how it is carried out, whose defaults are filled in."""
     how = {option.name: given.values.get(option.name, option.default) for option in OF_RESULTS}
-    return {name: value for name, value in given.values.items() if name not in how}, how
+    of_engine = {option.name for option in OF_ENGINE} | {"workers"}
+    how["engine"] = _engine(given)
+    settings = given.values.keys() - how.keys() - of_engine
+    return {name: value for name, value in given.values.items() if name in settings}, how
+
+
+def _engine(given: Given) -> Engine:
+    """Make the engine that was asked for, before anything is loaded or run."""
+    values, options = given.values, dict(given.dotted.get("engine", {}))
+    name = values.get("engine", "local")
+    if "address" in values:
+        if name != "ray":
+            raise InputError(f"Expected `address` with the engine ray, but the engine is {name}.")
+        options["address"] = values["address"]
+    return find_engine(name, options, values.get("workers"))
 
 
 def _without_trust(how: dict[str, Any]) -> dict[str, Any]:
@@ -119,7 +135,7 @@ def _bench(given: Given) -> None:
     settings, how = _parted(given)
     (file,) = given.operands
     check = bool(settings.pop("check", False))
-    workers, only_estimate = settings.pop("workers", None), bool(settings.pop("estimate", False))
+    only_estimate = bool(settings.pop("estimate", False))
     only = [name.strip() for name in (settings.pop("only", None) or "").split(",") if name.strip()]
     suite = read_suite_file(file)
     check_flags(suite, settings)
@@ -132,7 +148,7 @@ def _bench(given: Given) -> None:
     if check:
         benching.check(suite, how["out"], how["name"])
         return
-    benching.bench(suite, settings, workers, only_estimate, only, **_without_trust(how))
+    benching.bench(suite, settings, only_estimate, only, **_without_trust(how))
 
 
 def _strategies_of(suite: Suite) -> list[Any]:
@@ -143,13 +159,13 @@ def _compare(given: Given) -> None:
     settings, how = _parted(given)
     if model_options := given.dotted.get("model"):
         settings["model_options"] = model_options
-    workers, suite = settings.pop("workers", None), _suite(settings, how["trust"])
+    suite = _suite(settings, how["trust"])
     looked_up(RunConfig(**settings))  # what flags say is at fault is no run's
     configs = suite.configs({"seeds": 3} | settings if "seeds" not in suite.shared else settings)
     _check_place(how)
     from cl_anomaly.cli import commands
 
-    commands.compare(configs, workers=workers, **_without_trust(how))
+    commands.compare(configs, **_without_trust(how))
 
 
 def _suite(settings: dict[str, Any], trust: bool) -> Suite:

@@ -1,10 +1,11 @@
 """Options of a strategy or a model that `--help` is asked about."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from cl_anomaly.cli.flags import Command, Given
 from cl_anomaly.code.catalogue import catalogue, check_strategy_name
 from cl_anomaly.config import RunConfig
+from cl_anomaly.engines.names import engine_options
 from cl_anomaly.options import Option
 from cl_anomaly.runs.look_up import looked_up
 
@@ -13,8 +14,8 @@ def own_options(command: Command, given: Given) -> list[tuple[str, str, Sequence
     """Give the options of the strategy and the model that `--help` is asked about."""
     own: list[tuple[str, str, Sequence[Option]]] = []
     for owner in command.dotted:
-        name = given.values.get(owner) or getattr(RunConfig, owner)
-        options = _options_of_strategy(name) if owner == "strategy" else _options_of_model(name)
+        name = given.values.get(owner) or _DEFAULTS[owner]
+        options = _OPTIONS_OF[owner](name)
         own.append((owner, f"options of the {owner} {name}", options))
     return own
 
@@ -32,3 +33,11 @@ def _options_of_strategy(name: str) -> Sequence[Option]:
 def _options_of_model(name: str) -> Sequence[Option]:
     looked_up(RunConfig(model=name))
     return catalogue("models")[name].options
+
+
+_OPTIONS_OF: dict[str, Callable[[str], Sequence[Option]]] = {
+    "strategy": _options_of_strategy,
+    "model": _options_of_model,
+    "engine": engine_options,
+}
+_DEFAULTS = {"strategy": RunConfig.strategy, "model": RunConfig.model, "engine": "local"}

@@ -69,8 +69,33 @@ def load_dataset(
         InputError: there is no such dataset, or its files are missing or damaged.
     """
     spec = find_dataset(name, reading)
-    key = f"{spec.name} {reading or Reading()}"
-    return loaded_once(key, spec.files(data_root), lambda: spec.load(data_root))
+    if (given := given_dataset(name, reading)) is not None:
+        return given
+    return loaded_once(_key(name, reading), spec.files(data_root), lambda: spec.load(data_root))
+
+
+_given: dict[str, Dataset] = {}
+
+
+def give_dataset(name: str, reading: Reading | None, dataset: Dataset) -> None:
+    """Let a dataset be what `load_dataset` gives in this process, whose files lie elsewhere.
+
+    Args:
+        name: what it is called; the one before of that name is forgotten, and so are all others.
+        reading: how it was read.
+        dataset: it.
+    """
+    _given.clear()
+    _given[_key(name, reading)] = dataset
+
+
+def given_dataset(name: str, reading: Reading | None) -> Dataset | None:
+    """Give the dataset that `give_dataset` was given under a name."""
+    return _given.get(_key(name, reading))
+
+
+def _key(name: str, reading: Reading | None) -> str:
+    return f"{name} {reading or Reading()}"
 
 
 def find_dataset(name: str, reading: Reading | None = None) -> DatasetSpec:

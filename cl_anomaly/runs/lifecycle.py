@@ -50,17 +50,14 @@ class Finished:
     Attributes:
         folder: with them.
         failures: a sentence for each replica that failed.
-        result: where it was not finished before.
+        is_new: whether it was not finished before.
+        result: where this process has finished it.
     """
 
     folder: Path
     failures: list[str]
+    is_new: bool = False
     result: Result | None = None
-
-    @property
-    def is_new(self) -> bool:
-        """Whether it was not finished before."""
-        return self.result is not None
 
 
 def perform(
@@ -92,13 +89,13 @@ def perform_in(plan: Plan, out: Path, name: str, again: bool, listener: Listener
     """Do what is left of a run in the folder of that name, see `perform`."""
     with claimed(out, name, again) as folder:
         remove_partial(folder)
-        if found := _finished(folder, plan):
+        if found := find_finished_in(folder, plan):
             remove_checkpoints(folder)
             return found
         check_begun(folder, plan.config.to_dict(), plan.environment)
         result = _execute(folder, plan, listener)
         failures = [str(failure) for failure in result.failures]
-        return Finished(folder, failures, replace(result, folder=folder))
+        return Finished(folder, failures, True, replace(result, folder=folder))
 
 
 def find_finished(plan: Plan, out: Path) -> Finished | None:
@@ -107,10 +104,11 @@ def find_finished(plan: Plan, out: Path) -> Finished | None:
     Raises:
         InputError: they are damaged, or those of another run.
     """
-    return _finished(out / folder_name(plan), plan)
+    return find_finished_in(out / folder_name(plan), plan)
 
 
-def _finished(folder: Path, plan: Plan) -> Finished | None:
+def find_finished_in(folder: Path, plan: Plan) -> Finished | None:
+    """Find the results of a run in a folder of any name, see `find_finished`."""
     if not is_finished(folder):
         return None
     check_same(folder, plan.config.to_dict(), plan.environment)

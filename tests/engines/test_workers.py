@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from cl_anomaly.config import RunConfig
-from cl_anomaly.engines.local import Outcome, run_all
+from cl_anomaly.engines.base import Job, Outcome
+from cl_anomaly.engines.local import LocalEngine
 from cl_anomaly.progress import Progress
 
 STRATEGY = """
@@ -46,7 +47,8 @@ def config(folder: Path, number: int, **options: Any) -> RunConfig:
 
 def performed(folder: Path, runs: dict[str, RunConfig], listener: Any = None) -> Outcome:
     outcome = Outcome()
-    run_all(runs, folder / "out", 1, listener or (lambda _: Progress()), False, outcome)
+    jobs = [Job(name, config, folder / "out") for name, config in runs.items()]
+    LocalEngine(1).run_all(jobs, listener or (lambda _: Progress()), outcome)
     return outcome
 
 

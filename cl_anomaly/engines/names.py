@@ -1,0 +1,43 @@
+"""Engines by name, with their options."""
+
+from collections.abc import Mapping
+from importlib.util import find_spec
+from typing import Any
+
+from cl_anomaly.engines.base import Engine
+from cl_anomaly.engines.local import LocalEngine
+from cl_anomaly.engines.ray import RayEngine
+from cl_anomaly.engines.slurm import SlurmEngine
+from cl_anomaly.errors import InputError
+from cl_anomaly.options import Option, fill, options_of
+
+_ENGINES: dict[str, type[Any]] = {"local": LocalEngine, "ray": RayEngine, "slurm": SlurmEngine}
+_LIBRARIES = {"ray": "ray", "slurm": "submitit"}
+# A flag of its own, whatever the engine.
+_WORKERS = frozenset({"workers"})
+
+
+def engine_options(name: str) -> tuple[Option, ...]:
+    """Give the options of an engine, but for how many runs go at a time."""
+    return options_of(_ENGINES[name], _WORKERS)
+
+
+def find_engine(name: str, options: Mapping[str, Any], workers: int | None = None) -> Engine:
+    """Make the engine of that name.
+
+    Args:
+        name: local, ray or slurm.
+        options: its own.
+        workers: how many runs go at a time. Default: as many as there is room for.
+
+    Raises:
+        InputError: it has no such option, or its library is not installed.
+    """
+    filled = fill(engine_options(name), options, f"the engine {name}")
+    library = _LIBRARIES.get(name)
+    if library is not None and find_spec(library) is None:
+        raise InputError(
+            f"Expected the package {library} for `engine` {name}, but it is not installed. "
+            f"`pip install 'cl-anomaly[{name}]'` installs it; `--engine local` needs nothing."
+        )
+    return _ENGINES[name](workers=workers, **filled)

@@ -1,0 +1,129 @@
+"""What travels where there is no common disk: a run's folder, its data, its strategy's file."""
+
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from cl_anomaly.code.strategy_names import file_of, with_file
+from cl_anomaly.config import RunConfig
+from cl_anomaly.errors import InputError
+from cl_anomaly.json_files import write_json
+from cl_anomaly.runs.claims import claimed
+from cl_anomaly.storage.files import LOCK_FILE, MANIFEST_FILE, PARTIAL, check_files, publish
+from cl_anomaly.storage.status import CHECKPOINTS_FOLDER, CONFIG_FILE, is_finished
+
+
+@dataclass(frozen=True)
+class Parcel:
+    """A run's folder as bytes.
+
+    Attributes:
+        name: of the folder.
+        files: their content, by their path in it.
+        is_complete: whether it holds results; otherwise it is what is needed to go on.
+    """
+
+    name: str
+    files: dict[str, bytes]
+    is_complete: bool
+
+    @classmethod
+    def of(cls, folder: Path) -> "Parcel | None":
+        """Pack a folder; None where there is nothing in it to go on from.
+
+        Raises:
+            InputError: it is damaged.
+        """
+        if not (folder / MANIFEST_FILE).exists():
+            return None
+        check_files(folder)
+        paths = [path for path in folder.rglob("*") if path.is_file() and _travels(path)]
+        files = {path.relative_to(folder).as_posix(): path.read_bytes() for path in paths}
+        return cls(folder.name, files, is_finished(folder))
+
+    def unpack(self, out: Path, config: RunConfig | None = None) -> Path:
+        """Put the folder into another, whole or not at all; what is finished there stays.
+
+        Args:
+            out: folder for the folder.
+            config: the run's, as its sender knows it, whose files lie elsewhere than here.
+
+        Returns:
+            The run's folder.
+
+        Raises:
+            InputError: it is not what was packed.
+            RunError: it could not be written, or another process writes there.
+        """
+        with tempfile.TemporaryDirectory() as place:
+            self._write(Path(place))
+            check_files(Path(place))
+        with claimed(out, self.name, again=False) as folder:
+            if is_finished(folder):
+                return folder
+            # Checkpoints first: the manifest, which is written last, says that something is there.
+            self._write(folder, CHECKPOINTS_FOLDER)
+            publish(folder, lambda partial: self._write_own(partial, config), self.is_complete)
+        return folder
+
+    def _write(self, folder: Path, only: str = "") -> None:
+        for name, content in self.files.items():
+            if name.startswith(only):
+                (folder / name).parent.mkdir(parents=True, exist_ok=True)
+                (folder / name).write_bytes(content)
+
+    def _write_own(self, folder: Path, config: RunConfig | None) -> None:
+        for name, content in self.files.items():
+            if "/" not in name and name != MANIFEST_FILE:
+                (folder / name).write_bytes(content)
+        if config is not None:
+            write_json(folder / CONFIG_FILE, config.to_dict())
+
+
+def _travels(path: Path) -> bool:
+    return path.name != LOCK_FILE and not path.name.endswith(PARTIAL)
+
+
+@dataclass(frozen=True)
+class OwnCode:
+    """A strategy's file, and the Python files beside it that it may import.
+
+    Attributes:
+        name: of the file.
+        files: content by name.
+    """
+
+    name: str
+    files: dict[str, bytes]
+
+    @classmethod
+    def of(cls, config: RunConfig) -> "OwnCode | None":
+        """Pack what a run's strategy is made of, where it is a file of the user's own.
+
+        Raises:
+            InputError: it cannot be read.
+        """
+        file = file_of(config.strategy) if isinstance(config.strategy, str) else None
+        if file is None:
+            return None
+        try:
+            beside = {path.name: path.read_bytes() for path in sorted(file.parent.glob("*.py"))}
+            return cls(file.name, beside | {file.name: file.read_bytes()})
+        except OSError as error:
+            raise InputError(f"Expected to read {file}: {error.strerror}.") from error
+
+
+@contextmanager
+def unpacked_code(config: RunConfig, code: OwnCode | None) -> Iterator[RunConfig]:
+    """Give a run's configuration as this machine can load it, for as long as this lasts."""
+    if code is None:
+        yield config
+        return
+    with tempfile.TemporaryDirectory() as place:
+        for name, content in code.files.items():
+            (Path(place) / name).write_bytes(content)
+        strategy: Any = with_file(str(config.strategy), Path(place) / code.name)
+        yield replace(config, strategy=strategy)

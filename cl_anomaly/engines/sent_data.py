@@ -1,0 +1,77 @@
+"""A dataset as it is sent to other machines: arrays, which processes of one machine share."""
+
+from dataclasses import dataclass, fields
+from typing import Any
+
+from cl_anomaly.config import RunConfig
+from cl_anomaly.data.names import Reading
+
+
+@dataclass(frozen=True)
+class SentData:
+    """A dataset, its tensors as NumPy arrays.
+
+    Attributes:
+        name: what `dataset` in the configuration calls it.
+        reading: how it was read.
+        content: the fields of the dataset.
+        samples: of training and of testing: stored values, (N, *features), and their scale.
+    """
+
+    name: str
+    reading: Reading
+    content: dict[str, Any]
+    samples: dict[str, tuple[Any, float]]
+
+
+def packed(config: RunConfig) -> SentData:
+    """Load a run's dataset, and give it as it is sent; `config` is resolved."""
+    from torch import Tensor
+
+    from cl_anomaly.data.datasets import Samples, load_dataset
+    from cl_anomaly.runs.look_up import reading_of
+
+    name, reading = str(config.dataset), reading_of(config)
+    dataset = load_dataset(name, config.data_root, reading)
+    content = {own.name: getattr(dataset, own.name) for own in fields(dataset)}
+    samples = {
+        key: (own.stored.numpy(), own.scale)
+        for key, own in content.items()
+        if isinstance(own, Samples)
+    }
+    others = {key: own for key, own in content.items() if key not in samples}
+    arrays = {k: own.numpy() if isinstance(own, Tensor) else own for k, own in others.items()}
+    return SentData(name, reading, arrays, samples)
+
+
+def take_in(sent: SentData) -> None:
+    """Let a dataset that was sent be the one that this process loads by its name."""
+    import numpy as np
+    import torch
+
+    from cl_anomaly.data.datasets import Dataset, Samples, give_dataset, given_dataset
+
+    known = given_dataset(sent.name, sent.reading)
+    if known is not None and known.sha256 == sent.content["sha256"]:
+        return
+    # Copies: what was sent is shared with other processes, and PyTorch may write.
+    whole: dict[str, Any] = {
+        key: torch.from_numpy(own.copy()) if isinstance(own, np.ndarray) else own
+        for key, own in sent.content.items()
+    }
+    samples: dict[str, Any] = {
+        key: Samples(torch.from_numpy(stored.copy()), scale)
+        for key, (stored, scale) in sent.samples.items()
+    }
+    give_dataset(sent.name, sent.reading, Dataset(**whole, **samples))
+
+
+def key_of(config: RunConfig) -> tuple[Any, ...]:
+    """Tell the dataset of a resolved configuration from others."""
+    return (
+        config.dataset,
+        config.data_root,
+        config.image_size,
+        config.label_column,
+        config.split_column,
+    )

@@ -1,0 +1,176 @@
+"""Runs as jobs of a SLURM queue, on a disk that all its machines see."""
+
+import math
+import os
+import signal
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, Literal
+
+from cl_anomaly.config import Count, Rate
+from cl_anomaly.engines.base import Job, Listener, Outcome
+from cl_anomaly.engines.carrying import Teller, carried_out, interrupts_ignored
+from cl_anomaly.engines.queued import Followed, Queue
+from cl_anomaly.errors import RunError
+from cl_anomaly.runs.interrupts import stop_requested_by_signals
+
+FOLDER = ".slurm"
+# submitit gives a job up that was requeued so many times; a run goes on as long as it gets on.
+_REQUEUES = 1000
+# What SLURM sends before the time is over: see `runs.interrupts`.
+_SIGNAL = "USR1"
+
+
+class SlurmEngine:
+    """Jobs of a SLURM queue, by submitit.
+
+    Args:
+        workers: how many jobs go at a time. Default: as many as the queue allows.
+        pack: how many runs a job carries out, one after another
+        minutes: that a job may take; before they are over, it saves its run and queues anew
+        warning_seconds: how long before that it is told
+        partition: of the queue. Default: the queue's own
+        account: that pays. Default: yours
+        memory_gb: that a job may use
+        gpus: that a job gets
+        setup: commands before a job's own, separated by semicolons, such as "module load cuda"
+        cluster: slurm, or local for processes of this machine, as a queue to try things with
+    """
+
+    def __init__(
+        self,
+        workers: int | None = None,
+        pack: Count = 1,
+        minutes: Rate = 240.0,
+        warning_seconds: Count = 90,
+        partition: str | None = None,
+        account: str | None = None,
+        memory_gb: Count = 8,
+        gpus: int = 0,
+        setup: str | None = None,
+        cluster: Literal["slurm", "local"] = "slurm",
+    ) -> None:
+        self._workers, self._pack, self._cluster = workers, pack, cluster
+        commands = _commands(setup)
+        if cluster == "local":
+            self._asked: dict[str, Any] = {
+                "timeout_min": minutes,
+                "signal_delay_s": warning_seconds,
+                "gpus_per_node": gpus,
+            } | ({"setup": commands} if commands else {})
+            return
+        self._asked = {
+            "job_name": "cl-anomaly",
+            "time": math.ceil(minutes),
+            "signal_delay_s": warning_seconds,
+            "mem": f"{memory_gb}GB",
+            "cpus_per_task": 1,
+            "array_parallelism": workers or 256,
+            "setup": [f"export SUBMITIT_PREEMPT_SIGNAL={_SIGNAL}", *commands],
+        }
+        asked = {"partition": partition, "account": account, "gpus_per_node": gpus or None}
+        self._asked |= {name: value for name, value in asked.items() if value is not None}
+
+    @property
+    def at_a_time(self) -> int:
+        """How many jobs go at a time; what a queue allows is not known."""
+        from cl_anomaly.machine import available_cores
+
+        return self._workers or available_cores()
+
+    def run_all(self, jobs: Sequence[Job], listener: Listener, outcome: Outcome) -> None:
+        """Perform the runs as one job array, each of its jobs one run or a pack of them.
+
+        The queue keeps the jobs where this process ends. Asked for the same runs again, it finds
+        out which of them are still in the queue: these are waited for, and not queued twice.
+
+        Raises:
+            RunError: the queue did not take the jobs.
+        """
+        if not jobs:
+            return
+        queue = Queue(jobs[0].out.absolute() / FOLDER, self._cluster)
+        followed, waiting = Followed(queue, listener, outcome), []
+        for job in (job.settled() for job in jobs):
+            ticket = queue.ticket_of(job)
+            if ticket is None:
+                waiting.append(replace(job, out=job.out.absolute()))
+            else:
+                followed.add(job, ticket)
+        packs = [waiting[i : i + self._pack] for i in range(0, len(waiting), self._pack)]
+        with stop_requested_by_signals() as stop:
+            while packs or followed.tickets:
+                room = self._room(len(followed.tickets), len(packs))
+                if packs and room and stop.signal is None:
+                    self._queue_up(packs[:room], queue, followed)
+                    packs = packs[room:]
+                followed.look(stop)
+                if outcome.interrupted is not None:
+                    packs = []
+
+    def _room(self, there: int, waiting: int) -> int:
+        """Say how many jobs may be queued: a queue counts itself, but this machine does not."""
+        return waiting if self._cluster == "slurm" else max(0, self.at_a_time - there)
+
+    def _queue_up(self, packs: Sequence[list[Job]], queue: Queue, followed: Followed) -> None:
+        for job in (job for pack in packs for job in pack):
+            queue.messages_of(job).begin_anew()
+        try:
+            with interrupts_ignored():  # which the terminal would send to the jobs as well
+                taken = self._executor(queue.folder).map_array(Pack(queue.folder), packs)
+        except (RuntimeError, OSError) as error:
+            raise RunError(f"The queue did not take the jobs: {error}") from error
+        for pack, submitted in zip(packs, taken, strict=True):
+            ticket = queue.note(pack, submitted)
+            for job in pack:
+                followed.add(job, ticket)
+        queue.write()
+
+    def _executor(self, folder: Path) -> Any:
+        os.environ.setdefault("SUBMITIT_PREEMPT_SIGNAL", _SIGNAL)  # read as it is imported
+        import submitit
+
+        if self._cluster == "local":
+            executor: Any = submitit.LocalExecutor(folder, max_num_timeout=_REQUEUES)
+        else:
+            executor = submitit.SlurmExecutor(folder, max_num_timeout=_REQUEUES)
+        executor.update_parameters(**self._asked)
+        return executor
+
+
+def _commands(setup: str | None) -> list[str]:
+    return [command.strip() for command in (setup or "").split(";") if command.strip()]
+
+
+class Pack:
+    """What a job of the queue does: it carries out some runs, one after another.
+
+    Args:
+        folder: the queue's.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    def __call__(self, jobs: Sequence[Job]) -> None:
+        """Carry the runs out; before the job's time is over, save and ask to be queued anew."""
+        queue, ended = Queue(self._folder, ""), None
+        with stop_requested_by_signals() as stop:
+            for job in jobs:
+                messages = queue.messages_of(job)
+                reply = carried_out(job, Teller(messages.send))
+                ended = reply.signal or stop.signal
+                if reply.signal is None:
+                    messages.end(reply)
+                if ended is not None:
+                    break
+        if ended is not None and ended == getattr(signal, f"SIG{_SIGNAL}", None):
+            # submitit takes note of it again now: it calls `checkpoint`, and queues the job anew.
+            signal.raise_signal(ended)
+
+    def checkpoint(self, jobs: Sequence[Job]) -> Any:
+        """Say how the job goes on when it is queued anew; what is finished is not repeated."""
+        import submitit
+
+        return submitit.helpers.DelayedSubmission(self, jobs)
