@@ -2,6 +2,7 @@
 
 import logging
 import os
+import socket
 import tempfile
 import time
 import uuid
@@ -89,8 +90,9 @@ class RayEngine:
         code = {} if self._address is None else {"py_modules": [str(Path(__file__).parents[1])]}
         options: dict[str, Any] = {"num_cpus": self.at_a_time} if self._address is None else {}
         try:
+            _check_reachable(self._address)
             ray.init(
-                address=self._address,
+                address=self._address or "local",
                 runtime_env=code,
                 include_dashboard=False if self._address is None else None,
                 log_to_driver=False,
@@ -109,8 +111,11 @@ class RayEngine:
 
     def _submit(self, jobs: Sequence[Job], tokens: Mapping[Path, Path]) -> "_Tasks":
         import ray
+        from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
-        post = ray.remote(num_cpus=0)(_Post).remote()
+        # On this machine: where another is lost, what is told is still heard.
+        here = NodeAffinitySchedulingStrategy(ray.get_runtime_context().get_node_id(), soft=False)
+        post = ray.remote(num_cpus=0, scheduling_strategy=here)(_Post).remote()
         carry, data, tasks = ray.remote(_carry), {}, _Tasks(post)
         for job in (job.settled() for job in jobs):
             if (key := key_of(job.config)) not in data:
@@ -133,6 +138,20 @@ def _token(out: Path) -> Iterator[Path]:
         yield token
     finally:
         token.unlink(missing_ok=True)
+
+
+def _check_reachable(address: str | None) -> None:
+    """Find out at once what Ray itself tries for minutes: whether there is somebody at an address.
+
+    Raises:
+        ConnectionError: there is not.
+    """
+    host, colon, port = (address or "").rpartition(":")
+    if colon and port.isdecimal() and "/" not in host:
+        try:
+            socket.create_connection((host, int(port)), timeout=5).close()
+        except OSError as error:
+            raise ConnectionError(f"nobody answers ({error.strerror or error})") from error
 
 
 _GOES_ON = "The same command goes on with what is missing."
@@ -205,10 +224,10 @@ class _Tasks:
         """Ask those that have begun to save what they have done, and take back the others."""
         import ray
 
-        self._post.stop.remote()
         for task, job in self._jobs.items():
             if job.run not in self._listeners:
                 ray.cancel(task)
+        self._post.stop.remote()
 
     def _take_in(self, task: Any, job: Job, outcome: Outcome) -> None:
         import ray.exceptions
