@@ -47,6 +47,11 @@ class Ticket:
             return not _is_controller(int(self.number))
         return self._job.done()
 
+    def end(self) -> None:
+        """Wait for what a job of this machine does after its last run, so that nothing is left."""
+        while self._is_local and self._is_own and not self.is_over():
+            time.sleep(0.05)
+
     def cancel(self) -> None:
         """Ask the job to save what it has done, and to end; one that has not begun never does."""
         if self._is_local:
@@ -142,16 +147,23 @@ class Followed:
     def __init__(self, queue: Queue, listener: Listener, outcome: Outcome) -> None:
         self._queue, self._listener, self._outcome = queue, listener, outcome
         self._jobs: dict[str, tuple[Job, Ticket, MessageFile]] = {}
+        self._all: set[Ticket] = set()
         self._listeners: dict[str, Progress] = {}
 
     def add(self, job: Job, ticket: Ticket) -> None:
         """Follow a run as well."""
         self._jobs[job.run] = (job, ticket, self._queue.messages_of(job))
+        self._all.add(ticket)
 
     @property
     def tickets(self) -> list[Ticket]:
         """Jobs of the runs that are not over."""
         return list(dict.fromkeys(ticket for _, ticket, _ in self._jobs.values()))
+
+    def end(self) -> None:
+        """Let the jobs end, whose runs are over."""
+        for ticket in self._all:
+            ticket.end()
 
     def look(self, stop: StopRequest) -> None:
         """Hear what there is to hear, and wait a moment."""

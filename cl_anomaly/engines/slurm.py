@@ -108,6 +108,7 @@ class SlurmEngine:
                 followed.look(stop)
                 if outcome.interrupted is not None:
                     packs = []
+            followed.end()
 
     def _room(self, there: int, waiting: int) -> int:
         """Say how many jobs may be queued: a queue counts itself, but this machine does not."""

@@ -3,7 +3,6 @@
 import json
 import os
 import signal
-import subprocess
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -18,7 +17,6 @@ from cl_anomaly.storage.files import is_locked
 from cl_anomaly.storage.status import find_runs
 from tests.command import open_interruptible
 from tests.engines.elsewhere import NUMBERS, Runs, same_numbers
-from tests.places import ROOT
 
 pytestmark = pytest.mark.cluster
 
@@ -138,13 +136,16 @@ def test_who_comes_back_waits_for_the_jobs_that_are_there_and_queues_none_twice(
         process.wait(timeout=60)
     (status,) = find_runs(out)
     assert is_locked(status.folder)  # the queue goes on without who asked
-    runs.go()
-    done = subprocess.run(  # noqa: S603
-        command, capture_output=True, text=True, timeout=300, cwd=ROOT
-    )
-    assert done.returncode == 0, done.stderr
-    assert "task 1/3" in done.stderr  # what was told before is told again
-    assert "Going on with" not in done.stderr
+    with open_interruptible(command) as process:
+        assert process.stderr
+        told = ""
+        for line in process.stderr:
+            told += line.decode()
+            if "task 1/3" in told:  # what was told before is told again
+                runs.go()
+        assert process.wait(timeout=60) == 0, told
+    assert "task 3/3" in told
+    assert "Going on with" not in told
     recorded = json.loads((out / FOLDER / "jobs.json").read_text())["jobs"]
     assert len(recorded) == 1
     (expected,) = local(jobs).folders.values()
