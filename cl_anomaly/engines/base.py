@@ -20,11 +20,13 @@ class Outcome:
         folders: of the runs that have results, by name.
         failures: why the others have none, and which of their replicas have none, by name.
         interrupted: a signal that has asked for the end of all.
+        seconds: that runs took where they were carried out, by name.
     """
 
     folders: dict[str, Path] = field(default_factory=dict)
     failures: dict[str, str] = field(default_factory=dict)
     interrupted: int | None = None
+    seconds: dict[str, float] = field(default_factory=dict)
 
     def add(self, name: str, folder: Path, failures: list[str]) -> None:
         """Add a run that has results, and a sentence for each of its replicas that failed."""

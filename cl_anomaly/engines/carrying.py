@@ -4,9 +4,10 @@ import gc
 import os
 import signal
 import threading
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -23,14 +24,17 @@ class Reply:
         folder: with its results, where it has some.
         said: a sentence for each replica that failed; or why there are no results.
         signal: that has asked for its end.
+        seconds: that it took.
     """
 
     folder: Path | None
     said: list[str] = field(default_factory=list)
     signal: int | None = None
+    seconds: float = 0.0
 
     def tell(self, run: str, outcome: Outcome) -> None:
         """Add to an outcome what came of a run; one that was asked to end has none yet."""
+        outcome.seconds[run] = self.seconds
         if self.folder is not None:
             outcome.add(run, self.folder, self.said)
         elif self.signal is None:
@@ -46,13 +50,15 @@ def carried_out(job: Job, progress: Progress) -> Reply:
 
     gc.collect()  # what the run before has left, such as its model
     forget_peak_memory()
+    began = time.perf_counter()
     try:
         done = perform(prepare(job.config), job.out, lambda _: progress, job.again, job.name)
+        reply = Reply(done.folder, done.failures)
     except Interrupted as interrupted:
-        return Reply(None, [str(interrupted)], interrupted.signal)
+        reply = Reply(None, [str(interrupted)], interrupted.signal)
     except CLAnomalyError as error:
-        return Reply(None, [str(error)])
-    return Reply(done.folder, done.failures)
+        reply = Reply(None, [str(error)])
+    return replace(reply, seconds=time.perf_counter() - began)
 
 
 class Teller(Progress):

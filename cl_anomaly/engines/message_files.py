@@ -35,7 +35,7 @@ class MessageFile:
 
     def end(self, reply: Reply) -> None:
         """Add what came of the run."""
-        self.send(_REPLY, (reply.folder and str(reply.folder), reply.said))
+        self.send(_REPLY, (reply.folder and str(reply.folder), reply.said, reply.seconds))
 
     def new(self) -> tuple[list[tuple[str, list[Any]]], Reply | None]:
         """Read what has come since the last time: messages, and what came of the run."""
@@ -51,5 +51,5 @@ class MessageFile:
         replies = [content for kind, content in told if kind == _REPLY]
         if not replies:
             return messages, None
-        folder, said = replies[-1]
-        return messages, Reply(folder and Path(folder), said)
+        folder, said, seconds = replies[-1]
+        return messages, Reply(folder and Path(folder), said, seconds=seconds)

@@ -88,7 +88,12 @@ class RayEngine:
             return
         # The code goes where the runs go: a result is of the code that is here.
         code = {} if self._address is None else {"py_modules": [str(Path(__file__).parents[1])]}
-        options: dict[str, Any] = {"num_cpus": self.at_a_time} if self._address is None else {}
+        options: dict[str, Any] = {}
+        if self._address is None:
+            # One more process than cores, for `_Post`: otherwise Ray ends one that is about to take
+            # the next run, and another imports PyTorch anew.
+            limit = {"num_workers_soft_limit": self.at_a_time + 2}
+            options = {"num_cpus": self.at_a_time, "_system_config": limit}
         try:
             _check_reachable(self._address)
             ray.init(

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from cl_anomaly.cli import commands
+from cl_anomaly.engines.local import LocalEngine
 from tests.command import cli, run_quietly
 from tests.docs.pages import AVALANCHE, MODELS, PAGES, README, TUTORIAL, Page
 from tests.places import ROOT
@@ -148,7 +148,7 @@ _WITH_COMMANDS = [page for page in PAGES if _commands(page)]
 def test_every_command_is_right(page: Page, monkeypatch: pytest.MonkeyPatch) -> None:
     # A comparison is prepared, down to each run's objects, but trains nothing: its processes would
     # take minutes.
-    monkeypatch.setattr(commands, "run_all", lambda *_: None)
+    monkeypatch.setattr(LocalEngine, "run_all", lambda *_: None)
     _in_a_folder_of_its_own()
     for command in _commands(page):
         done = cli(*_arguments(command))

@@ -1,0 +1,84 @@
+"""A run's folder that travels: whole or not at all, and what is finished stays."""
+
+import shutil
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from cl_anomaly.config import RunConfig
+from cl_anomaly.engines.base import Job
+from cl_anomaly.engines.carrying import Reply
+from cl_anomaly.engines.message_files import MessageFile
+from cl_anomaly.engines.parcels import Parcel
+from cl_anomaly.errors import InputError
+from cl_anomaly.storage.files import check_files
+from tests.command import run_quietly
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return run_quietly(tmp_path_factory.mktemp("out"), "--strategy", "lower")
+
+
+def content(folder: Path) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in folder.iterdir() if path.name[0] != "."}
+
+
+def test_it_arrives_as_it_was(finished: Path, tmp_path: Path) -> None:
+    parcel = Parcel.of(finished)
+    assert parcel is not None
+    assert parcel.is_complete
+    arrived = parcel.unpack(tmp_path)
+    assert arrived.name == finished.name
+    assert content(arrived) == content(finished)
+    check_files(arrived)
+
+
+def test_what_is_finished_there_stays(finished: Path, tmp_path: Path) -> None:
+    there = tmp_path / finished.name
+    shutil.copytree(finished, there)
+    parcel = Parcel.of(finished)
+    assert parcel is not None
+    before = content(there), there.stat().st_mtime_ns
+    assert parcel.unpack(tmp_path) == there
+    assert (content(there), there.stat().st_mtime_ns) == before
+
+
+def test_what_was_damaged_on_the_way_is_refused_and_nothing_is_written(
+    finished: Path, tmp_path: Path
+) -> None:
+    parcel = Parcel.of(finished)
+    assert parcel is not None
+    files = parcel.files | {"metrics.csv": b"x" * len(parcel.files["metrics.csv"])}
+    with pytest.raises(InputError, match=r"metrics.csv is damaged"):
+        replace(parcel, files=files).unpack(tmp_path)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_folder_in_which_nothing_has_begun_is_none(tmp_path: Path) -> None:
+    assert Parcel.of(tmp_path) is None
+
+
+def test_a_run_that_is_asked_for_again_keeps_the_folder_that_it_is_given(tmp_path: Path) -> None:
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run-2").mkdir()
+    job = Job("a", RunConfig(), tmp_path, "run", again=True).settled()
+    assert (job.name, job.again) == ("run-3", False)
+    assert job.settled() == job
+
+
+def test_a_line_that_is_being_written_is_read_when_it_is_whole(tmp_path: Path) -> None:
+    written, read = MessageFile(tmp_path / "a" / "b.jsonl"), MessageFile(tmp_path / "a" / "b.jsonl")
+    assert read.new() == ([], None)
+    written.send("task", (1, 3, 5))
+    with (tmp_path / "a" / "b.jsonl").open("a") as file:
+        file.write('["notice", ["hal')
+    assert read.new() == ([("task", [1, 3, 5])], None)
+    with (tmp_path / "a" / "b.jsonl").open("a") as file:
+        file.write('f"]]\n')
+    assert read.new() == ([("notice", ["half"])], None)
+    written.end(Reply(tmp_path, ["seed 3 failed"], seconds=1.5))
+    assert read.new() == ([], Reply(tmp_path, ["seed 3 failed"], seconds=1.5))
+    written.begin_anew()
+    assert MessageFile(tmp_path / "a" / "b.jsonl").new() == ([], None)
