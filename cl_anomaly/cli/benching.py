@@ -52,6 +52,7 @@ def bench(
     again: bool,
     no_report: bool,
     name: str | None,
+    track: Sequence[str] = (),
 ) -> None:
     """Run what is missing of a suite, and write its folder.
 
@@ -66,6 +67,7 @@ def bench(
         again: run anew what is finished.
         no_report: write no page.
         name: of the suite's folder. Default: that of its file.
+        track: names of trackers, which follow each run.
 
     Raises:
         InputError: the suite is at fault, or another one has its folder; nothing has run.

@@ -1,6 +1,7 @@
 """What the commands do, once their arguments are read."""
 
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 from cl_anomaly.cli.reporting import name_page
@@ -41,7 +42,13 @@ from cl_anomaly.strategies import strategies
 
 
 def run_one(
-    config: RunConfig, out: Path, quiet: bool, again: bool, no_report: bool, name: str | None
+    config: RunConfig,
+    out: Path,
+    quiet: bool,
+    again: bool,
+    no_report: bool,
+    name: str | None,
+    track: Sequence[str] = (),
 ) -> None:
     """Do what is left of a run, and show its table.
 
@@ -61,15 +68,15 @@ def run_one(
         return progress
 
     with Screen(quiet) as screen:
-        done = perform(plan, out, listener, again, name)
+        done = perform(plan, out, listener, again, name, track)
     way_on = "`--again` runs it anew."
     _conclude_run(done, quiet, no_report, way_on, None if done.is_new else note)
 
 
-def resume_one(folder: Path, quiet: bool, trust: bool) -> None:
+def resume_one(folder: Path, quiet: bool, trust: bool, track: Sequence[str] = ()) -> None:
     """Go on with the run in a folder, and show its table; raises what `run_one` does."""
     with Screen(quiet) as screen:
-        done = resume(folder, screen.listener, trust)
+        done = resume(folder, screen.listener, trust, track)
     way_on = f"`cl-anomaly run --config {folder / CONFIG_FILE}` begins another."
     _conclude_run(done, quiet, True, way_on)
 
@@ -98,6 +105,7 @@ def compare(
     again: bool,
     no_report: bool,
     name: str | None,
+    track: Sequence[str] = (),
 ) -> None:
     """Perform several runs, and write a folder with their figure and their numbers.
 

@@ -15,6 +15,7 @@ from cl_anomaly.code.catalogue import check_strategy_name
 from cl_anomaly.code.trust import check_strategies
 from cl_anomaly.config import DEFAULT_STRATEGIES, RunConfig
 from cl_anomaly.errors import CLAnomalyError, InputError
+from cl_anomaly.integrations.trackers import check_trackers
 from cl_anomaly.options import did_you_mean
 from cl_anomaly.runs.look_up import check_folder, check_name_is_free, looked_up
 from cl_anomaly.runs.suite_files import read_suite_file
@@ -102,7 +103,13 @@ def _settings_of(file: Path, strategy: str | None, trust: bool) -> dict[str, Any
 def _parted(given: Given) -> tuple[dict[str, Any], dict[str, Any]]:
     """Part a command's settings from how it is carried out, whose defaults are filled in."""
     how = {option.name: given.values.get(option.name, option.default) for option in OF_RESULTS}
+    how["track"] = _trackers(how["track"])
     return {name: value for name, value in given.values.items() if name not in how}, how
+
+
+def _trackers(given: str | None) -> tuple[str, ...]:
+    names = [name.strip() for name in (given or "").split(",")]
+    return check_trackers([name for name in names if name])
 
 
 def _without_trust(how: dict[str, Any]) -> dict[str, Any]:
@@ -183,10 +190,11 @@ def _suite_of(names: list[str]) -> Suite:
 
 
 def _resume(given: Given) -> None:
+    track = _trackers(given.values.get("track"))
     from cl_anomaly.cli import commands
 
     (folder,) = given.operands
-    commands.resume_one(folder, "quiet" in given.values, "trust" in given.values)
+    commands.resume_one(folder, "quiet" in given.values, "trust" in given.values, track)
 
 
 def _runs(given: Given) -> None:

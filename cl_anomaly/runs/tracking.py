@@ -1,0 +1,211 @@
+"""A run that trackers follow: what they are told of it, and what becomes of those that fail."""
+
+import json
+import math
+import statistics
+import time
+import uuid
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from torch import Tensor
+
+from cl_anomaly.errors import InputError, Interrupted, RunError, reason
+from cl_anomaly.evaluation.aurocs import HEADLINE
+from cl_anomaly.integrations.trackers import missing_library
+from cl_anomaly.integrations.trackers.base import End, TrackedRun
+from cl_anomaly.integrations.trackers.beside import TrackerBeside
+from cl_anomaly.json_files import read_json, write_json
+from cl_anomaly.progress import Progress
+from cl_anomaly.report.tiles import as_images
+from cl_anomaly.runs.run import Run
+from cl_anomaly.storage.files import replacing
+from cl_anomaly.storage.status import TRACKED_FILE, flat_settings
+
+STORE_FOLDER = ".tracked"
+"""Beside the runs' folders: what trackers keep on this machine. It is hidden, for it is no run."""
+
+_STEPS_OF_AN_EPOCH = 1000
+_MOST_REPLICAS = 20
+_SECONDS_AT_THE_END = 5.0
+
+
+@contextmanager
+def tracked(run: Run, folder: Path, names: Sequence[str], progress: Progress) -> Iterator[Progress]:
+    """Let trackers follow a run; it goes on whatever becomes of them.
+
+    Args:
+        run: as it was begun, or restored.
+        folder: its own, which this process has claimed.
+        names: of trackers. Those that followed it before it was resumed go on.
+        progress: is told of the run, and of what goes wrong with trackers.
+
+    Gives:
+        What is told of the run in place of `progress`.
+    """
+    kept = _kept(folder)
+    names = tuple(dict.fromkeys([*names, *kept["trackers"]]))
+    if not names:
+        yield progress
+        return
+    about = _about(run, folder, kept, names)
+    own = _Tracked(run, about, names, progress)
+    how: End = "failed"
+    try:
+        yield own
+        how = "finished"
+    except (Interrupted, KeyboardInterrupt):
+        how = "interrupted"
+        raise
+    finally:
+        own.end(how)
+
+
+def _kept(folder: Path) -> dict[str, Any]:
+    """Read what a run's folder says of its trackers, where it says something."""
+    nothing: dict[str, Any] = {"id": uuid.uuid4().hex[:8], "store": "", "trackers": []}
+    try:
+        kept = read_json(folder / TRACKED_FILE)
+    except InputError:
+        return nothing
+    is_right = all(isinstance(kept.get(name), type(value)) for name, value in nothing.items())
+    return kept if is_right else nothing
+
+
+def _about(run: Run, folder: Path, kept: dict[str, Any], names: Sequence[str]) -> TrackedRun:
+    """Say what trackers are told of a run, and keep in its folder what they need to find it."""
+    store = folder.resolve().parent / STORE_FOLDER
+    if kept["store"] and Path(kept["store"]).is_dir():
+        store = Path(kept["store"])  # where it began: the folder may have been moved since
+    with suppress(RunError), replacing(folder / TRACKED_FILE) as partial:
+        write_json(partial, {"id": kept["id"], "store": str(store), "trackers": list(names)})
+    settings = flat_settings(json.loads(json.dumps(run.config.to_dict())))
+    return TrackedRun(kept["id"], folder.resolve().name, store, settings, folder.resolve())
+
+
+class _Tracked(Progress):
+    """Tells trackers of a run, and passes on to what shows its progress all that it hears."""
+
+    def __init__(
+        self, run: Run, about: TrackedRun, names: Sequence[str], progress: Progress
+    ) -> None:
+        self._run, self._progress = run, progress
+        self._task, self._epochs = 0, run.config.epochs
+        self._trackers = [own for name in names if (own := self._started(name, about))]
+        self._complained: set[str] = set()
+        for number in range(1, run.position.learnt + 1):
+            self._tell_of_task(number, is_again=True)
+
+    def _started(self, name: str, about: TrackedRun) -> TrackerBeside | None:
+        if missing := missing_library(name):
+            self._progress.notice(missing)
+            return None
+        try:
+            return TrackerBeside(name, about)
+        except OSError as error:
+            self._progress.notice(f"Nothing is tracked by {name}: {reason(error)}.")
+            return None
+
+    def _tell(self, kind: str, *content: Any) -> None:
+        for tracker in self._trackers:
+            tracker.tell(kind, *content)
+
+    def task(self, number: int, tasks: int, epochs: int) -> None:
+        self._task, self._epochs = number, epochs
+        self._progress.task(number, tasks, epochs)
+        self._look_for_complaints()
+
+    def step(self, done: int, total: int, loss: Tensor) -> None:
+        self._progress.step(done, total, loss)
+        super().step(done, total, loss)
+
+    def update(self, done: int, total: int, loss: float) -> None:
+        if math.isfinite(loss):
+            epochs = self._epochs * (self._task - 1 + done / total)
+            self._tell("loss", round(_STEPS_OF_AN_EPOCH * epochs), loss)
+
+    def evaluated(self, number: int, aurocs: Sequence[float]) -> None:
+        self._progress.evaluated(number, aurocs)
+        self._tell_of_task(number)
+
+    def notice(self, text: str) -> None:
+        self._progress.notice(text)
+
+    def _tell_of_task(self, number: int, is_again: bool = False) -> None:
+        if not self._trackers:
+            return
+        self._tell("task", number, measured_after(self._run, number), is_again)
+        for name, picture in pictures_after(self._run, number).items():
+            self._tell("picture", name, number, picture, is_again)
+
+    def _look_for_complaints(self) -> None:
+        for tracker in self._trackers:
+            self._pass_on(tracker.name, tracker.complaint())
+
+    def _pass_on(self, name: str, said: str | None) -> None:
+        """Pass on what a tracker complains of, the first time."""
+        if said and name not in self._complained:
+            self._complained.add(name)
+            self._progress.notice(said)
+
+    def end(self, how: End) -> None:
+        """Let the trackers come to their end; a few seconds for all of them."""
+        self._tell("end", how)
+        deadline = time.monotonic() + _SECONDS_AT_THE_END
+        for tracker in self._trackers:
+            self._pass_on(tracker.name, tracker.close(deadline))
+
+
+def measured_after(run: Run, task: int) -> dict[str, float]:
+    """Give the headline AUROC after a task, by each score: the mean, and that of each replica.
+
+    What else a run measures, trackers read from its `metrics.csv` when it is finished.
+    """
+    values: dict[str, float] = {}
+    for score, headline in run.measured.headline.items():
+        own = headline[:, task - 1].tolist()
+        left = {place: value for place, value in enumerate(own) if not math.isnan(value)}
+        if left:
+            values[f"{HEADLINE}/{score}"] = statistics.fmean(left.values())
+        if 1 < len(own) <= _MOST_REPLICAS:
+            for place, value in left.items():
+                values[f"{HEADLINE}/{score}/{_named(run, place)}"] = value
+    return values
+
+
+def _named(run: Run, place: int) -> str:
+    """Name a replica by its seed, and by its anomaly class where there are several."""
+    replicas = run.plan.replicas
+    several = len({own.anomaly_class for own in replicas}) > 1
+    own = replicas[place]
+    return f"class_{own.anomaly_class}/seed_{own.seed}" if several else f"seed_{own.seed}"
+
+
+def pictures_after(run: Run, task: int) -> dict[str, NDArray[np.uint8]]:
+    """Give pictures, (H, W, 3), of what the first replica makes after a task, where it is images.
+
+    `samples`: a row of what it generates. `reconstructions`, after the first and the last task: a
+    row of test samples, one of what it makes of them, and one of the difference.
+    """
+    kept = {name: own.numpy() for name, own in run.pictures.state_dict().items()}
+    pictures = {}
+    with suppress(InputError):  # samples that are no images
+        if (generated := kept.get(f"generated/{task}")) is not None:
+            pictures["samples"] = _rows(generated)
+        if (means := kept.get(f"reconstructions/{task}")) is not None:
+            inputs = kept["inputs/0"]
+            pictures["reconstructions"] = _rows(inputs, means, np.abs(means - inputs))
+    return pictures
+
+
+def _rows(*rows: NDArray[np.float32]) -> NDArray[np.uint8]:
+    """Put samples of values from 0 to 1 beside each other, (k, *features) each, row by row."""
+    images = [as_images(row, 1, "the run") for row in rows]
+    images = [own[..., None] if own.ndim == 3 else own for own in images]
+    joined = np.concatenate([np.concatenate(list(own), axis=1) for own in images], axis=0)
+    shown = np.round(255 * np.clip(joined, 0, 1)).astype(np.uint8)
+    return np.broadcast_to(shown, (*shown.shape[:2], 3)).copy()
