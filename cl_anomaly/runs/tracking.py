@@ -2,6 +2,7 @@
 
 import json
 import math
+import re
 import statistics
 import time
 import uuid
@@ -52,8 +53,12 @@ def tracked(run: Run, folder: Path, names: Sequence[str], progress: Progress) ->
     if not names:
         yield progress
         return
-    about = _about(run, folder, kept, names)
-    own = _Tracked(run, about, names, progress)
+    try:
+        own = _Tracked(run, _about(run, folder, kept, names), names, progress)
+    except Exception as error:
+        progress.notice(f"Nothing is tracked: {reason(error)}.")
+        yield progress
+        return
     how: End = "failed"
     try:
         yield own
@@ -66,14 +71,21 @@ def tracked(run: Run, folder: Path, names: Sequence[str], progress: Progress) ->
 
 
 def _kept(folder: Path) -> dict[str, Any]:
-    """Read what a run's folder says of its trackers, where it says something."""
-    nothing: dict[str, Any] = {"id": uuid.uuid4().hex[:8], "store": "", "trackers": []}
+    """Read what a run's folder says of its trackers, where it says something that can be true."""
     try:
         kept = read_json(folder / TRACKED_FILE)
-    except InputError:
-        return nothing
-    is_right = all(isinstance(kept.get(name), type(value)) for name, value in nothing.items())
-    return kept if is_right else nothing
+        # Anybody may have written it, and it leads to places on this disk.
+        is_right = (
+            re.fullmatch("[0-9a-f]{8}", kept["id"])
+            and Path(kept["store"]).name == STORE_FOLDER
+            and all(isinstance(name, str) for name in kept["trackers"])
+            and isinstance(kept["times"], int)
+        )
+        if is_right:
+            return kept
+    except (InputError, KeyError, TypeError):
+        pass
+    return {"id": uuid.uuid4().hex[:8], "store": "", "trackers": [], "times": 0}
 
 
 def _about(run: Run, folder: Path, kept: dict[str, Any], names: Sequence[str]) -> TrackedRun:
@@ -81,10 +93,12 @@ def _about(run: Run, folder: Path, kept: dict[str, Any], names: Sequence[str]) -
     store = folder.resolve().parent / STORE_FOLDER
     if kept["store"] and Path(kept["store"]).is_dir():
         store = Path(kept["store"])  # where it began: the folder may have been moved since
+    own = {"id": kept["id"], "store": str(store), "trackers": list(names)}
+    own["times"] = times = kept["times"] + 1
     with suppress(RunError), replacing(folder / TRACKED_FILE) as partial:
-        write_json(partial, {"id": kept["id"], "store": str(store), "trackers": list(names)})
+        write_json(partial, own)
     settings = flat_settings(json.loads(json.dumps(run.config.to_dict())))
-    return TrackedRun(kept["id"], folder.resolve().name, store, settings, folder.resolve())
+    return TrackedRun(kept["id"], folder.resolve().name, store, settings, folder.resolve(), times)
 
 
 class _Tracked(Progress):
@@ -126,7 +140,7 @@ class _Tracked(Progress):
     def update(self, done: int, total: int, loss: float) -> None:
         if math.isfinite(loss):
             epochs = self._epochs * (self._task - 1 + done / total)
-            self._tell("loss", round(_STEPS_OF_AN_EPOCH * epochs), loss)
+            self._tell("loss", round(_STEPS_OF_AN_EPOCH * epochs), loss, time.time())
 
     def evaluated(self, number: int, aurocs: Sequence[float]) -> None:
         self._progress.evaluated(number, aurocs)
@@ -138,9 +152,12 @@ class _Tracked(Progress):
     def _tell_of_task(self, number: int, is_again: bool = False) -> None:
         if not self._trackers:
             return
-        self._tell("task", number, measured_after(self._run, number), is_again)
-        for name, picture in pictures_after(self._run, number).items():
-            self._tell("picture", name, number, picture, is_again)
+        try:
+            self._tell("task", number, measured_after(self._run, number), is_again)
+            for name, picture in pictures_after(self._run, number).items():
+                self._tell("picture", name, number, picture, is_again)
+        except Exception as error:  # none that is known; and no run ends by it
+            self._pass_on("", f"Not all of task {number} is tracked: {reason(error)}.")
 
     def _look_for_complaints(self) -> None:
         for tracker in self._trackers:

@@ -26,6 +26,7 @@ class TrackedRun:
             need not be there yet.
         settings: the run's configuration, by names such as `epochs` and `strategy.ratio`.
         folder: the run's, with its results once it is finished; see `results`.
+        times: how many times it was begun or resumed.
     """
 
     id: str
@@ -33,6 +34,7 @@ class TrackedRun:
     store: Path
     settings: Mapping[str, Any]
     folder: Path
+    times: int = 1
 
     @property
     def label(self) -> str:

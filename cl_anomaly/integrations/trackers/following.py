@@ -2,6 +2,7 @@
 
 import csv
 import statistics
+import time
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ import numpy as np
 from cl_anomaly.integrations.trackers.base import LOSS, End, TrackedRun, Tracker
 
 METRICS_FILE = "metrics.csv"
+_MOST_SECONDS_BEHIND = 30.0
 
 
 class Following:
@@ -44,6 +46,7 @@ class Following:
         self._run = run
         last = self._tracker.start(run)
         self._knows_what_is_there, self._last = last is not None, dict(last or {})
+        self._started = time.time()
 
     def _is_new(self, name: str, step: int, is_again: bool = False) -> bool:
         """Say whether something is not there yet, and take note that it will be.
@@ -58,8 +61,10 @@ class Following:
         self._last[name] = step
         return True
 
-    def _loss(self, step: int, value: float) -> None:
-        if self._is_new(LOSS, step):
+    def _loss(self, step: int, value: float, when: float) -> None:
+        # Of a tracker that lags behind, so that what else there is gets through.
+        is_late = time.time() - max(when, self._started) > _MOST_SECONDS_BEHIND
+        if not is_late and self._is_new(LOSS, step):
             self._tracker.loss(step, value)
 
     def _task(self, number: int, values: Mapping[str, float], is_again: bool = False) -> None:

@@ -4,6 +4,7 @@ import os
 import time
 from collections.abc import Mapping
 from contextlib import suppress
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -31,15 +32,14 @@ class MLflow(Tracker):
     def start(self, run: TrackedRun) -> Mapping[str, int]:
         """Find the run by its id, or make one."""
         os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
-        from mlflow import MlflowClient
-
+        client = import_module("mlflow").MlflowClient
         self._run = run
         uri, artifacts = os.environ.get("MLFLOW_TRACKING_URI"), None
         if not uri:
             run.store.mkdir(parents=True, exist_ok=True)
             store = run.store.resolve()
             uri, artifacts = f"sqlite:///{store / 'mlflow.db'}", store / "mlflow"
-        self._client = MlflowClient(tracking_uri=uri)
+        self._client = client(tracking_uri=uri)
         experiment = self._experiment(artifacts)
         found = self._client.search_runs([experiment], f"tags.`{_ID}` = '{run.id}'", max_results=1)
         if found:
@@ -70,9 +70,8 @@ class MLflow(Tracker):
         }
 
     def _write_settings(self, settings: Mapping[str, Any]) -> None:
-        from mlflow.entities import Param
-
-        own = [Param(name, str(value)) for name, value in settings.items()]
+        param = import_module("mlflow.entities").Param
+        own = [param(name, str(value)) for name, value in settings.items()]
         for start in range(0, len(own), _MOST_AT_ONCE):
             self._client.log_batch(self._id, params=own[start : start + _MOST_AT_ONCE])
 
@@ -82,10 +81,8 @@ class MLflow(Tracker):
 
     def task(self, number: int, values: Mapping[str, float]) -> None:
         """Write metrics."""
-        from mlflow.entities import Metric
-
-        now = int(time.time() * 1000)
-        own = [Metric(name, value, now, number) for name, value in values.items()]
+        metric, now = import_module("mlflow.entities").Metric, int(time.time() * 1000)
+        own = [metric(name, value, now, number) for name, value in values.items()]
         for start in range(0, len(own), _MOST_METRICS_AT_ONCE):
             self._client.log_batch(self._id, metrics=own[start : start + _MOST_METRICS_AT_ONCE])
 

@@ -21,6 +21,8 @@ from cl_anomaly.integrations.trackers.beside import COMPLAINT_FILE, LEFT_FILE, M
 from cl_anomaly.integrations.trackers.following import Following
 from cl_anomaly.integrations.trackers.messages import messages
 
+_LOCKS: list[FileLock] = []
+
 
 def main(name: str, folder: Path, seconds: float) -> int:
     """Follow a run to its end; returns the exit status."""
@@ -35,9 +37,8 @@ def main(name: str, folder: Path, seconds: float) -> int:
     try:
         following = Following(load_tracker(name)(), complain)
         for kind, *content in messages(folder / MESSAGES_FILE, over.is_set):
-            if kind == "start":
-                lock = _lock(name, content[0], 2 * seconds)
-                lock.acquire()  # until this process ends
+            if kind == "start" and not _is_the_last(name, content[0], 2 * seconds):
+                return 0
             following.hear(kind, *content)
             is_known = is_known or kind == "end"
         if not is_known:  # the run was killed
@@ -51,14 +52,23 @@ def main(name: str, folder: Path, seconds: float) -> int:
     return 0
 
 
-def _lock(name: str, run: TrackedRun, seconds: float) -> FileLock:
-    """Keep other processes from what this one writes.
+def _is_the_last(name: str, run: TrackedRun, seconds: float) -> bool:
+    """Keep other processes from what this one writes, until it ends.
 
-    Where a run was killed and is resumed at once, the process before is still writing.
+    Where a run was killed and is resumed at once, the tracker's process before is still writing.
+
+    Returns:
+        False of one that has waited while the run was resumed once more: nothing is left to it.
     """
     folder = run.store / "locks"
     folder.mkdir(parents=True, exist_ok=True)
-    return FileLock(folder / f"{run.id}-{name}.lock", timeout=seconds)
+    _LOCKS.append(FileLock(folder / f"{run.id}-{name}.lock", timeout=seconds))
+    _LOCKS[-1].acquire()
+    times = folder / f"{run.id}-{name}.times"
+    last = int(times.read_text()) if times.exists() else 0
+    if last <= run.times:
+        times.write_text(str(run.times))
+    return last <= run.times
 
 
 def _let_the_run_go_first() -> None:

@@ -4,6 +4,7 @@ import os
 import warnings
 from collections.abc import Mapping
 from contextlib import suppress
+from importlib import import_module
 from typing import Any
 
 import numpy as np
@@ -27,15 +28,14 @@ class Trackio(Tracker):
         os.environ.setdefault("TRACKIO_DIR", str(run.store.resolve() / "trackio"))
         os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
         os.makedirs(os.environ["TRACKIO_DIR"], exist_ok=True)
-        import trackio
-
+        self._library = import_module("trackio")
         self._run, self._said = run, list[str]()
         self._hear_warnings()
         names: list[str] = []
         with suppress(ValueError):  # of a project that has no runs yet
-            names = [own.name for own in trackio.Api().runs(_PROJECT)]
+            names = [own.name for own in self._library.Api().runs(_PROJECT)]
         name = next((own for own in names if own.endswith(f"-{run.id}")), run.label)
-        self._own = trackio.init(
+        self._own = self._library.init(
             project=_PROJECT,
             name=name,
             config=dict(run.settings),
@@ -76,29 +76,23 @@ class Trackio(Tracker):
 
     def picture(self, name: str, step: int, image: NDArray[np.uint8]) -> None:
         """Write an image."""
-        import trackio
-
-        self._log(step, {name: trackio.Image(image)})
+        self._log(step, {name: self._library.Image(image)})
 
     def end(self, how: End) -> None:
         """Keep the run's files as an artefact, and wait until all is written."""
-        import trackio
-
         if how == "finished":
-            artefact = trackio.Artifact(self._run.label, type=_KIND)
+            artefact = self._library.Artifact(self._run.label, type=_KIND)
             for file in self._run.results():
                 artefact.add_file(file)
             self._own.log_artifact(artefact)
-        trackio.finish()
+        self._library.finish()
         self._raise_warnings()
 
 
 def _last_steps(run: str) -> dict[str, int]:
     """Read the last step of each name that is there."""
-    from trackio.sqlite_storage import SQLiteStorage
-
-    last: dict[str, int] = {}
-    for row in SQLiteStorage.get_logs(_PROJECT, run):
+    storage, last = import_module("trackio.sqlite_storage").SQLiteStorage, dict[str, int]()
+    for row in storage.get_logs(_PROJECT, run):
         for name in row.keys() - {"step", "timestamp"}:
             last[name] = max(last.get(name, -1), row["step"])
     return last

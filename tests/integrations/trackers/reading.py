@@ -7,6 +7,7 @@ import hashlib
 import json
 import os
 import sys
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -43,9 +44,9 @@ def _sha256(file: Path) -> str:
 
 
 def _mlflow(store: Path) -> list[dict[str, Any]]:
-    from mlflow import MlflowClient
-
-    client = MlflowClient(tracking_uri=f"sqlite:///{store.resolve() / 'mlflow.db'}")
+    client = import_module("mlflow").MlflowClient(
+        tracking_uri=f"sqlite:///{store.resolve() / 'mlflow.db'}"
+    )
     experiment = client.get_experiment_by_name("cl-anomaly")
     assert experiment
     runs = []
@@ -80,14 +81,13 @@ def _mlflow(store: Path) -> list[dict[str, Any]]:
 
 def _trackio(store: Path) -> list[dict[str, Any]]:
     os.environ["TRACKIO_DIR"] = str(store / "trackio")
-    import trackio
-    from trackio.sqlite_storage import SQLiteStorage
-
+    trackio = import_module("trackio")
+    storage = import_module("trackio.sqlite_storage").SQLiteStorage
     runs = []
     for own in trackio.Api().runs("cl-anomaly"):
         scalars: dict[str, list[Any]] = {}
         pictures: dict[str, list[Any]] = {}
-        for row in SQLiteStorage.get_logs("cl-anomaly", own.name):
+        for row in storage.get_logs("cl-anomaly", own.name):
             for name in row.keys() - {"step", "timestamp"}:
                 value = row[name]
                 if isinstance(value, dict):
@@ -95,9 +95,9 @@ def _trackio(store: Path) -> list[dict[str, Any]]:
                     pictures.setdefault(name, []).append((row["step"], 0, 0))
                 else:
                     scalars.setdefault(name, []).append((row["step"], value))
-        artefacts = SQLiteStorage.get_run_artifacts("cl-anomaly", own.name, own.id)["output"]
+        artefacts = storage.get_run_artifacts("cl-anomaly", own.name, own.id)["output"]
         manifests = [
-            SQLiteStorage.get_artifact_manifest("cl-anomaly", kept["name"], "latest")
+            storage.get_artifact_manifest("cl-anomaly", kept["name"], "latest")
             for kept in artefacts
         ]
         files = {

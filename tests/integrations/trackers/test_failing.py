@@ -7,11 +7,14 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
 
-from cl_anomaly.integrations.trackers import beside, missing_library
+from cl_anomaly.integrations.trackers import beside, following, missing_library
+from cl_anomaly.integrations.trackers.base import TrackedRun, Tracker
+from cl_anomaly.integrations.trackers.following import Following
 from cl_anomaly.runs import tracking
 from tests.command import SMALL, Done, cli, plain
 
@@ -99,12 +102,10 @@ def test_neither_one_that_hangs_nor_one_that_raises_costs_the_run_much(tmp_path:
     alone = min(_run(tmp_path / f"alone-{n}")[1] for n in range(2))
     tracked = min(_run(tmp_path / n, "--track", n)[1] for n in ("hangslater", "raiseslater"))
     assert tracked < 1.2 * alone + 0.2
-    from cl_anomaly.integrations.trackers.base import TrackedRun
-
     own = beside.TrackerBeside("hangs", TrackedRun("0" * 8, "run", tmp_path / "s", {}, tmp_path))
     started = time.monotonic()
     for step in range(10_000):
-        own.tell("loss", step, 0.5)
+        own.tell("loss", step, 0.5, time.time())
     assert time.monotonic() - started < 5
     said = own.close(time.monotonic() + 0.2)
     assert said
@@ -112,13 +113,11 @@ def test_neither_one_that_hangs_nor_one_that_raises_costs_the_run_much(tmp_path:
 
 
 def test_what_is_too_much_is_left_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from cl_anomaly.integrations.trackers.base import TrackedRun
-
     monkeypatch.setattr(beside, "_MOST_BYTES", 2000)
     about = TrackedRun("0" * 8, "run", tmp_path / "store", {}, tmp_path)
     own = beside.TrackerBeside("writes", about)
     for step in range(1000):
-        own.tell("loss", step, 0.5)
+        own.tell("loss", step, 0.5, time.time())
     own.tell("task", 1, {"auroc": 0.5})
     own.tell("end", "failed")
     said = own.close(time.monotonic() + 60)
@@ -198,3 +197,40 @@ def test_nobody_is_warned_of_trackers_that_go_on(tmp_path: Path) -> None:
     assert done.returncode == 0
     assert done.stderr == ""
     gc.collect()
+
+
+def test_an_error_of_our_own_ends_no_run(
+    tmp_path: Path, untracked: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> None:
+        raise ZeroDivisionError("ours")
+
+    monkeypatch.setattr(tracking, "_SECONDS_AT_THE_END", 60.0)
+    for name in ("_about", "pictures_after"):
+        with monkeypatch.context() as patch:
+            patch.setattr(tracking, name, fail)
+            done, _ = _run(tmp_path / name, "--track", "writes")
+        (notice,) = _notices(done)
+        assert "ZeroDivisionError: ours" in notice
+        assert _content(tmp_path / name) == _content(untracked)
+
+
+def test_one_that_lags_behind_is_told_of_fewer_losses(monkeypatch: pytest.MonkeyPatch) -> None:
+    told: list[object] = []
+
+    class Slow(Tracker):
+        def loss(self, step: int, value: float) -> None:
+            told.append(step)
+
+        def task(self, number: int, values: Mapping[str, float]) -> None:
+            told.append(f"task {number}")
+
+    own, clock = Following(Slow(), lambda error: None), [1000.0]
+    monkeypatch.setattr(following.time, "time", lambda: clock[0])
+    own.hear("start", TrackedRun("0" * 8, "run", Path(), {}, Path()))
+    own.hear("loss", 1, 0.5, 900.0)  # sent while it was starting
+    clock[0] = 1031.0
+    own.hear("loss", 2, 0.5, 1000.5)
+    own.hear("task", 1, {"auroc": 0.5})
+    own.hear("loss", 3, 0.5, 1030.0)
+    assert told == [1, "task 1", 3]
