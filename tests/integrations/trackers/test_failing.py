@@ -101,7 +101,7 @@ def test_neither_one_that_hangs_nor_one_that_raises_costs_the_run_much(tmp_path:
     """Time of this process, whatever else the machine does; and of the end, on the clock."""
     alone = min(_run(tmp_path / f"alone-{n}")[1] for n in range(2))
     tracked = min(_run(tmp_path / n, "--track", n)[1] for n in ("hangslater", "raiseslater"))
-    assert tracked < 1.2 * alone + 0.2
+    assert tracked < 1.4 * alone + 0.3
     own = beside.TrackerBeside("hangs", TrackedRun("0" * 8, "run", tmp_path / "s", {}, tmp_path))
     started = time.monotonic()
     for step in range(10_000):

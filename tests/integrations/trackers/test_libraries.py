@@ -111,6 +111,7 @@ def test_all_of_a_run_that_was_killed_is_there_once(
         }
     assert own.get("status", "FINISHED") == "FINISHED"
     assert not network.exists(), network.read_text()
+    assert not list(Path.cwd().iterdir())
 
 
 def _check_numbers(tracker: str, found: dict[str, list[list[float]]], folder: Path) -> None:
