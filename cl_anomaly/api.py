@@ -1,6 +1,6 @@
 """What Python offers beside the shell: a run, on the screen and in a folder if wanted."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -10,6 +10,7 @@ from rich.console import Console
 from cl_anomaly.cli.screen import Screen
 from cl_anomaly.config import RunConfig
 from cl_anomaly.errors import InputError
+from cl_anomaly.integrations.trackers import check_trackers
 from cl_anomaly.progress import Progress
 from cl_anomaly.runs.build import prepare
 from cl_anomaly.runs.lifecycle import Listener, perform
@@ -25,6 +26,7 @@ def run(
     out: str | Path | None = None,
     again: bool = False,
     name: str | None = None,
+    track: Sequence[str] = (),
 ) -> Result:
     """Train one strategy on one scenario, and evaluate it after every task.
 
@@ -39,6 +41,7 @@ def run(
             with. Default: nothing is kept.
         again: with `out`, run it anew in a folder of its own, whatever there is.
         name: with `out`, the name of the run's folder.
+        track: with `out`, names of trackers that follow the run, such as "tensorboard".
 
     Raises:
         InputError: something in the configuration or the data is not as expected; raised before
@@ -46,6 +49,10 @@ def run(
         RunError: training failed, or the results could not be written.
         Interrupted: with `out`, a signal has asked for the end, as Ctrl-C does.
     """
+    if check_trackers(track) and out is None:
+        raise InputError(
+            "Expected `out` with `track`: what is tracked lies beside the run's folder."
+        )
     plan = prepare(config)
     if out is not None and plan.strategy_source == "":
         raise InputError(
@@ -56,7 +63,7 @@ def run(
     with _shown(progress) as listener:
         if out is None:
             return Run(plan).execute(listener(plan.strategy_name))
-        done = perform(plan, Path(out), listener, again, name)
+        done = perform(plan, Path(out), listener, again, name, track)
     return replace(done.result or read_run(done.folder), folder=done.folder)
 
 

@@ -1,8 +1,8 @@
 """What an engine costs beside its runs: `python benchmarks/speed/engines.py RUNS`.
 
-Short runs of the digits, one at a time. Printed are the seconds until an engine's first run is over,
-which includes that processes start and import PyTorch; and the milliseconds that it takes for each
-further run beside what the run takes where it is carried out.
+Short runs of the digits, one at a time. Printed are the seconds until an engine's first run is
+over, which includes that processes start and import PyTorch; and the milliseconds that it takes
+for each further run beside what the run takes where it is carried out.
 """
 
 import sys

@@ -39,6 +39,7 @@ class _How:
     again: bool
     only_estimate: bool
     only: Sequence[str]
+    track: Sequence[str]
 
 
 def bench(
@@ -52,6 +53,7 @@ def bench(
     again: bool,
     no_report: bool,
     name: str | None,
+    track: Sequence[str] = (),
 ) -> None:
     """Run what is missing of a suite, and write its folder.
 
@@ -66,13 +68,14 @@ def bench(
         again: run anew what is finished.
         no_report: write no page.
         name: of the suite's folder. Default: that of its file.
+        track: names of trackers, which follow each run.
 
     Raises:
         InputError: the suite is at fault, or another one has its folder; nothing has run.
         RunError: a run failed; the others were finished.
         Interrupted: a signal has asked for the end of all.
     """
-    how = _How(out, engine, quiet, again, only_estimate, only)
+    how = _How(out, engine, quiet, again, only_estimate, only, track)
     name = checked_name(name or suite_name(suite))
     check_writable(out)
     _check_only(suite, only)
@@ -181,7 +184,10 @@ def _run(
         _show_cost(missing, wanted, how)
     if missing and not how.only_estimate:
         with Screen(how.quiet) as screen:
-            jobs = [job_of(key, plan, how.out, how.again) for key, plan in missing.items()]
+            jobs = [
+                job_of(key, plan, how.out, how.again, track=how.track)
+                for key, plan in missing.items()
+            ]
             how.engine.run_all(jobs, screen.listener, outcome)
     if outcome.interrupted is not None:
         raise Interrupted(ALL_SAVED, outcome.interrupted)

@@ -28,12 +28,20 @@ _TRUST = Option(
     "trust", bool, False, "run the strategy file that a configuration names, whoever it is from"
 )
 _QUIET = Option("quiet", bool, False, "print only the folder, and no progress")
+_TRACK = Option(
+    "track",
+    Name,
+    None,
+    "trackers that follow each run, separated by commas: tensorboard, mlflow, trackio, or those of "
+    "installed packages",
+)
 
 OF_RESULTS = (
     Option("out", _Place, Path("results"), "folder for the results"),
     Option("name", str, None, "of the folder in it. Default: made from the configuration"),
     Option("again", bool, False, "run anew what is finished, in folders of its own"),
     Option("no_report", bool, False, "write no page at the end, and name none"),
+    _TRACK,
     _QUIET,
     _TRUST,
 )
@@ -126,7 +134,7 @@ _RESUME = Command(
     "resume",
     "go on with a run that was interrupted",
     "Go on with a run from its last checkpoint. So does the command that began it.",
-    (_QUIET, _TRUST),
+    (_TRACK, _QUIET, _TRUST),
     operand=Option("run", _Place, REQUIRED, "the folder of a run"),
 )
 _RUNS = Command(

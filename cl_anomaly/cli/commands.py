@@ -1,6 +1,7 @@
 """What the commands do, once their arguments are read."""
 
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 from cl_anomaly.cli.jobs import ALL_SAVED, job_of
@@ -49,6 +50,7 @@ def run_one(
     again: bool,
     no_report: bool,
     name: str | None,
+    track: Sequence[str] = (),
 ) -> None:
     """Do what is left of a run, and show its table.
 
@@ -69,9 +71,9 @@ def run_one(
 
     with Screen(quiet) as screen:
         if isinstance(engine, LocalEngine):  # here: this process needs no other
-            done = perform(plan, out, listener, again, name)
+            done = perform(plan, out, listener, again, name, track)
         else:
-            done = _carried_out(plan, engine, out, listener, again, name)
+            done = _carried_out(plan, engine, out, listener, again, name, track)
     way_on = "`--again` runs it anew."
     _conclude_run(done, quiet, no_report, way_on, None if done.is_new else note)
 
@@ -97,7 +99,7 @@ def _carried_out(
 def resume_one(folder: Path, quiet: bool, trust: bool) -> None:
     """Go on with the run in a folder, and show its table; raises what `run_one` does."""
     with Screen(quiet) as screen:
-        done = resume(folder, screen.listener, trust)
+        done = resume(folder, screen.listener, trust, track)
     way_on = f"`cl-anomaly run --config {folder / CONFIG_FILE}` begins another."
     _conclude_run(done, quiet, True, way_on)
 
@@ -126,6 +128,7 @@ def compare(
     again: bool,
     no_report: bool,
     name: str | None,
+    track: Sequence[str] = (),
 ) -> None:
     """Perform several runs, and write a folder with their figure and their numbers.
 
@@ -136,7 +139,7 @@ def compare(
         Interrupted: a signal has asked for the end of all.
     """
     _check_name(name)
-    resolved, missing, outcome = _look_for_results(configs, out, again)
+    resolved, missing, outcome = _look_for_results(configs, out, again, track)
     for run, folder in outcome.folders.items():
         print(f"{run}: {results_from_before(folder)}", file=sys.stderr if quiet else sys.stdout)
     for note in {config.dataset_note for config in resolved.values()} - {None}:
@@ -180,7 +183,7 @@ def _check_scores(resolved: dict[str, ResolvedConfig]) -> None:
 
 
 def _look_for_results(
-    configs: dict[str, RunConfig], out: Path, again: bool
+    configs: dict[str, RunConfig], out: Path, again: bool, track: Sequence[str]
 ) -> tuple[dict[str, ResolvedConfig], list[Job], Outcome]:
     """Resolve every configuration, and find out which runs are finished and which are missing.
 
@@ -193,7 +196,7 @@ def _look_for_results(
             resolved[name] = plan.config
             if again or not (found := find_finished(plan, out)):
                 check_together(plan)
-                missing.append(job_of(name, plan, out, again))
+                missing.append(job_of(name, plan, out, again, track=track))
                 continue
         except InputError as error:
             raise InputError(f"Run {name!r}: {error}") from error

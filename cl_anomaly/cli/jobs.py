@@ -1,5 +1,6 @@
 """Planned runs as they are given to an engine."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from cl_anomaly.engines.base import Job
@@ -16,7 +17,7 @@ def job_of(
     out: Path,
     again: bool,
     name: str | None = None,
-    track: tuple[str, ...] = (),
+    track: Sequence[str] = (),
 ) -> Job:
     """Make the job of a run.
 
@@ -28,4 +29,4 @@ def job_of(
         name: of its folder. Default: made from the configuration, the data and the code.
         track: names of trackers that are told of it.
     """
-    return Job(run, plan.config, out, name or folder_name(plan), again, track)
+    return Job(run, plan.config, out, name or folder_name(plan), again, tuple(track))

@@ -17,6 +17,7 @@ from cl_anomaly.config import DEFAULT_STRATEGIES, RunConfig
 from cl_anomaly.engines.base import Engine
 from cl_anomaly.engines.names import find_engine
 from cl_anomaly.errors import CLAnomalyError, InputError
+from cl_anomaly.integrations.trackers import check_trackers
 from cl_anomaly.options import did_you_mean
 from cl_anomaly.runs.look_up import check_folder, check_name_is_free, looked_up
 from cl_anomaly.runs.suite_files import read_suite_file
@@ -105,7 +106,7 @@ def _parted(given: Given) -> tuple[dict[str, Any], dict[str, Any]]:
     """Part a command's settings from how it is carried out, whose defaults are filled in."""
     how = {option.name: given.values.get(option.name, option.default) for option in OF_RESULTS}
     of_engine = {option.name for option in OF_ENGINE} | {"workers"}
-    how["engine"] = _engine(given)
+    how["track"], how["engine"] = _trackers(how["track"]), _engine(given)
     settings = given.values.keys() - how.keys() - of_engine
     return {name: value for name, value in given.values.items() if name in settings}, how
 
@@ -119,6 +120,11 @@ def _engine(given: Given) -> Engine:
             raise InputError(f"Expected `address` with the engine ray, but the engine is {name}.")
         options["address"] = values["address"]
     return find_engine(name, options, values.get("workers"))
+
+
+def _trackers(given: str | None) -> tuple[str, ...]:
+    names = [name.strip() for name in (given or "").split(",")]
+    return check_trackers([name for name in names if name])
 
 
 def _without_trust(how: dict[str, Any]) -> dict[str, Any]:
@@ -199,10 +205,11 @@ def _suite_of(names: list[str]) -> Suite:
 
 
 def _resume(given: Given) -> None:
+    track = _trackers(given.values.get("track"))
     from cl_anomaly.cli import commands
 
     (folder,) = given.operands
-    commands.resume_one(folder, "quiet" in given.values, "trust" in given.values)
+    commands.resume_one(folder, "quiet" in given.values, "trust" in given.values, track)
 
 
 def _runs(given: Given) -> None:

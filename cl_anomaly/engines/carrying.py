@@ -52,7 +52,8 @@ def carried_out(job: Job, progress: Progress) -> Reply:
     forget_peak_memory()
     began = time.perf_counter()
     try:
-        done = perform(prepare(job.config), job.out, lambda _: progress, job.again, job.name)
+        plan = prepare(job.config)
+        done = perform(plan, job.out, lambda _: progress, job.again, job.name, job.track)
         reply = Reply(done.folder, done.failures)
     except Interrupted as interrupted:
         reply = Reply(None, [str(interrupted)], interrupted.signal)

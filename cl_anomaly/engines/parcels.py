@@ -13,7 +13,12 @@ from cl_anomaly.errors import InputError
 from cl_anomaly.json_files import write_json
 from cl_anomaly.runs.claims import claimed
 from cl_anomaly.storage.files import LOCK_FILE, MANIFEST_FILE, PARTIAL, check_files, publish
-from cl_anomaly.storage.status import CHECKPOINTS_FOLDER, CONFIG_FILE, is_finished
+from cl_anomaly.storage.status import (
+    CHECKPOINTS_FOLDER,
+    CONFIG_FILE,
+    TRACKED_FILE,
+    is_finished,
+)
 
 
 @dataclass(frozen=True)
@@ -66,6 +71,7 @@ class Parcel:
                 return folder
             # Checkpoints first: the manifest, which is written last, says that something is there.
             self._write(folder, CHECKPOINTS_FOLDER)
+            self._write(folder, TRACKED_FILE)
             publish(folder, lambda partial: self._write_own(partial, config), self.is_complete)
         return folder
 
@@ -77,7 +83,7 @@ class Parcel:
 
     def _write_own(self, folder: Path, config: RunConfig | None) -> None:
         for name, content in self.files.items():
-            if "/" not in name and name != MANIFEST_FILE:
+            if "/" not in name and name not in (MANIFEST_FILE, TRACKED_FILE):
                 (folder / name).write_bytes(content)
         if config is not None:
             write_json(folder / CONFIG_FILE, config.to_dict())

@@ -120,7 +120,7 @@ class RayEngine:
 
         # On this machine: where another is lost, what is told is still heard.
         here = NodeAffinitySchedulingStrategy(ray.get_runtime_context().get_node_id(), soft=False)
-        post = ray.remote(num_cpus=0, scheduling_strategy=here)(_Post).remote()
+        post = ray.remote(num_cpus=0)(_Post).options(scheduling_strategy=here).remote()
         carry, data, tasks = ray.remote(_carry), {}, _Tasks(post)
         for job in (job.settled() for job in jobs):
             if (key := key_of(job.config)) not in data:

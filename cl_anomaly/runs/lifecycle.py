@@ -3,7 +3,7 @@
 import shlex
 import shutil
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -26,6 +26,7 @@ from cl_anomaly.runs.run_folder import (
     write_beginning,
     write_results,
 )
+from cl_anomaly.runs.tracking import tracked
 from cl_anomaly.storage.checkpoints import Checkpoints
 from cl_anomaly.storage.files import MANIFEST_FILE, publish, remove_partial
 from cl_anomaly.storage.names import checked_name
@@ -61,7 +62,12 @@ class Finished:
 
 
 def perform(
-    plan: Plan, out: Path, listener: Listener, again: bool = False, name: str | None = None
+    plan: Plan,
+    out: Path,
+    listener: Listener,
+    again: bool = False,
+    name: str | None = None,
+    track: Sequence[str] = (),
 ) -> Finished:
     """Do what is left of a run: all, the rest after an interruption, or nothing.
 
@@ -71,6 +77,7 @@ def perform(
         listener: makes what is told of its progress.
         again: do all of it in a folder of its own, whatever there is.
         name: of its folder. Default: made from the configuration, the data and the code.
+        track: names of trackers, which follow what is done of it; see `runs.tracking`.
 
     Raises:
         InputError: the folder of that name holds another run or something else, or is damaged; or
@@ -82,10 +89,12 @@ def perform(
     if again or not (out / name).exists():
         check_together(plan)  # before there is a folder
     check_writable(out)
-    return perform_in(plan, out, name, again, listener)
+    return perform_in(plan, out, name, again, listener, track)
 
 
-def perform_in(plan: Plan, out: Path, name: str, again: bool, listener: Listener) -> Finished:
+def perform_in(
+    plan: Plan, out: Path, name: str, again: bool, listener: Listener, track: Sequence[str] = ()
+) -> Finished:
     """Do what is left of a run in the folder of that name, see `perform`."""
     with claimed(out, name, again) as folder:
         remove_partial(folder)
@@ -93,7 +102,7 @@ def perform_in(plan: Plan, out: Path, name: str, again: bool, listener: Listener
             remove_checkpoints(folder)
             return found
         check_begun(folder, plan.config.to_dict(), plan.environment)
-        result = _execute(folder, plan, listener)
+        result = _execute(folder, plan, listener, track)
         failures = [str(failure) for failure in result.failures]
         return Finished(folder, failures, True, replace(result, folder=folder))
 
@@ -129,7 +138,7 @@ def write_run(result: Result, out: Path) -> Path:
         return folder
 
 
-def _execute(folder: Path, plan: Plan, listener: Listener) -> Result:
+def _execute(folder: Path, plan: Plan, listener: Listener, track: Sequence[str]) -> Result:
     with explained("in preparation"):
         run = Run(plan)
     progress = listener(plan.strategy_name)
@@ -137,9 +146,10 @@ def _execute(folder: Path, plan: Plan, listener: Listener) -> Result:
         try:
             checkpoints = _load(folder, run, progress)
             keeper = Keeper(checkpoints, stop)
-            result = run.execute(progress, keeper)
-            with explained("while writing the results"):
-                publish(folder, lambda partial: write_results(result, partial), complete=True)
+            with tracked(run, folder, track, progress) as told:
+                result = run.execute(told, keeper)
+                with explained("while writing the results"):
+                    publish(folder, lambda partial: write_results(result, partial), complete=True)
         except Interrupted as interrupted:
             _try_to_write_status(folder, interrupted)
             message = f"interrupted {interrupted}{_how_to_resume(folder, plan, interrupted)}"

@@ -1,6 +1,7 @@
 """Going on with the run in a folder: whether it may, and by which code."""
 
 import shlex
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,13 +20,16 @@ from cl_anomaly.storage.files import MANIFEST_FILE, check_files
 from cl_anomaly.storage.status import CONFIG_FILE, ENVIRONMENT_FILE, is_finished, status_of
 
 
-def resume(folder: Path, listener: Listener, trust: bool = False) -> Finished:
+def resume(
+    folder: Path, listener: Listener, trust: bool = False, track: Sequence[str] = ()
+) -> Finished:
     """Go on with the run in a folder; of one that is finished, nothing is loaded or run.
 
     Args:
         folder: the run's.
         listener: makes what is told of its progress.
         trust: run its strategy's file, whoever it is from.
+        track: names of trackers, beside those that it began with.
 
     Raises:
         InputError: there is none, it is of other code, or its strategy's file is not to be trusted.
@@ -44,7 +48,7 @@ def resume(folder: Path, listener: Listener, trust: bool = False) -> Finished:
         plan = prepare(RunConfig(**config))
     except TypeError as error:
         raise InputError(f"Expected {folder / CONFIG_FILE} to hold a run: {error}.") from error
-    return perform_in(plan, folder.parent, folder.name, again=False, listener=listener)
+    return perform_in(plan, folder.parent, folder.name, False, listener, track)
 
 
 def _config_of(folder: Path) -> dict[str, Any]:

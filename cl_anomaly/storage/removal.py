@@ -26,6 +26,7 @@ from cl_anomaly.storage.status import (
     PAGE_FILE,
     RUNS_FILE,
     STATUS_FILE,
+    TRACKED_FILE,
 )
 
 _CHECKPOINT = re.compile(r"\d{6,}\.(json|safetensors)")
@@ -115,7 +116,7 @@ def remove(removable: Removable) -> None:
 
 def _known(folder: Path) -> set[str]:
     """Name the files that may be in a folder: those of its manifest, and what changes later."""
-    always = {MANIFEST_FILE, STATUS_FILE, LOCK_FILE, PAGE_FILE}
+    always = {MANIFEST_FILE, STATUS_FILE, LOCK_FILE, PAGE_FILE, TRACKED_FILE}
     if (folder / MANIFEST_FILE).exists():
         try:
             return always | set(read_sealed(folder / MANIFEST_FILE)["files"])

@@ -32,6 +32,8 @@ SUMMARY_FILE = "summary.csv"
 RUNS_FILE, SUITE_FILE = "runs.json", "suite.json"
 CHECKPOINTS_FOLDER = "checkpoints"
 PAGE_FILE = "report.html"
+TRACKED_FILE = ".tracked.json"
+"""By which trackers find a run again that is resumed."""
 
 StatusName = Literal["finished", "running", "interrupted", "failed", "damaged"]
 

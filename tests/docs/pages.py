@@ -63,11 +63,11 @@ def rows(text: str) -> list[list[str]]:
 
 README = Page(ROOT / "README.md")
 CONTRIBUTING = Page(ROOT / "CONTRIBUTING.md")
-AVALANCHE, CONCEPTS, MODELS, PUBLISHED, SCORES, SPEED, STRATEGIES, SURVIVING, TUTORIAL = (
+AVALANCHE, CONCEPTS, MODELS, PUBLISHED, SCORES, SPEED, STRATEGIES, SURVIVING, TRACKERS, TUTORIAL = (
     Page(ROOT / "docs" / f"{name}.md")
     for name in (
         *("avalanche", "concepts", "models", "published", "scores", "speed", "strategies"),
-        *("surviving", "tutorial"),
+        *("surviving", "trackers", "tutorial"),
     )
 )
 PAGES = [
