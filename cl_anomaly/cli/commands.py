@@ -79,7 +79,13 @@ def run_one(
 
 
 def _carried_out(
-    plan: Plan, engine: Engine, out: Path, listener: Listener, again: bool, name: str | None
+    plan: Plan,
+    engine: Engine,
+    out: Path,
+    listener: Listener,
+    again: bool,
+    name: str | None,
+    track: Sequence[str],
 ) -> Finished:
     """Let an engine do what is left of a run; raises what `run_one` does."""
     check_together(plan)
@@ -87,7 +93,7 @@ def _carried_out(
     folder, outcome, run = out / (name or folder_name(plan)), Outcome(), plan.strategy_name
     if not again and (found := find_finished_in(folder, plan)):
         return found
-    engine.run_all([job_of(run, plan, out, again, name)], listener, outcome)
+    engine.run_all([job_of(run, plan, out, again, name, track)], listener, outcome)
     if outcome.interrupted is not None:
         raise Interrupted(ALL_SAVED, outcome.interrupted)
     if run not in outcome.folders:
@@ -96,7 +102,7 @@ def _carried_out(
     return Finished(outcome.folders[run], failures.splitlines() if failures else [], is_new=True)
 
 
-def resume_one(folder: Path, quiet: bool, trust: bool) -> None:
+def resume_one(folder: Path, quiet: bool, trust: bool, track: Sequence[str] = ()) -> None:
     """Go on with the run in a folder, and show its table; raises what `run_one` does."""
     with Screen(quiet) as screen:
         done = resume(folder, screen.listener, trust, track)
