@@ -17,6 +17,7 @@ from cl_anomaly.config import DEFAULT_STRATEGIES, RunConfig
 from cl_anomaly.errors import CLAnomalyError, InputError
 from cl_anomaly.options import did_you_mean
 from cl_anomaly.runs.look_up import check_folder, check_name_is_free, looked_up
+from cl_anomaly.runs.shipped_suites import suite_file
 from cl_anomaly.runs.suite_files import read_suite_file
 from cl_anomaly.runs.suites import Suite, check_flags, suite_of
 from cl_anomaly.storage.config_files import read_settings
@@ -117,7 +118,7 @@ def _check_place(how: dict[str, Any]) -> None:
 
 def _bench(given: Given) -> None:
     settings, how = _parted(given)
-    (file,) = given.operands
+    file = suite_file(given.operands[0])
     check = bool(settings.pop("check", False))
     workers, only_estimate = settings.pop("workers", None), bool(settings.pop("estimate", False))
     only = [name.strip() for name in (settings.pop("only", None) or "").split(",") if name.strip()]
@@ -158,6 +159,7 @@ def _suite(settings: dict[str, Any], trust: bool) -> Suite:
     if file is None:
         names = settings.pop("strategies", ",".join(DEFAULT_STRATEGIES)).split(",")
         return _suite_of([name.strip() for name in names])
+    file = suite_file(file)
     suite = read_suite_file(file)
     check_flags(suite, settings)
     if suite.each or suite.tuning:
