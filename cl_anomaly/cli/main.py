@@ -19,7 +19,7 @@ from cl_anomaly.options import did_you_mean
 from cl_anomaly.runs.look_up import check_folder, check_name_is_free, looked_up
 from cl_anomaly.runs.shipped_suites import suite_file
 from cl_anomaly.runs.suite_files import read_suite_file
-from cl_anomaly.runs.suites import Suite, check_flags, suite_of
+from cl_anomaly.runs.suites import Suite, check_flags, suite_name, suite_of
 from cl_anomaly.storage.config_files import read_settings
 from cl_anomaly.storage.names import checked_name
 from cl_anomaly.version import __version__
@@ -125,9 +125,15 @@ def _bench(given: Given) -> None:
     suite = read_suite_file(file)
     check_flags(suite, settings)
     check_strategies(file, _strategies_of(suite), how["trust"])
+    _check_place(how)
+    if not (check or how["again"]):
+        from cl_anomaly.cli.suite_screen import shown_again
+
+        folder = how["out"] / (how["name"] or suite_name(suite))
+        if shown_again(suite, settings, folder, only, only_estimate, how):
+            return
     suite.members(settings, {})
     suite.candidates(settings)
-    _check_place(how)
     from cl_anomaly.cli import benching
 
     if check:

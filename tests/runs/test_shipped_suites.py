@@ -7,7 +7,7 @@ import pytest
 from cl_anomaly.errors import InputError
 from cl_anomaly.runs.shipped_suites import shipped_suites, suite_file
 from cl_anomaly.runs.suite_files import read_suite_file
-from cl_anomaly.runs.suite_folder import suite_name
+from cl_anomaly.runs.suites import suite_name
 from tests.command import cli
 from tests.places import ROOT
 
