@@ -36,7 +36,7 @@ html_theme = "pydata_sphinx_theme"
 html_title = "cl-anomaly"
 html_show_copyright = False
 # Pages that belong to no section have nothing to show beside them.
-html_sidebars = {name: [] for name in ("index", "tutorial", "concepts")}
+html_sidebars = {name: [] for name in ("index", "tutorial", "installing", "concepts")}
 html_theme_options = {
     "navigation_with_keys": True,
     "show_toc_level": 2,

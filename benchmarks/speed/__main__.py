@@ -11,6 +11,7 @@ from avalanche_naive import avalanche
 from detecting import detecting
 from evaluating import evaluation
 from growth import growth
+from many_runs import many_runs
 from products import products
 from report import Row
 from rich.console import Console
@@ -43,6 +44,7 @@ MEASURES: dict[str, tuple[Measure, int]] = {
     "growth": (growth, 3),
     "start": (start, 3),
     "workers": (workers, 2),
+    "many-runs": (many_runs, 3),
     "memory": (memory, 1),
     "curve": (curve, 2),
     "avalanche": (avalanche, 3),

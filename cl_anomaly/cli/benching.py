@@ -8,25 +8,26 @@ from typing import Any
 
 from cl_anomaly.cli.jobs import ALL_SAVED, job_of
 from cl_anomaly.cli.reporting import name_page
-from cl_anomaly.cli.screen import Screen, show_list, show_narrow_table
+from cl_anomaly.cli.screen import Screen, show_list
+from cl_anomaly.cli.suite_screen import show_suite
+from cl_anomaly.data.datasets import find_dataset
 from cl_anomaly.engines.base import Engine, Outcome
 from cl_anomaly.errors import InputError, Interrupted, RunError
-from cl_anomaly.report.suite_table import COST, QUALITY, screen_rows
 from cl_anomaly.runs.build import Plan, check_together, prepare
 from cl_anomaly.runs.estimates import estimated, in_words, measured_rates, wall_seconds
 from cl_anomaly.runs.lifecycle import find_finished
+from cl_anomaly.runs.look_up import reading_of
 from cl_anomaly.runs.provenance import other_code_by_run
 from cl_anomaly.runs.run_folder import check_writable
 from cl_anomaly.runs.suite_folder import (
     SuiteMember,
     check_same_suite,
     find_suite,
-    read_table,
-    suite_name,
     write_suite,
 )
-from cl_anomaly.runs.suites import Member, Suite
+from cl_anomaly.runs.suites import Member, Suite, suite_name
 from cl_anomaly.runs.tuning import Choice, check_apart, chosen
+from cl_anomaly.runs.up_to_date import made_from
 from cl_anomaly.storage.names import checked_name
 from cl_anomaly.storage.status import METRICS_FILE
 
@@ -82,17 +83,22 @@ def bench(
     members = suite.members(settings, {})
     plans = _prepared(members)
     check_same_suite(out / name, {key: plan.config for key, plan in plans.items()})
-    choices, waiting = _choose(suite, settings, plans, how)
+    chosen_by = _choose(suite, settings, plans, how)
+    choices = chosen_by.choices
     if choices:
         members = suite.members(settings, {run: choice.options for run, choice in choices.items()})
         changed = {key: own for key, own in members.items() if own.method in choices}
         plans |= _prepared(changed)
-    outcome = _run(members, plans, how, waiting)
+    outcome = _run(members, plans, how, chosen_by.waiting)
     if only_estimate:
         return
     performed = {key: _performed(own, plans[key], outcome) for key, own in members.items()}
-    folder = write_suite(suite, performed, choices, out, name)
-    _conclude(folder, quiet)
+    origin = None
+    if len(outcome.folders) == len(members) and not outcome.failures:
+        data = _data_files([*plans.values(), *chosen_by.plans])
+        origin = made_from(suite, settings, [*outcome.folders.values(), *chosen_by.folders], data)
+    folder = write_suite(suite, performed, choices, out, name, origin)
+    show_suite(folder, quiet)
     if not (quiet or no_report) and (folder / METRICS_FILE).exists():
         name_page(folder, is_new=True)
     if outcome.failures:
@@ -107,19 +113,44 @@ def _check_only(suite: Suite, only: Sequence[str]) -> None:
         )
 
 
+@dataclass(frozen=True)
+class _Chosen:
+    """What options were chosen by.
+
+    Attributes:
+        choices: what was chosen, by method.
+        waiting: methods that wait for it, because their candidates are not to be run now. They have
+            no results: those of another value are not theirs.
+        folders: of the candidates.
+        plans: theirs.
+    """
+
+    choices: dict[str, Choice]
+    waiting: set[str]
+    folders: list[Path]
+    plans: list[Plan]
+
+
+def _data_files(plans: Sequence[Plan]) -> set[Path]:
+    """Give the files that the data of runs is read from."""
+    asked = {
+        (str(own.config.dataset), own.config.data_root): reading_of(own.config) for own in plans
+    }
+    return {
+        path
+        for (name, root), reading in asked.items()
+        for path in find_dataset(name, reading).files(root)
+    }
+
+
 def _choose(
     suite: Suite, settings: dict[str, Any], reported: Mapping[str, Plan], how: _How
-) -> tuple[dict[str, Choice], set[str]]:
-    """Choose the options that the suite lets be chosen, from runs of their own.
-
-    Returns:
-        What was chosen, by method; and the methods that wait for it, because their candidates are
-        not to be run now. They have no results: those of another value are not theirs.
-    """
+) -> _Chosen:
+    """Choose the options that the suite lets be chosen, from runs of their own."""
     candidates = suite.candidates(settings)
     tried = {own.name: own for by_name in candidates.values() for own in by_name.values()}
     if not tried:
-        return {}, set()
+        return _Chosen({}, set(), [], [])
     plans = _prepared(tried)
     check_apart(plans, reported)
     if not how.only or any(run in how.only for run in candidates):
@@ -132,7 +163,8 @@ def _choose(
             choices[run] = _chosen(suite, run, by_name, outcome, plans)
             said = choices[run]
             print(f"{run}: {said.options}, chosen on {said.on}", file=sys.stderr)
-    return choices, set(candidates) - set(choices)
+    waiting = set(candidates) - set(choices)
+    return _Chosen(choices, waiting, list(outcome.folders.values()), list(plans.values()))
 
 
 def _performed(member: Member, plan: Plan, outcome: Outcome) -> SuiteMember:
@@ -230,16 +262,6 @@ def _chosen(
     }
     first = next(iter(candidates.values()))
     return chosen(suite, run, folders, plans[first.name])
-
-
-def _conclude(folder: Path, quiet: bool) -> None:
-    if quiet:
-        print(folder)
-        return
-    if (table := read_table(folder)) is not None:
-        for title, columns in ((folder.name, QUALITY), ("cost of one replica", COST)):
-            show_narrow_table(title, screen_rows(table, columns), ("method", *columns))
-    print(f"results: {folder}")
 
 
 def check(suite: Suite, out: Path, name: str | None) -> None:

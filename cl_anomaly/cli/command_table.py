@@ -97,8 +97,8 @@ _COMPARE = Command(
             "suite",
             _Place,
             None,
-            "a TOML file that names the runs and their settings, instead of --strategies; flags "
-            "change the settings that its runs share",
+            "a TOML file that names the runs and their settings, or a name from `list suites`, "
+            "instead of --strategies; flags change the settings that its runs share",
         ),
         _WORKERS,
         *OF_ENGINE,
@@ -114,10 +114,11 @@ _COMPARE = Command(
 _BENCH = Command(
     "bench",
     "run a suite, and make its table",
-    "Run what is missing of a suite (benchmarks/*.toml), several runs at a time, and write its "
-    "table, statistics and figure. Options that the suite lets be chosen are chosen first, on "
-    "other data than what is reported. The cost of what is missing is measured and shown before it "
-    "starts. The same command goes on after an interruption, and runs only what is missing.",
+    "Run what is missing of a suite, several runs at a time, and write its table, statistics and "
+    "figure. Options that the suite lets be chosen are chosen first, on other data than what is "
+    "reported. The cost of what is missing is measured and shown before it starts. The same "
+    "command goes on after an interruption, and runs only what is missing. `cl-anomaly list "
+    "suites` shows those that ship with cl-anomaly.",
     (
         Option("check", bool, False, "only say what of the suite's results other code has made"),
         Option("estimate", bool, False, "only say what is missing, and what it costs"),
@@ -128,7 +129,7 @@ _BENCH = Command(
         *OF_RESULTS,
     ),
     dotted=("engine",),
-    operand=Option("suite", _Place, REQUIRED, "a TOML file"),
+    operand=Option("suite", _Place, REQUIRED, "a name from `list suites`, or a TOML file"),
 )
 _RESUME = Command(
     "resume",
@@ -238,9 +239,9 @@ _LIST = Command(
     (),
     operand=Option(
         "what",
-        Literal["strategies", "datasets", "models", "scores"],
+        Literal["strategies", "datasets", "models", "scores", "suites"],
         REQUIRED,
-        "strategies, datasets, models or scores",
+        "strategies, datasets, models, scores or suites",
     ),
 )
 

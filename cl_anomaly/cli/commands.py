@@ -35,7 +35,9 @@ from cl_anomaly.runs.lifecycle import Finished, find_finished, find_finished_in,
 from cl_anomaly.runs.provenance import code_note, results_from_before
 from cl_anomaly.runs.resume import resume
 from cl_anomaly.runs.run_folder import FIGURE_NAME, check_writable, folder_name
+from cl_anomaly.runs.shipped_suites import shipped_suites
 from cl_anomaly.runs.standings import with_forgetting
+from cl_anomaly.runs.suite_files import read_suite_file
 from cl_anomaly.storage.names import checked_name
 from cl_anomaly.storage.results import read_results
 from cl_anomaly.storage.status import CONFIG_FILE, PAGE_FILE
@@ -225,7 +227,7 @@ def _conclude(folder: Path, quiet: bool) -> None:
 
 
 def show(what: str) -> None:
-    """List the strategies, datasets, models or scores that there are."""
+    """List the strategies, datasets, models, scores or suites that there are."""
     if what == "strategies":
         rows = [
             (name, summary(cls), "\n".join(map(str, options_of(cls))))
@@ -252,6 +254,9 @@ def show(what: str) -> None:
             )
         ]
         columns = ("name", "what it is", "defaults")
+    elif what == "suites":
+        rows = [(name, read_suite_file(path).title) for name, path in shipped_suites().items()]
+        columns = ("name", "what it is")
     else:
         rows = [_score_row(name, score) for name, score in SCORES.items()]
         columns = ("name", "what it is", "recorded", "cost in forward passes")

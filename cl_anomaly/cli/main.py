@@ -20,8 +20,9 @@ from cl_anomaly.errors import CLAnomalyError, InputError
 from cl_anomaly.integrations.trackers import check_trackers
 from cl_anomaly.options import did_you_mean
 from cl_anomaly.runs.look_up import check_folder, check_name_is_free, looked_up
+from cl_anomaly.runs.shipped_suites import suite_file
 from cl_anomaly.runs.suite_files import read_suite_file
-from cl_anomaly.runs.suites import Suite, check_flags, suite_of
+from cl_anomaly.runs.suites import Suite, check_flags, suite_name, suite_of
 from cl_anomaly.storage.config_files import read_settings
 from cl_anomaly.storage.names import checked_name
 from cl_anomaly.version import __version__
@@ -139,16 +140,22 @@ def _check_place(how: dict[str, Any]) -> None:
 
 def _bench(given: Given) -> None:
     settings, how = _parted(given)
-    (file,) = given.operands
+    file = suite_file(given.operands[0])
     check = bool(settings.pop("check", False))
     only_estimate = bool(settings.pop("estimate", False))
     only = [name.strip() for name in (settings.pop("only", None) or "").split(",") if name.strip()]
     suite = read_suite_file(file)
     check_flags(suite, settings)
     check_strategies(file, _strategies_of(suite), how["trust"])
+    _check_place(how)
+    if not (check or how["again"]):
+        from cl_anomaly.cli.suite_screen import shown_again
+
+        folder = how["out"] / (how["name"] or suite_name(suite))
+        if shown_again(suite, settings, folder, only, only_estimate, how):
+            return
     suite.members(settings, {})
     suite.candidates(settings)
-    _check_place(how)
     from cl_anomaly.cli import benching
 
     if check:
@@ -180,6 +187,7 @@ def _suite(settings: dict[str, Any], trust: bool) -> Suite:
     if file is None:
         names = settings.pop("strategies", ",".join(DEFAULT_STRATEGIES)).split(",")
         return _suite_of([name.strip() for name in names])
+    file = suite_file(file)
     suite = read_suite_file(file)
     check_flags(suite, settings)
     if suite.each or suite.tuning:

@@ -48,5 +48,28 @@ class ClosedForm(Model):
         """
         raise InputError(f"Expected a model with a loss, but {self.name} learns in closed form.")
 
+    def scoring_flops(self, tasks: int) -> int | None:
+        """Count the floating-point operations of scoring one sample, its features included.
+
+        Args:
+            tasks: that have been learnt.
+
+        Returns:
+            Those of matrix products; None where they are not known.
+        """
+        return None
+
+    def learning_flops(self, samples: Sequence[int], replicas: int) -> int | None:
+        """Count the floating-point operations of learning, all replicas together.
+
+        Args:
+            samples: looked at in each task, of all replicas.
+            replicas: how many.
+
+        Returns:
+            Those of matrix products and factorisations; None where they are not known.
+        """
+        return None
+
     def training_bytes(self, batch_size: int) -> int:  # noqa: D102
         return _BYTES_PER_REPLICA

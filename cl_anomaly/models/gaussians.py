@@ -14,6 +14,7 @@ from cl_anomaly.models.base import BACKGROUND, DISTANCES, Distances
 from cl_anomaly.models.closed_form import ClosedForm
 from cl_anomaly.models.components import components_of
 from cl_anomaly.models.feature_maps import FeatureMap, Histograms, Pixels
+from cl_anomaly.models.flops import products_of
 from cl_anomaly.models.gaussian_concepts import GaussianConcepts
 from cl_anomaly.models.kept_covariances import form_for
 from cl_anomaly.models.random_maps import RandomConvolutions, RandomUnits
@@ -115,8 +116,8 @@ class Gaussians(ClosedForm):
         if curvatures < 0:
             raise InputError(f"Expected `curvatures` to be 0 or more, but got {curvatures}.")
         self.map = _made(features, shape, seeds, grid, (directions, curvatures), width)
-        form = form_for(self.map.size, rank, stored)
-        self.concepts = GaussianConcepts(len(seeds), self.map.size, shrinkage, merge, form)
+        self._form = form_for(self.map.size, rank, stored)
+        self.concepts = GaussianConcepts(len(seeds), self.map.size, shrinkage, merge, self._form)
         self.register_buffer("learnt", torch.zeros(len(seeds), dtype=torch.int64))
 
     def features_of(self, x: Tensor, replica: int) -> Tensor:
@@ -138,6 +139,30 @@ class Gaussians(ClosedForm):
         numbers = generator(self._seeds[replica], "components", task)
         own = components_of(torch.cat(list(features)), self._components, self._pooling, numbers)
         self.concepts.add(replica, task, own)
+
+    def scoring_flops(self, tasks: int) -> int:
+        """Count f + T K d for a sample, as if no Gaussian had joined another.
+
+        f are the matrix products of its features, T the tasks, K the Gaussians of each, and d the
+        products of one distance: 2 F², or 2 F r with r axes.
+        """
+        return self._of_features() + tasks * self._components * self._form.operations().distance
+
+    def learning_flops(self, samples: Sequence[int], replicas: int) -> int:
+        """Count Σₜ nₜ (f + 2 F²) + R T K (k + p) for R replicas and T tasks of nₜ samples in all.
+
+        f are the matrix products of a sample's features, 2 F² those of its part in a covariance;
+        k and p keep a covariance and prepare it for distances, see `kept_covariances.Operations`.
+        What depends on the data is not in it: k-means, and the comparison with earlier Gaussians.
+        """
+        of_sample = self._of_features() + 2 * self.map.size**2
+        keep, prepare, _ = self._form.operations()
+        gaussians = replicas * len(samples) * self._components
+        return sum(samples) * of_sample + gaussians * (keep + prepare)
+
+    def _of_features(self) -> int:
+        two = torch.zeros(2, *self.features, device=self.learnt.device)
+        return products_of(lambda: self.map(two, 0)) // 2
 
     def reconstruct(self, x: Tensor) -> FromGaussians:
         """Look at samples (R, B, *features); nothing is drawn."""

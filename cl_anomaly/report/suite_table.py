@@ -1,13 +1,20 @@
 """A suite's table as text: for a page in Markdown, and for the screen."""
 
+from __future__ import annotations
+
 import math
 from collections.abc import Mapping, Sequence
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from cl_anomaly.evaluation.comparing import Comparison
 from cl_anomaly.report.sizes import bytes_in_words
+
+if TYPE_CHECKING:  # it takes PyTorch
+    from cl_anomaly.evaluation.comparing import Comparison
+
+TABLE_FILE = "table.csv"
 
 QUALITY = ("AUROC (95 % interval)", "rank", "gap closed", "forgetting", "not different from")
 COST = ("seconds", "bytes", "real samples", "score")
@@ -25,6 +32,12 @@ COLUMNS = (
 )
 # Names in a cell on the screen.
 _MOST_NAMED = 3
+
+
+def read_table(folder: Path) -> pd.DataFrame | None:
+    """Read a suite's table; None where no run has results."""
+    path = folder / TABLE_FILE
+    return pd.read_csv(path, keep_default_na=True) if path.exists() else None
 
 
 def rows_of(table: pd.DataFrame) -> list[list[str]]:

@@ -5,7 +5,7 @@ from typing import Any
 
 import pandas as pd
 
-from cl_anomaly.models.flops import PASSES, forward_flops
+from cl_anomaly.models.flops import forward_flops, training_flops
 from cl_anomaly.runs.build import Plan
 
 COST_COLUMNS = (
@@ -39,15 +39,14 @@ def cost_of(plan: Plan, tasks: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
 
     Returns:
         `replicas`; seconds of all tasks; `samples` trained on, replayed ones included;
-        `forward_flops` of one sample (see `forward_flops`), and `training_flops`, which is samples
-        × 3 × forward_flops: what a strategy computes beside its batches is not in it.
+        `forward_flops` of one sample after the last task, and `training_flops` (see the functions
+        of these names): what a strategy computes beside its batches is not in it.
         `model_bytes`, `strategy_bytes` (None where unknown) and `score_bytes` (by score) that are
         kept after the last task; `stores_samples`, whether real ones are kept; and `tasks`, all
         this by task.
     """
     model = plan.parts.make_model(plan.config, plan.dataset.features, plan.config.seed_list[:1])
-    forward = forward_flops(model)
-    samples = sum(task["samples"] for task in tasks)
+    by_task = [int(task["samples"]) for task in tasks]
     seconds = {
         name: sum(task[name] for task in tasks)
         for name in ("training_seconds", "after_task_seconds", "evaluation_seconds")
@@ -58,9 +57,9 @@ def cost_of(plan: Plan, tasks: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     return {
         "replicas": len(plan.replicas),
         **seconds,
-        "samples": samples,
-        "forward_flops": forward,
-        "training_flops": None if forward is None else samples * PASSES * forward,
+        "samples": sum(by_task),
+        "forward_flops": forward_flops(model, len(tasks)),
+        "training_flops": training_flops(model, by_task, len(plan.replicas)),
         **last,
         "stores_samples": plan.parts.strategy.stores_samples,
         "tasks": [dict(task) for task in tasks],

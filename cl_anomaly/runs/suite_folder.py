@@ -19,7 +19,7 @@ from cl_anomaly.report.canvas import save_figure
 from cl_anomaly.report.critical_difference import draw_critical_difference
 from cl_anomaly.report.figures import draw_auroc
 from cl_anomaly.report.labels import labelled
-from cl_anomaly.report.suite_table import markdown_table
+from cl_anomaly.report.suite_table import TABLE_FILE, markdown_table
 from cl_anomaly.runs.claims import claimed
 from cl_anomaly.runs.comparison import COST_TABLE, PAIRS_FILE, STANDINGS_FILE
 from cl_anomaly.runs.cost import cost_table
@@ -28,6 +28,7 @@ from cl_anomaly.runs.run_folder import COST_FILE, FIGURE_NAME
 from cl_anomaly.runs.standings import suite_table
 from cl_anomaly.runs.suites import Suite, suite_from
 from cl_anomaly.runs.tuning import Choice
+from cl_anomaly.runs.up_to_date import MADE_FROM_FILE
 from cl_anomaly.storage.config_files import read_configuration
 from cl_anomaly.storage.files import MANIFEST_FILE, publish, read_sealed
 from cl_anomaly.storage.results import RunResults, read_results
@@ -41,7 +42,7 @@ from cl_anomaly.storage.status import (
     differences,
 )
 
-TABLE_FILE, TABLE_PAGE = "table.csv", "table.md"
+TABLE_PAGE = "table.md"
 RANKS_FIGURE = "critical_difference"
 _SHOWN = "shown"
 # Lines that a figure of AUROCs can hold, and still be read.
@@ -65,11 +66,6 @@ class SuiteMember:
     dataset: str
     folder: Path | None
     failure: str | None
-
-
-def suite_name(suite: Suite) -> str:
-    """Name a suite's folder: as its file."""
-    return suite.file.stem if suite.file else "suite"
 
 
 # What may differ from one call to the next: seeds are added, options are chosen again.
@@ -110,6 +106,7 @@ def write_suite(
     choices: Mapping[str, Choice],
     out: Path,
     name: str,
+    made_from: Mapping[str, Any] | None = None,
 ) -> Path:
     """Write what a suite's runs give together, in place of what an earlier call wrote.
 
@@ -119,6 +116,7 @@ def write_suite(
         choices: what tuning has chosen, by method.
         out: folder for the suite's folder.
         name: of it.
+        made_from: see `runs.up_to_date`; None where it is not complete.
 
     Returns:
         The suite's folder.
@@ -137,6 +135,8 @@ def write_suite(
         environments = {key: read_json(path / ENVIRONMENT_FILE) for key, path in finished.items()}
         write_json(folder / ENVIRONMENT_FILE, {"runs": environments})
         write_json(folder / SUITE_FILE, _content(suite, members, choices))
+        if made_from is not None:
+            write_json(folder / MADE_FROM_FILE, dict(made_from))
         costs = {
             # Runs of earlier versions have none.
             key: read_json(path / COST_FILE) if (path / COST_FILE).exists() else {}
@@ -229,12 +229,6 @@ def _by_own_score(results: RunResults) -> pd.DataFrame:
     own = results.metrics
     kept = own[own["score"] == results.score]
     return kept.assign(run=results.name, dataset=results.dataset)
-
-
-def read_table(folder: Path) -> pd.DataFrame | None:
-    """Read a suite's table; None where no run has results."""
-    path = folder / TABLE_FILE
-    return pd.read_csv(path, keep_default_na=True) if path.exists() else None
 
 
 def find_suite(out: Path, name: str) -> Path:

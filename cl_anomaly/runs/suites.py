@@ -137,6 +137,11 @@ class Suite:
         return config
 
 
+def suite_name(suite: Suite) -> str:
+    """Name a suite's folder: as its file."""
+    return suite.file.stem if suite.file else "suite"
+
+
 def _shown(value: Any) -> str:
     return short_name(value) if isinstance(value, str) and is_own(value) else f"{value}"
 

@@ -1,6 +1,8 @@
 """`bench`, from a suite to its table: real runs in worker processes."""
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -8,7 +10,7 @@ import pandas as pd
 import pytest
 from sklearn.metrics import roc_auc_score
 
-from cl_anomaly.runs.suite_folder import read_table
+from cl_anomaly.report.suite_table import read_table
 from tests.command import Done, cli
 
 SUITE = """
@@ -81,6 +83,23 @@ def test_what_is_left_out_is_shown_as_missing_and_added_later(out: Path) -> None
     again = bench(out)
     assert "All 2 runs are finished." in again.err
     assert "All 4 runs are finished." in again.err
+
+
+def test_a_finished_suite_is_shown_again_without_pytorch(out: Path) -> None:
+    first = bench(out)
+    suite = str(out / "small.toml")
+    code = (
+        "import sys; from cl_anomaly.cli.main import main; main(sys.argv[1:]); "
+        "print([name for name in ('torch', 'matplotlib', 'sklearn') if name in sys.modules])"
+    )
+    command = [sys.executable, "-c", code, "bench", suite, "--out", str(out / "results")]
+    done = subprocess.run(command, check=True, capture_output=True, text=True)
+    *shown, loaded = done.stdout.splitlines()
+    assert loaded == "[]"
+    assert shown == first.out.splitlines()
+    said = done.stderr.splitlines()
+    assert [own for own in first.err.splitlines() if own in said] == said
+    assert "ewc: {'lam':" in done.stderr
 
 
 def test_a_choice_that_was_made_stays_when_others_are_run(out: Path) -> None:

@@ -206,6 +206,7 @@ def test_bad_input_is_named_and_leaves_nothing(
         ("datasets", "digits epochs=60 batch_size=32 mnist epochs=10 fashion-mnist kmnist"),
         ("models", "vae beta=1.0 hidden_sizes conv-vae ae flow couplings=6 diffusion steps=100"),
         ("scores", "recon mse l1 elbo kl recon-prob 8.5 nap likelihood-regret keeps"),
+        ("suites", "digits Digits: mnist nsl-kdd paper replay_ratio tabular detectors"),
     ],
 )
 def test_list_shows_names_and_defaults(what: str, words: str) -> None:

@@ -157,8 +157,8 @@ MISTAKES = {
     "the runs that there are.",
     "resume": "Expected the folder of a run after `cl-anomaly resume`, but got nothing. See "
     "`cl-anomaly resume --help`.",
-    "list nothing": "Expected `what` to be one of strategies, datasets, models, scores, but got "
-    "'nothing'.",
+    "list nothing": "Expected `what` to be one of strategies, datasets, models, scores, suites, "
+    "but got 'nothing'.",
     "rum": "Expected a command, one of run, compare, bench, score, resume, runs, remove, plot, "
     "report, export, list, but got 'rum'. Did you mean 'run'? See `cl-anomaly --help`.",
     "": "Expected a command, one of run, compare, bench, score, resume, runs, remove, plot, "

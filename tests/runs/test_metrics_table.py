@@ -163,6 +163,15 @@ def test_cost_says_what_was_computed_and_kept(result: Result) -> None:
     assert [task["strategy_bytes"] for task in cost["tasks"]] == [2 * 4 * decoder] * 3
 
 
+def test_cost_of_closed_form_is_that_of_one_pass() -> None:
+    own = run(_config(strategy="lower", model="gaussians", score=None, task_order=[1, 2])).cost
+    # 400 features of 8×8 pixels, see tests/models/test_flops.py.
+    features, covariance, factors = 20736, 2 * 400**2, 4 * 400**3 // 3
+    assert own["forward_flops"] == features + 2 * covariance
+    gaussians = own["replicas"] * 2
+    assert own["training_flops"] == own["samples"] * (features + covariance) + gaussians * factors
+
+
 def test_who_keeps_nothing_costs_no_bytes() -> None:
     own = run(_config(strategy="lower", seeds=[3], task_order=[1], score="mse"))
     assert own.cost["strategy_bytes"] == 0
