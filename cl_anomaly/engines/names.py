@@ -1,17 +1,16 @@
 """Engines by name, with their options."""
 
 from collections.abc import Mapping
+from importlib import import_module
 from importlib.util import find_spec
 from typing import Any
 
 from cl_anomaly.engines.base import Engine
-from cl_anomaly.engines.local import LocalEngine
-from cl_anomaly.engines.ray import RayEngine
-from cl_anomaly.engines.slurm import SlurmEngine
 from cl_anomaly.errors import InputError
 from cl_anomaly.options import Option, fill, options_of
 
-_ENGINES: dict[str, type[Any]] = {"local": LocalEngine, "ray": RayEngine, "slurm": SlurmEngine}
+# Imported when used: who asks for one of them does not wait for what another needs.
+_ENGINES = {"local": "LocalEngine", "ray": "RayEngine", "slurm": "SlurmEngine"}
 _LIBRARIES = {"ray": "ray", "slurm": "submitit"}
 # A flag of its own, whatever the engine.
 _WORKERS = frozenset({"workers"})
@@ -19,7 +18,11 @@ _WORKERS = frozenset({"workers"})
 
 def engine_options(name: str) -> tuple[Option, ...]:
     """Give the options of an engine, but for how many runs go at a time."""
-    return options_of(_ENGINES[name], _WORKERS)
+    return options_of(_class_of(name), _WORKERS)
+
+
+def _class_of(name: str) -> type[Any]:
+    return getattr(import_module(f"cl_anomaly.engines.{name}"), _ENGINES[name])
 
 
 def find_engine(name: str, options: Mapping[str, Any], workers: int | None = None) -> Engine:
@@ -40,4 +43,4 @@ def find_engine(name: str, options: Mapping[str, Any], workers: int | None = Non
             f"Expected the package {library} for `engine` {name}, but it is not installed. "
             f"`pip install 'cl-anomaly[{name}]'` installs it; `--engine local` needs nothing."
         )
-    return _ENGINES[name](workers=workers, **filled)
+    return _class_of(name)(workers=workers, **filled)
