@@ -2,6 +2,7 @@
 
 import json
 import re
+import shlex
 
 import pandas as pd
 import pytest
@@ -125,7 +126,7 @@ def test_table_of_a_suite(name: str) -> None:
 def test_command_of_a_suite_names_the_runs_that_are_shown(name: str) -> None:
     (page,) = [part for part in PUBLISHED.text.split("\n## ") if f"suites/{name}/" in part]
     (block,) = re.findall(r"```console\n(.*?)\n```", page, flags=re.DOTALL)
-    _, command, file, *flags = block.replace("\\\n", "").split()
+    _, command, file, *flags = shlex.split(block.replace("\\\n", ""))
     assert command == "bench"
     runs = list(read_suite_file(ROOT / file).runs)
     wanted = flags[flags.index("--only") + 1].split(",") if "--only" in flags else runs

@@ -48,6 +48,9 @@ def test_its_density_has_a_mass_of_one() -> None:
 
 
 def test_the_way_back_gives_the_samples() -> None:
+    # Not drawn anew each time: such weights throw one sample in thousands so far that float32
+    # products lose it.
+    torch.manual_seed(81)
     model = _wild(_model((3, 3), [0, 1])).double()
     x = torch.rand(2, 50, 3, 3, dtype=torch.float64)
     z, _ = model.couplings(x)

@@ -18,7 +18,8 @@ from typing import Any
 from cl_anomaly.integrations.trackers.base import TrackedRun
 from cl_anomaly.integrations.trackers.messages import Outbox
 
-COMPLAINT_FILE, MESSAGES_FILE, LEFT_FILE = "complaint", "messages", "left"
+COMPLAINT_FILE, MESSAGES_FILE = "complaint", "messages"
+LEFT_FILE, THROUGH_FILE = "left", "through"
 _MOST_BYTES = 256 * 2**20  # a week of losses, or thousands of pictures
 _SECONDS_AFTER_THE_RUN = 120.0
 _SECONDS_BETWEEN_LOOKS = 0.02
@@ -102,7 +103,8 @@ class TrackerBeside:
         _going_on[:] = [own for own in _going_on if own.poll() is None]
         if self._process.poll() is None:
             _going_on.append(self._process)
-        else:
+        # It may have looked for that file before it was there: then it has said that it is through.
+        if self._process.poll() is not None or (self._folder / THROUGH_FILE).exists():
             shutil.rmtree(self._folder, ignore_errors=True)
 
 

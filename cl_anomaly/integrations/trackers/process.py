@@ -17,7 +17,12 @@ from filelock import FileLock
 from cl_anomaly.errors import reason
 from cl_anomaly.integrations.trackers import load_tracker
 from cl_anomaly.integrations.trackers.base import TrackedRun
-from cl_anomaly.integrations.trackers.beside import COMPLAINT_FILE, LEFT_FILE, MESSAGES_FILE
+from cl_anomaly.integrations.trackers.beside import (
+    COMPLAINT_FILE,
+    LEFT_FILE,
+    MESSAGES_FILE,
+    THROUGH_FILE,
+)
 from cl_anomaly.integrations.trackers.following import Following
 from cl_anomaly.integrations.trackers.messages import messages
 
@@ -47,6 +52,8 @@ def main(name: str, folder: Path, seconds: float) -> int:
         complain(error)
         return 1
     finally:
+        with suppress(OSError):
+            (folder / THROUGH_FILE).touch()
         if (folder / LEFT_FILE).exists() or (over.is_set() and not is_known):
             shutil.rmtree(folder, ignore_errors=True)
     return 0
