@@ -23,6 +23,7 @@ from cl_anomaly.engines.ray import RayEngine
 from cl_anomaly.engines.sent_data import SentData, packed
 from cl_anomaly.errors import RunError
 from cl_anomaly.runs.build import prepare
+from cl_anomaly.storage.files import is_locked
 from cl_anomaly.storage.status import find_runs
 from tests.command import open_interruptible
 from tests.engines.elsewhere import NUMBERS, Runs, same_numbers
@@ -128,11 +129,11 @@ def test_interrupted_it_is_saved_and_another_engine_goes_on(
     def interrupt(run: str, task: int) -> None:
         if task == 2:
             (runs.folder / "asked").touch()
-            signal.raise_signal(signal.SIGINT)
+            signal.raise_signal(signal.SIGTERM)
 
     jobs = runs.lingering(2, runs.folder / "out")  # on one core: the second has not begun
     outcome = runs.performed(RayEngine(address=cluster.address), jobs, interrupt)
-    assert outcome.interrupted == signal.SIGINT
+    assert outcome.interrupted == signal.SIGTERM
     assert (outcome.folders, outcome.failures) == ({}, {})
     begun = find_runs(runs.folder / "out")  # one, or both where there was room already
     assert {status.name for status in begun} == {"interrupted"}
@@ -183,6 +184,8 @@ def test_the_process_that_asked_is_killed_and_started_again(runs: Runs, local: A
         os.kill(process.pid, signal.SIGKILL)
         process.communicate(timeout=60)
     (status,) = find_runs(out)
+    while is_locked(status.folder):  # the cluster ends a moment after who started it
+        time.sleep(0.1)
     runs.go()
     done = subprocess.run(  # noqa: S603
         [*command, "--workers", "1"], capture_output=True, text=True, timeout=300, cwd=ROOT

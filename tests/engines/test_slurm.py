@@ -103,11 +103,11 @@ def test_interrupted_it_is_saved_and_another_engine_goes_on(runs: Runs, local: A
     def interrupt(run: str, task: int) -> None:
         if task == 2:
             (runs.folder / "asked").touch()
-            signal.raise_signal(signal.SIGINT)
+            signal.raise_signal(signal.SIGTERM)
 
     jobs = runs.lingering(2, runs.folder / "out")
     outcome = runs.performed(queue(workers=1), jobs, interrupt)
-    assert outcome.interrupted == signal.SIGINT
+    assert outcome.interrupted == signal.SIGTERM
     assert (outcome.folders, outcome.failures) == ({}, {})
     begun = find_runs(runs.folder / "out")  # one, or both where there was room already
     assert {status.name for status in begun} == {"interrupted"}
