@@ -109,11 +109,11 @@ def test_interrupted_it_is_saved_and_another_engine_goes_on(runs: Runs, local: A
     outcome = runs.performed(queue(workers=1), jobs, interrupt)
     assert outcome.interrupted == signal.SIGTERM
     assert (outcome.folders, outcome.failures) == ({}, {})
-    begun = find_runs(runs.folder / "out")  # one, or both where there was room already
-    assert {status.name for status in begun} == {"interrupted"}
+    # One of them, or both where there was room already.
+    assert {status.name for status in find_runs(runs.folder / "out")} == {"interrupted"}
     runs.go()
     again = runs.performed(LocalEngine(1), jobs)
-    assert len(runs.going_on) == len(begun)
+    assert "run 0" in dict(runs.going_on)
     assert same_numbers(again, local(jobs))
 
 
