@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -41,6 +42,10 @@ class Reply:
             outcome.failures[run] = "\n".join(self.said)
 
 
+_NUMBERS = count()
+"""Of the runs that this process carries out."""
+
+
 def carried_out(job: Job, progress: Progress) -> Reply:
     """Do what is left of a run, in a process of one thread that may have carried out others."""
     os.environ["OMP_NUM_THREADS"] = "1"  # read as PyTorch is imported
@@ -48,9 +53,11 @@ def carried_out(job: Job, progress: Progress) -> Reply:
     from cl_anomaly.runs.build import prepare
     from cl_anomaly.runs.lifecycle import perform
 
-    gc.collect()  # what the run before has left, such as its model
-    forget_peak_memory()
     began = time.perf_counter()
+    gc.collect()  # what the run before has left, such as its model
+    if next(_NUMBERS) == 1:  # the libraries are there: to look through them each time takes long
+        gc.freeze()
+    forget_peak_memory()
     try:
         plan = prepare(job.config)
         done = perform(plan, job.out, lambda _: progress, job.again, job.name, job.track)
