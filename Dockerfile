@@ -10,14 +10,15 @@ COPY cl_anomaly cl_anomaly
 RUN pip wheel --no-cache-dir --no-deps --no-build-isolation --wheel-dir /wheels .
 
 FROM python:${PYTHON}-slim
-# PyTorch's own index has builds for CPUs, without gigabytes of libraries for GPUs.
-RUN pip install --no-cache-dir --index-url https://download.pytorch.org/whl/cpu torch torchvision
+# Where PyTorch's builds for CPUs are, without gigabytes of libraries for GPUs: docs/installing.md.
+ARG TORCH=""
+RUN pip install --no-cache-dir ${TORCH} torch torchvision
 COPY --from=wheel /wheels /wheels
 RUN pip install --no-cache-dir /wheels/*.whl
-RUN useradd --create-home --uid 1000 user && mkdir -p /data /work/results && chown -R user /data /work
+RUN useradd --create-home --uid 1000 user && mkdir -p /srv/data /srv/results && chown -R user /srv
 USER user
-WORKDIR /work
-ENV CL_ANOMALY_DATA=/data
-VOLUME ["/data", "/work/results"]
+WORKDIR /srv
+ENV CL_ANOMALY_DATA=/srv/data
+VOLUME ["/srv/data", "/srv/results"]
 ENTRYPOINT ["cl-anomaly"]
 CMD ["--help"]

@@ -93,13 +93,14 @@ def test_it_runs_as_a_user_whose_folders_exist() -> None:
         assert folder in makes_user.split("&&")[1].split()
     # What a volume's folder belongs to has to be settled before it is one.
     assert words.index("VOLUME") > last.index(("RUN", makes_user))
-    assert said["ENV"] == "CL_ANOMALY_DATA=/data"
+    assert said["ENV"] == "CL_ANOMALY_DATA=/srv/data"
 
 
 @pytest.mark.parametrize("requirement", ["torch", "torchvision"])
-def test_the_build_for_cpus_is_there_before_the_wheel_asks_for_any(requirement: str) -> None:
+def test_a_build_that_is_chosen_is_there_before_the_wheel_asks_for_any(requirement: str) -> None:
     *_, last = _stages()
     installs = [rest for word, rest in last if word == "RUN" and rest.startswith("pip install")]
     assert requirement in installs[0].split()
-    assert "--index-url https://download.pytorch.org/whl/cpu" in installs[0]
+    assert ("ARG", 'TORCH=""') in last
+    assert "${TORCH}" in installs[0].split()
     assert installs[1].split()[-1] == "/wheels/*.whl"
