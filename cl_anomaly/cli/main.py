@@ -7,17 +7,15 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from cl_anomaly.cli.command_table import AUROC, CD, COMMANDS, OF_ENGINE, OF_RESULTS
+from cl_anomaly.cli.command_table import AUROC, CD, COMMANDS
 from cl_anomaly.cli.flags import Given, as_typed, read
 from cl_anomaly.cli.help import help_of, overview
 from cl_anomaly.cli.own_options import own_options
+from cl_anomaly.cli.ways import parted, trackers_of
 from cl_anomaly.code.catalogue import check_strategy_name
 from cl_anomaly.code.trust import check_strategies
 from cl_anomaly.config import DEFAULT_STRATEGIES, RunConfig
-from cl_anomaly.engines.base import Engine
-from cl_anomaly.engines.names import find_engine
 from cl_anomaly.errors import CLAnomalyError, InputError
-from cl_anomaly.integrations.trackers import check_trackers
 from cl_anomaly.options import did_you_mean
 from cl_anomaly.runs.look_up import check_folder, check_name_is_free, looked_up
 from cl_anomaly.runs.shipped_suites import suite_file
@@ -72,7 +70,7 @@ def _main(typed: Sequence[str]) -> None:
 
 
 def _run(given: Given) -> None:
-    settings, how = _parted(given)
+    settings, how = parted(given)
     file = settings.pop("config", None)
     kept = _settings_of(file, settings.get("strategy"), how["trust"]) if file else {}
     for owner in ("strategy", "model"):
@@ -103,31 +101,6 @@ def _settings_of(file: Path, strategy: str | None, trust: bool) -> dict[str, Any
     return settings
 
 
-def _parted(given: Given) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Part a command's settings from how it is carried out, whose defaults are filled in."""
-    how = {option.name: given.values.get(option.name, option.default) for option in OF_RESULTS}
-    of_engine = {option.name for option in OF_ENGINE} | {"workers"}
-    how["track"], how["engine"] = _trackers(how["track"]), _engine(given)
-    settings = given.values.keys() - how.keys() - of_engine
-    return {name: value for name, value in given.values.items() if name in settings}, how
-
-
-def _engine(given: Given) -> Engine:
-    """Make the engine that was asked for, before anything is loaded or run."""
-    values, options = given.values, dict(given.dotted.get("engine", {}))
-    name = values.get("engine", "local")
-    if "address" in values:
-        if name != "ray":
-            raise InputError(f"Expected `address` with the engine ray, but the engine is {name}.")
-        options["address"] = values["address"]
-    return find_engine(name, options, values.get("workers"))
-
-
-def _trackers(given: str | None) -> tuple[str, ...]:
-    names = [name.strip() for name in (given or "").split(",")]
-    return check_trackers([name for name in names if name])
-
-
 def _without_trust(how: dict[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in how.items() if name != "trust"}
 
@@ -139,7 +112,7 @@ def _check_place(how: dict[str, Any]) -> None:
 
 
 def _bench(given: Given) -> None:
-    settings, how = _parted(given)
+    settings, how = parted(given)
     file = suite_file(given.operands[0])
     check = bool(settings.pop("check", False))
     only_estimate = bool(settings.pop("estimate", False))
@@ -169,7 +142,7 @@ def _strategies_of(suite: Suite) -> list[Any]:
 
 
 def _compare(given: Given) -> None:
-    settings, how = _parted(given)
+    settings, how = parted(given)
     if model_options := given.dotted.get("model"):
         settings["model_options"] = model_options
     suite = _suite(settings, how["trust"])
@@ -213,7 +186,7 @@ def _suite_of(names: list[str]) -> Suite:
 
 
 def _resume(given: Given) -> None:
-    track = _trackers(given.values.get("track"))
+    track = trackers_of(given.values.get("track"))
     from cl_anomaly.cli import commands
 
     (folder,) = given.operands
