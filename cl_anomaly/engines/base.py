@@ -61,15 +61,15 @@ class Job:
         return self.out / self.name if self.name else None
 
     def settled(self) -> "Job":
-        """Give a run that is asked for again the folder that it will have.
+        """Give a run its folder as it is found from anywhere, also one that is asked for again.
 
         So it finds what it has done where it is begun a second time, as on another machine.
         """
         if not self.again or self.name is None:
-            return self
+            return replace(self, out=self.out.absolute())
         names = (self.name if n == 1 else f"{self.name}-{n}" for n in count(1))
         free = next(name for name in names if not (self.out / name).exists())
-        return replace(self, name=free, again=False)
+        return replace(self, out=self.out.absolute(), name=free, again=False)
 
 
 Listener = Callable[[str], Progress]

@@ -6,7 +6,7 @@ import socket
 import tempfile
 import time
 import uuid
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -16,6 +16,7 @@ from cl_anomaly.config import Count
 from cl_anomaly.engines.base import Job, Listener, Outcome
 from cl_anomaly.engines.carrying import Reply, Teller, carried_out, retell
 from cl_anomaly.engines.parcels import OwnCode, Parcel, unpacked_code
+from cl_anomaly.engines.ray_post import Post, sender
 from cl_anomaly.engines.sent_data import SentData, key_of, packed, take_in
 from cl_anomaly.errors import InputError, RunError
 from cl_anomaly.progress import Progress
@@ -71,6 +72,8 @@ class RayEngine:
             return
         import ray.exceptions
 
+        jobs = [job.settled() for job in jobs]
+
         with self._cluster(), stop_requested_by_signals() as stop, ExitStack() as stack:
             outs = {job.out for job in jobs} if self._common_disk == "auto" else set()
             tokens = {out: stack.enter_context(_token(out)) for out in outs}
@@ -90,7 +93,7 @@ class RayEngine:
         code = {} if self._address is None else {"py_modules": [str(Path(__file__).parents[1])]}
         options: dict[str, Any] = {}
         if self._address is None:
-            # One more process than cores, for `_Post`: otherwise Ray ends one that is about to take
+            # One more process than cores, for `Post`: otherwise Ray ends one that is about to take
             # the next run, and another imports PyTorch anew.
             limit = {"num_workers_soft_limit": self.at_a_time + 2}
             options = {"num_cpus": self.at_a_time, "_system_config": limit}
@@ -120,9 +123,9 @@ class RayEngine:
 
         # On this machine: where another is lost, what is told is still heard.
         here = NodeAffinitySchedulingStrategy(ray.get_runtime_context().get_node_id(), soft=False)
-        post = ray.remote(num_cpus=0)(_Post).options(scheduling_strategy=here).remote()
+        post = ray.remote(num_cpus=0)(Post).options(scheduling_strategy=here).remote()
         carry, data, tasks = ray.remote(_carry), {}, _Tasks(post)
-        for job in (job.settled() for job in jobs):
+        for job in jobs:
             if (key := key_of(job.config)) not in data:
                 data[key] = ray.put(packed(job.config))
             begun = Parcel.of(job.folder) if job.folder and job.folder.exists() else None
@@ -177,25 +180,6 @@ class _Sent:
     code: OwnCode | None
     token: Path | None
     begun: Parcel | None
-
-
-class _Post:
-    """What all runs tell, kept in the cluster until it is fetched."""
-
-    def __init__(self) -> None:
-        self._told: list[tuple[str, str, tuple[Any, ...]]] = []
-        self._stop = False
-
-    def tell(self, run: str, kind: str, content: tuple[Any, ...]) -> bool:
-        self._told.append((run, kind, content))
-        return self._stop
-
-    def take(self) -> list[tuple[str, str, tuple[Any, ...]]]:
-        told, self._told = self._told, []
-        return told
-
-    def stop(self) -> None:
-        self._stop = True
 
 
 class _Tasks:
@@ -262,7 +246,7 @@ def _carry(sent: _Sent, data: SentData, post: Any) -> tuple[Reply, Parcel | None
     """Carry a run out in a process of the cluster; its folder comes back where it lies here."""
     os.environ["OMP_NUM_THREADS"] = "1"  # read as PyTorch is imported
     take_in(data)
-    job, teller = sent.job, Teller(_sender(sent.job.run, post))
+    job, teller = sent.job, Teller(sender(sent.job.run, post))
     if sent.token is not None and sent.token.exists():
         if job.folder is not None:
             _wait_until_free(job.folder)
@@ -280,23 +264,3 @@ def _wait_until_free(folder: Path) -> None:
     end = time.monotonic() + _SECONDS_TO_BE_FREE
     while folder.exists() and is_locked(folder) and time.monotonic() < end:
         time.sleep(0.1)
-
-
-def _sender(run: str, post: Any) -> Callable[[str, tuple[Any, ...]], bool]:
-    """Make what sends a run's messages, and hears a little later whether the run is to end."""
-    import ray.exceptions
-
-    answers: list[Any] = []
-
-    def send(kind: str, content: tuple[Any, ...]) -> bool:
-        try:
-            answers.append(post.tell.remote(run, kind, content))
-            # Only where the run would save what it has done: a notice may come before that.
-            if kind == "notice":
-                return False
-            there, answers[:] = ray.wait(answers, num_returns=len(answers), timeout=0)
-            return any(ray.get(there))
-        except ray.exceptions.RayError:  # who asked is gone
-            return True
-
-    return send

@@ -4,7 +4,6 @@ import math
 import os
 import signal
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -95,7 +94,7 @@ class SlurmEngine:
         for job in (job.settled() for job in jobs):
             ticket = queue.ticket_of(job)
             if ticket is None:
-                waiting.append(replace(job, out=job.out.absolute()))
+                waiting.append(job)
             else:
                 followed.add(job, ticket)
         packs = [waiting[i : i + self._pack] for i in range(0, len(waiting), self._pack)]

@@ -68,6 +68,11 @@ def test_a_run_that_is_asked_for_again_keeps_the_folder_that_it_is_given(tmp_pat
     assert job.settled() == job
 
 
+def test_a_folder_is_found_from_anywhere(tmp_path: Path) -> None:
+    for again in (False, True):
+        assert Job("a", RunConfig(), Path("out"), "run", again).settled().out == Path.cwd() / "out"
+
+
 def test_a_line_that_is_being_written_is_read_when_it_is_whole(tmp_path: Path) -> None:
     written, read = MessageFile(tmp_path / "a" / "b.jsonl"), MessageFile(tmp_path / "a" / "b.jsonl")
     assert read.new() == ([], None)

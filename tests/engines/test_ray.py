@@ -6,8 +6,6 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -17,7 +15,6 @@ from ray.cluster_utils import Cluster
 
 from cl_anomaly.cli.jobs import job_of
 from cl_anomaly.config import RunConfig
-from cl_anomaly.engines.base import Outcome
 from cl_anomaly.engines.local import LocalEngine
 from cl_anomaly.engines.ray import RayEngine
 from cl_anomaly.engines.sent_data import SentData, packed
@@ -40,22 +37,6 @@ def cluster() -> Iterator[Cluster]:
     )
     yield cluster
     cluster.shutdown()
-
-
-@pytest.fixture
-def runs(tmp_path: Path) -> Runs:
-    return Runs(tmp_path)
-
-
-@pytest.fixture
-def local(runs: Runs) -> Any:
-    """What the same jobs give in processes of this machine."""
-
-    def performed(jobs: list[Any]) -> Outcome:
-        out = runs.folder / "local"
-        return runs.performed(LocalEngine(1), [replace(job, out=out) for job in jobs])
-
-    return performed
 
 
 def test_a_machine_is_lost_in_the_middle_and_nothing_with_it(

@@ -4,13 +4,11 @@ import json
 import os
 import signal
 import sys
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from cl_anomaly.engines.base import Outcome
 from cl_anomaly.engines.local import LocalEngine
 from cl_anomaly.engines.slurm import FOLDER, SlurmEngine
 from cl_anomaly.storage.files import is_locked
@@ -19,22 +17,6 @@ from tests.command import open_interruptible
 from tests.engines.elsewhere import NUMBERS, Runs, same_numbers
 
 pytestmark = pytest.mark.cluster
-
-
-@pytest.fixture
-def runs(tmp_path: Path) -> Runs:
-    return Runs(tmp_path)
-
-
-@pytest.fixture
-def local(runs: Runs) -> Any:
-    """What the same jobs give in processes of this machine."""
-
-    def performed(jobs: list[Any]) -> Outcome:
-        out = runs.folder / "local"
-        return runs.performed(LocalEngine(1), [replace(job, out=out) for job in jobs])
-
-    return performed
 
 
 def queue(**options: Any) -> SlurmEngine:
