@@ -18,9 +18,9 @@ from cl_anomaly.runs.estimates import estimated, in_words, measured_rates, wall_
 from cl_anomaly.runs.lifecycle import find_finished
 from cl_anomaly.runs.look_up import reading_of
 from cl_anomaly.runs.provenance import other_code_by_run
-from cl_anomaly.runs.run_folder import check_writable
 from cl_anomaly.runs.suite_folder import (
     SuiteMember,
+    check_each_once,
     check_same_suite,
     find_suite,
     write_suite,
@@ -28,6 +28,7 @@ from cl_anomaly.runs.suite_folder import (
 from cl_anomaly.runs.suites import Member, Suite, suite_name
 from cl_anomaly.runs.tuning import Choice, check_apart, chosen
 from cl_anomaly.runs.up_to_date import made_from
+from cl_anomaly.storage.files import check_writable
 from cl_anomaly.storage.names import checked_name
 from cl_anomaly.storage.status import METRICS_FILE
 
@@ -82,6 +83,7 @@ def bench(
     _check_only(suite, only)
     members = suite.members(settings, {})
     plans = _prepared(members)
+    check_each_once(members, plans)
     check_same_suite(out / name, {key: plan.config for key, plan in plans.items()})
     chosen_by = _choose(suite, settings, plans, how)
     choices = chosen_by.choices

@@ -34,10 +34,11 @@ from cl_anomaly.runs.comparison import (
 from cl_anomaly.runs.lifecycle import Finished, find_finished, find_finished_in, perform
 from cl_anomaly.runs.provenance import code_note, results_from_before
 from cl_anomaly.runs.resume import resume
-from cl_anomaly.runs.run_folder import FIGURE_NAME, check_writable, folder_name
+from cl_anomaly.runs.run_folder import FIGURE_NAME, folder_name
 from cl_anomaly.runs.shipped_suites import shipped_suites
 from cl_anomaly.runs.standings import with_forgetting
 from cl_anomaly.runs.suite_files import read_suite_file
+from cl_anomaly.storage.files import check_writable
 from cl_anomaly.storage.names import checked_name
 from cl_anomaly.storage.results import read_results
 from cl_anomaly.storage.status import CONFIG_FILE, PAGE_FILE

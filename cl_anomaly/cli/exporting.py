@@ -10,9 +10,8 @@ from cl_anomaly.errors import InputError
 from cl_anomaly.report.paper_table import Spread, latex, markdown
 from cl_anomaly.runs.exporting import numbers_of, paper_table
 from cl_anomaly.runs.provenance import code_note
-from cl_anomaly.runs.run_folder import check_writable
 from cl_anomaly.runs.suite_results import SuiteResults, read_any
-from cl_anomaly.storage.files import replacing
+from cl_anomaly.storage.files import check_writable, replacing
 
 FormatName = Literal["latex", "markdown", "csv", "parquet"]
 

@@ -15,8 +15,7 @@ from cl_anomaly.report.pictures import find_picture
 from cl_anomaly.report.words import NO_WORDS, Words, check_task_names, relabelled
 from cl_anomaly.runs.comparison import compare_results
 from cl_anomaly.runs.provenance import code_note
-from cl_anomaly.runs.run_folder import check_writable
-from cl_anomaly.storage.files import replacing
+from cl_anomaly.storage.files import check_writable, replacing
 from cl_anomaly.storage.recorded import RecordedRun
 from cl_anomaly.storage.results import RunResults, read_what_can_be_drawn
 

@@ -4,8 +4,7 @@ import os
 from pathlib import Path
 
 from cl_anomaly.errors import InputError
-from cl_anomaly.runs.run_folder import check_writable
-from cl_anomaly.storage.files import replacing
+from cl_anomaly.storage.files import check_writable, replacing
 from cl_anomaly.storage.status import PAGE_FILE
 
 

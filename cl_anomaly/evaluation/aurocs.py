@@ -1,14 +1,19 @@
 """AUROCs of a run's replicas as arrays, parted by anomaly class, and read back from its metrics."""
 
+from __future__ import annotations
+
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
 from cl_anomaly.labels import Label, parted
-from cl_anomaly.scenarios.base import Replica
+
+if TYPE_CHECKING:  # it takes PyTorch
+    from cl_anomaly.scenarios.base import Replica
 
 HEADLINE = "auroc_seen"
 OF_CLASS, UNTRAINED = "auroc_class_", "auroc_untrained_task_"

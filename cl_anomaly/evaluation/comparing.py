@@ -22,7 +22,17 @@ from cl_anomaly.evaluation.intervals import (
 )
 from cl_anomaly.evaluation.pairing import by_block, has_blocks, named, units, values_of
 
+_ALPHA = 0.05
 NOT_DIFFERENT, BETTER, WORSE = "not different", "better", "worse"
+
+
+@dataclass(frozen=True, eq=False)
+class Decided:
+    """What the tests of a comparison gave, which takes longest by far; see `Comparison`."""
+
+    pairs: pd.DataFrame
+    friedman: float | None
+    critical_difference: float | None
 
 
 @dataclass(frozen=True, eq=False)
@@ -80,9 +90,8 @@ def compare_runs(
     metric: str = HEADLINE,
     *,
     lower_is_better: bool = False,
-    alpha: float = 0.05,
+    alpha: float = _ALPHA,
     resamples: int = RESAMPLES,
-    pairs: pd.DataFrame | None = None,
 ) -> Comparison:
     """Compare runs by a metric after the last task.
 
@@ -99,14 +108,23 @@ def compare_runs(
         lower_is_better: as of a false-positive rate.
         alpha: of the tests; intervals are of 1 − alpha.
         resamples: of the intervals.
-        pairs: what an earlier call with the same values gave, which then is not computed again:
-            of many runs it takes longest by far.
 
     Raises:
         ValueError: no run has that metric by that score, or one has it twice for a replica.
     """
     values = values_of(metrics, score, metric)
-    return _Work(values, metric, score, lower_is_better, alpha, resamples).comparison(pairs)
+    return _Work(values, metric, score, lower_is_better, alpha, resamples, None).comparison()
+
+
+def compare_values(values: pd.DataFrame, score: str, decided: Decided | None = None) -> Comparison:
+    """Compare runs by their headline AUROC, as `compare_runs` does.
+
+    Args:
+        values: as `values_of` gives them.
+        score: that they are by.
+        decided: what an earlier comparison of the same values gave, which is not computed again.
+    """
+    return _Work(values, HEADLINE, score, False, _ALPHA, RESAMPLES, decided).comparison()
 
 
 class _Work:
@@ -120,6 +138,7 @@ class _Work:
         lower_is_better: bool,
         alpha: float,
         resamples: int,
+        decided: Decided | None,
     ) -> None:
         self._values, self._metric, self._score = values, metric, score
         self._lower_is_better, self._alpha, self._resamples = lower_is_better, alpha, resamples
@@ -133,10 +152,14 @@ class _Work:
             if len(self._ranked)
             else np.full(len(self._runs), np.nan)
         )
-        self._friedman, self._difference = self._of_three_or_more()
+        if decided is None:
+            self._friedman, self._difference = self._of_three_or_more()
+            decided = Decided(self._pairs(), self._friedman, self._difference)
+        self._known = decided
+        self._friedman, self._difference = decided.friedman, decided.critical_difference
 
-    def comparison(self, pairs: pd.DataFrame | None) -> Comparison:
-        pairs = self._pairs() if pairs is None else pairs
+    def comparison(self) -> Comparison:
+        pairs = self._known.pairs
         return Comparison(
             metric=self._metric,
             score=self._score,

@@ -33,7 +33,7 @@ def mean_of_blocks(values: NDArray[np.float64]) -> NDArray[np.float64]:
     Returns:
         (...,); NaN where there is no number.
     """
-    return _mean_of_numbers(_mean_of_numbers(values))
+    return mean_of_numbers(mean_of_numbers(values))
 
 
 def interquartile_mean(values: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -52,7 +52,7 @@ def interquartile_mean(values: NDArray[np.float64]) -> NDArray[np.float64]:
     count = (~np.isnan(ascending)).sum(-1, keepdims=True)
     place, cut = np.arange(ascending.shape[-1]), count // 4
     inner = (place >= cut) & (place < count - cut)
-    return _mean_of_numbers(np.where(inner, ascending, np.nan))
+    return mean_of_numbers(np.where(inner, ascending, np.nan))
 
 
 def bootstrap_interval(
@@ -99,7 +99,7 @@ def bootstrap_interval(
     return Interval(float(low), float(high))
 
 
-def _mean_of_numbers(values: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Take the mean over the last axis of what is not NaN."""
-    count = (~np.isnan(values)).sum(-1)
-    return np.where(count, np.nansum(values, -1) / np.maximum(count, 1), np.nan)
+def mean_of_numbers(values: NDArray[np.float64], axis: int = -1) -> NDArray[np.float64]:
+    """Take the mean over an axis of what is not NaN; NaN where nothing is."""
+    count = (~np.isnan(values)).sum(axis)
+    return np.where(count, np.nansum(values, axis) / np.maximum(count, 1), np.nan)

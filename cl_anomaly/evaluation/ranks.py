@@ -2,13 +2,16 @@
 
 Demšar, "Statistical Comparisons of Classifiers over Multiple Data Sets" (JMLR 2006). Values stand
 in a table, (N, k): N blocks, in each of which k competitors are compared.
+
+SciPy's statistics are imported by what computes a test: a page that shows recorded ones does not
+wait for them.
 """
 
 from typing import Any
 
 import numpy as np
+import pandas as pd
 from numpy.typing import ArrayLike, NDArray
-from scipy import stats
 
 Table = NDArray[np.float64]
 
@@ -24,7 +27,7 @@ def ranks_of(values: ArrayLike, lower_is_better: bool = False) -> Table:
         (N, k).
     """
     table = _table(values)
-    return stats.rankdata(table if lower_is_better else -table, axis=1)
+    return pd.DataFrame(table).rank(axis=1, ascending=lower_is_better).to_numpy()
 
 
 def friedman(values: ArrayLike) -> float:
@@ -47,6 +50,8 @@ def friedman(values: ArrayLike) -> float:
         )
     if (table == table[:, :1]).all():
         return 1.0  # where all are equal everywhere, the statistic would be 0 / 0
+    from scipy import stats
+
     return float(stats.friedmanchisquare(*table.T).pvalue)
 
 
@@ -61,6 +66,8 @@ def critical_difference(competitors: int, blocks: int, alpha: float = 0.05) -> f
         blocks: N.
         alpha: of the test.
     """
+    from scipy import stats
+
     quantile = stats.studentized_range.ppf(1 - alpha, competitors, np.inf) / np.sqrt(2)
     return float(quantile * _standard_error(competitors, blocks))
 
@@ -75,6 +82,8 @@ def nemenyi(mean_ranks: ArrayLike, blocks: int) -> Table:
     Returns:
         (k, k), p-values, with 1 on the diagonal.
     """
+    from scipy import stats
+
     ranks = np.asarray(mean_ranks, dtype=np.float64)
     distance = np.abs(ranks[:, None] - ranks) / _standard_error(len(ranks), blocks)
     p = np.ones_like(distance)
@@ -99,6 +108,8 @@ def wilcoxon(differences: ArrayLike) -> float:
     values = values[values != 0]
     if not len(values):
         return 1.0
+    from scipy import stats
+
     result: Any = stats.wilcoxon(values)
     return float(result.pvalue)
 

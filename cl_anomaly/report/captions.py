@@ -1,22 +1,13 @@
-"""What stands above pictures of one run, and what its tasks are called in them."""
+"""What pictures of one run are of, in words, and what its tasks are called in them."""
 
 from collections.abc import Sequence
 
 import pandas as pd
-from matplotlib.figure import Figure
 
 from cl_anomaly.report.labels import named_classes
-from cl_anomaly.report.legends import wrapped
 from cl_anomaly.storage.recorded import RecordedRun
 
-_POINTS = 72.0  # in an inch
 _SHORT = 12  # characters of a class's name
-
-
-def put_title(figure: Figure, run: RecordedRun, *more: str) -> None:
-    """Put the dataset, the run's name and what else there is to say above a figure."""
-    text = run.title or ", ".join([run.results.dataset, run.results.name, *more])
-    figure.suptitle(wrapped(text, 0.95 * _POINTS * figure.get_figwidth()), fontsize=9)
 
 
 def of_first_replica(run: RecordedRun) -> str:

@@ -83,9 +83,3 @@ def _write_numbers(
             column, row, written(value), ha="center", va="center", color=colour, fontsize=7.5
         )
         words.set_in_layout(False)  # they are inside, and need no room
-
-
-def mean_of_those_left(values: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Take the mean over the first axis of what is not NaN; NaN where nothing is."""
-    counts = (~np.isnan(values)).sum(0)
-    return np.where(counts, np.nansum(values, 0) / np.maximum(counts, 1), np.nan)

@@ -9,6 +9,8 @@ from matplotlib.figure import Figure
 from matplotlib.font_manager import FontProperties
 from matplotlib.textpath import TextToPath
 
+from cl_anomaly.storage.recorded import RecordedRun
+
 _POINTS = 72.0  # in an inch
 _BESIDE = 76.0  # points: labels that are wider stand below the axes
 _LINE = 1.25  # a line of text, in font sizes
@@ -55,6 +57,12 @@ def place_legend(figure: Figure, lines: Mapping[str, Artist], beside: bool) -> N
     figure.legend(
         list(lines.values()), labels, loc="outside lower center", ncols=columns, **distances
     )
+
+
+def put_title(figure: Figure, run: RecordedRun, *more: str) -> None:
+    """Put the dataset, the run's name and what else there is to say above a figure."""
+    text = run.title or ", ".join([run.results.dataset, run.results.name, *more])
+    figure.suptitle(wrapped(text, 0.95 * _POINTS * figure.get_figwidth()), fontsize=9)
 
 
 def wrapped(text: str, width: float) -> str:

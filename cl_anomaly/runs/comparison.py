@@ -20,8 +20,8 @@ from cl_anomaly.report.labels import labelled
 from cl_anomaly.runs.claims import claimed
 from cl_anomaly.runs.cost import cost_table
 from cl_anomaly.runs.look_up import another_run
+from cl_anomaly.runs.recorded_tests import write_tests
 from cl_anomaly.runs.run_folder import (
-    COST_FILE,
     FIGURE_NAME,
     dataset_name,
     plain_name,
@@ -33,14 +33,14 @@ from cl_anomaly.storage.names import checked_name
 from cl_anomaly.storage.results import METRICS_COLUMNS, RunResults, read_results
 from cl_anomaly.storage.status import (
     CONFIG_FILE,
+    COST_FILE,
+    COST_TABLE,
     ENVIRONMENT_FILE,
     METRICS_FILE,
     RUNS_FILE,
     SUMMARY_FILE,
     differences,
 )
-
-COST_TABLE, STANDINGS_FILE, PAIRS_FILE = "cost.csv", "standings.csv", "pairs.csv"
 
 
 def check_same_comparison(folder: Path, configs: Mapping[str, ResolvedConfig]) -> None:
@@ -135,8 +135,7 @@ def _write_numbers(folder: Path, results: Sequence[RunResults], score: str) -> N
     if results:
         summarise(read_aurocs(metrics)).to_csv(folder / SUMMARY_FILE, index=False)
         compared = compare_results(results, score)
-        compared.table.to_csv(folder / STANDINGS_FILE, index=False)
-        compared.pairs.to_csv(folder / PAIRS_FILE, index=False)
+        write_tests(folder, compared)
         lines, _ = labelled(results)
         save_figure(draw_auroc(lines, score), folder / FIGURE_NAME)
 

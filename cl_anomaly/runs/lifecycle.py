@@ -21,14 +21,13 @@ from cl_anomaly.runs.provenance import same_by_other_code
 from cl_anomaly.runs.result import Result
 from cl_anomaly.runs.run import Run
 from cl_anomaly.runs.run_folder import (
-    check_writable,
     folder_name,
     write_beginning,
     write_results,
 )
 from cl_anomaly.runs.tracking import tracked
 from cl_anomaly.storage.checkpoints import Checkpoints
-from cl_anomaly.storage.files import MANIFEST_FILE, publish, remove_partial
+from cl_anomaly.storage.files import MANIFEST_FILE, check_writable, publish, remove_partial
 from cl_anomaly.storage.names import checked_name
 from cl_anomaly.storage.status import (
     CHECKPOINTS_FOLDER,

@@ -1,6 +1,6 @@
 """Whose results these are: of this code or of other code, and from when. Imports no PyTorch."""
 
-from collections.abc import Hashable, Iterator, Sequence
+from collections.abc import Hashable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -20,6 +20,8 @@ from cl_anomaly.storage.status import (
     identity,
     is_finished,
 )
+
+_NOT_RECORDED = "its code was not recorded"
 
 
 def results_from_before(folder: Path) -> str:
@@ -46,7 +48,7 @@ class CodeWords:
     """Says which code runs are of, for a table: looks once at what several have in common."""
 
     def __init__(self) -> None:
-        self._known: dict[Hashable, bool] = {}
+        self._changes = CodeChanges()
 
     def of(self, folder: Path) -> str:
         """Say it of a run with the SHA-256, as "this 1a2b3c4d"; of a comparison without."""
@@ -54,15 +56,35 @@ class CodeWords:
         if not recorded or None in recorded:
             return "unknown"
         codes = {own[0]["sha256"][:8] for own in recorded if own}
-        word = "other" if any(self._is_other(*own) for own in recorded if own) else "this"
+        word = "other" if any(self._changes.of(*own) for own in recorded if own) else "this"
         return f"{word} {codes.pop()}" if len(codes) == 1 else word
 
-    def _is_other(self, code: dict[str, Any], strategy: str) -> bool:
+
+class CodeChanges:
+    """Says how the code of runs differs from what there is now; looks once where it is the same."""
+
+    def __init__(self) -> None:
+        self._known: dict[Hashable, list[str]] = {}
+
+    def of(self, code: dict[str, Any], strategy: str) -> list[str]:
+        """Say how a run's code differs, see `code.fingerprint.changes`."""
         parts = (tuple(sorted(code[part].items())) for part in ("files", "packages"))
         key = (*parts, file_of(strategy))
         if key not in self._known:
-            self._known[key] = bool(changes(code, strategy))
+            self._known[key] = changes(code, strategy)
         return self._known[key]
+
+    def in_short(self, environment: dict[str, Any], config: Mapping[str, Any]) -> str | None:
+        """Say the first few differences of a run's code; None where there are none.
+
+        Args:
+            environment: as the run recorded it.
+            config: its settings.
+        """
+        code, strategy = recorded_code(environment), config.get("strategy")
+        if code is None or not isinstance(strategy, str):
+            return _NOT_RECORDED
+        return in_short(self.of(code, strategy)) or None
 
 
 def code_note(folders: Sequence[Path]) -> str | None:
@@ -79,7 +101,7 @@ def other_code_of(folder: Path) -> str | None:
     """Say what differs since the run or the comparison in a folder; None where nothing does."""
     recorded = list(_recorded(folder))
     if None in recorded:
-        return "its code was not recorded"
+        return _NOT_RECORDED
     each = [change for known in recorded if known for change in changes(*known)]
     return in_short(list(dict.fromkeys(each))) or None
 
@@ -91,8 +113,8 @@ def other_code_by_run(folder: Path) -> dict[str, str | None]:
         InputError: the folder holds no comparison, or is damaged.
     """
     runs = read_json(folder / ENVIRONMENT_FILE).get("runs", {})
-    unknown = "its code was not recorded"
-    said = [in_short(changes(*own)) if own else unknown for own in _recorded(folder)]
+    look = CodeChanges()
+    said = [in_short(look.of(*own)) if own else _NOT_RECORDED for own in _recorded(folder)]
     return {run: why or None for run, why in zip(runs, said, strict=True)}
 
 

@@ -16,7 +16,6 @@ from cl_anomaly.json_files import read_json
 from cl_anomaly.runs.measurements import Failure
 from cl_anomaly.runs.replicas import make_replicas
 from cl_anomaly.runs.result import Result
-from cl_anomaly.runs.run_folder import COST_FILE
 from cl_anomaly.runs.thresholds import THRESHOLD_FILES
 from cl_anomaly.storage.config_files import read_configuration
 from cl_anomaly.storage.detectors import read_detector
@@ -24,6 +23,7 @@ from cl_anomaly.storage.recorded import LOSSES_FILE, PICTURES_FILE, SCORES_FILE,
 from cl_anomaly.storage.results import read_metrics
 from cl_anomaly.storage.status import (
     CONFIG_FILE,
+    COST_FILE,
     ENVIRONMENT_FILE,
     TIMING_FILE,
     recorded_failures,

@@ -1,7 +1,6 @@
 """The files of a run's folder, and of a comparison's."""
 
 import re
-import tempfile
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -12,7 +11,6 @@ import torch
 from cl_anomaly.code.fingerprint import OWN_FILE
 from cl_anomaly.config import ResolvedConfig
 from cl_anomaly.data.names import short_name
-from cl_anomaly.errors import InputError
 from cl_anomaly.evaluation.aurocs import aurocs_by_class
 from cl_anomaly.evaluation.statistics import summarise
 from cl_anomaly.json_files import write_json
@@ -25,6 +23,7 @@ from cl_anomaly.storage.detectors import write_detector
 from cl_anomaly.storage.recorded import LOSSES_FILE, PICTURES_FILE, SCORES_FILE
 from cl_anomaly.storage.status import (
     CONFIG_FILE,
+    COST_FILE,
     ENVIRONMENT_FILE,
     METRICS_FILE,
     SUMMARY_FILE,
@@ -33,26 +32,8 @@ from cl_anomaly.storage.status import (
     write_status,
 )
 
-COST_FILE = "cost.json"
 BEGINNING_FILES = {CONFIG_FILE, ENVIRONMENT_FILE, OWN_FILE}
 FIGURE_NAME = "auroc_per_task"
-
-
-def check_writable(out: Path) -> None:
-    """Make sure, before hours of training, that results can be kept.
-
-    Raises:
-        InputError: the folder cannot be made or written to.
-    """
-    try:
-        out.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryFile(dir=out):
-            pass
-    except OSError as error:
-        raise InputError(
-            f"Expected `out` to be a folder that can be written to, but {out} is not: "
-            f"{error.strerror}. Choose another with `--out DIR`."
-        ) from error
 
 
 def folder_name(run: Plan | Result) -> str:

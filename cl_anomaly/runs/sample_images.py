@@ -12,8 +12,8 @@ from cl_anomaly.data.downloads import data_roots
 from cl_anomaly.data.names import FOLDER, is_own, located, path_of, short_name
 from cl_anomaly.errors import InputError
 from cl_anomaly.json_files import read_json
+from cl_anomaly.report.images import as_images
 from cl_anomaly.report.page.detected import SampleImages
-from cl_anomaly.report.tiles import as_images
 from cl_anomaly.storage.detectors import DETECTOR_FILE
 
 DOWNLOADED = {

@@ -20,13 +20,14 @@ from cl_anomaly.report.critical_difference import draw_critical_difference
 from cl_anomaly.report.figures import draw_auroc
 from cl_anomaly.report.labels import labelled
 from cl_anomaly.report.suite_table import TABLE_FILE, markdown_table
+from cl_anomaly.runs.build import Plan
 from cl_anomaly.runs.claims import claimed
-from cl_anomaly.runs.comparison import COST_TABLE, PAIRS_FILE, STANDINGS_FILE
 from cl_anomaly.runs.cost import cost_table
 from cl_anomaly.runs.look_up import another_run
-from cl_anomaly.runs.run_folder import COST_FILE, FIGURE_NAME
+from cl_anomaly.runs.recorded_tests import write_tests
+from cl_anomaly.runs.run_folder import FIGURE_NAME
 from cl_anomaly.runs.standings import suite_table
-from cl_anomaly.runs.suites import Suite, suite_from
+from cl_anomaly.runs.suites import Member, Suite, suite_from
 from cl_anomaly.runs.tuning import Choice
 from cl_anomaly.runs.up_to_date import MADE_FROM_FILE
 from cl_anomaly.storage.config_files import read_configuration
@@ -34,6 +35,8 @@ from cl_anomaly.storage.files import MANIFEST_FILE, publish, read_sealed
 from cl_anomaly.storage.results import RunResults, read_results
 from cl_anomaly.storage.status import (
     CONFIG_FILE,
+    COST_FILE,
+    COST_TABLE,
     ENVIRONMENT_FILE,
     METRICS_FILE,
     RUNS_FILE,
@@ -92,6 +95,30 @@ def check_same_suite(folder: Path, configs: Mapping[str, ResolvedConfig]) -> Non
     here = {name: _lasting(configs[name].to_dict()) for name in there}
     if different := differences(there, here):
         raise another_run(folder, different)
+
+
+def check_each_once(members: Mapping[str, Member], plans: Mapping[str, Plan]) -> None:
+    """Make sure that a method has each replica once: all its runs are one line of the table.
+
+    Args:
+        members: of a suite, by name.
+        plans: theirs.
+
+    Raises:
+        InputError: two runs of a method have the same one.
+    """
+    known: dict[tuple[Any, ...], str] = {}
+    for key, plan in plans.items():
+        method, dataset = members[key].method, plan.dataset.name
+        for own in plan.replicas:
+            first = known.setdefault((method, dataset, own.anomaly_class, own.seed), key)
+            if first != key:
+                raise InputError(
+                    f"Expected each replica of {method} once, but the runs {first!r} and {key!r} "
+                    f"both have seed {own.seed} with anomaly class {own.anomaly_class} of "
+                    f"{dataset}. Runs that differ in more than dataset, anomaly class and seeds "
+                    f"need names of their own, under [runs.NAME]."
+                )
 
 
 def _lasting(config: dict[str, Any]) -> dict[str, Any]:
@@ -202,8 +229,7 @@ def _write_numbers(
     shown.to_csv(folder / METRICS_FILE, index=False)
     summarise(read_aurocs(shown)).to_csv(folder / SUMMARY_FILE, index=False)
     compared = compare_runs(shown.assign(score=_SHOWN), _SHOWN)
-    compared.table.to_csv(folder / STANDINGS_FILE, index=False)
-    compared.pairs.to_csv(folder / PAIRS_FILE, index=False)
+    write_tests(folder, compared)
     costs = pd.read_csv(folder / COST_TABLE)
     lost = mean_forgetting(shown.assign(score=_SHOWN), _SHOWN)
     configs = {own.method: own.config for own in members.values()}

@@ -16,13 +16,18 @@ from cl_anomaly.evaluation.mean_forgetting import mean_forgetting
 from cl_anomaly.evaluation.pairing import units
 from cl_anomaly.json_files import read_json
 from cl_anomaly.report.notebooks import as_html, as_text
-from cl_anomaly.runs.comparison import COST_TABLE
 from cl_anomaly.runs.reading import read_run
 from cl_anomaly.runs.result import Result
 from cl_anomaly.runs.standings import gaps_closed, kind_of
 from cl_anomaly.storage.config_files import read_configuration
 from cl_anomaly.storage.results import RunResults, read_results
-from cl_anomaly.storage.status import CONFIG_FILE, RUNS_FILE, SUITE_FILE, holds_several_runs
+from cl_anomaly.storage.status import (
+    CONFIG_FILE,
+    COST_TABLE,
+    RUNS_FILE,
+    SUITE_FILE,
+    holds_several_runs,
+)
 
 T = TypeVar("T")
 SHOWN = "shown"

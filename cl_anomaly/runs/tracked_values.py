@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from cl_anomaly.errors import InputError
 from cl_anomaly.evaluation.aurocs import HEADLINE
-from cl_anomaly.report.tiles import as_images
+from cl_anomaly.report.images import as_images
 from cl_anomaly.runs.run import Run
 
 _MOST_REPLICAS = 20

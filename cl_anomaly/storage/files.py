@@ -4,6 +4,7 @@ import hashlib
 import json
 import os
 import shutil
+import tempfile
 import uuid
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -29,6 +30,23 @@ class DamagedError(InputError):
 
     def __init__(self, path: Path, why: str) -> None:
         super().__init__(f"{path} is damaged: {why}.")
+
+
+def check_writable(out: Path) -> None:
+    """Make sure, before hours of training, that results can be kept.
+
+    Raises:
+        InputError: the folder cannot be made or written to.
+    """
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=out):
+            pass
+    except OSError as error:
+        raise InputError(
+            f"Expected `out` to be a folder that can be written to, but {out} is not: "
+            f"{error.strerror}. Choose another with `--out DIR`."
+        ) from error
 
 
 @contextmanager

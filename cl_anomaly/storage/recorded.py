@@ -1,8 +1,9 @@
 """What a finished run has recorded beside its metrics: read for pictures, when one asks for it."""
 
-from collections.abc import Set
+from collections.abc import Iterable, Set
 from dataclasses import dataclass, field
 from functools import cached_property
+from io import StringIO
 from pathlib import Path
 from typing import Any
 
@@ -118,6 +119,23 @@ class RecordedRun:
                 f"Expected {self.results.folder} to have a {name}, but it has none. {otherwise}"
             )
         return path
+
+
+def read_false_positive_rates(folders: Iterable[Path]) -> pd.DataFrame:
+    """Read the realised rates of several runs, see `RecordedRun`; empty where none has thresholds.
+
+    Args:
+        folders: of the runs; those without thresholds are left out.
+    """
+    rows: dict[str, list[str]] = {}  # by their heads: a table each would take longer than all else
+    for path in (folder / FALSE_POSITIVE_RATES_FILE for folder in folders):
+        if path.exists():
+            head, _, body = path.read_text(encoding="utf-8").partition("\n")
+            rows.setdefault(head, []).append(body)
+    tables = [
+        pd.read_csv(StringIO("\n".join([head, "".join(bodies)]))) for head, bodies in rows.items()
+    ]
+    return pd.concat(tables, ignore_index=True) if tables else pd.DataFrame()
 
 
 def read_arrays(path: Path, names: Set[str] | None = None) -> dict[str, NDArray[Any]]:

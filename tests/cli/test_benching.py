@@ -11,7 +11,7 @@ import pytest
 from sklearn.metrics import roc_auc_score
 
 from cl_anomaly.report.suite_table import read_table
-from tests.command import Done, cli
+from tests.command import Done, cli, plain
 
 SUITE = """
 title = "Small"
@@ -43,6 +43,9 @@ anomaly_class = 0
 [tune.grid.ewc]
 lam = [1.0, 100.0]
 """
+
+
+EACH = "[each]\nepochs = [1, 2]\n\n[runs.upper]"
 
 
 def bench(folder: Path, *arguments: str | Path) -> Done:
@@ -228,6 +231,20 @@ def test_mistakes(tmp_path: Path, arguments: tuple[str, ...], message: str) -> N
     done = bench(tmp_path, *arguments)
     assert done.code == 2
     assert message in done.err
+
+
+def test_a_replica_that_a_method_would_have_twice_is_refused_before_any_runs(
+    tmp_path: Path,
+) -> None:
+    each = SUITE.replace("epochs = 1\n", "").replace("[runs.upper]", EACH)
+    (tmp_path / "small.toml").write_text(each, encoding="utf-8")
+    done = cli("bench", tmp_path / "small.toml", "--out", tmp_path / "results")
+    assert done.code == 2
+    assert "Expected each replica of upper once, but the runs 'upper · 1' and 'upper · 2'" in (
+        plain(done.err)
+    )
+    assert "seed 0 with anomaly class 1 of digits" in plain(done.err)
+    assert not list((tmp_path / "results").iterdir())
 
 
 def test_compare_refuses_what_only_bench_can_do(tmp_path: Path) -> None:

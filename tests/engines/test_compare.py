@@ -73,6 +73,7 @@ def test_a_comparison_leaves_a_folder_for_each_run_and_one_for_all(comparison: P
         "cost.csv",
         "standings.csv",
         "pairs.csv",
+        "tests.json",
         "auroc_per_task.png",
         "auroc_per_task.svg",
         "manifest.json",

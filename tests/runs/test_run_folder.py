@@ -9,11 +9,10 @@ import pytest
 from sklearn.metrics import roc_auc_score
 
 from cl_anomaly import Result, RunConfig, __version__, run
-from cl_anomaly.errors import InputError
 from cl_anomaly.evaluation.transfer import OF_THE_MATRIX
 from cl_anomaly.runs.build import resolve
 from cl_anomaly.runs.lifecycle import write_run
-from cl_anomaly.runs.run_folder import check_writable, plain_name
+from cl_anomaly.runs.run_folder import plain_name
 
 SEEDS, TASKS = 2, 9
 CHEAP_SCORES = {"recon", "mse", "l1", "elbo", "kl"}
@@ -139,20 +138,6 @@ def test_a_second_run_leaves_the_first_as_it_is(result: Result, tmp_path: Path) 
     assert content(first) == before
     # Nothing in a run's files depends on when they were written.
     assert content(second) == before
-
-
-def test_check_writable_leaves_the_folder_empty(tmp_path: Path) -> None:
-    check_writable(tmp_path / "a" / "b")
-    assert not list((tmp_path / "a" / "b").iterdir())
-
-
-@pytest.mark.parametrize("place", ["file", "file/below"])
-def test_check_writable_refuses_what_is_no_folder(tmp_path: Path, place: str) -> None:
-    # Not by permissions: root, who may run the tests, is refused nothing.
-    (tmp_path / "file").write_text("mine")
-    with pytest.raises(InputError, match=f"`out`.*{tmp_path / place}.*--out"):
-        check_writable(tmp_path / place)
-    assert (tmp_path / "file").read_text() == "mine"
 
 
 @pytest.mark.parametrize(

@@ -1,8 +1,9 @@
 """What a report page shows, as it was read: runs with their results, and what has none."""
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
+from pathlib import Path
 from typing import Any, Literal
 
 import pandas as pd
@@ -17,23 +18,45 @@ OWN_SCORE = "each run's own"
 
 
 @dataclass(frozen=True, eq=False)
-class Member:
-    """A run on the page, with results or without.
+class MadeRun:
+    """How a run was made, and what is missing of it.
 
     Attributes:
         name: what its comparison or suite calls it, or its strategy.
-        line: what figures call it, beside other runs on the same dataset.
+        config: its settings.
+        environment: the machine, data and code; empty where it has no results.
+        problems: a sentence for each replica that failed, and for what is missing.
+        code: how its code differs from what there is now; None where it does not.
+        finished: when, as text; empty where it is not known.
+        folder: its own; None where it is not there.
+    """
+
+    name: str
+    config: Mapping[str, Any]
+    environment: Mapping[str, Any] = field(default_factory=dict)
+    problems: tuple[str, ...] = ()
+    code: str | None = None
+    finished: str = ""
+    folder: Path | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class Member:
+    """What is a line on the page, with results or without: a run, or several of one method.
+
+    Several are those of a suite which differ in their seeds or anomaly classes alone.
+
+    Attributes:
+        name: what its comparison or suite calls it, or its strategy.
+        line: what figures call it, beside others on the same dataset.
         method: what is ranked over several datasets; the name where nothing says otherwise.
         dataset: its name, or that of its file.
-        config: its settings.
+        config: its settings; of several runs the first one's, with the seeds of all.
+        made: its run, or its runs.
         results: what it has measured; None where it has no results.
         summary: of it, as `summarise` gives it, by all its scores.
         cost: as `cost_of` gave it; empty where it was not recorded.
-        has_folder: whether its folder is there, with pictures and thresholds.
-        problems: a sentence for each replica that failed, and for what is missing.
-        code: how its code differs from what there is now; None where it does not.
         chosen: hyperparameters that were tuned, and on what; empty where nothing was.
-        finished: when, as text; empty where it is not known.
     """
 
     name: str
@@ -41,14 +64,11 @@ class Member:
     method: str
     dataset: str
     config: dict[str, Any]
+    made: tuple[MadeRun, ...]
     results: RunResults | None = None
     summary: pd.DataFrame = field(default_factory=pd.DataFrame)
     cost: Mapping[str, Any] = field(default_factory=dict)
-    has_folder: bool = False
-    problems: tuple[str, ...] = ()
-    code: str | None = None
     chosen: Mapping[str, Any] = field(default_factory=dict)
-    finished: str = ""
 
     @property
     def strategy(self) -> str:
@@ -57,10 +77,22 @@ class Member:
             return self.results.strategy
         return str(self.config.get("strategy") or self.name).rpartition(":")[2]
 
+    @property
+    def folders(self) -> list[Path]:
+        """Folders of its runs that are there, with pictures and thresholds."""
+        return [own.folder for own in self.made if own.folder is not None]
+
+    @property
+    def has_problems(self) -> bool:
+        """Whether something failed or is missing."""
+        return any(own.problems for own in self.made)
+
     @cached_property
     def recorded(self) -> RecordedRun | None:
-        """What it has recorded beside its metrics; None without its folder."""
-        return RecordedRun(self.results) if self.results is not None and self.has_folder else None
+        """What its first run has recorded beside its metrics; None without its folder."""
+        if self.results is None or not self.folders:
+            return None
+        return RecordedRun(replace(self.results, folder=self.folders[0]))
 
 
 @dataclass(frozen=True, eq=False)
@@ -99,8 +131,13 @@ class Content:
 
     @property
     def lines(self) -> list[str]:
-        """What figures call the runs, each once: a method has one line on several datasets."""
+        """What figures call the members, each once: a method has one line on several datasets."""
         return list(dict.fromkeys(member.line for member in self.members))
+
+    @property
+    def runs(self) -> list[MadeRun]:
+        """All runs that the members are made of."""
+        return [own for member in self.members for own in member.made]
 
     def named_scores(self, member: Member, scores: Iterable[str]) -> Iterator[tuple[str, str]]:
         """Give each score with the names that it has in menus: its own, and perhaps OWN_SCORE."""

@@ -7,16 +7,16 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from cl_anomaly.errors import InputError
 from cl_anomaly.evaluation.aurocs import HEADLINE, OF_CLASS
+from cl_anomaly.evaluation.intervals import mean_of_numbers
 from cl_anomaly.evaluation.statistics import MEAN
 from cl_anomaly.labels import parted
 from cl_anomaly.report.captions import classes_of_tasks
-from cl_anomaly.report.heat_maps import mean_of_those_left
 from cl_anomaly.report.labels import named_classes
 from cl_anomaly.report.page.content import Content, Member
 from cl_anomaly.report.page.numbers import is_known, rounded
 from cl_anomaly.report.page.standings import Standing
+from cl_anomaly.storage.recorded import read_false_positive_rates
 
 Columns = dict[str, list[Any]]
 
@@ -84,32 +84,48 @@ def result_matrices(content: Content) -> Columns:
 
 def _mean_matrices(metrics: pd.DataFrame) -> dict[str, NDArray[np.float64]]:
     """Give the mean of the result matrices by score, (N, N); all at once, as a page has many."""
-    own = metrics[metrics["metric"].str.startswith(OF_CLASS)]
-    after, of = own["task"].to_numpy(dtype=np.int64), _tasks_of_classes(own, metrics)
+    of_classes = [own for own in metrics["metric"].unique() if own.startswith(OF_CLASS)]
+    own = metrics[metrics["metric"].isin(of_classes)]
+    codes, names = {}, {}
+    for column in ("score", "anomaly_class", "seed", "metric"):
+        codes[column], names[column] = pd.factorize(own[column])
+    after, of = own["task"].to_numpy(dtype=np.int64), _tasks_of_classes(metrics, codes, names)
     tasks = int(max(after.max(initial=0), of.max(initial=0)))
-    scores, names = pd.factorize(own["score"])
-    classes, seeds = (pd.factorize(own[name])[0] for name in ("anomaly_class", "seed"))
-    counts = [int(codes.max(initial=-1)) + 1 for codes in (scores, classes, seeds)]
+    counts = [len(names[column]) for column in ("score", "anomaly_class", "seed")]
     # Column 0 is of classes that never arrive.
     sums, numbers = np.zeros((2, *counts, tasks, tasks + 1))
+    places = codes["score"], codes["anomaly_class"], codes["seed"], after - 1, of
     for total, values in ((sums, own["value"].to_numpy()), (numbers, 1.0)):
-        np.add.at(total, (scores, classes, seeds, after - 1, of), values)
+        np.add.at(total, places, values)
     matrices = np.divide(sums, numbers, out=np.full_like(sums, np.nan), where=numbers > 0)
-    by_class = mean_of_those_left(np.moveaxis(matrices, 2, 0))
-    by_score = mean_of_those_left(np.moveaxis(by_class, 1, 0))[..., 1:]
-    return dict(zip(map(str, names), by_score, strict=True))
+    by_class = mean_of_numbers(matrices, axis=2)
+    by_score = mean_of_numbers(by_class, axis=1)[..., 1:]
+    return dict(zip(map(str, names["score"]), by_score, strict=True))
 
 
-def _tasks_of_classes(own: pd.DataFrame, metrics: pd.DataFrame) -> NDArray[np.int64]:
-    """Say with which task the class of each row arrives, (rows,); 0 where it does not."""
-    replica, found = ["anomaly_class", "seed"], {}
-    arrived = metrics[metrics["task"] > 0].drop_duplicates([*replica, "task"])
-    columns = [arrived[name].tolist() for name in (*replica, "task", "classes")]
-    for anomaly_class, seed, task, classes in zip(*columns, strict=True):
-        found |= {(anomaly_class, seed, label): task for label in parted(classes)}
-    labels = own["metric"].str.removeprefix(OF_CLASS).tolist()
-    keys = zip(own["anomaly_class"].tolist(), own["seed"].tolist(), labels, strict=True)
-    return np.array([found.get(key, 0) for key in keys], dtype=np.int64)
+def _tasks_of_classes(
+    metrics: pd.DataFrame, codes: Mapping[str, NDArray[Any]], names: Mapping[str, pd.Index]
+) -> NDArray[np.int64]:
+    """Say with which task the class of each row arrives, (rows,); 0 where it does not.
+
+    Args:
+        metrics: of all replicas.
+        codes: of the rows, by column.
+        names: that the codes are of, by column.
+    """
+    columns = "anomaly_class", "seed", "metric"
+    place_of = [{name: place for place, name in enumerate(names[own])} for own in columns]
+    found = np.zeros([len(own) for own in place_of], dtype=np.int64)
+    arrived = metrics[metrics["task"] > 0].drop_duplicates(["anomaly_class", "seed", "task"])
+    known = [arrived[name].tolist() for name in ("anomaly_class", "seed", "classes", "task")]
+    labels = {text: parted(text) for text in set(known[2])}
+    for anomaly_class, seed, classes, task in zip(*known, strict=True):
+        for label in labels[classes]:
+            keys = anomaly_class, seed, f"{OF_CLASS}{label}"
+            if all(key in own for key, own in zip(keys, place_of, strict=True)):
+                place = [own[key] for key, own in zip(keys, place_of, strict=True)]
+                found[tuple(place)] = task
+    return found[tuple(codes[name] for name in columns)]
 
 
 def false_positive_rates(content: Content) -> Columns:
@@ -133,15 +149,10 @@ def false_positive_rates(content: Content) -> Columns:
 
 
 def _rates_of(member: Member) -> pd.DataFrame | None:
-    run = member.recorded
-    try:
-        return None if run is None else _by_score(run.false_positive_rates, run.results.score)
-    except InputError:
+    rates = read_false_positive_rates(member.folders)
+    if member.results is None or rates.empty:
         return None
-
-
-def _by_score(table: pd.DataFrame, score: str) -> pd.DataFrame:
-    return table[table["score"] == score]
+    return rates[rates["score"] == member.results.score]
 
 
 def _mean_rates(rates: pd.DataFrame) -> NDArray[np.float64]:

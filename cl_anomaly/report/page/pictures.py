@@ -11,7 +11,7 @@ from PIL import Image
 
 from cl_anomaly.errors import InputError
 from cl_anomaly.report.captions import chosen_tasks, classes_of_first_replica, task_name
-from cl_anomaly.report.tiles import as_images
+from cl_anomaly.report.images import as_images
 from cl_anomaly.storage.recorded import RecordedRun
 
 MOST_BYTES = 3_000_000

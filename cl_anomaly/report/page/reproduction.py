@@ -49,7 +49,11 @@ def _given(flag: str, value: str) -> list[str]:
 
 
 def _is_default(value: Any, option: Option) -> bool:
-    return option.default is not REQUIRED and _plain(value) == _plain(option.default)
+    if option.default is REQUIRED:
+        return False
+    if isinstance(value, list | tuple | dict):  # JSON holds a tuple as a list
+        return _plain(value) == _plain(option.default)
+    return value == option.default
 
 
 def _setting(name: str, value: Any) -> str:
@@ -63,7 +67,7 @@ def _setting(name: str, value: Any) -> str:
 
 
 def _written(value: Any) -> str:
-    return value if isinstance(value, str) else json.dumps(_plain(value))
+    return value if isinstance(value, str) else json.dumps(value)
 
 
 def _plain(value: Any) -> Any:

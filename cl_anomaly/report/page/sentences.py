@@ -13,13 +13,12 @@ _MOST_NAMES = 8
 
 def what_was_run(content: Content) -> str:
     """Say which runs learnt what."""
-    members = content.members
-    one = len(members) == 1
+    members, runs = content.members, len(content.runs)
     names = content.lines
     shown = ", ".join(names[:_MOST_NAMES]) + f" and {len(names) - _MOST_NAMES} more" * (
         len(names) > _MOST_NAMES
     )
-    who = f"The strategy {names[0]}" if one else f"{len(members)} runs ({shown})"
+    who = f"The strategy {names[0]}" if runs == 1 else f"{runs:,} runs ({shown})"
     parts = [_classes(content), _seeds(members), _epochs(members), _model(members)]
     said = "; ".join(filter(None, parts))
     return f"{who} learnt {_words(content.datasets)} task by task: {said}."

@@ -2,8 +2,10 @@
 
 from cl_anomaly.report.page import sentences, tables
 from cl_anomaly.report.page.controls import filters
-from cl_anomaly.report.page.draft import Draft, note
+from cl_anomaly.report.page.draft import Draft, details, note
 from cl_anomaly.report.page.markup import Html, element
+
+_MANY_RUNS = 50  # whose commands are shown to who asks for them
 
 _KEPT = (
     "Training is time for each replica. Kept is what strategy and score keep after the last task, "
@@ -67,20 +69,19 @@ def reproduction(draft: Draft) -> Html:
         "Each command makes its run again on this machine or another; the first eight digits "
         "of the SHA-256 of code and data say what it was made of."
     )
-    return draft.section(
-        "again",
-        "How to make it again",
-        tables.reproduction_table(draft.content.members),
-        note(said),
-    )
+    runs = draft.content.runs
+    table = tables.reproduction_table(runs)
+    if len(runs) > _MANY_RUNS:
+        table = details(f"The commands of {len(runs):,} runs", table)
+    return draft.section("again", "How to make it again", table, note(said))
 
 
 def problems(draft: Draft) -> Html:
     """Say what failed, and what is missing."""
     said = [
-        element("li", element("b", member.name), f": {problem}")
-        for member in draft.content.members
-        for problem in member.problems
+        element("li", element("b", own.name), f": {problem}")
+        for own in draft.content.runs
+        for problem in own.problems
     ]
     none = element("p", "Nothing failed, and nothing is missing.")
     return draft.section(

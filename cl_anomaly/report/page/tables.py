@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 
 from cl_anomaly.evaluation.comparing import BETTER, Comparison
 from cl_anomaly.report.page import numbers
-from cl_anomaly.report.page.content import Content, Member
+from cl_anomaly.report.page.content import Content, MadeRun, Member
 from cl_anomaly.report.page.detected import Scored
 from cl_anomaly.report.page.figure_data import Columns
 from cl_anomaly.report.page.markup import Html, element
@@ -62,7 +62,7 @@ def headline_table(rows: Sequence[Standing], several_datasets: bool) -> Html:
 
 def _name(member: Member) -> Html:
     more = [element("small", member.name)] if member.line != member.name else []
-    if member.problems:
+    if member.has_problems:
         more.append(element("a", "see problems", href="#problems"))
     return element("th", member.line, *[[" ", own] for own in more], scope="row")
 
@@ -142,26 +142,26 @@ def auroc_table(columns: Columns, score: str, panel: str) -> Html:
     return _table("aurocs", ["run", *(f"task {task}" for task in tasks)], body)
 
 
-def reproduction_table(members: Sequence[Member]) -> Html:
+def reproduction_table(runs: Sequence[MadeRun]) -> Html:
     """Show how each run is made again, and of which code and data it is."""
     heads = ["run", "command", "code", "data", "made"]
     body = []
-    for member in members:
-        environment = member.results.environment if member.results else {}
-        command = element("code", command_of(member.config), tabindex="0")
+    for own in runs:
+        environment = own.environment
+        command = element("code", command_of(own.config), tabindex="0")
         button = element(
             "button",
             "copy",
             type="button",
             data_copy=True,
-            aria_label=f"copy the command of {member.name}",
+            aria_label=f"copy the command of {own.name}",
         )
         cells = [
-            element("th", member.name, scope="row"),
+            element("th", own.name, scope="row"),
             element("td", command, " ", button, class_="command"),
-            _cell(_code(environment, member.code)),
+            _cell(_code(environment, own.code)),
             _cell(str(environment.get("data_sha256") or UNKNOWN)[:8]),
-            _cell(_made(environment, member.finished)),
+            _cell(_made(environment, own.finished)),
         ]
         body.append(element("tr", cells))
     return _table("reproduction", heads, body)

@@ -6,13 +6,14 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from cl_anomaly.errors import InputError
+from cl_anomaly.evaluation.intervals import mean_of_numbers
 from cl_anomaly.report.captions import (
     classes_of_all_replicas,
     of_all_replicas,
-    put_title,
     task_ticks,
 )
-from cl_anomaly.report.heat_maps import draw_heat_map, mean_of_those_left, new_heat_maps
+from cl_anomaly.report.heat_maps import draw_heat_map, new_heat_maps
+from cl_anomaly.report.legends import put_title
 from cl_anomaly.storage.recorded import RecordedRun
 
 _WHAT = "False positives in %"
@@ -51,4 +52,4 @@ def _mean(rates: pd.DataFrame, tasks: int) -> NDArray[np.float64]:
         matrix = np.full((tasks, tasks), np.nan)
         matrix[own["task"] - 1, own["of_task"] - 1] = own["false_positive_rate"]
         replicas.append(matrix)
-    return mean_of_those_left(np.stack(replicas))
+    return mean_of_numbers(np.stack(replicas), axis=0)

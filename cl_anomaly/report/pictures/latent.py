@@ -13,10 +13,9 @@ from cl_anomaly.report.captions import (
     classes_of_first_replica,
     number_of_task,
     of_first_replica,
-    put_title,
     task_name,
 )
-from cl_anomaly.report.legends import place_legend
+from cl_anomaly.report.legends import place_legend, put_title
 from cl_anomaly.report.styles import ANOMALOUS, styles_of_tasks
 from cl_anomaly.storage.recorded import RecordedRun
 

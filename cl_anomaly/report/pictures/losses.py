@@ -9,8 +9,8 @@ from matplotlib.ticker import MaxNLocator
 
 from cl_anomaly.errors import InputError
 from cl_anomaly.report.canvas import new_figure
-from cl_anomaly.report.captions import chosen_tasks, of_all_replicas, put_title
-from cl_anomaly.report.legends import width_of
+from cl_anomaly.report.captions import chosen_tasks, of_all_replicas
+from cl_anomaly.report.legends import put_title, width_of
 from cl_anomaly.report.styles import styles_of
 from cl_anomaly.storage.recorded import RecordedRun
 

@@ -4,13 +4,14 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from cl_anomaly.evaluation.aurocs import read_aurocs
+from cl_anomaly.evaluation.intervals import mean_of_numbers
 from cl_anomaly.report.captions import (
     classes_of_all_replicas,
     of_all_replicas,
-    put_title,
     task_ticks,
 )
-from cl_anomaly.report.heat_maps import draw_heat_map, mean_of_those_left, new_heat_maps
+from cl_anomaly.report.heat_maps import draw_heat_map, new_heat_maps
+from cl_anomaly.report.legends import put_title
 from cl_anomaly.storage.recorded import RecordedRun
 
 
@@ -21,7 +22,8 @@ def draw(run: RecordedRun, score: str) -> Figure:
     """
     metrics = run.results.metrics
     classes = read_aurocs(metrics.assign(run=""))
-    s = mean_of_those_left(np.stack([mean_of_those_left(own.s[score]) for own in classes]))
+    by_class = [mean_of_numbers(own.s[score], axis=0) for own in classes]
+    s = mean_of_numbers(np.stack(by_class), axis=0)
     figure, (axes,) = new_heat_maps(len(s), 1)
     ticks = task_ticks(range(1, len(s) + 1), classes_of_all_replicas(run))
     low = min(0.5, np.floor(10 * np.nanmin(s)) / 10)

@@ -11,12 +11,12 @@ from cl_anomaly.report.captions import (
     classes_of_first_replica,
     number_of_task,
     of_first_replica,
-    put_title,
     task_name,
 )
-from cl_anomaly.report.legends import wrapped
+from cl_anomaly.report.images import as_images
+from cl_anomaly.report.legends import put_title, wrapped
 from cl_anomaly.report.page.numbers import short_score
-from cl_anomaly.report.tiles import GAP, Sheet, as_images
+from cl_anomaly.report.tiles import GAP, Sheet
 from cl_anomaly.storage.recorded import RecordedRun
 
 _TILE, _BETWEEN = 0.52, 0.4  # inches of a tile; between groups, in tiles

@@ -11,9 +11,9 @@ from cl_anomaly.report.captions import (
     chosen_tasks,
     classes_of_first_replica,
     of_first_replica,
-    put_title,
     task_name,
 )
+from cl_anomaly.report.legends import put_title
 from cl_anomaly.report.styles import Style, styles_of_tasks
 from cl_anomaly.storage.recorded import RecordedRun
 

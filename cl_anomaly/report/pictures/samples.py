@@ -7,10 +7,11 @@ from cl_anomaly.report.captions import (
     chosen_tasks,
     classes_of_first_replica,
     of_first_replica,
-    put_title,
     task_name,
 )
-from cl_anomaly.report.tiles import GAP, Sheet, as_images
+from cl_anomaly.report.images import as_images
+from cl_anomaly.report.legends import put_title
+from cl_anomaly.report.tiles import GAP, Sheet
 from cl_anomaly.storage.recorded import RecordedRun
 
 _MOST_TASKS = 20

@@ -13,10 +13,9 @@ from cl_anomaly.report.captions import (
     chosen_tasks,
     classes_of_first_replica,
     of_first_replica,
-    put_title,
     task_name,
 )
-from cl_anomaly.report.legends import place_legend
+from cl_anomaly.report.legends import place_legend, put_title
 from cl_anomaly.report.styles import ANOMALOUS, NORMAL, THRESHOLD
 from cl_anomaly.storage.recorded import RecordedRun
 

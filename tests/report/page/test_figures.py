@@ -120,7 +120,8 @@ def made_up_comparison_of(ranks: list[float], friedman: float, difference: float
 def test_bars_join_what_is_not_different(friedman: float, bars: list[tuple[str, str]]) -> None:
     compared = made_up_comparison_of([2.5, 1.0, 3.9, 2.0], friedman, 1.6)
     members = [
-        Member(name=f"r{n}", line=f"r{n}", method="", dataset="", config={}) for n in range(4)
+        Member(name=f"r{n}", line=f"r{n}", method="", dataset="", config={}, made=())
+        for n in range(4)
     ]
     drawn = ranks_figure(compared, looks_of(members), "")
     rows = [row for layer in drawn["layer"] for row in layer["data"]["values"] if "first" in row]

@@ -10,12 +10,13 @@ import pandas as pd
 import pytest
 
 from cl_anomaly.config import ResolvedConfig
-from cl_anomaly.evaluation.comparing import compare_runs
+from cl_anomaly.evaluation.comparing import Comparison, Decided, compare_runs, compare_values
+from cl_anomaly.evaluation.pairing import values_of
 from cl_anomaly.report.page.content import OWN_SCORE, Content
 from cl_anomaly.report.page.page import page_of
 from cl_anomaly.report.page.standings import standings_of
 from cl_anomaly.runs import report_content
-from cl_anomaly.runs.recorded_pairs import read_pairs
+from cl_anomaly.runs.recorded_tests import read_tests
 from cl_anomaly.runs.report_content import read_content
 from cl_anomaly.runs.suite_folder import SuiteMember, write_suite
 from cl_anomaly.runs.suites import Suite
@@ -137,39 +138,38 @@ def test_a_suite_whose_runs_are_gone_shows_what_it_has_copied(
     assert "Its folder is not there" in section(page_of(alone), "problems")
 
 
-def test_pairs_are_read_where_they_belong_to_the_same_results(
+def test_tests_are_read_where_they_belong_to_the_same_results(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    computed = read_content(folder).overall
-    given: list[pd.DataFrame | None] = []
+    given: list[Decided | None] = []
 
-    def noted(*arguments: Any, pairs: pd.DataFrame | None = None) -> Any:
-        given.append(pairs)
-        return compare_runs(*arguments, pairs=pairs)
+    def noted(values: pd.DataFrame, score: str, decided: Decided | None) -> Comparison:
+        given.append(decided)
+        return compare_values(values, score, decided)
 
-    monkeypatch.setattr(report_content, "compare_runs", noted)
+    monkeypatch.setattr(report_content, "compare_values", noted)
     read = read_content(folder).overall
     # Of each dataset alone nothing is recorded; over all of them it is.
     assert [own is not None for own in given] == [False, False, True]
-    assert computed is not None
     assert read is not None
     fresh = compare_runs(_metrics_of(folder), "shown")
-    for own in (computed, read):
-        pd.testing.assert_frame_equal(own.pairs, fresh.pairs, check_dtype=False)
-        pd.testing.assert_frame_equal(own.table, fresh.table)
+    pd.testing.assert_frame_equal(read.pairs, fresh.pairs, check_dtype=False)
+    pd.testing.assert_frame_equal(read.table, fresh.table)
+    assert read.friedman == fresh.friedman is not None
+    assert read.critical_difference == fresh.critical_difference is not None
 
 
 def _metrics_of(folder: Path) -> pd.DataFrame:
     return pd.read_csv(folder / "metrics.csv").assign(score="shown")
 
 
-def test_pairs_of_other_results_are_computed_anew(content: Content, folder: Path) -> None:
+def test_tests_of_other_results_are_made_anew(content: Content, folder: Path) -> None:
     results = [own.results for own in content.with_results if own.results is not None]
     here = [replace(own, name=own.strategy) for own in results[:3]]
-    pairs = read_pairs(folder / "pairs.csv", here, "recon")
-    assert pairs is not None
+    recorded = read_tests(folder, here, "recon")
+    assert recorded is not None
     metrics = pd.concat([own.metrics.assign(run=own.name) for own in here], ignore_index=True)
-    assert pairs.of(metrics, "recon") is pairs.pairs
+    assert recorded.of(values_of(metrics, "recon")) is recorded.decided
     other = metrics.assign(value=metrics["value"] + 1e-9)
-    assert pairs.of(other, "recon") is None
-    assert read_pairs(folder / "none.csv", here, "recon") is None
+    assert recorded.of(values_of(other, "recon")) is None
+    assert read_tests(folder / "none", here, "recon") is None

@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from cl_anomaly.errors import InputError
-from cl_anomaly.report.heat_maps import mean_of_those_left
+from cl_anomaly.evaluation.intervals import mean_of_numbers
 from cl_anomaly.report.pictures import find_picture
 from cl_anomaly.storage.recorded import RecordedRun
 from tests.command import run_quietly
@@ -62,8 +62,8 @@ def test_of_several_anomaly_classes_the_matrix_is_the_mean(tmp_path: Path) -> No
 
 def test_a_failed_replica_does_not_count() -> None:
     one, other = np.array([[0.5, 0.7]]), np.array([[np.nan, 0.9]])
-    np.testing.assert_allclose(mean_of_those_left(np.stack([one, other])), [[0.5, 0.8]])
-    assert np.isnan(mean_of_those_left(np.full((2, 1, 1), np.nan))).all()
+    np.testing.assert_allclose(mean_of_numbers(np.stack([one, other]), axis=0), [[0.5, 0.8]])
+    assert np.isnan(mean_of_numbers(np.full((2, 1, 1), np.nan), axis=0)).all()
 
 
 def rates(folder: Path) -> pd.DataFrame:

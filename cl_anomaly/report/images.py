@@ -1,0 +1,35 @@
+"""Samples as images, where they are some."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cl_anomaly.errors import InputError
+
+
+def as_images(samples: NDArray[np.float32], leading: int, whose: str) -> NDArray[np.float32]:
+    """Give samples as images that matplotlib shows.
+
+    Args:
+        samples: (..., *features), of which (H, W), (1, H, W), (3, H, W) and (H, W, 1 or 3) are
+            images.
+        leading: how many axes come before the features.
+        whose: samples they are, for the message.
+
+    Returns:
+        (..., H, W) or (..., H, W, 3).
+
+    Raises:
+        InputError: they are no images.
+    """
+    features = samples.shape[leading:]
+    if len(features) == 2:
+        return samples
+    if len(features) == 3 and features[0] in (1, 3):
+        samples, features = np.moveaxis(samples, leading, -1), (*features[1:], features[0])
+    if len(features) == 3 and features[-1] in (1, 3):
+        return samples if features[-1] == 3 else samples[..., 0]
+    listed = " × ".join(map(str, features))
+    raise InputError(
+        f"Expected samples that are images, but those of {whose} have the shape {listed}. "
+        f"`--kind scores`, `--kind roc` and `--kind latent` draw such a run."
+    )

@@ -1,0 +1,116 @@
+"""Runs of a suite that differ in their seeds or anomaly classes are one line of its page."""
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from cl_anomaly.report.page.content import Content
+from cl_anomaly.report.page.page import page_of
+from cl_anomaly.report.page.standings import Standing, standings_of
+from cl_anomaly.runs.report_content import read_content
+from tests.command import cli
+from tests.report.page.reading import Elements, rows, script, section
+
+SHARED = """
+dataset = "digits"
+task_order = [2, 3, 4]
+epochs = 1
+device = "cpu"
+precision = "float32"
+score = "mse"
+calibration = 0.2
+model_options = { hidden_sizes = [16] }
+"""
+METHODS = """
+[runs.lower]
+strategy = "lower"
+
+[runs.replay]
+strategy = "replay"
+
+[runs.upper]
+strategy = "upper"
+"""
+PARTED = f"{SHARED}\n[each]\nanomaly_class = [0, 1]\nseeds = [[0], [1, 2]]\n{METHODS}"
+WHOLE = f"{SHARED}\nanomaly_class = [0, 1]\nseeds = [0, 1, 2]\n{METHODS}"
+
+
+@pytest.fixture(scope="module")
+def out(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("parts")
+    for name, suite in (("parted", PARTED), ("whole", WHOLE)):
+        (folder / f"{name}.toml").write_text(suite, encoding="utf-8")
+        done = cli("bench", folder / f"{name}.toml", "--out", folder / "results", "--no-report")
+        assert done.code in (0, None), done.err
+    return folder / "results"
+
+
+@pytest.fixture(scope="module")
+def parted(out: Path) -> Content:
+    return read_content(out / "parted")
+
+
+@pytest.fixture(scope="module")
+def page(parted: Content) -> str:
+    return page_of(parted)
+
+
+def _by_line(content: Content) -> dict[str, Standing]:
+    return {row.member.line: row for row in standings_of(content)}
+
+
+def test_the_parts_are_one_line_with_the_numbers_of_one_run(out: Path, parted: Content) -> None:
+    whole = read_content(out / "whole")
+    assert parted.lines == whole.lines == ["lower", "replay", "upper"]
+    assert (len(parted.runs), len(whole.runs)) == (12, 3)
+    one, other = _by_line(parted), _by_line(whole)
+    for line, row in one.items():
+        for name in ("mean", "low", "high", "rank", "forgetting", "gap_closed", "kept"):
+            assert getattr(row, name) == pytest.approx(getattr(other[line], name)), (line, name)
+        assert (row.replicas, row.missing) == (6, 0)
+        assert row.not_different_from == other[line].not_different_from
+        assert row.operations == pytest.approx(other[line].operations)
+        assert row.stores_samples == (line in {"replay", "upper"})
+
+
+def test_figures_show_the_mean_of_all_parts(out: Path, page: str) -> None:
+    whole = script(page_of(read_content(out / "whole")), "data")
+    data = script(page, "data")
+    for name, keys in (
+        ("auroc", ["run", "panel", "score", "task"]),
+        ("matrix", ["run", "score", "task", "of"]),
+        ("rates", ["run", "target", "task", "of"]),
+    ):
+        value = "mean" if name == "auroc" else "value"
+        tables = (pd.DataFrame(own[name]).set_index(keys)[value] for own in (data, whole))
+        one, other = tables
+        assert len(one) >= 3 * 3
+        # The page rounds to 0.001.
+        np.testing.assert_allclose(one, other.reindex(one.index), rtol=0, atol=1.1e-3)
+
+
+def test_each_part_can_be_made_again(parted: Content, page: str) -> None:
+    Elements(page)
+    made = rows(page, "reproduction")
+    assert [row[0] for row in made] == [own.name for own in parted.runs]
+    commands = {row[0]: row[1] for row in made}
+    assert "--anomaly-class 1" in commands["lower · 1 · [1, 2]"]
+    assert "--seeds 1,2" in commands["lower · 1 · [1, 2]"]
+    assert "12 runs (lower, replay, upper)" in page
+    assert "seeds 0, 1, 2; 1 epoch" in page
+
+
+def test_a_part_that_is_gone_is_named(out: Path, parted: Content, tmp_path: Path) -> None:
+    (first, *_) = parted.runs
+    folder = first.folder
+    assert folder is not None
+    away = folder.rename(tmp_path / "away")
+    try:
+        page = page_of(read_content(out / "parted"))
+    finally:
+        away.rename(folder)
+    assert f"{first.name} : Its folder is not there" in section(page, "problems")
+    assert len(rows(page, "standings")) == 3
+    assert "lower, seed 1" in section(page, "samples")  # of the next part
