@@ -89,7 +89,7 @@ def bench(
     choices = chosen_by.choices
     if choices:
         members = suite.members(settings, {run: choice.options for run, choice in choices.items()})
-        changed = {key: own for key, own in members.items() if own.method in choices}
+        changed = {key: own for key, own in members.items() if own.run in choices}
         plans |= _prepared(changed)
     outcome = _run(members, plans, how, chosen_by.waiting)
     if only_estimate:
@@ -99,7 +99,8 @@ def bench(
     if len(outcome.folders) == len(members) and not outcome.failures:
         data = _data_files([*plans.values(), *chosen_by.plans])
         origin = made_from(suite, settings, [*outcome.folders.values(), *chosen_by.folders], data)
-    folder = write_suite(suite, performed, choices, out, name, origin)
+    by_method = {own.method: choices[own.run] for own in members.values() if own.run in choices}
+    folder = write_suite(suite, performed, by_method, out, name, origin)
     show_suite(folder, quiet)
     if not (quiet or no_report) and (folder / METRICS_FILE).exists():
         name_page(folder, is_new=True)
@@ -199,14 +200,14 @@ def _run(
         members: the runs.
         plans: theirs.
         how: they are run.
-        waiting: methods whose options have not been chosen: only their cost is shown.
+        waiting: runs of the suite whose options have not been chosen: only their cost is shown.
     """
     missing: dict[str, Plan] = {}
     outcome, wanted = Outcome(), 0
     for key, plan in plans.items():
-        method = members[key].method
-        is_wanted = not how.only or method in how.only
-        if method in waiting and not how.only_estimate:
+        run = members[key].run
+        is_wanted = not how.only or run in how.only
+        if run in waiting and not how.only_estimate:
             continue
         wanted += is_wanted
         found = None if how.again and is_wanted else find_finished(plan, how.out)

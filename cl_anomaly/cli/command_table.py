@@ -123,6 +123,13 @@ _BENCH = Command(
         Option("check", bool, False, "only say what of the suite's results other code has made"),
         Option("estimate", bool, False, "only say what is missing, and what it costs"),
         Option("only", Name, None, "names of its runs, separated by commas; others are not run"),
+        Option(
+            "seeds_per_run",
+            Count,
+            None,
+            "part every run by its seeds, so that its parts are carried out beside each other. "
+            "Default: all seeds of a run train together",
+        ),
         _WORKERS,
         *OF_ENGINE,
         *(option for option in _SETTINGS if option.name != "strategy"),

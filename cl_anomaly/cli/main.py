@@ -117,8 +117,11 @@ def _bench(given: Given) -> None:
     check = bool(settings.pop("check", False))
     only_estimate = bool(settings.pop("estimate", False))
     only = [name.strip() for name in (settings.pop("only", None) or "").split(",") if name.strip()]
+    seeds_per_run = settings.pop("seeds_per_run", None)
     suite = read_suite_file(file)
     check_flags(suite, settings)
+    if seeds_per_run is not None:
+        suite = suite.parted(settings, seeds_per_run)
     check_strategies(file, _strategies_of(suite), how["trust"])
     _check_place(how)
     if not (check or how["again"]):

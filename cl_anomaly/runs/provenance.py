@@ -74,14 +74,14 @@ class CodeChanges:
             self._known[key] = changes(code, strategy)
         return self._known[key]
 
-    def in_short(self, environment: dict[str, Any], config: Mapping[str, Any]) -> str | None:
+    def in_short(self, environment: Mapping[str, Any], config: Mapping[str, Any]) -> str | None:
         """Say the first few differences of a run's code; None where there are none.
 
         Args:
             environment: as the run recorded it.
             config: its settings.
         """
-        code, strategy = recorded_code(environment), config.get("strategy")
+        code, strategy = recorded_code(dict(environment)), config.get("strategy")
         if code is None or not isinstance(strategy, str):
             return _NOT_RECORDED
         return in_short(self.of(code, strategy)) or None

@@ -1,46 +1,15 @@
 """What stands beside the AUROC of several runs: the forgetting, and the gap that each closes."""
 
-import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import numpy as np
 import pandas as pd
 
 from cl_anomaly.config import ResolvedConfig
+from cl_anomaly.evaluation.bounds import gaps_closed, kind_of
 from cl_anomaly.evaluation.comparing import Comparison
 from cl_anomaly.evaluation.mean_forgetting import mean_forgetting
-from cl_anomaly.evaluation.metrics import gap_closed
 from cl_anomaly.storage.results import RunResults
-
-Kind = tuple[str, str]
-"""The strategy, and what its bounds must share with it: model, model's options and score."""
-
-
-def kind_of(strategy: str, model: Any, model_options: Any, score: str) -> Kind:
-    """Say what a run's Lower and Upper Bound must have in common with it."""
-    return strategy, json.dumps([model, model_options, score], sort_keys=True, default=str)
-
-
-def gaps_closed(means: Mapping[str, float], kinds: Mapping[str, Kind]) -> dict[str, float]:
-    """Set every run between the Lower and the Upper Bound of its own model and score.
-
-    Args:
-        means: of the headline AUROC after the last task, by run.
-        kinds: of the runs; of two of one kind, the first is the bound.
-
-    Returns:
-        By run; NaN where a bound has no results, or they lie too close together.
-    """
-    runs = {kind: run for run, kind in reversed(list(kinds.items()))}
-    found = {}
-    for run, (_, shared) in kinds.items():
-        lower, upper = (means.get(runs.get((bound, shared), ""), np.nan) for bound in _BOUNDS)
-        found[run] = gap_closed(means.get(run, np.nan), lower, upper)
-    return found
-
-
-_BOUNDS = ("lower", "upper")
 
 
 def with_forgetting(compared: Comparison, results: Sequence[RunResults]) -> pd.DataFrame:
@@ -52,12 +21,7 @@ def with_forgetting(compared: Comparison, results: Sequence[RunResults]) -> pd.D
     """
     tables = [own.metrics.assign(run=own.name, dataset=own.dataset) for own in results]
     lost = mean_forgetting(pd.concat(tables), compared.score)
-    kinds = {
-        own.name: kind_of(
-            own.strategy, own.config.get("model"), own.config.get("model_options"), compared.score
-        )
-        for own in results
-    }
+    kinds = {own.name: kind_of(own.strategy, own.config, compared.score) for own in results}
     means = compared.table.dropna(subset="mean").set_index("run")["mean"].to_dict()
     gaps = gaps_closed({str(run): float(mean) for run, mean in means.items()}, kinds)
     runs = compared.table["run"].astype(str)
@@ -86,8 +50,7 @@ def suite_table(
     rows = []
     means = compared.table.set_index("run")["mean"]
     kinds = {
-        run: kind_of(own.strategy, own.model, own.model_options, own.shown_score)
-        for run, own in configs.items()
+        run: kind_of(own.strategy, own.to_dict(), own.shown_score) for run, own in configs.items()
     }
     gaps = gaps_closed({str(run): float(mean) for run, mean in means.items()}, kinds)
     known = {row["run"]: row for row in compared.table.to_dict("records")}

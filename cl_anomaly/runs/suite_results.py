@@ -11,6 +11,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from cl_anomaly.errors import InputError
+from cl_anomaly.evaluation.bounds import gaps_closed, kind_of
 from cl_anomaly.evaluation.comparing import Comparison, compare_runs
 from cl_anomaly.evaluation.mean_forgetting import mean_forgetting
 from cl_anomaly.evaluation.pairing import units
@@ -18,7 +19,6 @@ from cl_anomaly.json_files import read_json
 from cl_anomaly.report.notebooks import as_html, as_text
 from cl_anomaly.runs.reading import read_run
 from cl_anomaly.runs.result import Result
-from cl_anomaly.runs.standings import gaps_closed, kind_of
 from cl_anomaly.storage.config_files import read_configuration
 from cl_anomaly.storage.results import RunResults, read_results
 from cl_anomaly.storage.status import (
@@ -51,7 +51,7 @@ class SuiteResults:
             for.
         kind: of the folder; a run is a comparison of one.
         scores_shown: by run, or by method, the score that it was made to show.
-        kinds: by run, or by method, what bounds it; see `runs.standings.kind_of`.
+        kinds: by run, or by method, what bounds it; see `evaluation.bounds.kind_of`.
     """
 
     folder: Path
@@ -258,10 +258,7 @@ def _put_together(folder: Path, config: dict[str, Any], results: list[RunResults
         kind="suite" if suite else "comparison" if (folder / RUNS_FILE).exists() else "run",
         scores_shown=scores,
         kinds={
-            run: kind_of(
-                strategies[run], settings.get("model"), settings.get("model_options"), scores[run]
-            )
-            for run, settings in own.items()
+            run: kind_of(strategies[run], settings, scores[run]) for run, settings in own.items()
         },
     )
 

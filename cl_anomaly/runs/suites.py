@@ -1,15 +1,19 @@
 """Suites: sets of runs to compare, from a TOML file or from names of strategies."""
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import product
 from pathlib import Path
 from typing import Any
 
-from cl_anomaly.config import RunConfig, checked_settings
+from cl_anomaly.config import RunConfig, checked_settings, parse_seeds
 from cl_anomaly.data.names import is_own, short_name
 from cl_anomaly.errors import InputError
+from cl_anomaly.labels import listed
 from cl_anomaly.runs.look_up import looked_up
+
+# Runs that differ in these alone are of one method: they have other replicas.
+_OF_REPLICAS = frozenset({"dataset", "anomaly_class", "normal_class", "seeds"})
 
 
 @dataclass(frozen=True)
@@ -40,11 +44,13 @@ class Member:
 
     Attributes:
         name: of it.
-        method: what is compared: the name under `[runs.NAME]`.
+        run: its name under `[runs.NAME]`.
+        method: what is compared: that name, and what it takes from `[each]` beside its replicas.
         config: its configuration.
     """
 
     name: str
+    run: str
     method: str
     config: RunConfig
 
@@ -103,9 +109,31 @@ class Suite:
                 if run in chosen:
                     given = whole.get("strategy_options", {})
                     whole["strategy_options"] = given | dict(chosen[run])
-                name = " · ".join([run, *map(_shown, combination.values())])
-                members[name] = Member(name, run, self._config(run, whole))
+                kinds = {k: v for k, v in combination.items() if k not in _OF_REPLICAS}
+                name, method = _name(run, combination), _name(run, kinds)
+                members[name] = Member(name, run, method, self._config(run, whole))
         return members
+
+    def parted(self, settings: Mapping[str, Any], seeds: int) -> "Suite":
+        """Part every run by its seeds, so that each part can be carried out elsewhere.
+
+        Args:
+            settings: take the place of those that the runs share.
+            seeds: how many a part has; the last may have fewer.
+
+        Raises:
+            InputError: a run has seeds of its own, or `[each]` has them.
+        """
+        own = [f"[runs.{run}]" for run, config in self.runs.items() if "seeds" in config]
+        if where := [*own, *["[each]"] * ("seeds" in self.each)]:
+            raise InputError(
+                f"Expected `--seeds-per-run` with a suite whose runs have the same seeds, but "
+                f"{where[0]} of {self.file} has seeds."
+            )
+        given = settings.get("seeds", self.shared.get("seeds", RunConfig.seeds))
+        every = parse_seeds(given)
+        parts = [every[first : first + seeds] for first in range(0, len(every), seeds)]
+        return self if len(parts) == 1 else replace(self, each=self.each | {"seeds": parts})
 
     def candidates(self, settings: dict[str, Any]) -> dict[str, dict[str, Member]]:
         """Make the configurations that a run's options are chosen from: by run and candidate."""
@@ -119,7 +147,7 @@ class Suite:
                 whole = self.shared | settings | own | self.tuning.settings
                 given = whole.get("strategy_options", {}) | options
                 config = self._config(run, whole | {"strategy_options": given})
-                found[run][name] = Member(f"{run} {name}", run, config)
+                found[run][name] = Member(f"{run} {name}", run, run, config)
         return found
 
     def _combinations(self) -> list[dict[str, Any]]:
@@ -142,7 +170,17 @@ def suite_name(suite: Suite) -> str:
     return suite.file.stem if suite.file else "suite"
 
 
-def _shown(value: Any) -> str:
+def _name(run: str, combination: Mapping[str, Any]) -> str:
+    return " · ".join([run, *(_shown(name, value) for name, value in combination.items())])
+
+
+def _shown(name: str, value: Any) -> str:
+    """Call a value of a setting as a name has it."""
+    if name == "seeds" and isinstance(value, list):
+        if len(value) == 1:
+            return f"seed {value[0]}"
+        is_range = value == list(range(value[0], value[-1] + 1))
+        return f"seeds {value[0]}–{value[-1]}" if is_range else f"seeds {listed(value)}"
     return short_name(value) if isinstance(value, str) and is_own(value) else f"{value}"
 
 
@@ -180,12 +218,19 @@ def check_flags(suite: Suite, given: Collection[str]) -> None:
         given: the names of settings that flags are given for.
 
     Raises:
-        InputError: a flag names strategies, or a setting that one of the runs has of its own.
+        InputError: a flag names strategies, or a setting that one of the runs has of its own, or
+            that [each] has values of.
     """
     if "strategies" in given:
         raise InputError(
             f"Expected either `--suite` or `--strategies`, but got both: {suite.file} names its "
             f"runs itself, {', '.join(suite.runs)}."
+        )
+    if listed_values := [name for name in given if name in suite.each]:
+        raise InputError(
+            f"Expected flags for what the runs of {suite.file} share, but [each] of it sets "
+            f"`{listed_values[0]}`, and a flag would not change it. Change it in the file, or "
+            f"leave the flag out."
         )
     for run, own in suite.runs.items():
         if settings := [name for name in own if name in given]:

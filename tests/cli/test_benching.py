@@ -45,7 +45,7 @@ lam = [1.0, 100.0]
 """
 
 
-EACH = "[each]\nepochs = [1, 2]\n\n[runs.upper]"
+EACH = "[each]\nseeds = [[0, 1], [1, 2]]\n\n[runs.upper]"
 
 
 def bench(folder: Path, *arguments: str | Path) -> Done:
@@ -236,14 +236,13 @@ def test_mistakes(tmp_path: Path, arguments: tuple[str, ...], message: str) -> N
 def test_a_replica_that_a_method_would_have_twice_is_refused_before_any_runs(
     tmp_path: Path,
 ) -> None:
-    each = SUITE.replace("epochs = 1\n", "").replace("[runs.upper]", EACH)
-    (tmp_path / "small.toml").write_text(each, encoding="utf-8")
+    text = SUITE.replace("[runs.upper]", EACH)
+    (tmp_path / "small.toml").write_text(text, encoding="utf-8")
     done = cli("bench", tmp_path / "small.toml", "--out", tmp_path / "results")
     assert done.code == 2
-    assert "Expected each replica of upper once, but the runs 'upper · 1' and 'upper · 2'" in (
-        plain(done.err)
-    )
-    assert "seed 0 with anomaly class 1 of digits" in plain(done.err)
+    said = plain(done.err)
+    assert "each replica of upper once, but the runs 'upper · seeds 0–1' and 'upper · seeds" in said
+    assert "both have seed 1 with anomaly class 1 of digits" in said
     assert not list((tmp_path / "results").iterdir())
 
 

@@ -7,6 +7,7 @@ import pytest
 from cl_anomaly.errors import InputError
 from cl_anomaly.runs.build import prepare
 from cl_anomaly.runs.suite_files import read_suite_file
+from cl_anomaly.runs.suites import check_flags
 from cl_anomaly.runs.tuning import check_apart
 from tests.places import ROOT
 
@@ -49,9 +50,45 @@ def test_every_run_takes_each_value(tmp_path: Path) -> None:
         "lower · random",
     ]
     ewc, lower = members["ewc · random"], members["lower · random"]
-    assert (ewc.method, ewc.config.task_order, ewc.config.seed_list) == ("ewc", "random", [0, 1])
+    assert (ewc.run, ewc.method) == ("ewc", "ewc · random")
+    assert (ewc.config.task_order, ewc.config.seed_list) == ("random", [0, 1])
     assert ewc.config.strategy_options == {"decay": 0.5, "lam": 10.0}
     assert lower.config.strategy_options == {}
+
+
+def test_runs_with_other_replicas_are_of_one_method(tmp_path: Path) -> None:
+    each = "[each]\nseeds = [[0, 1], [3], [5, 7]]\nanomaly_class = [1, 2]"
+    text = TOML.replace("anomaly_class = [1, 2]\n", "").replace("[each]", each)
+    members = read_suite_file(write(tmp_path, text)).members({}, {})
+    assert len(members) == 2 * 3 * 2 * 2
+    assert {own.method for own in members.values()} == {
+        f"{run} · {order}" for run in ("ewc", "lower") for order in ("ascending", "random")
+    }
+    assert "ewc · seeds 0–1 · 1 · random" in members
+    assert members["ewc · seed 3 · 2 · ascending"].config.seed_list == [3]
+    assert members["lower · seeds 5, 7 · 2 · random"].config.seed_list == [5, 7]
+
+
+def test_a_flag_that_each_would_hide_is_refused(tmp_path: Path) -> None:
+    suite = read_suite_file(write(tmp_path, TOML))
+    check_flags(suite, {"seeds": 5})
+    with pytest.raises(InputError, match=r"\[each\] of .* sets `task_order`"):
+        check_flags(suite, {"task_order": "random"})
+
+
+def test_runs_are_parted_by_their_seeds(tmp_path: Path) -> None:
+    suite = read_suite_file(write(tmp_path, TOML))
+    parts = suite.parted({"seeds": 5}, 2)
+    members = parts.members({"seeds": 5}, {})
+    names = [name for name in members if name.startswith("ewc · random")]
+    assert names == [f"ewc · random · seed{own}" for own in ("s 0–1", "s 2–3", " 4")]
+    seeds = [tuple(own.config.seed_list) for own in members.values()]
+    assert sorted(seeds) == [(0, 1)] * 4 + [(2, 3)] * 4 + [(4,)] * 4
+    # Options are still chosen with all seeds that they were chosen with before.
+    assert parts.candidates({"seeds": 5}) == suite.candidates({"seeds": 5})
+    assert suite.parted({}, 10) is suite
+    with pytest.raises(InputError, match=r"\[each\] of .* has seeds"):
+        parts.parted({}, 1)
 
 
 def test_candidates_are_all_combinations_on_other_data(tmp_path: Path) -> None:

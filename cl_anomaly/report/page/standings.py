@@ -1,10 +1,10 @@
 """The headline table: a row for each run, those without results among them."""
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from cl_anomaly.evaluation.bounds import kind_of
 from cl_anomaly.evaluation.metrics import gap_closed
 from cl_anomaly.evaluation.statistics import MEAN
 from cl_anomaly.report.page.content import Content, Member
@@ -93,9 +93,8 @@ def _with_gaps(rows: Sequence[Standing]) -> list[Standing]:
 
 
 def _kind(member: Member, strategy: str) -> tuple[str, ...]:
-    model = json.dumps([member.config.get("model"), member.config.get("model_options")])
     score = member.results.score if member.results else ""
-    return strategy, member.dataset, model, score
+    return member.dataset, *kind_of(strategy, member.config, score)
 
 
 def _forgetting(member: Member) -> float | None:

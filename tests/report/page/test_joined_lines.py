@@ -33,16 +33,18 @@ strategy = "replay"
 [runs.upper]
 strategy = "upper"
 """
-PARTED = f"{SHARED}\n[each]\nanomaly_class = [0, 1]\nseeds = [[0], [1, 2]]\n{METHODS}"
-WHOLE = f"{SHARED}\nanomaly_class = [0, 1]\nseeds = [0, 1, 2]\n{METHODS}"
+PARTED = f"{SHARED}\n[each]\nanomaly_class = [0, 1]\n{METHODS}"
+WHOLE = f"{SHARED}\nanomaly_class = [0, 1]\n{METHODS}"
 
 
 @pytest.fixture(scope="module")
 def out(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("parts")
-    for name, suite in (("parted", PARTED), ("whole", WHOLE)):
-        (folder / f"{name}.toml").write_text(suite, encoding="utf-8")
-        done = cli("bench", folder / f"{name}.toml", "--out", folder / "results", "--no-report")
+    for name, suite, seeds in (("parted", PARTED, "2"), ("whole", WHOLE, "3")):
+        file, out = folder / f"{name}.toml", folder / "results"
+        file.write_text(suite, encoding="utf-8")
+        flags = ["--seeds", "3", "--seeds-per-run", seeds, "--no-report"]
+        done = cli("bench", file, *flags, "--out", out)
         assert done.code in (0, None), done.err
     return folder / "results"
 
@@ -75,6 +77,13 @@ def test_the_parts_are_one_line_with_the_numbers_of_one_run(out: Path, parted: C
         assert row.stores_samples == (line in {"replay", "upper"})
 
 
+def test_a_replica_has_the_same_numbers_in_any_part(out: Path) -> None:
+    keys = ["run", "anomaly_class", "seed", "task", "metric", "score"]
+    tables = [pd.read_csv(out / name / "metrics.csv") for name in ("parted", "whole")]
+    one, other = (own.sort_values(keys, ignore_index=True) for own in tables)
+    pd.testing.assert_frame_equal(one, other, check_exact=True)
+
+
 def test_figures_show_the_mean_of_all_parts(out: Path, page: str) -> None:
     whole = script(page_of(read_content(out / "whole")), "data")
     data = script(page, "data")
@@ -96,8 +105,9 @@ def test_each_part_can_be_made_again(parted: Content, page: str) -> None:
     made = rows(page, "reproduction")
     assert [row[0] for row in made] == [own.name for own in parted.runs]
     commands = {row[0]: row[1] for row in made}
-    assert "--anomaly-class 1" in commands["lower · 1 · [1, 2]"]
-    assert "--seeds 1,2" in commands["lower · 1 · [1, 2]"]
+    assert "--anomaly-class 1" in commands["lower · 1 · seed 2"]
+    assert "--seeds 2," in commands["lower · 1 · seed 2"]
+    assert "--seeds 2" in commands["lower · 1 · seeds 0–1"]
     assert "12 runs (lower, replay, upper)" in page
     assert "seeds 0, 1, 2; 1 epoch" in page
 
@@ -113,4 +123,4 @@ def test_a_part_that_is_gone_is_named(out: Path, parted: Content, tmp_path: Path
         away.rename(folder)
     assert f"{first.name} : Its folder is not there" in section(page, "problems")
     assert len(rows(page, "standings")) == 3
-    assert "lower, seed 1" in section(page, "samples")  # of the next part
+    assert "lower, seed 2" in section(page, "samples")  # of the next part
