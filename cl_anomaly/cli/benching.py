@@ -8,7 +8,8 @@ from typing import Any
 
 from cl_anomaly.cli.jobs import ALL_SAVED, job_of
 from cl_anomaly.cli.reporting import name_page
-from cl_anomaly.cli.screen import Screen, show_list
+from cl_anomaly.cli.screen import Screen
+from cl_anomaly.cli.screen_tables import show_list
 from cl_anomaly.cli.suite_screen import show_suite
 from cl_anomaly.data.datasets import find_dataset
 from cl_anomaly.engines.base import Engine, Outcome
@@ -218,7 +219,7 @@ def _run(
     if wanted:
         _show_cost(missing, wanted, how)
     if missing and not how.only_estimate:
-        with Screen(how.quiet) as screen:
+        with Screen(how.quiet, len(missing)) as screen:
             jobs = [
                 job_of(key, plan, how.out, how.again, track=how.track)
                 for key, plan in missing.items()

@@ -6,14 +6,8 @@ from pathlib import Path
 
 from cl_anomaly.cli.jobs import ALL_SAVED, job_of
 from cl_anomaly.cli.reporting import name_page
-from cl_anomaly.cli.screen import (
-    Screen,
-    say,
-    show_aurocs,
-    show_list,
-    show_notice,
-    show_standings,
-)
+from cl_anomaly.cli.screen import Screen, say, show_notice
+from cl_anomaly.cli.screen_tables import show_aurocs, show_list, show_standings
 from cl_anomaly.code.catalogue import OF_THE_RUN
 from cl_anomaly.config import ResolvedConfig, RunConfig
 from cl_anomaly.data.datasets import DATASETS, OWN, find_dataset
@@ -156,7 +150,7 @@ def compare(
     check_writable(out)
     if name is not None:
         check_same_comparison(out / name, resolved)
-    with Screen(quiet) as screen:
+    with Screen(quiet, len(missing)) as screen:
         engine.run_all(missing, screen.listener, outcome)
     if outcome.interrupted is not None:
         raise Interrupted(ALL_SAVED, outcome.interrupted)

@@ -1,4 +1,4 @@
-"""What is shown on the screen: progress while it runs, tables when it is done."""
+"""What is shown on the screen while runs last: their progress, and what must be known."""
 
 from __future__ import annotations
 
@@ -6,37 +6,37 @@ import math
 import statistics
 import sys
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
-from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.markup import escape
 from rich.panel import Panel
-from rich.progress import BarColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.progress import BarColumn, TaskID, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from rich.progress import Progress as Bars
-from rich.table import Table
 from rich.text import Text
 
 from cl_anomaly.progress import Progress
 
 if TYPE_CHECKING:
-    import pandas as pd
-
-    from cl_anomaly.evaluation.comparing import Comparison
+    pass
 
 
 class Screen:
     """Shows the progress of one or more runs: bars on a terminal, a line for each task in a log.
 
+    Where there are more runs than a terminal has room for, a bar is shown while its run lasts, a
+    line stays of it, and one bar counts the runs.
+
     Args:
         quiet: show no progress.
+        runs: how many there are.
     """
 
-    def __init__(self, quiet: bool = False) -> None:
+    def __init__(self, quiet: bool = False, runs: int = 1) -> None:
         self._console = Console(stderr=True)
-        self._quiet = quiet
+        self._quiet, self._runs, self._count = quiet, runs, TaskID(0)
         self._bars: Bars | None = None
         if self._console.is_terminal and not quiet:
             self._bars = Bars(
@@ -49,6 +49,12 @@ class Screen:
                 TimeRemainingColumn(),
                 console=self._console,
             )
+            if self._is_crowded:
+                self._count = self._bars.add_task("runs", total=runs, where=f"of {runs:,}", loss="")
+
+    @property
+    def _is_crowded(self) -> bool:
+        return self._runs > _MOST_BARS
 
     def __enter__(self) -> Self:
         """Start to show."""
@@ -68,31 +74,76 @@ class Screen:
 
     def listener(self, run: str) -> Progress:
         """Make what shows one run's progress."""
+        name = run if self._is_crowded else ""
         if self._bars:
-            return _Bar(self._console, self._bars, run)
-        return _Notices(self._console) if self._quiet else _Lines(self._console, run)
+            over = self._one_is_over if self._is_crowded else None
+            return _Bar(self._console, name, self._bars, run, over)
+        return _Notices(self._console, name) if self._quiet else _Lines(self._console, name, run)
+
+    def _one_is_over(self) -> None:
+        if self._bars:
+            self._bars.advance(self._count)
+            done = round(self._bars.tasks[0].completed)
+            self._bars.update(self._count, where=f"{done:,} of {self._runs:,}")
+
+
+_MOST_BARS = 12
 
 
 class _Notices(Progress):
-    """Shows what the user must know, even where no progress is to be shown."""
+    """Shows what the user must know, even where no progress is to be shown.
 
-    def __init__(self, console: Console) -> None:
-        self._console = console
+    Args:
+        console: that it is shown on.
+        run: that it is about, among many; a line is enough then.
+    """
+
+    def __init__(self, console: Console, run: str = "") -> None:
+        self._console, self._among_many = console, run
 
     def notice(self, text: str) -> None:
-        self._console.print(Panel(Text(text), title="Note", border_style="yellow"))
+        if self._among_many:
+            self._console.print(Text(f"{self._among_many}: {text}", style="yellow"))
+        else:
+            self._console.print(Panel(Text(text), title="Note", border_style="yellow"))
 
 
 class _Bar(_Notices):
-    def __init__(self, console: Console, bars: Bars, run: str) -> None:
-        super().__init__(console)
-        self._bars = bars
+    """Shows a bar.
+
+    Args:
+        console: as above.
+        among_many: as above.
+        bars: all there are.
+        run: that it is of.
+        over: is told that the run is over, whose bar goes then; None where it stays.
+    """
+
+    def __init__(
+        self,
+        console: Console,
+        among_many: str,
+        bars: Bars,
+        run: str,
+        over: Callable[[], None] | None,
+    ) -> None:
+        super().__init__(console, among_many)
+        self._bars, self._run, self._over = bars, run, over
         self._id = bars.add_task(escape(run), total=None, where="", loss="")
-        self._number, self._epochs = 1, 1
+        self._number, self._epochs, self._started = 1, 1, time.monotonic()
 
     def task(self, number: int, tasks: int, epochs: int) -> None:
         self._number, self._tasks, self._epochs = number, tasks, epochs
         self._bars.update(self._id, total=tasks, completed=number - 1)
+
+    def evaluated(self, number: int, aurocs: Sequence[float]) -> None:
+        if self._over is None or number < self._tasks:
+            return
+        self._bars.update(self._id, visible=False)
+        self._over()
+        took = time.monotonic() - self._started
+        said = f"{self._run}: AUROC {mean_and_spread(aurocs) or 'of no seed'}, {took:.1f} s"
+        self._console.print(Text(said))
 
     def update(self, done: int, total: int, loss: float) -> None:
         epoch = max(1, math.ceil(self._epochs * done / total))
@@ -110,8 +161,8 @@ def _loss_shown(loss: float, end: str = "") -> str:
 
 
 class _Lines(_Notices):
-    def __init__(self, console: Console, run: str) -> None:
-        super().__init__(console)
+    def __init__(self, console: Console, among_many: str, run: str) -> None:
+        super().__init__(console, among_many)
         self._run = run
         self._loss = math.nan
 
@@ -151,108 +202,3 @@ def say(sentences: Iterable[str]) -> None:
 def show_notice(text: str) -> None:
     """Show a sentence that must not be missed."""
     _Notices(Console(stderr=True)).notice(text)
-
-
-def show_aurocs(metrics: pd.DataFrame, score: str) -> None:
-    """Show the headline AUROC after every task, a column for each run.
-
-    Args:
-        metrics: in tidy form, with a column `run`.
-        score: which of the scores.
-    """
-    # Only here: the list of runs does not wait for pandas.
-    from cl_anomaly.report.labels import headline_of, panels_of
-
-    headline, console = headline_of(metrics, score), Console()
-    for which, rows in panels_of(headline):
-        over = _over(headline, rows)
-        console.print(
-            Text(f"AUROC after each task, {which}{', ' * bool(which)}score {score}{over}:")
-        )
-        for part in _that_fit(rows, console.width):
-            console.print(_auroc_table(part))
-
-
-def show_standings(compared: Comparison, table: pd.DataFrame) -> None:
-    """Show what several runs come to after the last task, and which of them are not different.
-
-    Args:
-        compared: all of them.
-        table: with gap closed and forgetting, see `runs.standings.with_forgetting`.
-    """
-    from cl_anomaly.report.suite_table import QUALITY, screen_rows
-
-    title = f"After the last task, score {compared.score}, {_tested(compared)}"
-    show_narrow_table(title, screen_rows(table, QUALITY), ("run", *QUALITY))
-
-
-def show_narrow_table(title: str, rows: Sequence[Sequence[str]], columns: Sequence[str]) -> None:
-    """Show a table of text without frames, so that 80 columns hold it; the first are names."""
-    table = Table(box=SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, 1, 0, 0))
-    for column in columns:
-        is_text = column in (columns[0], "not different from", "score")
-        # Numbers are never broken; names are, where they are long.
-        heading = column if is_text else column.replace(" ", "\n", 1)
-        side = "left" if is_text else "right"
-        table.add_column(heading, justify=side, no_wrap=not is_text, overflow="fold")
-    for row in rows:
-        table.add_row(*(Text(cell) for cell in row))
-    console = Console()
-    console.print(Text(f"{title}:"))
-    console.print(table)
-
-
-def _that_fit(headline: pd.DataFrame, width: int) -> Iterator[pd.DataFrame]:
-    """Part runs so that a table of each part fits on the screen, whole numbers in every cell."""
-    runs = list(dict.fromkeys(headline["run"]))
-    most = max(1, (width - _OF_TASKS) // _OF_A_RUN)
-    for start in range(0, len(runs), most):
-        yield headline[headline["run"].isin(runs[start : start + most])]
-
-
-# Columns of the screen, with their frames: of the tasks' numbers, and of a run's mean ± spread.
-_OF_TASKS, _OF_A_RUN = 8, 16
-
-
-def _tested(compared: Comparison) -> str:
-    """Say over what the tests are, and which they are."""
-    what = "anomaly classes and datasets" if compared.units == "blocks" else "seeds"
-    tests = "Wilcoxon" if compared.friedman is None else "Friedman and Nemenyi"
-    return f"{tests} over {compared.count} {what}"
-
-
-def _over(headline: pd.DataFrame, panel: pd.DataFrame) -> str:
-    """Say over what the numbers of a panel are means."""
-    from cl_anomaly.report.labels import is_of_several
-
-    classes = panel["anomaly_class"].iloc[0]
-    if is_of_several(classes):
-        return f", {classes} ± 95 % t-interval"
-    if headline["seed"].nunique() > 1:
-        return ", mean ± s.d. over the seeds"
-    return f", seed {headline['seed'].iloc[0]}"
-
-
-def _auroc_table(headline: pd.DataFrame) -> Table:
-    from cl_anomaly.evaluation.statistics import t_interval
-    from cl_anomaly.report.labels import is_of_several
-
-    table, runs = Table(), list(headline["run"].unique())
-    spread = t_interval if is_of_several(headline["anomaly_class"].iloc[0]) else statistics.stdev
-    table.add_column("task", justify="right")
-    for run in runs:
-        table.add_column(Text(run), justify="right")
-    for number, task in headline.groupby("task"):
-        cells = [mean_and_spread(task.loc[task["run"] == run, "value"], spread) for run in runs]
-        table.add_row(str(number), *cells)
-    return table
-
-
-def show_list(title: str, rows: Iterable[Sequence[str]], columns: Sequence[str]) -> None:
-    """Show a table of text."""
-    table = Table(title=title)
-    for column in columns:
-        table.add_column(column, no_wrap=column in ("name", "method"), overflow="fold")
-    for row in rows:
-        table.add_row(*(Text(cell) for cell in row))
-    Console().print(table)

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from cl_anomaly.cli.screen import show_narrow_table
+from cl_anomaly.cli.screen_tables import show_narrow_table
 from cl_anomaly.json_files import read_json
 from cl_anomaly.report.suite_table import COST, QUALITY, read_table, screen_rows
 from cl_anomaly.runs.suites import Suite

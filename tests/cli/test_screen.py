@@ -4,15 +4,8 @@ import pandas as pd
 import pytest
 import torch
 
-from cl_anomaly.cli.screen import (
-    Screen,
-    mean_and_spread,
-    show_aurocs,
-    show_list,
-    show_narrow_table,
-    show_notice,
-    show_standings,
-)
+from cl_anomaly.cli.screen import Screen, mean_and_spread, show_notice
+from cl_anomaly.cli.screen_tables import show_aurocs, show_list, show_narrow_table, show_standings
 from cl_anomaly.progress import Progress
 from cl_anomaly.report.labels import one_line
 from cl_anomaly.report.suite_table import COST, QUALITY, screen_rows
@@ -92,6 +85,37 @@ def test_a_terminal_gets_a_bar(
     for shown in ("gr", "task 2/9 epoch 3/10", "loss 12.25"):
         assert shown in err
     assert not out
+
+
+def test_of_many_runs_a_bar_counts_and_a_line_stays_of_each(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    monkeypatch.setenv("TERM", "xterm")
+    with Screen(runs=1000) as screen:
+        for run in range(30):
+            learn_two_tasks(screen.listener(f"run [{run}]"))
+        screen.listener("another").task(1, 2, 10)
+        capsys.readouterr()  # as it was while they went on
+    err = capsys.readouterr().err
+    assert "30 of 1,000" in err
+    assert "another" in err
+    assert "run [29]" not in err
+
+
+def test_of_many_runs_each_leaves_a_line(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    monkeypatch.setenv("TERM", "xterm")
+    with Screen(runs=1000) as screen:
+        for run in range(3):
+            learn_two_tasks(screen.listener(f"run [{run}]"))
+        screen.listener("other").notice("It is a run of its own.")
+    err = capsys.readouterr().err
+    for run in range(3):
+        assert err.count(f"run [{run}]: AUROC 0.600 ± 0.141, ") == 1
+    assert "other: It is a run of its own." in err
 
 
 def test_quiet_shows_nothing(capsys: pytest.CaptureFixture[str]) -> None:

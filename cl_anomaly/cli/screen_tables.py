@@ -1,0 +1,124 @@
+"""Tables on the screen: what runs have measured, and what there is."""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Iterable, Iterator, Sequence
+from typing import TYPE_CHECKING
+
+from rich.box import SIMPLE_HEAD
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from cl_anomaly.cli.screen import mean_and_spread
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from cl_anomaly.evaluation.comparing import Comparison
+
+
+def show_aurocs(metrics: pd.DataFrame, score: str) -> None:
+    """Show the headline AUROC after every task, a column for each run.
+
+    Args:
+        metrics: in tidy form, with a column `run`.
+        score: which of the scores.
+    """
+    # Only here: the list of runs does not wait for pandas.
+    from cl_anomaly.report.labels import headline_of, panels_of
+
+    headline, console = headline_of(metrics, score), Console()
+    for which, rows in panels_of(headline):
+        over = _over(headline, rows)
+        console.print(
+            Text(f"AUROC after each task, {which}{', ' * bool(which)}score {score}{over}:")
+        )
+        for part in _that_fit(rows, console.width):
+            console.print(_auroc_table(part))
+
+
+def show_standings(compared: Comparison, table: pd.DataFrame) -> None:
+    """Show what several runs come to after the last task, and which of them are not different.
+
+    Args:
+        compared: all of them.
+        table: with gap closed and forgetting, see `runs.standings.with_forgetting`.
+    """
+    from cl_anomaly.report.suite_table import QUALITY, screen_rows
+
+    title = f"After the last task, score {compared.score}, {_tested(compared)}"
+    show_narrow_table(title, screen_rows(table, QUALITY), ("run", *QUALITY))
+
+
+def show_narrow_table(title: str, rows: Sequence[Sequence[str]], columns: Sequence[str]) -> None:
+    """Show a table of text without frames, so that 80 columns hold it; the first are names."""
+    table = Table(box=SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, 1, 0, 0))
+    for column in columns:
+        is_text = column in (columns[0], "not different from", "score")
+        # Numbers are never broken; names are, where they are long.
+        heading = column if is_text else column.replace(" ", "\n", 1)
+        side = "left" if is_text else "right"
+        table.add_column(heading, justify=side, no_wrap=not is_text, overflow="fold")
+    for row in rows:
+        table.add_row(*(Text(cell) for cell in row))
+    console = Console()
+    console.print(Text(f"{title}:"))
+    console.print(table)
+
+
+def _that_fit(headline: pd.DataFrame, width: int) -> Iterator[pd.DataFrame]:
+    """Part runs so that a table of each part fits on the screen, whole numbers in every cell."""
+    runs = list(dict.fromkeys(headline["run"]))
+    most = max(1, (width - _OF_TASKS) // _OF_A_RUN)
+    for start in range(0, len(runs), most):
+        yield headline[headline["run"].isin(runs[start : start + most])]
+
+
+# Columns of the screen, with their frames: of the tasks' numbers, and of a run's mean ± spread.
+_OF_TASKS, _OF_A_RUN = 8, 16
+
+
+def _tested(compared: Comparison) -> str:
+    """Say over what the tests are, and which they are."""
+    what = "anomaly classes and datasets" if compared.units == "blocks" else "seeds"
+    tests = "Wilcoxon" if compared.friedman is None else "Friedman and Nemenyi"
+    return f"{tests} over {compared.count} {what}"
+
+
+def _over(headline: pd.DataFrame, panel: pd.DataFrame) -> str:
+    """Say over what the numbers of a panel are means."""
+    from cl_anomaly.report.labels import is_of_several
+
+    classes = panel["anomaly_class"].iloc[0]
+    if is_of_several(classes):
+        return f", {classes} ± 95 % t-interval"
+    if headline["seed"].nunique() > 1:
+        return ", mean ± s.d. over the seeds"
+    return f", seed {headline['seed'].iloc[0]}"
+
+
+def _auroc_table(headline: pd.DataFrame) -> Table:
+    from cl_anomaly.evaluation.statistics import t_interval
+    from cl_anomaly.report.labels import is_of_several
+
+    table, runs = Table(), list(headline["run"].unique())
+    spread = t_interval if is_of_several(headline["anomaly_class"].iloc[0]) else statistics.stdev
+    table.add_column("task", justify="right")
+    for run in runs:
+        table.add_column(Text(run), justify="right")
+    for number, task in headline.groupby("task"):
+        cells = [mean_and_spread(task.loc[task["run"] == run, "value"], spread) for run in runs]
+        table.add_row(str(number), *cells)
+    return table
+
+
+def show_list(title: str, rows: Iterable[Sequence[str]], columns: Sequence[str]) -> None:
+    """Show a table of text."""
+    table = Table(title=title)
+    for column in columns:
+        table.add_column(column, no_wrap=column in ("name", "method"), overflow="fold")
+    for row in rows:
+        table.add_row(*(Text(cell) for cell in row))
+    Console().print(table)
