@@ -23,6 +23,12 @@ def _plain_output(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("COLUMNS", "100")
 
 
+@pytest.fixture
+def terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    monkeypatch.setenv("TERM", "xterm")
+
+
 def learn_two_tasks(listener: Progress) -> None:
     for number, loss, aurocs in ((1, 12.25, [0.9]), (2, 7.5, [0.5, 0.7])):
         listener.task(number, 2, 10)
@@ -72,11 +78,8 @@ def test_a_log_gets_one_line_for_each_task(capsys: pytest.CaptureFixture[str]) -
     assert not out, "the log does not belong to the results"
 
 
-def test_a_terminal_gets_a_bar(
-    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("FORCE_COLOR", "1")
-    monkeypatch.setenv("TERM", "xterm")
+@pytest.mark.usefixtures("terminal")
+def test_a_terminal_gets_a_bar(capsys: pytest.CaptureFixture[str]) -> None:
     with Screen() as screen:
         listener = screen.listener("gr")
         listener.task(2, 9, 10)
@@ -87,11 +90,8 @@ def test_a_terminal_gets_a_bar(
     assert not out
 
 
-def test_of_many_runs_a_bar_counts_and_a_line_stays_of_each(
-    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("FORCE_COLOR", "1")
-    monkeypatch.setenv("TERM", "xterm")
+@pytest.mark.usefixtures("terminal")
+def test_of_many_runs_a_bar_counts_those_that_are_over(capsys: pytest.CaptureFixture[str]) -> None:
     with Screen(runs=1000) as screen:
         for run in range(30):
             learn_two_tasks(screen.listener(f"run [{run}]"))
@@ -103,11 +103,8 @@ def test_of_many_runs_a_bar_counts_and_a_line_stays_of_each(
     assert "run [29]" not in err
 
 
-def test_of_many_runs_each_leaves_a_line(
-    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("FORCE_COLOR", "1")
-    monkeypatch.setenv("TERM", "xterm")
+@pytest.mark.usefixtures("terminal")
+def test_of_many_runs_each_leaves_a_line(capsys: pytest.CaptureFixture[str]) -> None:
     with Screen(runs=1000) as screen:
         for run in range(3):
             learn_two_tasks(screen.listener(f"run [{run}]"))
