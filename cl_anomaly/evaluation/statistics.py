@@ -5,7 +5,6 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
-from scipy.special import stdtrit
 
 from cl_anomaly.evaluation.aurocs import HEADLINE, Aurocs, Measures
 from cl_anomaly.evaluation.metrics import gap_closed
@@ -54,6 +53,9 @@ def t_interval(values: ArrayLike) -> float:
     sample = np.asarray(values, dtype=np.float64)
     if len(sample) < 2:
         return float("nan")
+    # Only here: to import it takes a page longer than to read its numbers.
+    from scipy.special import stdtrit
+
     return float(stdtrit(len(sample) - 1, 0.975) * sample.std(ddof=1) / np.sqrt(len(sample)))
 
 

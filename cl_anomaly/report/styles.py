@@ -5,9 +5,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from matplotlib import colormaps
-from matplotlib.colors import to_hex, to_rgb
-
 FIGURE_STYLE: Any = {
     "font.size": 9,
     "axes.spines.top": False,
@@ -117,6 +114,9 @@ def _shade(style: Style, number: int, count: int) -> Style:
         return style
     marker = _ALL_MARKERS[(_ALL_MARKERS.index(style.marker) + number) % len(_ALL_MARKERS)]
     dashes = _ALL_DASHES[(_ALL_DASHES.index(style.dashes) + number) % len(_ALL_DASHES)]
+    # Only here: a page whose lines are of different strategies does without matplotlib.
+    from matplotlib.colors import to_hex, to_rgb
+
     own = to_rgb(style.colour)
     # Black has no darker shades; of the others, every second line is one.
     dark = number % 2 == 0 and any(own)
@@ -127,6 +127,9 @@ def _shade(style: Style, number: int, count: int) -> Style:
 
 def styles_of_tasks(count: int) -> list[Style]:
     """Give the tasks of a stream their looks, from dark to light as they arrive."""
+    from matplotlib import colormaps
+    from matplotlib.colors import to_hex
+
     steps = [0.85 * task / max(1, count - 1) for task in range(count)]
     return [
         Style(
