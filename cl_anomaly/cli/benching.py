@@ -220,6 +220,7 @@ def _run(
         _show_cost(missing, wanted, how)
     if missing and not how.only_estimate:
         with Screen(how.quiet, len(missing)) as screen:
+            outcome.over = screen.over
             jobs = [
                 job_of(key, plan, how.out, how.again, track=how.track)
                 for key, plan in missing.items()

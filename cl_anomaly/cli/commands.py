@@ -151,6 +151,7 @@ def compare(
     if name is not None:
         check_same_comparison(out / name, resolved)
     with Screen(quiet, len(missing)) as screen:
+        outcome.over = screen.over
         engine.run_all(missing, screen.listener, outcome)
     if outcome.interrupted is not None:
         raise Interrupted(ALL_SAVED, outcome.interrupted)

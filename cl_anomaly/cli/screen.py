@@ -37,6 +37,7 @@ class Screen:
     def __init__(self, quiet: bool = False, runs: int = 1) -> None:
         self._console = Console(stderr=True)
         self._quiet, self._runs, self._count = quiet, runs, TaskID(0)
+        self._shown: dict[str, _Bar] = {}
         self._bars: Bars | None = None
         if self._console.is_terminal and not quiet:
             self._bars = Bars(
@@ -75,16 +76,27 @@ class Screen:
     def listener(self, run: str) -> Progress:
         """Make what shows one run's progress."""
         name = run if self._is_crowded else ""
-        if self._bars:
-            over = self._one_is_over if self._is_crowded else None
-            return _Bar(self._console, name, self._bars, run, over)
-        return _Notices(self._console, name) if self._quiet else _Lines(self._console, name, run)
+        if not self._bars:
+            return (
+                _Notices(self._console, name) if self._quiet else _Lines(self._console, name, run)
+            )
+        self._shown[run] = _Bar(self._console, name, self._bars, run)
+        return self._shown[run]
 
-    def _one_is_over(self) -> None:
-        if self._bars:
-            self._bars.advance(self._count)
-            done = round(self._bars.tasks[0].completed)
-            self._bars.update(self._count, where=f"{done:,} of {self._runs:,}")
+    def over(self, run: str, failure: str) -> None:
+        """Count a run that is over, and leave a line in place of its bar, where there are many.
+
+        Args:
+            run: its name.
+            failure: what has failed of it; empty where nothing has.
+        """
+        if not (self._bars and self._is_crowded):
+            return
+        done = round(self._bars.tasks[self._count].completed) + 1
+        self._bars.update(self._count, completed=done, where=f"{done:,} of {self._runs:,}")
+        words = [*([own.end()] if (own := self._shown.pop(run, None)) else []), failure]
+        said = "; ".join(filter(None, words)).partition("\n")[0]
+        self._console.print(Text(f"{run}: {said}", style="red" if failure else ""))
 
 
 _MOST_BARS = 12
@@ -116,34 +128,26 @@ class _Bar(_Notices):
         among_many: as above.
         bars: all there are.
         run: that it is of.
-        over: is told that the run is over, whose bar goes then; None where it stays.
     """
 
-    def __init__(
-        self,
-        console: Console,
-        among_many: str,
-        bars: Bars,
-        run: str,
-        over: Callable[[], None] | None,
-    ) -> None:
+    def __init__(self, console: Console, among_many: str, bars: Bars, run: str) -> None:
         super().__init__(console, among_many)
-        self._bars, self._run, self._over = bars, run, over
+        self._bars, self._aurocs, self._started = bars, "", time.monotonic()
         self._id = bars.add_task(escape(run), total=None, where="", loss="")
-        self._number, self._epochs, self._started = 1, 1, time.monotonic()
+        self._number, self._epochs = 1, 1
+
+    def end(self) -> str:
+        """Take the bar away, and say what came of the run."""
+        self._bars.update(self._id, visible=False)
+        took = f"{time.monotonic() - self._started:.1f} s"
+        return f"AUROC {self._aurocs}, {took}" if self._aurocs else took
 
     def task(self, number: int, tasks: int, epochs: int) -> None:
         self._number, self._tasks, self._epochs = number, tasks, epochs
         self._bars.update(self._id, total=tasks, completed=number - 1)
 
     def evaluated(self, number: int, aurocs: Sequence[float]) -> None:
-        if self._over is None or number < self._tasks:
-            return
-        self._bars.update(self._id, visible=False)
-        self._over()
-        took = time.monotonic() - self._started
-        said = f"{self._run}: AUROC {mean_and_spread(aurocs) or 'of no seed'}, {took:.1f} s"
-        self._console.print(Text(said))
+        self._aurocs = mean_and_spread(aurocs)
 
     def update(self, done: int, total: int, loss: float) -> None:
         epoch = max(1, math.ceil(self._epochs * done / total))

@@ -21,18 +21,26 @@ class Outcome:
         failures: why the others have none, and which of their replicas have none, by name.
         interrupted: a signal that has asked for the end of all.
         seconds: that runs took where they were carried out, by name.
+        over: is told of each run that is over: its name, and what has failed of it, if anything.
     """
 
     folders: dict[str, Path] = field(default_factory=dict)
     failures: dict[str, str] = field(default_factory=dict)
     interrupted: int | None = None
     seconds: dict[str, float] = field(default_factory=dict)
+    over: Callable[[str, str], None] = field(default=lambda _run, _failure: None)
 
     def add(self, name: str, folder: Path, failures: list[str]) -> None:
         """Add a run that has results, and a sentence for each of its replicas that failed."""
         self.folders[name] = folder
         if failures:
             self.failures[name] = "\n".join(failures)
+        self.over(name, self.failures.get(name, ""))
+
+    def fail(self, name: str, why: str) -> None:
+        """Add a run that has no results."""
+        self.failures[name] = why
+        self.over(name, why)
 
 
 @dataclass(frozen=True)

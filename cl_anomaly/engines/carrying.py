@@ -39,7 +39,7 @@ class Reply:
         if self.folder is not None:
             outcome.add(run, self.folder, self.said)
         elif self.signal is None:
-            outcome.failures[run] = "\n".join(self.said)
+            outcome.fail(run, "\n".join(self.said))
 
 
 _NUMBERS = count()

@@ -124,7 +124,7 @@ class _Workers:
 
     def _note_end(self, worker: _Worker) -> None:
         if self._outcome.interrupted is None:
-            self._outcome.failures[str(worker.run)] = _describe_end(worker.process.exitcode or 0)
+            self._outcome.fail(str(worker.run), _describe_end(worker.process.exitcode or 0))
 
     def terminate(self) -> None:
         """Ask them to save what they have done, and to end."""

@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from cl_anomaly.errors import CLAnomalyError
+from cl_anomaly.errors import CLAnomalyError, RunError
 from cl_anomaly.json_files import read_json
 from cl_anomaly.machine import now
 from cl_anomaly.runs.build import Plan, assemble
@@ -64,13 +64,17 @@ def estimated(plan: Plan, rates: dict[str, float]) -> Estimate:
         rates: of finished runs, see `measured_rates`. Where none is like it, it is tried for half a
             second: its first steps are timed, and the growth of its batches with the tasks is
             guessed from what its strategy does. What that gives is added, for runs that are alike.
+            One that fails then is left to fail by itself: it stops no other.
     """
     samples, alike = new_samples(plan), _alike(plan)
     if (rate := rates.get(_key(plan.config.to_dict()))) is not None:
         return Estimate(rate * samples, "the same run's rate")
     if (rate := rates.get(alike)) is not None:
         return Estimate(rate * samples, "a probe of one like it")
-    seconds = _probed(plan)
+    try:
+        seconds = _probed(plan)
+    except RunError:
+        return Estimate(0.0, "nothing: it failed when it was tried")
     rates[alike] = seconds / samples
     return Estimate(seconds, "a probe")
 

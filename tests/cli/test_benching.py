@@ -233,6 +233,32 @@ def test_mistakes(tmp_path: Path, arguments: tuple[str, ...], message: str) -> N
     assert message in done.err
 
 
+BAD = """
+from cl_anomaly.strategies.base import Strategy
+
+class Bad(Strategy):
+    name = "bad"
+
+    def before_task(self, *arguments):
+        raise ValueError("on purpose")
+"""
+
+
+def test_a_run_that_fails_as_its_cost_is_measured_stops_no_other(tmp_path: Path) -> None:
+    (tmp_path / "bad.py").write_text(BAD, encoding="utf-8")
+    bad = f'[runs.bad]\nstrategy = "{tmp_path / "bad.py"}:Bad"\n\n[tune]'
+    (tmp_path / "suite.toml").write_text(SUITE.replace("[tune]", bad), encoding="utf-8")
+    flags = ["--only", "bad,lower", "--trust", "--out", tmp_path / "results"]
+    done = cli("bench", tmp_path / "suite.toml", *flags)
+    assert done.code == 1
+    assert "bad failed: in task 1: ValueError: on purpose" in plain(done.err)
+    table = read_table(tmp_path / "results" / "suite")
+    assert table is not None
+    found = table.set_index("run")["mean"]
+    assert found["lower"] > 0
+    assert np.isnan(found["bad"])
+
+
 def test_a_replica_that_a_method_would_have_twice_is_refused_before_any_runs(
     tmp_path: Path,
 ) -> None:

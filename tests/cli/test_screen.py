@@ -95,6 +95,7 @@ def test_of_many_runs_a_bar_counts_those_that_are_over(capsys: pytest.CaptureFix
     with Screen(runs=1000) as screen:
         for run in range(30):
             learn_two_tasks(screen.listener(f"run [{run}]"))
+            screen.over(f"run [{run}]", "")
         screen.listener("another").task(1, 2, 10)
         capsys.readouterr()  # as it was while they went on
     err = capsys.readouterr().err
@@ -108,11 +109,18 @@ def test_of_many_runs_each_leaves_a_line(capsys: pytest.CaptureFixture[str]) -> 
     with Screen(runs=1000) as screen:
         for run in range(3):
             learn_two_tasks(screen.listener(f"run [{run}]"))
+            screen.over(f"run [{run}]", "")
         screen.listener("other").notice("It is a run of its own.")
+        screen.over("other", "Its loss is NaN.\nAnd more.")
+        screen.over("never begun", "Its process was lost.")
     err = capsys.readouterr().err
     for run in range(3):
         assert err.count(f"run [{run}]: AUROC 0.600 ± 0.141, ") == 1
     assert "other: It is a run of its own." in err
+    assert "s; Its loss is NaN." in err
+    assert "And more." not in err
+    assert "never begun: Its process was lost." in err
+    assert "5 of 1,000" in err
 
 
 def test_quiet_shows_nothing(capsys: pytest.CaptureFixture[str]) -> None:
