@@ -35,9 +35,9 @@ class _Timed(Outcome):
 
     def add(self, name: str, folder: Path, failures: list[str]) -> None:
         super().add(name, folder, failures)
-        self.over.append((time.perf_counter(), self.seconds[name]))
+        self.ended.append((time.perf_counter(), self.seconds[name]))
 
-    over: list[tuple[float, float]]
+    ended: list[tuple[float, float]]
 
 
 def main(count: int) -> None:
@@ -49,14 +49,14 @@ def main(count: int) -> None:
     }
     for name, engine in engines.items():
         outcome, began = _Timed(), time.perf_counter()
-        outcome.over = []
+        outcome.ended = []
         with tempfile.TemporaryDirectory() as out:
             own = [replace(job, out=Path(out)) for job in jobs]
             engine.run_all(own, lambda _: Progress(), outcome)
-        if len(outcome.over) < len(jobs):
+        if len(outcome.ended) < len(jobs):
             sys.exit(f"Runs failed: {outcome.failures}")
-        first, last = outcome.over[0][0], outcome.over[-1][0]
-        took = sum(seconds for _, seconds in outcome.over[1:])
+        first, last = outcome.ended[0][0], outcome.ended[-1][0]
+        took = sum(seconds for _, seconds in outcome.ended[1:])
         print(
             f"{name}: the first run is over after {first - began:.1f} s; {count} further runs take "
             f"{1000 * (last - first - took) / count:.0f} ms each beside their own "
