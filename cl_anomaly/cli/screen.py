@@ -8,7 +8,7 @@ import sys
 import time
 from collections.abc import Callable, Iterable, Sequence
 from types import TracebackType
-from typing import TYPE_CHECKING, Self
+from typing import Self
 
 from rich.console import Console
 from rich.markup import escape
@@ -18,9 +18,6 @@ from rich.progress import Progress as Bars
 from rich.text import Text
 
 from cl_anomaly.progress import Progress
-
-if TYPE_CHECKING:
-    pass
 
 
 class Screen:

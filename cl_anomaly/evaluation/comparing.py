@@ -152,14 +152,14 @@ class _Work:
             if len(self._ranked)
             else np.full(len(self._runs), np.nan)
         )
+        self._known = decided
         if decided is None:
             self._friedman, self._difference = self._of_three_or_more()
-            decided = Decided(self._pairs(), self._friedman, self._difference)
-        self._known = decided
-        self._friedman, self._difference = decided.friedman, decided.critical_difference
+        else:
+            self._friedman, self._difference = decided.friedman, decided.critical_difference
 
     def comparison(self) -> Comparison:
-        pairs = self._known.pairs
+        pairs = self._pairs() if self._known is None else self._known.pairs
         return Comparison(
             metric=self._metric,
             score=self._score,

@@ -19,7 +19,6 @@ from cl_anomaly.storage import files as durable
 from cl_anomaly.storage.files import (
     DamagedError,
     check_files,
-    check_writable,
     is_complete,
     is_locked,
     locked,
@@ -288,17 +287,3 @@ def test_a_manifest_from_elsewhere_names_what_is_missing(folder: Path, tmp_path:
     with pytest.raises(DamagedError, match=r"a.bin is damaged: No such file"):
         check_files(other)
     assert json.loads((other / "manifest.json").read_text())["complete"]
-
-
-def test_check_writable_leaves_the_folder_empty(tmp_path: Path) -> None:
-    check_writable(tmp_path / "a" / "b")
-    assert not list((tmp_path / "a" / "b").iterdir())
-
-
-@pytest.mark.parametrize("place", ["file", "file/below"])
-def test_check_writable_refuses_what_is_no_folder(tmp_path: Path, place: str) -> None:
-    # Not by permissions: root, who may run the tests, is refused nothing.
-    (tmp_path / "file").write_text("mine")
-    with pytest.raises(InputError, match=f"`out`.*{tmp_path / place}.*--out"):
-        check_writable(tmp_path / place)
-    assert (tmp_path / "file").read_text() == "mine"

@@ -6,9 +6,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from cl_anomaly.report.page import table_sections
 from cl_anomaly.report.page.content import Content
 from cl_anomaly.report.page.page import page_of
 from cl_anomaly.report.page.standings import Standing, standings_of
+from cl_anomaly.runs import report_content
 from cl_anomaly.runs.report_content import read_content
 from tests.command import cli
 from tests.report.page.reading import Elements, rows, script, section
@@ -110,6 +112,19 @@ def test_each_part_can_be_made_again(parted: Content, page: str) -> None:
     assert "--seeds 2" in commands["lower · 1 · seeds 0–1"]
     assert "12 runs (lower, replay, upper)" in page
     assert "seeds 0, 1, 2; 1 epoch" in page
+
+
+def test_a_page_of_many_runs_hides_commands_and_reads_no_dataset(
+    out: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(report_content, "_MOST_WITH_IMAGES", 11)
+    monkeypatch.setattr(report_content, "sample_images_of", None)  # which would be called
+    monkeypatch.setattr(table_sections, "_MANY_RUNS", 11)
+    page = page_of(read_content(out / "parted"))
+    assert "12 runs are too many to wait for." in section(page, "detected")
+    assert len(rows(page, "detected-0")) > 0
+    assert "The commands of 12 runs" in section(page, "again")
+    assert "<details><summary>The commands of 12 runs" in page
 
 
 def test_a_part_that_is_gone_is_named(out: Path, parted: Content, tmp_path: Path) -> None:
