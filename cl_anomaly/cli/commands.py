@@ -14,24 +14,21 @@ from cl_anomaly.data.datasets import DATASETS, OWN, find_dataset
 from cl_anomaly.engines.base import Engine, Job, Listener, Outcome
 from cl_anomaly.engines.local import LocalEngine
 from cl_anomaly.errors import InputError, Interrupted, RunError
+from cl_anomaly.evaluation.pair_tests import Named
 from cl_anomaly.evaluation.scores import CHEAP_SCORES, SCORES, Score
 from cl_anomaly.models import MODELS
 from cl_anomaly.options import options_of, summary
 from cl_anomaly.progress import Progress
 from cl_anomaly.report.labels import labelled
 from cl_anomaly.runs.build import Plan, check_together, prepare
-from cl_anomaly.runs.comparison import (
-    check_same_comparison,
-    compare_results,
-    write_comparison,
-)
+from cl_anomaly.runs.comparison import check_same_comparison, write_comparison
 from cl_anomaly.runs.lifecycle import Finished, find_finished, find_finished_in, perform
 from cl_anomaly.runs.provenance import code_note, results_from_before
 from cl_anomaly.runs.resume import resume
 from cl_anomaly.runs.run_folder import FIGURE_NAME, folder_name
 from cl_anomaly.runs.shipped_suites import shipped_suites
-from cl_anomaly.runs.standings import with_forgetting
 from cl_anomaly.runs.suite_files import read_suite_file
+from cl_anomaly.runs.suite_results import read_suite
 from cl_anomaly.storage.files import check_writable
 from cl_anomaly.storage.names import checked_name
 from cl_anomaly.storage.results import read_results
@@ -125,6 +122,7 @@ def _conclude_run(
 
 def compare(
     configs: dict[str, RunConfig],
+    named: Named,
     engine: Engine,
     out: Path,
     quiet: bool,
@@ -134,6 +132,17 @@ def compare(
     track: Sequence[str] = (),
 ) -> None:
     """Perform several runs, and write a folder with their figure and their numbers.
+
+    Args:
+        configs: of the runs, by name.
+        named: pairs of runs that are tested whoever has the highest AUROC.
+        engine: carries the runs out.
+        out: folder for the runs' folders and the comparison's.
+        quiet: show no progress.
+        again: run anew what is finished.
+        no_report: write no page.
+        name: of the comparison's folder.
+        track: names of trackers, which follow each run.
 
     Raises:
         InputError: one of the configurations is at fault, or another comparison has that name;
@@ -156,12 +165,10 @@ def compare(
     if outcome.interrupted is not None:
         raise Interrupted(ALL_SAVED, outcome.interrupted)
     if outcome.folders:
-        folder = write_comparison(resolved, outcome.folders, out, name)
+        folder = write_comparison(resolved, outcome.folders, out, name, named)
         _conclude(folder, quiet)
-        if not quiet and len(results := read_results(folder)) > 1:
-            compared = compare_results(results, results[0].score)
-            show_standings(compared, with_forgetting(compared, results))
-            say(compared.remarks)
+        if not quiet and len(read_results(folder)) > 1:
+            show_standings(read_suite(folder))
         if not (quiet or no_report):
             # Of runs that were there before, the comparison may still be new.
             is_new = bool(missing) or not (folder / PAGE_FILE).exists()

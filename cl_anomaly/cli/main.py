@@ -154,7 +154,7 @@ def _compare(given: Given) -> None:
     _check_place(how)
     from cl_anomaly.cli import commands
 
-    commands.compare(configs, **_without_trust(how))
+    commands.compare(configs, suite.named_pairs(), **_without_trust(how))
 
 
 def _suite(settings: dict[str, Any], trust: bool) -> Suite:

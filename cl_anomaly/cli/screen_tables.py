@@ -11,12 +11,12 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from cl_anomaly.cli.screen import mean_and_spread
+from cl_anomaly.cli.screen import mean_and_spread, say
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from cl_anomaly.evaluation.comparing import Comparison
+    from cl_anomaly.runs.suite_results import SuiteResults
 
 
 def show_aurocs(metrics: pd.DataFrame, score: str) -> None:
@@ -39,17 +39,19 @@ def show_aurocs(metrics: pd.DataFrame, score: str) -> None:
             console.print(_auroc_table(part))
 
 
-def show_standings(compared: Comparison, table: pd.DataFrame) -> None:
-    """Show what several runs come to after the last task, and which of them are not different.
+def show_standings(suite: SuiteResults) -> None:
+    """Show what several runs come to after the last task, which differ, and what they cost."""
+    from cl_anomaly.report.how_tested import tested_over
+    from cl_anomaly.report.suite_table import COST, QUALITY, screen_rows
 
-    Args:
-        compared: all of them.
-        table: with gap closed and forgetting, see `runs.standings.with_forgetting`.
-    """
-    from cl_anomaly.report.suite_table import QUALITY, screen_rows
-
-    title = f"After the last task, score {compared.score}, {_tested(compared)}"
-    show_narrow_table(title, screen_rows(table, QUALITY), ("run", *QUALITY))
+    compared = suite.comparison
+    if compared is None:
+        return
+    over = tested_over(compared)
+    title = f"After the last task, score {', '.join(suite.table['score'].unique())}, {over}"
+    for heading, columns in ((title, QUALITY), ("Cost of one replica", COST)):
+        show_narrow_table(heading, screen_rows(suite.table, columns), ("run", *columns))
+    say(compared.remarks)
 
 
 def show_narrow_table(title: str, rows: Sequence[Sequence[str]], columns: Sequence[str]) -> None:
@@ -78,13 +80,6 @@ def _that_fit(headline: pd.DataFrame, width: int) -> Iterator[pd.DataFrame]:
 
 # Columns of the screen, with their frames: of the tasks' numbers, and of a run's mean ± spread.
 _OF_TASKS, _OF_A_RUN = 8, 16
-
-
-def _tested(compared: Comparison) -> str:
-    """Say over what the tests are, and which they are."""
-    what = "anomaly classes and datasets" if compared.units == "blocks" else "seeds"
-    tests = "Wilcoxon" if compared.friedman is None else "Friedman and Nemenyi"
-    return f"{tests} over {compared.count} {what}"
 
 
 def _over(headline: pd.DataFrame, panel: pd.DataFrame) -> str:

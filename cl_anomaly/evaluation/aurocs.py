@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -102,8 +102,10 @@ def read_aurocs(metrics: pd.DataFrame) -> list[Aurocs]:
     """
     tasks, found = metrics.groupby("run")["task"].max().to_dict(), []
     keys = ["run", "strategy", "dataset", "anomaly_class"]
-    for _, rows in metrics.groupby(keys, sort=False):
-        key = [rows[name].tolist()[0] for name in keys]
+    # As objects, labels stay Python's own.
+    groups = metrics.astype({"anomaly_class": object}).groupby(keys, sort=False)
+    for group, rows in groups:
+        key: tuple[Any, ...] = group
         seeds, count = rows["seed"].unique().tolist(), int(tasks[key[0]])
         seen = {
             str(metric): _after_each_task(own, seeds, count)

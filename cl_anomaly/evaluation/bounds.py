@@ -21,12 +21,13 @@ SHARED_WITH_BOUNDS = (
     "task_order",
     "classes_per_task",
     "epochs",
+    "steps",
 )
 """Settings that a run's Lower and Upper Bound have in common with it."""
 
 
 def kind_of(strategy: str, config: Mapping[str, Any], score: str) -> Kind:
-    """Say what a run's Lower and Upper Bound must have in common with it.
+    """Return what a run's Lower and Upper Bound must have in common with it.
 
     Args:
         strategy: what it is called in results.
@@ -37,22 +38,35 @@ def kind_of(strategy: str, config: Mapping[str, Any], score: str) -> Kind:
     return strategy, json.dumps([*shared, score], sort_keys=True, default=str)
 
 
-def gaps_closed(means: Mapping[str, float], kinds: Mapping[str, Kind]) -> dict[str, float]:
-    """Set every run between the Lower and the Upper Bound of its own model, stream and score.
+def bounds_of(kinds: Mapping[str, Kind]) -> dict[str, tuple[str, str]]:
+    """Find the Lower and the Upper Bound of each run; runs that lack one are left out.
 
     Args:
-        means: of the headline AUROC after the last task, by run.
         kinds: of the runs; of two of one kind, the first is the bound.
-
-    Returns:
-        By run; NaN where a bound has no results, or they lie too close together.
     """
     runs = {kind: run for run, kind in reversed(list(kinds.items()))}
     found = {}
     for run, (_, shared) in kinds.items():
-        lower, upper = (means.get(runs.get((bound, shared), ""), np.nan) for bound in _BOUNDS)
-        found[run] = gap_closed(means.get(run, np.nan), lower, upper)
+        bounds = [runs.get((bound, shared)) for bound in ("lower", "upper")]
+        if bounds[0] is not None and bounds[1] is not None:
+            found[run] = bounds[0], bounds[1]
     return found
 
 
-_BOUNDS = ("lower", "upper")
+def gaps_closed(means: Mapping[str, float], kinds: Mapping[str, Kind]) -> dict[str, float]:
+    """Compute which share of the way from its Lower to its Upper Bound each run has gone.
+
+    The only place that does: whatever shows the gap closed gives the means that it shows.
+
+    Args:
+        means: of the headline AUROC after the last task, by run.
+        kinds: of the runs, see `bounds_of`.
+
+    Returns:
+        By run; NaN where a bound has no results, or they lie too close together.
+    """
+    found = dict.fromkeys(kinds, np.nan)
+    for run, bounds in bounds_of(kinds).items():
+        value, lower, upper = (means.get(own, np.nan) for own in (run, *bounds))
+        found[run] = gap_closed(value, lower, upper)
+    return found

@@ -5,7 +5,6 @@ anomaly class of a dataset.
 """
 
 from dataclasses import dataclass
-from itertools import combinations
 
 import numpy as np
 import pandas as pd
@@ -20,10 +19,25 @@ from cl_anomaly.evaluation.intervals import (
     interquartile_mean,
     mean_of_blocks,
 )
-from cl_anomaly.evaluation.pairing import by_block, has_blocks, named, units, values_of
+from cl_anomaly.evaluation.pair_tests import (
+    BETTER,
+    NOT_DIFFERENT,
+    WORSE,
+    Named,
+    every_pair,
+    tested,
+    too_few,
+)
+from cl_anomaly.evaluation.pairing import (
+    by_block,
+    has_blocks,
+    ignores_its_seed,
+    in_words,
+    units,
+    values_of,
+)
 
 _ALPHA = 0.05
-NOT_DIFFERENT, BETTER, WORSE = "not different", "better", "worse"
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,16 +60,21 @@ class Comparison:
         values: a row for each replica (dataset, anomaly_class, seed), a column for each run; NaN
             where it has no result.
         table: a row for each run, in their order: run, mean, low, high, iqm, iqm_low, iqm_high,
-            rank (mean, 1 is the best), replicas, missing, not_different_from (names with ", ").
-            Means and ranks are of the replicas that all runs with results have; those of a run
-            without any result are empty.
+            rank (mean, 1 is the best), replicas, missing, not_different_from (names with ", ",
+            of the pairs that are tested). Means and ranks are of the replicas that all runs with
+            results have; those of a run without any result are empty.
         pairs: a row for each two runs: run, other, difference (of the means), low, high,
-            probability_of_improvement (paired), unpaired (the same), p_wilcoxon, p_holm, p_nemenyi
-            (empty for two runs) and decision: `run` is better, worse or not different.
+            probability_of_improvement (paired), unpaired (the same), observations (of the test),
+            p_wilcoxon, rank_biserial (whose sign says who is better), family ("named", "best" or
+            empty), p_holm (within the family) and decision: `run` is better, worse, not different,
+            or not tested. All are of the replicas that these two have.
         units: what the tests are over: "blocks", or "seeds" where there is only one block.
         count: how many of these all runs have.
-        friedman: the p-value that all runs are the same; None for fewer than three.
-        critical_difference: of two mean ranks; None for fewer than three.
+        best: the run with the best mean; None where no run has one.
+        named: pairs that were named in advance.
+        friedman: the p-value that all runs are the same, beside the picture of mean ranks; it
+            decides nothing. None for fewer than three.
+        critical_difference: of two mean ranks (Nemenyi), for the same picture.
         remarks: a sentence for each thing that is missing, and for what the numbers cannot show.
     """
 
@@ -67,12 +86,14 @@ class Comparison:
     pairs: pd.DataFrame
     units: str
     count: int
+    best: str | None
+    named: Named
     friedman: float | None
     critical_difference: float | None
     remarks: tuple[str, ...]
 
     def decision(self, run: str, other: str) -> str:
-        """Say whether one run is better than another, worse, or not different."""
+        """Return whether one run is better than another, worse, not different, or not tested."""
         for one, two, said in (
             (run, other, {}),
             (other, run, {BETTER: WORSE, WORSE: BETTER}),
@@ -89,22 +110,24 @@ def compare_runs(
     score: str,
     metric: str = HEADLINE,
     *,
+    named: Named = (),
     lower_is_better: bool = False,
     alpha: float = _ALPHA,
     resamples: int = RESAMPLES,
 ) -> Comparison:
     """Compare runs by a metric after the last task.
 
-    Three runs or more are different where Friedman's test says that not all are the same, and
-    Nemenyi's that these two are not; two runs where Wilcoxon's says so. The tests are over the
-    anomaly classes and datasets, each the mean of its seeds; over the seeds where there is only one
-    such block.
+    Two are different where Wilcoxon's signed-rank test says so, adjusted by Holm's method within
+    the pairs named in advance, or within those of the best run with each other one. Other pairs are
+    not tested. The tests are over the anomaly classes and datasets, each the mean of its seeds;
+    over the seeds where there is only one such block.
 
     Args:
         metrics: of all runs in tidy form, with a column `run` that says what is compared: runs of
             one name are one competitor, on several datasets perhaps.
         score: by which score.
         metric: which.
+        named: pairs of runs that are tested whoever is the best.
         lower_is_better: as of a false-positive rate.
         alpha: of the tests; intervals are of 1 − alpha.
         resamples: of the intervals.
@@ -113,18 +136,22 @@ def compare_runs(
         ValueError: no run has that metric by that score, or one has it twice for a replica.
     """
     values = values_of(metrics, score, metric)
-    return _Work(values, metric, score, lower_is_better, alpha, resamples, None).comparison()
+    return _Work(values, metric, score, named, lower_is_better, alpha, resamples, None).comparison()
 
 
-def compare_values(values: pd.DataFrame, score: str, decided: Decided | None = None) -> Comparison:
+def compare_values(
+    values: pd.DataFrame, score: str, named: Named = (), decided: Decided | None = None
+) -> Comparison:
     """Compare runs by their headline AUROC, as `compare_runs` does.
 
     Args:
         values: as `values_of` gives them.
         score: that they are by.
-        decided: what an earlier comparison of the same values gave, which is not computed again.
+        named: pairs of runs that are tested whoever is the best.
+        decided: what an earlier comparison of the same values and pairs gave, which is not computed
+            again.
     """
-    return _Work(values, HEADLINE, score, False, _ALPHA, RESAMPLES, decided).comparison()
+    return _Work(values, HEADLINE, score, named, False, _ALPHA, RESAMPLES, decided).comparison()
 
 
 class _Work:
@@ -135,18 +162,17 @@ class _Work:
         values: pd.DataFrame,
         metric: str,
         score: str,
+        named: Named,
         lower_is_better: bool,
         alpha: float,
         resamples: int,
         decided: Decided | None,
     ) -> None:
-        self._values, self._metric, self._score = values, metric, score
+        self._values, self._metric, self._score, self._named = values, metric, score, named
         self._lower_is_better, self._alpha, self._resamples = lower_is_better, alpha, resamples
         self._runs = [run for run in values.columns if values[run].notna().any()]
         self._paired = values[values[self._runs].notna().all(axis=1)]
-        self._ranked = np.empty((0, len(self._runs)))
-        if len(self._paired):
-            self._ranked = np.stack([units(self._paired[run]) for run in self._runs], axis=1)
+        self._ranked = units(self._paired[self._runs])
         self._ranks = (
             ranks.ranks_of(self._ranked, lower_is_better).mean(0)
             if len(self._ranked)
@@ -159,19 +185,24 @@ class _Work:
             self._friedman, self._difference = decided.friedman, decided.critical_difference
 
     def comparison(self) -> Comparison:
-        pairs = self._pairs() if self._known is None else self._known.pairs
+        table = self._table()
+        pairs = self._pairs(table) if self._known is None else self._known.pairs
+        named = [_not_different(pairs, run) for run in table["run"]]
+        is_ranked = table["mean"].notna()
         return Comparison(
             metric=self._metric,
             score=self._score,
             alpha=self._alpha,
             values=self._values,
-            table=self._table(pairs),
+            table=table.assign(not_different_from=pd.Series(named, dtype=object).where(is_ranked)),
             pairs=pairs,
             units="blocks" if has_blocks(self._paired) else "seeds",
             count=len(self._ranked),
+            best=_best(table, self._lower_is_better),
+            named=tuple(self._named),
             friedman=self._friedman,
             critical_difference=self._difference,
-            remarks=(*self._about_missing(), *self._about_power()),
+            remarks=(*self._about_missing(), *self._about_seeds(), *self._about_power(pairs)),
         )
 
     def _of_three_or_more(self) -> tuple[float | None, float | None]:
@@ -180,15 +211,15 @@ class _Work:
         size = len(self._runs), len(self._ranked)
         return ranks.friedman(self._ranked), ranks.critical_difference(*size, self._alpha)
 
-    def _table(self, pairs: pd.DataFrame) -> pd.DataFrame:
+    def _table(self) -> pd.DataFrame:
         rows = []
         for run in self._values.columns:
             has = int(self._values[run].notna().sum())
             row = {"run": run, "replicas": has, "missing": len(self._values) - has}
             if run in self._runs and len(self._paired):
-                row |= self._numbers(run) | {"not_different_from": _not_different(pairs, run)}
+                row |= self._numbers(run)
             rows.append(row)
-        columns = "run mean low high iqm iqm_low iqm_high rank replicas missing not_different_from"
+        columns = "run mean low high iqm iqm_low iqm_high rank replicas missing"
         return pd.DataFrame(rows, columns=columns.split())
 
     def _numbers(self, run: str) -> dict[str, float]:
@@ -208,49 +239,12 @@ class _Work:
         statistic = interquartile_mean if is_middle else mean_of_blocks
         return bootstrap_interval(table, statistic, 1 - self._alpha, self._resamples)
 
-    def _pairs(self) -> pd.DataFrame:
-        rows = [self._pair(one, other) for one, other in combinations(self._runs, 2)]
-        columns = (
-            "run other difference low high probability_of_improvement unpaired p_wilcoxon p_holm "
-            "p_nemenyi decision"
+    def _pairs(self, table: pd.DataFrame) -> pd.DataFrame:
+        pairs = every_pair(
+            self._values[self._runs], self._lower_is_better, 1 - self._alpha, self._resamples
         )
-        table = pd.DataFrame(rows, columns=columns.split())
-        table["p_holm"] = ranks.holm(table["p_wilcoxon"].fillna(1.0).to_numpy())
-        if self._difference is not None:
-            p = ranks.nemenyi(self._ranks, len(self._ranked))
-            places = [[self._runs.index(run) for run in table[name]] for name in ("run", "other")]
-            table["p_nemenyi"] = p[tuple(places)]
-        table["decision"] = [self._decided(row) for row in table.to_dict("records")]
-        return table
-
-    def _pair(self, run: str, other: str) -> dict[str, object]:
-        """Compare two runs on all that these two have."""
-        both = self._values[self._values[[run, other]].notna().all(axis=1)]
-        row: dict[str, object] = {"run": run, "other": other}
-        if both.empty:
-            return row
-        table = by_block(both[run] - both[other])
-        sides = [by_block(both[name]) for name in (run, other)]
-        better = sides[::-1] if self._lower_is_better else sides
-        interval = self._interval(table)
-        return row | {
-            "difference": float(mean_of_blocks(table)),
-            "low": interval.low,
-            "high": interval.high,
-            "probability_of_improvement": ranks.probability_of_improvement(*better),
-            "unpaired": ranks.probability_of_improvement_unpaired(*better),
-            "p_wilcoxon": ranks.wilcoxon(units(both[run] - both[other])),
-        }
-
-    def _decided(self, pair: dict) -> str:
-        if self._friedman is not None:
-            one, other = (self._ranks[self._runs.index(pair[key])] for key in ("run", "other"))
-            is_different = self._friedman < self._alpha and pair["p_nemenyi"] < self._alpha
-            is_better = one < other
-        else:
-            is_different = len(self._runs) == 2 and pair["p_wilcoxon"] < self._alpha
-            is_better = (pair["difference"] < 0) == self._lower_is_better
-        return (BETTER if is_better else WORSE) if is_different else NOT_DIFFERENT
+        best = _best(table, self._lower_is_better)
+        return tested(pairs, best, self._named, self._alpha, self._lower_is_better)
 
     def _about_missing(self) -> list[str]:
         said = []
@@ -259,7 +253,7 @@ class _Work:
             if len(missing) == len(self._values):
                 said.append(f"{run} has no results: it is in no statistic.")
             elif len(missing):
-                said.append(f"{run} has no result for {named(missing)}.")
+                said.append(f"{run} has no result for {in_words(missing)}.")
         without = len(self._values) - len(self._paired)
         if said and len(self._runs) > 1:
             said.append(
@@ -270,17 +264,25 @@ class _Work:
             )
         return said
 
-    def _about_power(self) -> list[str]:
-        count, runs = len(self._ranked), len(self._runs)
-        most = 2.0 ** (1 - count) if runs == 2 else 0.0  # the smallest p of Wilcoxon's test
-        is_hopeless = runs > 2 and (self._difference is None or self._difference > runs - 1)
-        if runs < 2 or not (is_hopeless or most >= self._alpha):
+    def _about_seeds(self) -> list[str]:
+        same = [run for run in self._runs if ignores_its_seed(self._values[run])]
+        if not same:
             return []
-        what = "anomaly classes and datasets" if has_blocks(self._paired) else "seeds"
         return [
-            f"{count} {what} are too few: no difference of {runs} runs, however large, could be "
-            f"shown at the level {self._alpha:g}."
+            f"{', '.join(same)}: every seed gives the same result, so that all seeds of a class "
+            f"count as one observation."
         ]
+
+    def _about_power(self, pairs: pd.DataFrame) -> list[str]:
+        kind = "blocks" if has_blocks(self._paired) else "seeds"
+        return too_few(pairs, self._named, kind, self._alpha)
+
+
+def _best(table: pd.DataFrame, lower_is_better: bool) -> str | None:
+    known = table.dropna(subset="mean").sort_values(
+        "mean", ascending=lower_is_better, kind="stable"
+    )
+    return None if known.empty else known["run"].iloc[0]
 
 
 def _not_different(pairs: pd.DataFrame, run: str) -> str:

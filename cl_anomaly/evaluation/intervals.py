@@ -78,7 +78,8 @@ def bootstrap_interval(
         seed: of the draws.
 
     Returns:
-        NaN and NaN where there are fewer than two numbers, of which nothing can be said.
+        NaN and NaN where there are fewer than two observations, of which nothing can be said. The
+        seeds of an only block are one where all give the same number, as those of a closed form.
 
     Raises:
         ValueError: the values are no table, or the confidence is out of range.
@@ -89,7 +90,8 @@ def bootstrap_interval(
             f"Expected values of shape (blocks, seeds) and a confidence between 0 and 1, but got "
             f"the shape {table.shape} and {confidence}."
         )
-    if (~np.isnan(table)).sum() < 2:
+    known = table[~np.isnan(table)]
+    if len(known) < 2 or (len(table) == 1 and (known == known[0]).all()):
         return Interval(float("nan"), float("nan"))
     random = np.random.default_rng(seed)
     blocks, seeds = (random.integers(0, size, (resamples, size)) for size in table.shape)

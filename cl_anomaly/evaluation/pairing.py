@@ -57,13 +57,31 @@ def by_block(values: pd.Series) -> NDArray[np.float64]:
     return values.unstack("seed").to_numpy(dtype=np.float64)  # noqa: PD010
 
 
-def units(values: pd.Series) -> NDArray[np.float64]:
-    """Give a number for each block, the mean of its seeds; or the seeds of the only block."""
+def units(values: pd.DataFrame) -> NDArray[np.float64]:
+    """Compute the observations of tests: the mean of each block; the seeds of an only block.
+
+    Seeds that all give the same result, as those of a closed form, are one observation.
+
+    Args:
+        values: a row for each replica, a column for each of k runs; without NaN.
+
+    Returns:
+        (N, k).
+    """
     means = values.groupby(_BLOCK, sort=False).mean()
-    return (means if len(means) > 1 else values).to_numpy(dtype=np.float64)
+    if len(means) > 1:
+        return means.to_numpy(dtype=np.float64)
+    seeds = values.to_numpy(dtype=np.float64)
+    return seeds[:1] if (seeds == seeds[:1]).all() else seeds
 
 
-def named(replicas: Iterable[tuple]) -> str:
+def ignores_its_seed(values: pd.Series) -> bool:
+    """Return whether every seed gives the same result in each block, and there are several."""
+    blocks = values.dropna().groupby(_BLOCK, sort=False)
+    return bool((blocks.nunique() == 1).all() and (blocks.size() > 1).any())
+
+
+def in_words(replicas: Iterable[tuple]) -> str:
     """Name the first few replicas, each (dataset, anomaly class, seed)."""
     named = [f"{dataset}, anomaly class {a}, seed {s}" for dataset, a, s in replicas]
     more = [f"{len(named) - _MOST_NAMED} more"] if len(named) > _MOST_NAMED else []

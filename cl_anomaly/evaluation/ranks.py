@@ -1,13 +1,13 @@
-"""Which of several are different: ranks, the tests on them, and what is said of two.
+"""Ranks of several competitors, and tests on signed ranks of two.
 
 Demšar, "Statistical Comparisons of Classifiers over Multiple Data Sets" (JMLR 2006). Values stand
 in a table, (N, k): N blocks, in each of which k competitors are compared.
 
-SciPy's statistics are imported by what computes a test: a page that shows recorded ones does not
-wait for them.
+SciPy's statistics are imported by the functions that need them: a page that shows recorded tests
+does not wait for them.
 """
 
-from typing import Any
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -56,7 +56,7 @@ def friedman(values: ArrayLike) -> float:
 
 
 def critical_difference(competitors: int, blocks: int, alpha: float = 0.05) -> float:
-    """Give the difference of mean ranks from which two are different (Nemenyi's test).
+    """Compute Nemenyi's critical difference of two mean ranks.
 
     CD = q_α √(k(k+1) / 6N), q_α the studentised range's quantile over √2; Demšar (2006), section
     3.2.2.
@@ -69,49 +69,48 @@ def critical_difference(competitors: int, blocks: int, alpha: float = 0.05) -> f
     from scipy import stats
 
     quantile = stats.studentized_range.ppf(1 - alpha, competitors, np.inf) / np.sqrt(2)
-    return float(quantile * _standard_error(competitors, blocks))
+    return float(quantile * np.sqrt(competitors * (competitors + 1) / (6 * blocks)))
 
 
-def nemenyi(mean_ranks: ArrayLike, blocks: int) -> Table:
-    """Test each two of k competitors after Friedman's test; Nemenyi (1963).
+class SignedRanks(NamedTuple):
+    """Wilcoxon's signed-rank test of paired differences.
 
-    Args:
-        mean_ranks: (k,), over the blocks.
-        blocks: N.
-
-    Returns:
-        (k, k), p-values, with 1 on the diagonal.
+    Attributes:
+        p: for both sides.
+        balance: from -1 to 1, the share of the ranks with positive differences minus that with
+            negative ones (the matched-pairs rank-biserial correlation). Its sign says which is
+            better.
     """
-    from scipy import stats
 
-    ranks = np.asarray(mean_ranks, dtype=np.float64)
-    distance = np.abs(ranks[:, None] - ranks) / _standard_error(len(ranks), blocks)
-    p = np.ones_like(distance)
-    upper = np.triu_indices(len(ranks), 1)
-    p[upper] = stats.studentized_range.sf(distance[upper] * np.sqrt(2), len(ranks), np.inf)
-    return np.minimum(p, p.T)
+    p: float
+    balance: float
 
 
-def wilcoxon(differences: ArrayLike) -> float:
+def wilcoxon(differences: ArrayLike) -> SignedRanks:
     """Test whether two are different, by the signed ranks of their differences.
 
-    Wilcoxon, "Individual Comparisons by Ranking Methods" (1945). Exact where there are no ties.
-    Differences of 0 are left out.
+    Wilcoxon, "Individual Comparisons by Ranking Methods" (1945). As in `scipy.stats.wilcoxon`,
+    differences of 0 are left out and equal ones share the mean of their ranks. The p-value is exact
+    for any number of differences: each of the 2ⁿ signs of these ranks is equally likely.
 
     Args:
         differences: (N,), of one against the other in each block.
 
     Returns:
-        The p-value for both sides; 1 where all differences are 0.
+        p = 1 and balance = 0 where all differences are 0.
     """
     values = np.asarray(differences, dtype=np.float64)
     values = values[values != 0]
     if not len(values):
-        return 1.0
-    from scipy import stats
-
-    result: Any = stats.wilcoxon(values)
-    return float(result.pvalue)
+        return SignedRanks(1.0, 0.0)
+    # Shared ranks are halves: doubled, all are whole numbers.
+    ranks = (2 * pd.Series(np.abs(values)).rank()).to_numpy().astype(int)
+    chances = np.ones(1)
+    for rank in ranks:
+        chances = (np.pad(chances, (rank, 0)) + np.pad(chances, (0, rank))) / 2
+    positive, whole = int(ranks[values > 0].sum()), int(ranks.sum())
+    tail = min(chances[: positive + 1].sum(), chances[positive:].sum())
+    return SignedRanks(min(1.0, 2 * float(tail)), 2 * positive / whole - 1)
 
 
 def holm(p: ArrayLike) -> NDArray[np.float64]:
@@ -164,7 +163,7 @@ def probability_of_improvement(x: ArrayLike, y: ArrayLike) -> float:
         In [0, 1]; NaN where there is no pair.
     """
     a, b = np.asarray(x, dtype=np.float64), np.asarray(y, dtype=np.float64)
-    wins = np.where(np.isnan(a - b), np.nan, (a > b) + 0.5 * (a == b))
+    wins = np.where(np.isnan(a) | np.isnan(b), np.nan, (a > b) + 0.5 * (a == b))
     return _mean([_mean(own[~np.isnan(own)]) for own in wins])
 
 
@@ -192,10 +191,6 @@ def _mean(values: ArrayLike) -> float:
     numbers = np.asarray(values, dtype=np.float64)
     numbers = numbers[~np.isnan(numbers)]
     return float(numbers.mean()) if numbers.size else float("nan")
-
-
-def _standard_error(competitors: int, blocks: int) -> float:
-    return float(np.sqrt(competitors * (competitors + 1) / (6 * blocks)))
 
 
 def _table(values: ArrayLike) -> Table:

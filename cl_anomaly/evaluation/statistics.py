@@ -1,13 +1,13 @@
 """The numbers of a comparison: means and standard deviations over seeds and anomaly classes."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
 
 from cl_anomaly.evaluation.aurocs import HEADLINE, Aurocs, Measures
-from cl_anomaly.evaluation.metrics import gap_closed
+from cl_anomaly.evaluation.bounds import Kind, bounds_of, gaps_closed
 from cl_anomaly.evaluation.transfer import transfer_of
 
 MEAN = "mean"
@@ -16,16 +16,22 @@ MEAN = "mean"
 _KEYS = ["run", "strategy", "dataset", "anomaly_class", "score"]
 
 
-def summarise(runs: Sequence[Aurocs]) -> pd.DataFrame:
+def summarise(
+    runs: Sequence[Aurocs], kinds: Mapping[tuple[str, str], Kind] | None = None
+) -> pd.DataFrame:
     """Summarise runs over their seeds, and over their anomaly classes where they have several.
+
+    Args:
+        runs: of one anomaly class each.
+        kinds: by run and dataset, as `kind_of` gives them: what its bounds share with it. Default:
+            no run has bounds.
 
     Returns:
         Columns run, strategy, dataset, anomaly_class, score, task, metric, mean, sd (of a sample;
         empty for one seed) and seeds (how many: where a replica failed, fewer from then on).
         `metric` is `auroc_seen` after every task, and what else was measured of the tasks so far;
-        after the last also what `transfer_of` gives of the result matrix, and `gap_closed`, the
-        share of the way between the mean headline AUROC of a run with the strategy `lower` and one
-        with `upper`, where there are both.
+        after the last also what `transfer_of` gives of the result matrix, and `gap_closed` of the
+        means of `auroc_seen`, where a run has both bounds (see `evaluation.bounds`).
 
         A run of several anomaly classes has rows in which anomaly_class is "mean", too: mean and sd
         of the classes' means. Its table has three columns more: anomaly_classes, which these are,
@@ -41,7 +47,7 @@ def summarise(runs: Sequence[Aurocs]) -> pd.DataFrame:
     table = table.reset_index().rename(columns={"std": "sd", "size": "seeds"})
     if len(means := _means_over_classes(table)):
         table = pd.concat([table.astype({"anomaly_class": object}), means], ignore_index=True)
-    return pd.concat([table, _gaps(table)], ignore_index=True)
+    return pd.concat([table, _gaps(table, kinds or {})], ignore_index=True)
 
 
 def t_interval(values: ArrayLike) -> float:
@@ -108,17 +114,20 @@ def _means_over_classes(table: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def _gaps(table: pd.DataFrame) -> pd.DataFrame:
-    seen = table[table["metric"] == "auroc_seen"]
+def _gaps(table: pd.DataFrame, kinds: Mapping[tuple[str, str], Kind]) -> pd.DataFrame:
+    seen = table[table["metric"] == HEADLINE]
     last = seen[seen["task"] == seen.groupby("run")["task"].transform("max")]
     gaps, keys = [], ["dataset", "anomaly_class", "score", "task"]
     if "anomaly_classes" in table:
         keys.append("anomaly_classes")
     # Bounds are those of the same scenario, after as many tasks.
     for _, group in last.groupby(keys, sort=False, dropna=False):
-        means = group.groupby("strategy")["mean"].mean()
-        if {"lower", "upper"} <= set(means.index):
-            closed = [gap_closed(m, means["lower"], means["upper"]) for m in group["mean"]]
-            none = {name: np.nan for name in ("sd", "low", "high") if name in group}
-            gaps.append(group.assign(metric="gap_closed", mean=closed, **none))
-    return pd.concat(gaps) if gaps else table.iloc[:0]
+        means = dict(zip(group["run"].astype(str), group["mean"], strict=True))
+        dataset = str(group["dataset"].iloc[0])
+        own = {run: kinds[run, dataset] for run in means if (run, dataset) in kinds}
+        has_bounds = group[group["run"].isin(bounds_of(own))]
+        none = {name: np.nan for name in ("sd", "low", "high") if name in group}
+        closed = has_bounds["run"].map(gaps_closed(means, own))
+        gaps.append(has_bounds.assign(metric="gap_closed", mean=closed, **none))
+    found = [own for own in gaps if len(own)]
+    return pd.concat(found) if found else table.iloc[:0]

@@ -1,4 +1,4 @@
-"""The critical-difference diagram: mean ranks, and which of them are not different."""
+"""The critical-difference diagram: a picture of mean ranks. What differs, pairs of runs say."""
 
 from collections.abc import Sequence
 
@@ -8,8 +8,10 @@ from matplotlib.figure import Figure
 
 from cl_anomaly.errors import InputError
 from cl_anomaly.evaluation.comparing import Comparison
+from cl_anomaly.evaluation.pair_tests import counted
 from cl_anomaly.evaluation.ranks import groups_not_different
 from cl_anomaly.report.canvas import new_figure
+from cl_anomaly.report.how_tested import in_p
 from cl_anomaly.report.legends import width_of, wrapped
 from cl_anomaly.report.styles import FIGURE_STYLE, Style, styles_of
 
@@ -22,7 +24,7 @@ _MARGIN, _ELBOW = 0.12, 0.15
 def draw_critical_difference(
     comparison: Comparison, strategies: dict[str, str] | None = None, title: str = ""
 ) -> Figure:
-    """Draw mean ranks on a line, the best on the left; a bar joins those that are not different.
+    """Draw mean ranks on a line, the best on the left; a bar joins those within Nemenyi's reach.
 
     Demšar, "Statistical Comparisons of Classifiers over Multiple Data Sets" (JMLR 2006), section
     3.2.4. Where Friedman's test does not say that not all are the same, one bar joins all.
@@ -152,9 +154,8 @@ class _Diagram:
 
 def _said(comparison: Comparison, title: str) -> str:
     """Say what the ranks are of, and what the tests say."""
-    over = {"blocks": "anomaly classes and datasets", "seeds": "seeds"}[comparison.units]
     p, level = comparison.friedman or 0.0, f"{comparison.alpha:g}"
-    shown = "< 0.001" if p < 0.001 else f"= {p:.3f}"
-    what = "bars join what is not different" if p < comparison.alpha else "nothing is different"
-    words = f"mean rank over {comparison.count} {over}; Friedman p {shown}, at {level}: {what}"
+    what = "bars join ranks within CD" if p < comparison.alpha else "no ranks are told apart"
+    over = counted(comparison.count, comparison.units)
+    words = f"mean rank over {over}; Friedman p {in_p(p)}, at {level}: {what}"
     return f"{title}: {words}" if title else words

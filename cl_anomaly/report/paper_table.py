@@ -21,6 +21,7 @@ class Cell:
         high: of it.
         digits: after the point.
         is_best: it is better than that of every other run, and the difference is real.
+        text: stands in the place of the value, such as a number of bytes with its unit.
     """
 
     value: float
@@ -29,6 +30,7 @@ class Cell:
     high: float = math.nan
     digits: int = 3
     is_best: bool = False
+    text: str = ""
 
 
 @dataclass(frozen=True)
@@ -87,6 +89,8 @@ def _shown(cells: Sequence[Cell]) -> list[Cell | str]:
 def _in_latex(cell: Cell | str, spread: Spread) -> str:
     if isinstance(cell, str):
         return cell
+    if cell.text:
+        return escaped_for_latex(cell.text)
     value, sd, low, high = _written(cell)
     value = rf"\mathbf{{{value}}}" if cell.is_best else value
     if spread == "sd":
@@ -97,6 +101,8 @@ def _in_latex(cell: Cell | str, spread: Spread) -> str:
 def _in_markdown(cell: Cell | str, spread: Spread) -> str:
     if isinstance(cell, str):
         return cell
+    if cell.text:
+        return escaped_for_markdown(cell.text)
     value, sd, low, high = _written(cell)
     value = f"**{value}**" if cell.is_best else value
     if spread == "sd":

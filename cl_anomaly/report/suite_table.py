@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from cl_anomaly.report.sizes import bytes_in_words
+from cl_anomaly.report.cells import WHAT_THEY_ARE, written
+from cl_anomaly.report.how_tested import how_tested
 
 if TYPE_CHECKING:  # it takes PyTorch
     from cl_anomaly.evaluation.comparing import Comparison
@@ -17,19 +17,8 @@ if TYPE_CHECKING:  # it takes PyTorch
 TABLE_FILE = "table.csv"
 
 QUALITY = ("AUROC (95 % interval)", "rank", "gap closed", "forgetting", "not different from")
-COST = ("seconds", "bytes", "real samples", "score")
-COLUMNS = (
-    "method",
-    "AUROC (95 % interval)",
-    "rank",
-    "gap closed",
-    "forgetting",
-    "not different from",
-    "seconds",
-    "bytes",
-    "real samples",
-    "score",
-)
+COST = ("seconds", "steps", "bytes", "real samples", "score")
+COLUMNS = ("method", *QUALITY, *COST)
 # Names in a cell on the screen.
 _MOST_NAMED = 3
 
@@ -44,7 +33,7 @@ def rows_of(table: pd.DataFrame) -> list[list[str]]:
     """Write a suite's table, cell by cell, with COLUMNS; what is missing says so.
 
     Args:
-        table: see `runs.suite_folder.suite_table`.
+        table: see `runs.standings.standings`.
     """
     runs = [str(run) for run in table.loc[table["mean"].notna(), "run"]]
     return [_cells(row, runs) for row in table.to_dict("records")]
@@ -65,24 +54,19 @@ def _few(cell: str) -> str:
 def _cells(row: Mapping[Any, Any], runs: Sequence[str]) -> list[str]:
     run = str(row["run"])
     others = [other for other in runs if other != run]
-    if not _has(row, "mean"):
+    interval = written(row, "mean")
+    if not interval:
         return [run, "no results", *[""] * (len(COLUMNS) - 2)]
-    missing = int(row["missing"]) if _has(row, "missing") else 0
-    note = f" ({missing} missing)" if missing else ""
-    interval = f"{row['mean']:.3f}"
-    if _has(row, "low"):
-        interval += f" ({row['low']:.3f} to {row['high']:.3f})"
+    note = f" ({int(row['missing'])} missing)" if row["missing"] else ""
+    if low := written(row, "low"):
+        interval += f" ({low} to {written(row, 'high')})"
     return [
         run + note,
         interval,
-        f"{row['rank']:.2f}" if _has(row, "rank") else "",
-        f"{row['gap_closed']:.2f}" if _has(row, "gap_closed") else "",
-        f"{row['forgetting']:.3f}" if _has(row, "forgetting") else "",
-        in_short(row["not_different_from"], others) if _has(row, "not_different_from") else "",
-        f"{row['seconds']:.1f}" if _has(row, "seconds") else "",
-        bytes_in_words(float(row["bytes"])) if _has(row, "bytes") else "",
-        ("yes" if row["stores_samples"] else "no") if _has(row, "stores_samples") else "",
-        str(row.get("score", "")),
+        *(written(row, name) for name in ("rank", "gap_closed", "forgetting")),
+        in_short(written(row, "not_different_from"), others),
+        *(written(row, name) for name in ("seconds", "steps", "bytes", "stores_samples")),
+        str(row["score"]),
     ]
 
 
@@ -115,26 +99,15 @@ def markdown_table(
 
 
 def notes_of(compared: Comparison, chosen: Mapping[str, Mapping[str, Any]]) -> list[str]:
-    """Say what the numbers of a suite's table are, a sentence each."""
-    is_of_blocks = compared.units == "blocks"
-    resampled = "seeds and blocks" if is_of_blocks else "seeds"
+    """Say what the numbers of a suite's table are, a sentence or two each."""
+    resampled = "seeds and blocks" if compared.units == "blocks" else "seeds"
     said = [
         f"Headline AUROC after the last task: means, and bootstrap intervals that resample "
-        f"{resampled}. Mean rank over {compared.count} {compared.units}, 1 is the best."
-        + " A block is one anomaly class of one dataset."
-        * is_of_blocks,
-        "Gap closed is the share of the way from lower to upper; forgetting, by the result matrix, "
-        "what was lost since each task was known best. Seconds of training and bytes (model, "
-        "strategy and score after the last task) are those of one replica; past samples that "
-        "upper and joint see again are not counted.",
+        f"{resampled}. Mean rank over {compared.count} {compared.units}, 1 is the best.",
+        WHAT_THEY_ARE,
+        *how_tested(compared),
+        *compared.remarks,
     ]
-    if compared.friedman is not None:
-        said.append(
-            f"Friedman's test that all are the same: p = {compared.friedman:.2g}. Two are "
-            f"different where their mean ranks differ by {compared.critical_difference:.2f} "
-            f"or more (Nemenyi, {compared.alpha:g})."
-        )
-    said += compared.remarks
     said += [
         f"{run}: {', '.join(f'{k} = {v}' for k, v in own['options'].items())} was chosen on "
         f"{own['on']} ({own['rule']})."
@@ -143,9 +116,3 @@ def notes_of(compared: Comparison, chosen: Mapping[str, Mapping[str, Any]]) -> l
     if not chosen:
         said.append("This suite chose no option: all are defaults, or fixed in its file.")
     return said
-
-
-def _has(row: Mapping[Any, Any], name: str) -> bool:
-    """Say whether a row has a value there; tables of earlier versions lack some columns."""
-    value = row.get(name)
-    return not (value is None or (isinstance(value, float) and math.isnan(value)))

@@ -11,7 +11,9 @@ import pandas as pd
 from cl_anomaly.config import ResolvedConfig
 from cl_anomaly.errors import InputError
 from cl_anomaly.evaluation.aurocs import read_aurocs
+from cl_anomaly.evaluation.bounds import kind_of
 from cl_anomaly.evaluation.comparing import Comparison, compare_runs
+from cl_anomaly.evaluation.pair_tests import Named
 from cl_anomaly.evaluation.statistics import summarise
 from cl_anomaly.json_files import read_json, write_json
 from cl_anomaly.report.canvas import save_figure
@@ -20,7 +22,7 @@ from cl_anomaly.report.labels import labelled
 from cl_anomaly.runs.claims import claimed
 from cl_anomaly.runs.cost import cost_table
 from cl_anomaly.runs.look_up import another_run
-from cl_anomaly.runs.recorded_tests import write_tests
+from cl_anomaly.runs.recorded_tests import read_named, write_tests
 from cl_anomaly.runs.run_folder import (
     FIGURE_NAME,
     dataset_name,
@@ -67,6 +69,7 @@ def write_comparison(
     folders: Mapping[str, Path],
     out: Path,
     name: str | None = None,
+    named: Named = (),
 ) -> Path:
     """Write what several runs give together, unless just that is there already.
 
@@ -75,6 +78,7 @@ def write_comparison(
         folders: of those that have results.
         out: folder for the comparison's folder.
         name: of it. Default: DATASET-compare.
+        named: pairs of runs that are tested whoever is the best.
 
     Returns:
         The comparison's folder.
@@ -86,7 +90,7 @@ def write_comparison(
     runs = {run: path.name for run, path in finished.items()}
     numbered = re.compile(rf"{re.escape(name)}(-\d+)?")
     for folder in sorted(path for path in out.iterdir() if numbered.fullmatch(path.name)):
-        if _holds(folder, content, runs):
+        if _holds(folder, content, runs, named):
             return folder
     results = [
         replace(own, name=run) for run, path in finished.items() for own in read_results(path)
@@ -97,7 +101,7 @@ def write_comparison(
         write_json(folder / RUNS_FILE, runs)
         environments = {run: read_json(path / ENVIRONMENT_FILE) for run, path in finished.items()}
         write_json(folder / ENVIRONMENT_FILE, {"runs": environments})
-        _write_numbers(folder, results, first.shown_score)
+        _write_numbers(folder, results, first.shown_score, named)
         costs = {
             run: read_json(path / COST_FILE) if (path / COST_FILE).exists() else {}
             for run, path in finished.items()
@@ -109,43 +113,49 @@ def write_comparison(
     return folder
 
 
-def compare_results(results: Sequence[RunResults], score: str) -> Comparison:
+def compare_results(results: Sequence[RunResults], score: str, named: Named = ()) -> Comparison:
     """Compare runs by their headline AUROC after the last task, see `compare_runs`.
 
     Args:
         results: that have the score; those of one name are one competitor.
         score: which.
+        named: pairs of runs that are tested whoever is the best.
 
     Raises:
         InputError: two of one name are of the same scenario.
     """
     tables = [own.metrics.assign(run=own.name, dataset=own.dataset) for own in results]
     try:
-        return compare_runs(pd.concat(tables, ignore_index=True), score)
+        return compare_runs(pd.concat(tables, ignore_index=True), score, named=named)
     except ValueError as error:
         raise InputError(f"{error} A comparison, or a suite, names its runs.") from error
 
 
-def _write_numbers(folder: Path, results: Sequence[RunResults], score: str) -> None:
+def _write_numbers(folder: Path, results: Sequence[RunResults], score: str, named: Named) -> None:
     """Write what was measured, where not every seed of every run has failed."""
     none = pd.DataFrame(columns=[*METRICS_COLUMNS, "run"])
     tables = [own.metrics.assign(run=own.name) for own in results]
     metrics = pd.concat(tables, ignore_index=True) if tables else none
     metrics.to_csv(folder / METRICS_FILE, index=False)
     if results:
-        summarise(read_aurocs(metrics)).to_csv(folder / SUMMARY_FILE, index=False)
-        compared = compare_results(results, score)
+        kinds = {
+            (own.name, str(own.metrics["dataset"].iloc[0])): kind_of(own.strategy, own.config, "")
+            for own in results
+        }
+        summarise(read_aurocs(metrics), kinds).to_csv(folder / SUMMARY_FILE, index=False)
+        compared = compare_results(results, score, named)
         write_tests(folder, compared)
         lines, _ = labelled(results)
         save_figure(draw_auroc(lines, score), folder / FIGURE_NAME)
 
 
-def _holds(folder: Path, content: dict[str, Any], runs: dict[str, str]) -> bool:
+def _holds(folder: Path, content: dict[str, Any], runs: dict[str, str], named: Named) -> bool:
     try:
         return (
             is_complete(folder)
             and not differences(read_configuration(folder / CONFIG_FILE), content)
             and read_json(folder / RUNS_FILE) == runs
+            and [*read_named(folder)] == [*named]
         )
     except InputError:
         return False

@@ -1,12 +1,19 @@
-"""What a run cost: seconds, samples, operations, and what is kept of the past."""
+"""What a run cost: seconds, samples, steps, operations, and what is kept of the past."""
+
+from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pandas as pd
 
-from cl_anomaly.models.flops import forward_flops, training_flops
-from cl_anomaly.runs.build import Plan
+from cl_anomaly.json_files import read_json
+from cl_anomaly.storage.status import COST_FILE, COST_TABLE
+
+if TYPE_CHECKING:
+    from cl_anomaly.runs.build import Plan
 
 COST_COLUMNS = (
     "run",
@@ -15,6 +22,7 @@ COST_COLUMNS = (
     "after_task_seconds",
     "evaluation_seconds",
     "samples",
+    "steps",
     "forward_flops",
     "training_flops",
     "model_bytes",
@@ -45,6 +53,9 @@ def cost_of(plan: Plan, tasks: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
         kept after the last task; `stores_samples`, whether real ones are kept; and `tasks`, all
         this by task.
     """
+    # With PyTorch, which a page that shows costs does not wait for.
+    from cl_anomaly.models.flops import forward_flops, training_flops
+
     model = plan.parts.make_model(plan.config, plan.dataset.features, plan.config.seed_list[:1])
     by_task = [int(task["samples"]) for task in tasks]
     seconds = {
@@ -83,3 +94,60 @@ def cost_table(costs: Mapping[str, Mapping[str, Any]], score: str) -> pd.DataFra
         rows.append({"run": run, **cost, "score_bytes": shown})
     # Whole numbers stay whole beside empty cells.
     return pd.DataFrame(rows, columns=list(COST_COLUMNS), dtype=object)
+
+
+COSTS = ("seconds", "steps", "operations", "bytes", "stores_samples")
+"""What tables show of a method's cost, see `of_one_replica`."""
+
+
+def read_costs(folder: Path, score: str) -> pd.DataFrame:
+    """Read what a run, or each run of a comparison or a suite, cost.
+
+    Args:
+        folder: its own.
+        score: of a run, whose bytes are shown.
+
+    Returns:
+        COST_COLUMNS, and of a suite method and dataset; empty where nothing was recorded.
+    """
+    if (folder / COST_TABLE).exists():
+        text = dict.fromkeys(("run", "method", "dataset"), str)
+        return pd.read_csv(
+            folder / COST_TABLE, dtype=text, keep_default_na=False, na_values=_NUMBERS
+        )
+    if (folder / COST_FILE).exists():
+        return cost_table({"": read_json(folder / COST_FILE)}, score)
+    return pd.DataFrame(columns=list(COST_COLUMNS))
+
+
+# Columns in which an empty cell is no number; elsewhere it is text, and a run may be called NA.
+_NUMBERS = {name: [""] for name in COST_COLUMNS if name != "run"}
+
+
+def of_one_replica(costs: pd.DataFrame) -> dict[str, Any]:
+    """Compute what a method costs for one replica: the only place that does, for all tables.
+
+    Args:
+        costs: COST_COLUMNS of its runs.
+
+    Returns:
+        COSTS: `seconds`, `steps` and `operations` of training over all tasks; `bytes` of the model,
+        of what the strategy keeps and of the statistics of the shown score, after the last task;
+        and whether real samples are kept. Each is the mean over all replicas of all runs, and NaN,
+        or None, where it is not known of one of them.
+    """
+    if costs.empty:
+        return dict.fromkeys(COSTS[:-1], np.nan) | {"stores_samples": None}
+    replicas = costs["replicas"].to_numpy(float)
+
+    def total(*names: str) -> float:
+        return float(costs[list(names)].to_numpy(float).sum())
+
+    stores = costs["stores_samples"]
+    return {
+        "seconds": total("training_seconds") / replicas.sum(),
+        "steps": float((costs["steps"].to_numpy(float) * replicas).sum() / replicas.sum()),
+        "operations": total("training_flops") / replicas.sum(),
+        "bytes": total("model_bytes", "strategy_bytes", "score_bytes") / replicas.sum(),
+        "stores_samples": None if stores.isna().any() else "True" in {*map(str, stores)},
+    }

@@ -1,10 +1,14 @@
 """What `cl-anomaly export` writes: the table of a paper, or its numbers."""
 
+import math
 from typing import Any
 
 import pandas as pd
 
 from cl_anomaly.evaluation.comparing import BETTER, Comparison
+from cl_anomaly.evaluation.pair_tests import counted
+from cl_anomaly.report.cells import written
+from cl_anomaly.report.how_tested import tested_over
 from cl_anomaly.report.paper_table import Cell, PaperTable, Spread
 from cl_anomaly.runs.suite_results import SuiteResults
 
@@ -14,14 +18,12 @@ ALL = "all"
 
 def best_run(compared: Comparison | None) -> str | None:
     """Name the run that is better than every other by the tests; None where none is."""
-    if compared is None:
+    if compared is None or compared.best is None:
         return None
-    rows = compared.table.dropna(subset="mean").to_dict("records")
-    runs = [str(row["run"]) for row in sorted(rows, key=lambda row: -row["mean"])]
-    if len(runs) < 2:
-        return None
-    first, *others = runs
-    return first if all(compared.decision(first, run) == BETTER for run in others) else None
+    best = compared.best
+    others = [run for run in compared.table.dropna(subset="mean")["run"] if run != best]
+    is_better = others and all(compared.decision(best, run) == BETTER for run in others)
+    return best if is_better else None
 
 
 def numbers_of(suite: SuiteResults) -> pd.DataFrame:
@@ -42,25 +44,34 @@ def numbers_of(suite: SuiteResults) -> pd.DataFrame:
 
 
 def paper_table(suite: SuiteResults, spread: Spread) -> PaperTable:
-    """Put the numbers that a paper prints into rows: AUROC by dataset, forgetting, gap closed."""
+    """Put the numbers that a paper prints into rows: AUROC by dataset, what else, and costs."""
     several = len(suite.datasets) > 1
     parts = list(suite.datasets.items()) if several else []
     columns = [f"AUROC, {dataset}" for dataset, _ in parts]
-    columns += ["AUROC, mean" if several else "AUROC", "Forgetting", "Gap closed"]
+    columns += ["AUROC, mean" if several else "AUROC", *_MORE]
     by_part = [_cells(*own) for _, own in parts]
     whole, rows = _cells(suite.comparison, suite.table), []
     for row in suite.table.to_dict("records"):
         run = str(row["run"])
-        cells = [own[run] for own in by_part] + [whole[run]]
-        cells += [Cell(float(row["forgetting"])), Cell(float(row["gap_closed"]), digits=2)]
+        cells = [own.get(run, Cell(math.nan)) for own in by_part] + [whole[run]]
+        cells += [
+            Cell(float(row["forgetting"])),
+            Cell(float(row["gap_closed"]), digits=2),
+            Cell(float(row["seconds"]), digits=1),
+            *(Cell(float(row[name]), text=written(row, name)) for name in ("steps", "bytes")),
+        ]
         rows.append((run, cells))
     # Where nobody has forgetting or bounds, no column says so.
-    keep = [n for n in range(len(columns)) if n < len(columns) - 2 or not _is_empty(rows, n)]
+    first = len(columns) - len(_MORE)
+    keep = [n for n in range(len(columns)) if n < first or not _is_empty(rows, n)]
     return PaperTable(
         ["Method", *(columns[n] for n in keep)],
         [(run, [cells[n] for n in keep]) for run, cells in rows],
         _notes(suite, spread, any(cell.is_best for _, cells in rows for cell in cells)),
     )
+
+
+_MORE = ("Forgetting", "Gap closed", "Seconds", "Steps", "Bytes")
 
 
 def _is_empty(rows: list[tuple[str, list[Cell]]], column: int) -> bool:
@@ -82,21 +93,25 @@ def _notes(suite: SuiteResults, spread: Spread, has_best: bool) -> list[str]:
     compared = suite.comparison
     if compared is None:
         return [f"{suite.title}: no run has results."]
-    what = "anomaly classes and datasets" if compared.units == "blocks" else "seeds"
-    over = f"{compared.count} {what}"
-    scores = ", ".join(dict.fromkeys(suite.scores_shown.values()))
+    over = counted(compared.count, compared.units)
+    scores = ", ".join(dict.fromkeys(own.score for own in suite.entrants))
     how = (
         f"mean ± standard deviation over {over}"
         if spread == "sd"
         else "mean and 95 % bootstrap interval, which resamples seeds"
-        + f" and {what}" * (compared.units == "blocks")
+        + " and anomaly classes and datasets" * (compared.units == "blocks")
     )
     said = [f"Headline AUROC after the last task by the score {scores}: {how}."]
-    tests = "Wilcoxon" if compared.friedman is None else "Friedman and Nemenyi"
-    if len(suite.scores_shown) > 1:
+    if suite.table["seconds"].notna().any():
         said.append(
-            f"Bold: better than every other ({tests}, {compared.alpha:g})."
+            "Seconds, steps and bytes (model, strategy and score after the last task) are those of "
+            "one replica."
+        )
+    if len(suite.table) > 1:
+        tests = f"{tested_over(compared)}, {compared.alpha:g}"
+        said.append(
+            f"Bold: better than every other ({tests})."
             if has_best
-            else f"No run is better than every other ({tests} over {over}, {compared.alpha:g})."
+            else f"No run is better than every other ({tests})."
         )
     return said

@@ -11,12 +11,13 @@ import pandas as pd
 
 from cl_anomaly.errors import InputError
 from cl_anomaly.evaluation.comparing import Comparison, Decided
+from cl_anomaly.evaluation.pair_tests import Named
 from cl_anomaly.evaluation.pairing import values_of
 from cl_anomaly.json_files import read_json, write_json
 from cl_anomaly.storage.results import RunResults
 from cl_anomaly.storage.status import PAIRS_FILE, STANDINGS_FILE, TESTS_FILE
 
-_TEXT = ("run", "other", "decision")
+_TEXT = ("run", "other", "family", "decision")
 _SHOWN = "shown"
 
 
@@ -28,10 +29,19 @@ def write_tests(folder: Path, compared: Comparison) -> None:
         "over": compared.units,
         "count": compared.count,
         "alpha": compared.alpha,
+        "best": compared.best,
+        "named": [list(own) for own in compared.named],
         "friedman": compared.friedman,
         "critical_difference": compared.critical_difference,
     }
     write_json(folder / TESTS_FILE, content)
+
+
+def read_named(folder: Path) -> Named:
+    """Read the pairs of runs that a comparison or a suite had named in advance."""
+    if not (folder / TESTS_FILE).exists():
+        return ()
+    return tuple((str(one), str(other)) for one, other in read_json(folder / TESTS_FILE)["named"])
 
 
 @dataclass(frozen=True, eq=False)

@@ -1,21 +1,25 @@
 """What a report page shows, read from the folder of a run, a comparison or a suite."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import pandas as pd
 
 from cl_anomaly.code.fingerprint import in_short
 from cl_anomaly.evaluation.comparing import Comparison, compare_values
+from cl_anomaly.evaluation.pair_tests import Named
 from cl_anomaly.evaluation.pairing import values_of
 from cl_anomaly.report.page.content import OWN_SCORE, Content, Member
 from cl_anomaly.report.page.detected import SampleImages
-from cl_anomaly.runs.recorded_tests import RecordedTests, read_tests
+from cl_anomaly.runs.cost import COST_COLUMNS
+from cl_anomaly.runs.recorded_tests import RecordedTests, read_named, read_tests
 from cl_anomaly.runs.report_members import member_of_run, members_of_comparison, read_if_there
 from cl_anomaly.runs.report_suite import members_of_suite
 from cl_anomaly.runs.sample_images import sample_images_of
+from cl_anomaly.runs.standings import Entrant, standings
 from cl_anomaly.storage.config_files import read_configuration
-from cl_anomaly.storage.results import read_results
+from cl_anomaly.storage.results import read_results, shown_score
 from cl_anomaly.storage.status import CONFIG_FILE, SUITE_FILE
 from cl_anomaly.version import __version__
 
@@ -42,12 +46,14 @@ def read_content(folder: Path) -> Content:
     with_results = [member for member in members if member.results is not None]
     scores = {member.results.score for member in members if member.results is not None}
     own_scores = None if kind == "suite" or not results else results[0].score
-    recorded = read_tests(folder, results, own_scores)
-    compared = {
-        dataset: found
+    tests = _Tests(read_named(folder), read_tests(folder, results, own_scores))
+    judged = {
+        dataset: tests.judged([own for own in members if own.dataset == dataset], "line")
         for dataset in dict.fromkeys(member.dataset for member in members)
-        if (found := _compared([m for m in with_results if m.dataset == dataset], "line", recorded))
     }
+    compared = {dataset: own for dataset, (own, _) in judged.items() if own is not None}
+    several = len(compared) > 1
+    overall, table = tests.judged(members, "method") if several else (None, pd.DataFrame())
     return Content(
         kind=kind,
         title=str(suite.get("title") or folder.name),
@@ -55,7 +61,9 @@ def read_content(folder: Path) -> Content:
         score=next(iter(scores)) if len(scores) == 1 else OWN_SCORE if scores else "",
         members=tuple(members),
         compared=compared,
-        overall=_compared(with_results, "method", recorded) if len(compared) > 1 else None,
+        standings={dataset: own for dataset, (_, own) in judged.items()},
+        overall=overall,
+        overall_standings=table,
         remarks=tuple(_remarks(members, compared)),
         version=__version__,
         sample_images=_sample_images(with_results),
@@ -78,33 +86,63 @@ def _sample_images(members: Sequence[Member]) -> dict[str, SampleImages]:
     return found
 
 
-def _compared(
-    members: Sequence[Member], called: str, recorded: RecordedTests | None
-) -> Comparison | None:
-    """Compare members by their lines or by their methods, each by the score that it shows.
+@dataclass(frozen=True, eq=False)
+class _Tests:
+    """How members are compared.
 
-    Args:
-        members: with results.
-        called: what they are called by.
+    Attributes:
+        named: pairs that are tested whoever is the best.
         recorded: tests, which are not computed again where they are of the same values.
-
-    Returns:
-        None where nothing can be compared.
     """
-    tables = []
-    for member in members:
-        if (own := member.results) is not None:
-            shown = own.metrics[own.metrics["score"] == own.score]
-            names = {"run": getattr(member, called), "dataset": member.dataset}
-            tables.append(shown.assign(**names, score=OWN_SCORE))
-    if not tables:
-        return None
-    metrics = pd.concat(tables, ignore_index=True)
-    try:
-        values = values_of(metrics, OWN_SCORE)
-    except ValueError:  # two of one method are of one scenario
-        return None
-    return compare_values(values, OWN_SCORE, recorded.of(values) if recorded else None)
+
+    named: Named
+    recorded: RecordedTests | None
+
+    def judged(
+        self, members: Sequence[Member], called: str
+    ) -> tuple[Comparison | None, pd.DataFrame]:
+        """Compare members by their lines or by their methods, each by the score that it shows.
+
+        Args:
+            members: with results or without.
+            called: what they are called by.
+
+        Returns:
+            The comparison, None where nothing can be compared; and the table of all members.
+        """
+        shown = [_shown(own, getattr(own, called)) for own in members if own.results is not None]
+        metrics = pd.concat(shown, ignore_index=True) if shown else pd.DataFrame()
+        compared = self._compared(metrics) if shown else None
+        entrants = [
+            Entrant(
+                str(getattr(own, called)),
+                own.dataset,
+                own.strategy,
+                own.config,
+                own.results.score if own.results else shown_score(own.config),
+            )
+            for own in members
+        ]
+        costs = [own.costs.assign(run=getattr(own, called)) for own in members if len(own.costs)]
+        whole = pd.concat(costs) if costs else pd.DataFrame(columns=list(COST_COLUMNS))
+        return compared, standings(compared, metrics, entrants, whole)
+
+    def _compared(self, metrics: pd.DataFrame) -> Comparison | None:
+        try:
+            values = values_of(metrics, OWN_SCORE)
+        except ValueError:  # two of one method are of one scenario
+            return None
+        decided = self.recorded.of(values) if self.recorded else None
+        return compare_values(values, OWN_SCORE, self.named, decided)
+
+
+def _shown(member: Member, name: str) -> pd.DataFrame:
+    """Return a member's metrics by the score that it shows."""
+    results = member.results
+    if results is None:
+        return pd.DataFrame()
+    own = results.metrics[results.metrics["score"] == results.score]
+    return own.assign(run=name, dataset=member.dataset, score=OWN_SCORE)
 
 
 def _remarks(members: Sequence[Member], compared: Mapping[str, Comparison]) -> list[str]:

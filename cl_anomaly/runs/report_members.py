@@ -10,12 +10,11 @@ from cl_anomaly.data.names import short_name
 from cl_anomaly.errors import InputError
 from cl_anomaly.json_files import read_json
 from cl_anomaly.report.page.content import MadeRun, Member
+from cl_anomaly.runs.cost import read_costs
 from cl_anomaly.runs.provenance import CodeChanges
 from cl_anomaly.storage.results import RunResults
 from cl_anomaly.storage.status import (
     CONFIG_FILE,
-    COST_FILE,
-    COST_TABLE,
     ENVIRONMENT_FILE,
     RUNS_FILE,
     SUMMARY_FILE,
@@ -34,7 +33,9 @@ def member_of_run(folder: Path, config: dict[str, Any], results: list[RunResults
     """Give the only member of a run's page."""
     (own,) = results or [None]
     name = own.name if own else str(config["strategy"]).rpartition(":")[2]
-    return Together(folder).member(name, config, own, folder)
+    score = own.score if own else ""
+    together = Together(folder, read_costs(folder, score).assign(run=name))
+    return together.member(name, config, own, folder)
 
 
 def members_of_comparison(
@@ -43,7 +44,8 @@ def members_of_comparison(
     """Read the members of a comparison."""
     shared = {name: value for name, value in config.items() if name != "runs"}
     by_name = {own.name: own for own in results}
-    folders, together = read_if_there(folder / RUNS_FILE), Together(folder)
+    folders = read_if_there(folder / RUNS_FILE)
+    together = Together(folder, read_costs(folder, ""))
     beside = find_runs(folder.parent) if set(config["runs"]) - set(by_name) else []
     members = []
     for name, settings in config["runs"].items():
@@ -68,13 +70,14 @@ class Together:
 
     Args:
         folder: its own.
+        costs: as in the attribute.
 
     Attributes:
-        costs: by run, its row of the table of costs; empty where there is none.
+        costs: a row for each run, see `runs.cost.read_costs`.
     """
 
-    def __init__(self, folder: Path) -> None:
-        self.costs = _costs(folder / COST_TABLE)
+    def __init__(self, folder: Path, costs: pd.DataFrame) -> None:
+        self.costs = costs
         self._summary = _read_summary(folder / SUMMARY_FILE)
         self._codes = CodeChanges()
 
@@ -118,7 +121,7 @@ class Together:
             made=(made,),
             results=results,
             summary=own,
-            cost=(read_if_there(place / COST_FILE) if place else {}) or self.costs.get(name, {}),
+            costs=self.costs[self.costs["run"] == name],
             chosen=about.get("chosen") or {},
         )
 
@@ -184,14 +187,6 @@ def _read_summary(path: Path) -> pd.DataFrame:
     columns = ("run", "strategy", "dataset", "anomaly_class", "anomaly_classes")
     text = dict.fromkeys(columns, str)
     return pd.read_csv(path, dtype=text, keep_default_na=False, na_values=_NUMBERS)
-
-
-def _costs(path: Path) -> dict[str, dict[str, Any]]:
-    if not path.exists():
-        return {}
-    table = pd.read_csv(path, dtype={"run": str}, keep_default_na=False, na_values={"": [""]})
-    rows = table.astype(object).where(table.notna(), None).to_dict("records")
-    return {str(row["run"]): {str(k): v for k, v in row.items() if v is not None} for row in rows}
 
 
 def read_if_there(path: Path) -> dict[str, Any]:

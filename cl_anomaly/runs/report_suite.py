@@ -14,22 +14,10 @@ import pandas as pd
 
 from cl_anomaly.data.names import short_name
 from cl_anomaly.report.page.content import MadeRun, Member
+from cl_anomaly.runs.cost import read_costs
 from cl_anomaly.runs.report_members import Together, read_if_there
 from cl_anomaly.storage.results import RunResults, read_metrics
 from cl_anomaly.storage.status import ENVIRONMENT_FILE, METRICS_FILE, RUNS_FILE
-
-# What of several runs' costs is added up; the rest is of one sample, or of the method.
-_ADDED = (
-    "replicas",
-    "training_seconds",
-    "after_task_seconds",
-    "evaluation_seconds",
-    "samples",
-    "training_flops",
-    "model_bytes",
-    "strategy_bytes",
-    "score_bytes",
-)
 
 
 def members_of_suite(
@@ -56,7 +44,8 @@ class _Reading:
         results: list[RunResults],
         suite: Mapping[str, Any],
     ) -> None:
-        self._beside, self._together = folder.parent, Together(folder)
+        self._beside = folder.parent
+        self._together = Together(folder, read_costs(folder, ""))
         self._about, self._chosen = suite["members"], suite.get("chosen", {})
         shared = {name: value for name, value in config.items() if name != "runs"}
         self._configs = {name: shared | own for name, own in config["runs"].items()}
@@ -106,7 +95,7 @@ class _Reading:
             made=tuple(map(self._made, names)),
             results=found,
             summary=pd.DataFrame() if found is None else self._together.summary({method}, dataset),
-            cost=_added([self._together.costs.get(name, {}) for name in finished]),
+            costs=self._together.costs[self._together.costs["run"].isin(finished)],
             chosen=self._chosen.get(method, {}),
         )
 
@@ -137,14 +126,3 @@ class _Reading:
     def _place(self, name: str) -> Path | None:
         where = self._folders.get(name)
         return None if where is None else self._beside / where
-
-
-def _added(costs: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    """Add up what runs cost; what is not known of one is not known of all."""
-    if not costs:
-        return {}
-    known = [name for name in costs[0] if all(name in own for own in costs)]
-    return {
-        name: sum(own[name] for own in costs) if name in _ADDED else costs[0][name]
-        for name in known
-    }

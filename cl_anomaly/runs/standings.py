@@ -1,82 +1,113 @@
-"""What stands beside the AUROC of several runs: the forgetting, and the gap that each closes."""
+"""The table of several runs: the one that files, pages and screens write, each in its way."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
-from cl_anomaly.config import ResolvedConfig
-from cl_anomaly.evaluation.bounds import gaps_closed, kind_of
+from cl_anomaly.evaluation.bounds import Kind, gaps_closed, kind_of
 from cl_anomaly.evaluation.comparing import Comparison
 from cl_anomaly.evaluation.mean_forgetting import mean_forgetting
-from cl_anomaly.storage.results import RunResults
+from cl_anomaly.evaluation.pairing import units
+from cl_anomaly.runs.cost import COSTS, of_one_replica
+
+COLUMNS = (
+    *("run", "score", "mean", "sd", "low", "high", "rank", "gap_closed", "forgetting"),
+    *("not_different_from", "replicas", "missing"),
+    *COSTS,
+)
 
 
-def with_forgetting(compared: Comparison, results: Sequence[RunResults]) -> pd.DataFrame:
-    """Give a comparison's table with two columns more: gap_closed and forgetting.
+@dataclass(frozen=True)
+class Entrant:
+    """A run of the table, or a part of it: its runs on several datasets, or with other seeds.
 
-    Args:
-        compared: as `compare_results` gives it.
-        results: of its runs.
+    Attributes:
+        run: the name of its row.
+        dataset: its name.
+        strategy: what it is called in results.
+        config: its settings.
+        score: that it shows.
     """
-    tables = [own.metrics.assign(run=own.name, dataset=own.dataset) for own in results]
-    lost = mean_forgetting(pd.concat(tables), compared.score)
-    kinds = {own.name: kind_of(own.strategy, own.config, compared.score) for own in results}
-    means = compared.table.dropna(subset="mean").set_index("run")["mean"].to_dict()
-    gaps = gaps_closed({str(run): float(mean) for run, mean in means.items()}, kinds)
-    runs = compared.table["run"].astype(str)
-    return compared.table.assign(gap_closed=runs.map(gaps), forgetting=runs.map(lost))
+
+    run: str
+    dataset: str
+    strategy: str
+    config: Mapping[str, Any]
+    score: str
+
+    @property
+    def kind(self) -> Kind:
+        """What its bounds must have in common with it."""
+        return kind_of(self.strategy, self.config, self.score)
 
 
-def suite_table(
-    configs: Mapping[str, ResolvedConfig],
-    compared: Comparison,
+def standings(
+    compared: Comparison | None,
+    shown: pd.DataFrame,
+    entrants: Sequence[Entrant],
     costs: pd.DataFrame,
-    forgetting: Mapping[str, float],
 ) -> pd.DataFrame:
-    """Make the table: a row for each method, the best rank first, and what is missing last.
+    """Make the table: a row for each run, the best mean first, and those without results last.
 
     Args:
-        configs: of the methods.
-        compared: theirs.
-        costs: of its runs.
-        forgetting: of the methods, by the scores that these show.
+        compared: the runs with results; None where there are none.
+        shown: metrics that were compared, by the score that is called `compared.score` in them.
+        entrants: the runs, in their order; those of one name are one row.
+        costs: COST_COLUMNS, in which `run` is the name of a row.
 
     Returns:
-        Columns run, score, mean, low, high, rank, gap_closed, forgetting, not_different_from,
-        replicas, missing, seconds (of training, one replica), bytes (of model, strategy and score
-        after the last task, one replica) and stores_samples.
+        COLUMNS. mean, sd, low and high are of the headline AUROC after the last task, over the
+        anomaly classes and datasets, or over the seeds where there is one of them; the interval
+        resamples both. gap_closed lies between the means of the run's bounds. The columns of COSTS
+        are of one replica.
     """
-    rows = []
-    means = compared.table.set_index("run")["mean"]
-    kinds = {
-        run: kind_of(own.strategy, own.to_dict(), own.shown_score) for run, own in configs.items()
-    }
-    gaps = gaps_closed({str(run): float(mean) for run, mean in means.items()}, kinds)
-    known = {row["run"]: row for row in compared.table.to_dict("records")}
-    for run in configs:
-        row = known.get(run, {"run": run, "replicas": 0})
-        own = costs[costs["method"] == run]
-        row |= {"score": configs[run].shown_score, **_cost_of_one(own)}
-        row |= {"gap_closed": gaps[run], "forgetting": forgetting.get(run)}
-        rows.append(row)
-    columns = (
-        "run score mean low high rank gap_closed forgetting not_different_from replicas missing "
-        "seconds bytes stores_samples"
-    )
-    table = pd.DataFrame(rows, columns=columns.split())
-    return table.sort_values("rank", kind="stable", na_position="last").reset_index(drop=True)
+    known: dict[Any, dict[Any, Any]] = {}
+    means: dict[str, float] = {}
+    lost: dict[str, float] = {}
+    if compared is not None:
+        known = compared.table.set_index("run").to_dict("index")
+        means = {str(run): own["mean"] for run, own in known.items() if own["mean"] == own["mean"]}
+        lost = mean_forgetting(shown, compared.score)
+    gaps, scores = gaps_closed(means, _kinds(entrants)), _scores(entrants)
+    rows = [
+        {
+            **{"replicas": 0, **known.get(run, {}), "run": run, "score": score},
+            "sd": np.nan if compared is None else _deviation(compared, run),
+            "gap_closed": gaps[run],
+            "forgetting": lost.get(run, np.nan),
+            **of_one_replica(costs[costs["run"] == run]),
+        }
+        for run, score in scores.items()
+    ]
+    table = pd.DataFrame(rows, columns=list(COLUMNS))
+    return table.sort_values("mean", ascending=False, kind="stable", ignore_index=True)
 
 
-def _cost_of_one(costs: pd.DataFrame) -> dict[str, Any]:
-    """Give what a method costs for one replica, over all its datasets; empty where unknown."""
-    if costs.empty:
-        return {}
-    replicas = costs["replicas"].sum()
-    kept = costs[["model_bytes", "strategy_bytes", "score_bytes"]]
-    known = kept.drop(columns="score_bytes").notna().all(axis=None)
-    return {
-        "seconds": float(costs["training_seconds"].sum() / replicas),
-        "bytes": float(kept.fillna(0).to_numpy(float).sum() / replicas) if known else None,
-        "stores_samples": bool(costs["stores_samples"].astype(bool).any()),
-    }
+def _kinds(entrants: Iterable[Entrant]) -> dict[str, Kind]:
+    """Find what the bounds of each row share with it, on all its datasets."""
+    shared: dict[str, set[tuple[str, str]]] = {}
+    strategies: dict[str, str] = {}
+    for own in entrants:
+        strategies.setdefault(own.run, own.strategy)
+        shared.setdefault(own.run, set()).add((own.dataset, own.kind[1]))
+    return {run: (strategy, repr(sorted(shared[run]))) for run, strategy in strategies.items()}
+
+
+def _scores(entrants: Iterable[Entrant]) -> dict[str, str]:
+    """Name the score that each row shows, or several of different datasets."""
+    found: dict[str, list[str]] = {}
+    for own in entrants:
+        found.setdefault(own.run, []).append(own.score)
+    return {run: ", ".join(dict.fromkeys(scores)) for run, scores in found.items()}
+
+
+def _deviation(compared: Comparison, run: str) -> float:
+    """Compute the standard deviation of what a run's mean is of; NaN of one observation."""
+    has = [name for name in compared.values.columns if compared.values[name].notna().any()]
+    if run not in has:
+        return float("nan")
+    values = units(compared.values.loc[compared.values[has].notna().all(axis=1), [run]])
+    return float(values.std(ddof=1)) if len(values) > 1 else float("nan")

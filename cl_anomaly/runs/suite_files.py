@@ -8,6 +8,7 @@ from typing import Any
 
 from cl_anomaly.config import RunConfig, checked_settings, is_text
 from cl_anomaly.errors import InputError
+from cl_anomaly.options import did_you_mean
 from cl_anomaly.runs.suites import Suite, Tuning
 
 _TABLES = ("runs", "each", "tune")
@@ -16,7 +17,8 @@ _TABLES = ("runs", "each", "tune")
 def read_suite_file(path: Path) -> Suite:
     """Read a suite from TOML, or from the `config.json` of a comparison.
 
-    At the top stand `title` and settings that all runs share; under `[runs.NAME]` those of one run;
+    At the top stand `title`, settings that all runs share, and `pairs` of runs that are tested
+    whoever has the highest AUROC; under `[runs.NAME]` those of one run;
     under `[each]` lists of values of which every run takes each; under `[tune]` what differs while
     options are chosen, and under `[tune.grid.NAME]` the values of a run's options to choose from.
 
@@ -30,7 +32,7 @@ def read_suite_file(path: Path) -> Suite:
         raise InputError(f"Expected {path} to be a suite, a TOML file, but: {error}.") from error
     content = content if isinstance(content, dict) else {}
     runs, each, tune = (content.pop(name, None) for name in _TABLES)
-    title = content.pop("title", "")
+    title, pairs = content.pop("title", ""), content.pop("pairs", [])
     if not _are_tables(runs) or not runs:
         raise InputError(f"Expected {path} to name its runs in tables such as [runs.gr].")
     for name in runs:
@@ -42,9 +44,10 @@ def read_suite_file(path: Path) -> Suite:
         checked_settings(content)
         each = _read_each({} if each is None else each, content, runs)
         tuning = None if tune is None else _read_tuning(tune, runs)
+        pairs = _read_pairs(pairs, runs)
     except InputError as error:
         raise InputError(f"{path}: {error}") from error
-    return Suite(content, runs, path, title, each, tuning)
+    return Suite(content, runs, path, title, each, tuning, pairs)
 
 
 def _are_tables(value: Any) -> bool:
@@ -70,6 +73,30 @@ def _read_each(
                 f"Expected `{name}` in one place, but it stands at {where} and under [each]."
             )
     return each
+
+
+def _read_pairs(pairs: Any, runs: Mapping[str, Any]) -> tuple[tuple[str, str], ...]:
+    if not isinstance(pairs, list):
+        raise InputError(f"{_PAIRS_EXPECTED}, but got {pairs!r}.")
+    for pair in pairs:
+        if not isinstance(pair, list) or len(pair) != 2 or not all(map(is_text, pair)):
+            raise InputError(f"{_PAIRS_EXPECTED}, but one of them is {pair!r}.")
+        for run in pair:
+            if run not in runs:
+                raise InputError(
+                    f"Expected `pairs` to name runs, {', '.join(runs)}, but got {run!r}."
+                    f"{did_you_mean(run, list(runs), quote=chr(39))}"
+                )
+    found = [frozenset(pair) for pair in pairs]
+    for pair, own in zip(pairs, found, strict=True):
+        if len(own) == 1 or found.count(own) > 1:
+            raise InputError(
+                f"Expected `pairs` of two different runs, each pair once, but got {pair!r}."
+            )
+    return tuple((one, other) for one, other in pairs)
+
+
+_PAIRS_EXPECTED = 'Expected `pairs` to be a list of pairs of runs, such as [["gr", "lower"]]'
 
 
 def _read_tuning(tune: Any, runs: Mapping[str, Mapping[str, Any]]) -> Tuning:

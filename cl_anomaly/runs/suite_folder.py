@@ -11,8 +11,8 @@ import pandas as pd
 from cl_anomaly.config import ResolvedConfig
 from cl_anomaly.errors import InputError
 from cl_anomaly.evaluation.aurocs import read_aurocs
+from cl_anomaly.evaluation.bounds import kind_of
 from cl_anomaly.evaluation.comparing import compare_runs
-from cl_anomaly.evaluation.mean_forgetting import mean_forgetting
 from cl_anomaly.evaluation.statistics import summarise
 from cl_anomaly.json_files import read_json, write_json
 from cl_anomaly.report.canvas import save_figure
@@ -22,11 +22,11 @@ from cl_anomaly.report.labels import labelled
 from cl_anomaly.report.suite_table import TABLE_FILE, markdown_table
 from cl_anomaly.runs.build import Plan
 from cl_anomaly.runs.claims import claimed
-from cl_anomaly.runs.cost import cost_table
+from cl_anomaly.runs.cost import COST_COLUMNS, cost_table
 from cl_anomaly.runs.look_up import another_run
 from cl_anomaly.runs.recorded_tests import write_tests
 from cl_anomaly.runs.run_folder import FIGURE_NAME
-from cl_anomaly.runs.standings import suite_table
+from cl_anomaly.runs.standings import Entrant, standings
 from cl_anomaly.runs.suites import Member, Suite, suite_from
 from cl_anomaly.runs.tuning import Choice
 from cl_anomaly.runs.up_to_date import MADE_FROM_FILE
@@ -169,9 +169,11 @@ def write_suite(
             key: read_json(path / COST_FILE) if (path / COST_FILE).exists() else {}
             for key, path in finished.items()
         }
-        _write_costs(folder, members, costs)
+        table = _costs(members, costs)
+        if len(table):
+            table.to_csv(folder / COST_TABLE, index=False)
         if results:
-            _write_numbers(folder, suite, members, choices, results)
+            _write_numbers(folder, suite, members, choices, results, table)
 
     with claimed(out, name, again=False) as folder:
         before = _written(folder)
@@ -203,19 +205,31 @@ def _content(
             }
             for key, own in members.items()
         },
+        "pairs": [list(own) for own in suite.pairs],
         "chosen": {run: choice.content() for run, choice in choices.items()},
     }
 
 
-def _write_costs(
-    folder: Path, members: Mapping[str, SuiteMember], costs: Mapping[str, dict[str, Any]]
-) -> None:
-    tables = []
+def _costs(members: Mapping[str, SuiteMember], costs: Mapping[str, dict[str, Any]]) -> pd.DataFrame:
+    tables = [pd.DataFrame(columns=list(COST_COLUMNS))]
     for key, cost in costs.items():
         own = cost_table({key: cost}, members[key].config.shown_score)
         tables.append(own.assign(method=members[key].method, dataset=members[key].dataset))
-    if tables:
-        pd.concat(tables, ignore_index=True).to_csv(folder / COST_TABLE, index=False)
+    return pd.concat(tables[1:] or tables, ignore_index=True)
+
+
+def _entrants(members: Mapping[str, SuiteMember], results: Sequence[RunResults]) -> list[Entrant]:
+    strategies = _strategies(results)
+    return [
+        Entrant(
+            own.method,
+            own.dataset,
+            strategies.get(own.method, own.config.strategy),
+            own.config.to_dict(),
+            own.config.shown_score,
+        )
+        for own in members.values()
+    ]
 
 
 def _write_numbers(
@@ -224,16 +238,17 @@ def _write_numbers(
     members: Mapping[str, SuiteMember],
     choices: Mapping[str, Choice],
     results: Sequence[RunResults],
+    costs: pd.DataFrame,
 ) -> None:
-    shown = pd.concat([_by_own_score(own) for own in results], ignore_index=True)
-    shown.to_csv(folder / METRICS_FILE, index=False)
-    summarise(read_aurocs(shown)).to_csv(folder / SUMMARY_FILE, index=False)
-    compared = compare_runs(shown.assign(score=_SHOWN), _SHOWN)
+    metrics = pd.concat([_by_own_score(own) for own in results], ignore_index=True)
+    metrics.to_csv(folder / METRICS_FILE, index=False)
+    kinds = {(own.name, own.dataset): kind_of(own.strategy, own.config, "") for own in results}
+    summarise(read_aurocs(metrics), kinds).to_csv(folder / SUMMARY_FILE, index=False)
+    shown = metrics.assign(score=_SHOWN)
+    compared = compare_runs(shown, _SHOWN, named=suite.named_pairs())
     write_tests(folder, compared)
-    costs = pd.read_csv(folder / COST_TABLE)
-    lost = mean_forgetting(shown.assign(score=_SHOWN), _SHOWN)
-    configs = {own.method: own.config for own in members.values()}
-    table = suite_table(configs, compared, costs, lost)
+    entrants = _entrants(members, results)
+    table = standings(compared, shown, entrants, costs.assign(run=costs["method"]))
     table.to_csv(folder / TABLE_FILE, index=False)
     made = {run: choice.content() for run, choice in choices.items()}
     page = markdown_table(suite.title, table, compared, made)

@@ -1,6 +1,6 @@
 """A comparison or a suite, read back: its tables at once, the arrays of its runs when asked for."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -11,19 +11,19 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from cl_anomaly.errors import InputError
-from cl_anomaly.evaluation.bounds import gaps_closed, kind_of
 from cl_anomaly.evaluation.comparing import Comparison, compare_runs
-from cl_anomaly.evaluation.mean_forgetting import mean_forgetting
-from cl_anomaly.evaluation.pairing import units
+from cl_anomaly.evaluation.pair_tests import Named
 from cl_anomaly.json_files import read_json
 from cl_anomaly.report.notebooks import as_html, as_text
+from cl_anomaly.runs.cost import read_costs
 from cl_anomaly.runs.reading import read_run
+from cl_anomaly.runs.recorded_tests import read_named
 from cl_anomaly.runs.result import Result
+from cl_anomaly.runs.standings import Entrant, standings
 from cl_anomaly.storage.config_files import read_configuration
-from cl_anomaly.storage.results import RunResults, read_results
+from cl_anomaly.storage.results import RunResults, read_results, shown_score
 from cl_anomaly.storage.status import (
     CONFIG_FILE,
-    COST_TABLE,
     RUNS_FILE,
     SUITE_FILE,
     holds_several_runs,
@@ -32,9 +32,6 @@ from cl_anomaly.storage.status import (
 T = TypeVar("T")
 SHOWN = "shown"
 """Stands for the score that each run was made to show."""
-_COLUMNS = (
-    "run score mean sd low high rank gap_closed forgetting not_different_from replicas missing"
-)
 
 
 @dataclass(frozen=True, eq=False)
@@ -50,8 +47,9 @@ class SuiteResults:
         runs: its runs that have results by name, each read from its own folder when it is asked
             for.
         kind: of the folder; a run is a comparison of one.
-        scores_shown: by run, or by method, the score that it was made to show.
-        kinds: by run, or by method, what bounds it; see `evaluation.bounds.kind_of`.
+        entrants: its runs, with the names of their rows in the table.
+        named: pairs of rows that were to be tested whoever is the best.
+        costs: what each run cost, all replicas together; empty where it was not recorded.
     """
 
     folder: Path
@@ -60,8 +58,9 @@ class SuiteResults:
     metrics: pd.DataFrame
     runs: "ByRun[Result]"
     kind: Literal["run", "comparison", "suite"]
-    scores_shown: dict[str, str]
-    kinds: dict[str, tuple[str, str]]
+    entrants: tuple[Entrant, ...]
+    named: Named
+    costs: pd.DataFrame
 
     @cached_property
     def comparison(self) -> Comparison | None:
@@ -73,18 +72,13 @@ class SuiteResults:
         """The metrics by the score that each run shows, which is called "shown" in them."""
         if self.kind == "suite":  # which has no others, and may have one for each dataset
             return self.metrics.assign(score=SHOWN)
-        own = self.metrics["run"].map(self.scores_shown)
+        own = self.metrics["run"].map({own.run: own.score for own in self.entrants})
         return self.metrics[self.metrics["score"] == own].assign(score=SHOWN)
 
     @cached_property
     def table(self) -> pd.DataFrame:
-        """A row for each run, the highest AUROC first, those without results at the end.
-
-        Columns run, score, mean, sd, low and high (of the headline AUROC after the last task: over
-        the anomaly classes and datasets, or over the seeds where there is one of them; the interval
-        resamples both), rank, gap_closed, forgetting, not_different_from, replicas and missing.
-        """
-        return self._table_of(self.comparison, self.shown)
+        """A row for each run, the highest AUROC first; see `runs.standings.standings`."""
+        return self._table_of(self.comparison, self.shown, self.entrants)
 
     @property
     def pairs(self) -> pd.DataFrame:
@@ -98,14 +92,9 @@ class SuiteResults:
         for dataset in dict.fromkeys(shown["dataset"].astype(str)):
             own = shown[shown["dataset"] == dataset]
             compared = self._compared(own)
-            found[dataset] = compared, self._table_of(compared, own)
+            here = [one for one in self.entrants if one.dataset == Path(dataset).name]
+            found[dataset] = compared, self._table_of(compared, own, here)
         return found
-
-    @property
-    def costs(self) -> pd.DataFrame:
-        """What each run costs, all replicas together; empty where it was not recorded."""
-        path = self.folder / COST_TABLE
-        return pd.read_csv(path, dtype={"run": str}) if path.exists() else pd.DataFrame()
 
     @property
     def s(self) -> "ByRun[NDArray[np.float64]]":
@@ -121,26 +110,18 @@ class SuiteResults:
         if shown.empty:
             return None
         try:
-            return compare_runs(shown, SHOWN)
+            return compare_runs(shown, SHOWN, named=self.named)
         except ValueError as error:
             raise InputError(f"{self.folder}: {error}") from error
 
-    def _table_of(self, compared: Comparison | None, shown: pd.DataFrame) -> pd.DataFrame:
-        known = {} if compared is None else compared.table.set_index("run").to_dict("index")
-        means = {str(run): own["mean"] for run, own in known.items() if own["mean"] == own["mean"]}
-        gaps = gaps_closed(means, self.kinds)
-        lost = mean_forgetting(shown, SHOWN) if means else {}
-        rows = [
-            {
-                **{"replicas": 0, **known.get(run, {}), "run": run, "score": score},
-                "sd": _deviation(compared, run) if run in means else np.nan,
-                "gap_closed": gaps.get(run, np.nan),
-                "forgetting": lost.get(run, np.nan),
-            }
-            for run, score in self.scores_shown.items()
-        ]
-        table = pd.DataFrame(rows, columns=_COLUMNS.split())
-        return table.sort_values("mean", ascending=False, kind="stable", ignore_index=True)
+    def _table_of(
+        self, compared: Comparison | None, shown: pd.DataFrame, entrants: Sequence[Entrant]
+    ) -> pd.DataFrame:
+        costs = self.costs
+        if self.kind == "suite":
+            datasets = {own.dataset for own in entrants}
+            costs = costs[costs["dataset"].isin(datasets)].assign(run=costs["method"])
+        return standings(compared, shown, entrants, costs)
 
     def __repr__(self) -> str:
         """Say what it is, and show the table."""
@@ -150,21 +131,12 @@ class SuiteResults:
         return as_html(self._said(), self.table)
 
     def _said(self) -> str:
-        return f"{self.title}: {len(self.scores_shown)} runs, AUROC after the last task"
+        rows = {own.run for own in self.entrants}
+        return f"{self.title}: {len(rows)} runs, AUROC after the last task"
 
 
 def _of_shown(run: Result, what: Literal["s", "scores"]) -> NDArray[Any]:
     return getattr(run, what)[run.config.shown_score]
-
-
-def _deviation(compared: Comparison | None, run: str) -> float:
-    """Give the standard deviation of what a run's mean is of; NaN of a single one."""
-    if compared is None:
-        return float("nan")
-    has = [name for name in compared.values.columns if compared.values[name].notna().any()]
-    paired = compared.values[compared.values[has].notna().all(axis=1)]
-    values = units(paired[run])
-    return float(values.std(ddof=1)) if len(values) > 1 else float("nan")
 
 
 class ByRun(Mapping[str, T]):
@@ -237,30 +209,38 @@ def read_any(folder: Path) -> SuiteResults:
 
 def _put_together(folder: Path, config: dict[str, Any], results: list[RunResults]) -> SuiteResults:
     suite = read_json(folder / SUITE_FILE) if (folder / SUITE_FILE).exists() else {}
-    shared = {name: value for name, value in config.items() if name != "runs"}
-    methods = {run: own["method"] for run, own in suite.get("members", {}).items()}
-    own = {methods.get(run, run): shared | given for run, given in config["runs"].items()}
-    scores: dict[str, str] = {}
-    for run, given in config["runs"].items():
-        method, score = methods.get(run, run), _shown_score(shared | given)
-        known = scores.get(method, "").split(", ") if method in scores else []
-        scores[method] = ", ".join(dict.fromkeys([*known, score]))
-    names = {run: str(run_config.get("strategy")) for run, run_config in own.items()}
-    strategies = names | {result.name: result.strategy for result in results}
     folders = _folders(folder, config)
     tables = [result.metrics.assign(run=result.name) for result in results]
+    entrants = _entrants(config, results, suite.get("members", {}))
+    costs = read_costs(folder, entrants[0].score)
+    is_run = not suite and not (folder / RUNS_FILE).exists()
     return SuiteResults(
         folder=folder,
         title=str(suite.get("title") or folder.resolve().name),
         config=config,
         metrics=pd.concat(tables, ignore_index=True) if tables else _no_metrics(),
         runs=ByRun(folders, lambda name: read_run(folders[name])),
-        kind="suite" if suite else "comparison" if (folder / RUNS_FILE).exists() else "run",
-        scores_shown=scores,
-        kinds={
-            run: kind_of(strategies[run], settings, scores[run]) for run, settings in own.items()
-        },
+        kind="suite" if suite else "run" if is_run else "comparison",
+        entrants=entrants,
+        named=read_named(folder),
+        costs=costs.assign(run=entrants[0].run) if is_run else costs,
     )
+
+
+def _entrants(
+    config: Mapping[str, Any], results: Sequence[RunResults], members: Mapping[str, Any]
+) -> tuple[Entrant, ...]:
+    """Name each run with its row, its dataset and its score; a run of a suite has more to say."""
+    shared = {name: value for name, value in config.items() if name != "runs"}
+    strategies = {result.name: result.strategy for result in results}
+    found = []
+    for name, given in config["runs"].items():
+        own, about = shared | given, members.get(name, {})
+        row = str(about.get("method", name))
+        dataset = Path(str(about.get("dataset", own.get("dataset")))).name
+        strategy = strategies.get(row, str(own.get("strategy")))
+        found.append(Entrant(row, dataset, strategy, own, shown_score(own)))
+    return tuple(found)
 
 
 def _folders(folder: Path, config: Mapping[str, Any]) -> dict[str, Path]:
@@ -268,11 +248,6 @@ def _folders(folder: Path, config: Mapping[str, Any]) -> dict[str, Path]:
         return dict.fromkeys(config["runs"], folder)
     runs = read_json(folder / RUNS_FILE)
     return {name: folder.resolve().parent / place for name, place in runs.items()}
-
-
-def _shown_score(settings: Mapping[str, Any]) -> str:
-    own = settings.get("score") or "recon"  # as runs of earlier versions say
-    return str(own[0] if isinstance(own, list) else own)
 
 
 def _no_metrics() -> pd.DataFrame:

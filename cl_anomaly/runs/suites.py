@@ -66,6 +66,7 @@ class Suite:
         title: a sentence about it.
         each: lists of values of settings; every run takes each combination.
         tuning: how options are chosen.
+        pairs: of runs, named in advance, which are tested whoever has the highest AUROC.
     """
 
     shared: dict[str, Any]
@@ -74,9 +75,10 @@ class Suite:
     title: str = ""
     each: dict[str, list[Any]] = field(default_factory=dict)
     tuning: Tuning | None = None
+    pairs: tuple[tuple[str, str], ...] = ()
 
     def content(self) -> dict[str, Any]:
-        """Give what `read_suite_file` reads, but for title, each and tuning."""
+        """Give what `read_suite_file` reads, but for title, each, tuning and pairs."""
         return {**self.shared, "runs": self.runs}
 
     def configs(self, settings: dict[str, Any]) -> dict[str, RunConfig]:
@@ -109,10 +111,18 @@ class Suite:
                 if run in chosen:
                     given = whole.get("strategy_options", {})
                     whole["strategy_options"] = given | dict(chosen[run])
-                kinds = {k: v for k, v in combination.items() if k not in _OF_REPLICAS}
-                name, method = _name(run, combination), _name(run, kinds)
+                name, method = _name(run, combination), _name(run, _kinds(combination))
                 members[name] = Member(name, run, method, self._config(run, whole))
         return members
+
+    def named_pairs(self) -> tuple[tuple[str, str], ...]:
+        """Name the methods of each pair, once for each combination that makes other methods."""
+        found = [
+            (_name(one, _kinds(combination)), _name(other, _kinds(combination)))
+            for combination in self._combinations()
+            for one, other in self.pairs
+        ]
+        return tuple(dict.fromkeys(found))
 
     def parted(self, settings: Mapping[str, Any], seeds: int) -> "Suite":
         """Part every run by its seeds, so that each part can be carried out elsewhere.
@@ -168,6 +178,11 @@ class Suite:
 def suite_name(suite: Suite) -> str:
     """Name a suite's folder: as its file."""
     return suite.file.stem if suite.file else "suite"
+
+
+def _kinds(combination: Mapping[str, Any]) -> dict[str, Any]:
+    """Leave out what makes other replicas of the same method."""
+    return {name: value for name, value in combination.items() if name not in _OF_REPLICAS}
 
 
 def _name(run: str, combination: Mapping[str, Any]) -> str:

@@ -114,7 +114,7 @@ def _stamp(path: Path) -> list[int]:
 def _asked(suite: Suite, settings: Mapping[str, Any]) -> str:
     """Give the SHA-256 of all that says which runs there are, and of what makes them."""
     content = {
-        "suite": [suite.shared, suite.runs, suite.each, suite.title],
+        "suite": [suite.shared, suite.runs, suite.each, suite.title, suite.pairs],
         "file": suite.file and suite.file.name,
         "tuning": suite.tuning and asdict(suite.tuning),
         "settings": dict(settings),

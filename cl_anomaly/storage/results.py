@@ -1,6 +1,6 @@
 """Finished runs and comparisons, read for figures and tables."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
@@ -78,8 +78,13 @@ class RunResults:
     @property
     def score(self) -> str:
         """The score that it was made to show."""
-        own = self.config.get("score") or ResolvedConfig.score
-        return own[0] if isinstance(own, list) else own
+        return shown_score(self.config)
+
+
+def shown_score(config: Mapping[str, Any]) -> str:
+    """Return the score that a run with these settings shows."""
+    own = config.get("score") or ResolvedConfig.score
+    return str(own[0] if isinstance(own, list) else own)
 
 
 def read_metrics(folder: Path) -> pd.DataFrame:

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 import numpy as np
 import pandas as pd
 import pytest
+from scipy import stats
 
 from cl_anomaly.evaluation import ranks
 from cl_anomaly.evaluation.comparing import Comparison, compare_runs
@@ -50,13 +51,16 @@ def three_runs() -> dict[str, Values]:
 
 @pytest.fixture(scope="module")
 def compared() -> Comparison:
-    return compare_runs(metrics_of(three_runs()), "mse", resamples=200)
+    named = [("gr", "gr-too"), ("lower", "gr")]
+    return compare_runs(metrics_of(three_runs()), "mse", named=named, resamples=200)
 
 
 def test_what_differs_is_told_from_what_does_not(compared: Comparison) -> None:
     assert compared.decision("upper", "lower") == "better"
     assert compared.decision("lower", "upper") == "worse"
     assert compared.decision("gr", "gr-too") == compared.decision("gr-too", "gr") == "not different"
+    assert compared.decision("gr", "lower") == "better"
+    assert compared.decision("gr-too", "lower") == "not tested"
     table = compared.table.set_index("run")
     assert "gr-too" in table["not_different_from"]["gr"].split(", ")
     assert "lower" not in table["not_different_from"]["upper"]
@@ -86,22 +90,106 @@ def test_tests_are_over_the_means_of_the_blocks(compared: Comparison) -> None:
     assert compared.friedman == pytest.approx(ranks.friedman(means))
     assert compared.critical_difference == pytest.approx(ranks.critical_difference(4, 10))
     pair = compared.pairs.query("run == 'upper' and other == 'gr'").iloc[0]
-    assert pair["p_nemenyi"] == pytest.approx(ranks.nemenyi(mean_ranks, 10)[0, 1])
-    assert pair["p_wilcoxon"] == pytest.approx(ranks.wilcoxon(means[:, 0] - means[:, 1]))
+    assert pair["p_wilcoxon"] == pytest.approx(stats.wilcoxon(means[:, 0] - means[:, 1]).pvalue)
+    assert (pair["observations"], pair["rank_biserial"]) == (10, 1.0)
     assert pair["difference"] == pytest.approx((means[:, 0] - means[:, 1]).mean())
     # Paired, the difference of 0.05 is told from the classes' own spread of 0.05.
     assert pair["low"] > 0.04 and pair["high"] < 0.06
     assert pair["probability_of_improvement"] == pair["unpaired"] == 1.0
     same = compared.pairs.query("run == 'gr' and other == 'gr-too'").iloc[0]
     assert 0.3 < same["probability_of_improvement"] < 0.7 and 0.3 < same["unpaired"] < 0.7
-    np.testing.assert_allclose(compared.pairs["p_holm"], ranks.holm(compared.pairs["p_wilcoxon"]))
+
+
+def test_holm_is_over_a_family_that_is_stated(compared: Comparison) -> None:
+    assert (compared.best, compared.named) == ("upper", (("gr", "gr-too"), ("lower", "gr")))
+    pairs = compared.pairs.set_index(["run", "other"])
+    assert pairs["family"].to_dict() == {
+        ("upper", "gr"): "best",
+        ("upper", "gr-too"): "best",
+        ("upper", "lower"): "best",
+        ("gr", "gr-too"): "named",
+        ("gr", "lower"): "named",
+        ("gr-too", "lower"): "",
+    }
+    p, adjusted = pairs["p_wilcoxon"], pairs["p_holm"]
+    # All ten classes on one side: 2 / 2¹⁰, three times of the best and twice of those named.
+    assert adjusted["upper"].tolist() == pytest.approx([3 * 2 / 2**10] * 3)
+    assert adjusted["gr", "lower"] == pytest.approx(2 * 2 / 2**10)
+    assert adjusted["gr", "gr-too"] == pytest.approx(p["gr", "gr-too"])
+    assert np.isnan(adjusted["gr-too", "lower"])
+
+
+def test_a_verdict_does_not_depend_on_who_else_is_in_the_table() -> None:
+    two = {"replay": stream(0.80, spread=0.002, seed=1), "gr": stream(0.78, spread=0.002, seed=2)}
+    others = {f"other {n}": stream(0.9 - 0.05 * n, spread=0.03, seed=9 + n) for n in range(6)}
+    named = [("replay", "gr")]
+    alone, among = (
+        compare_runs(metrics_of(runs), "mse", named=named, resamples=50)
+        for runs in (two, {**others, **two})
+    )
+    for found in (alone, among):
+        (own,) = found.pairs.query("run == 'replay' and other == 'gr'").to_dict("records")
+        assert own["p_holm"] == own["p_wilcoxon"] == pytest.approx(2 / 2**10)
+        assert found.decision("replay", "gr") == "better"
+
+
+def test_a_pair_that_was_named_and_has_no_results_still_counts() -> None:
+    runs = {name: three_runs()[name] for name in ("upper", "gr")}
+    named = [("upper", "gr"), ("upper", "gone"), ("gr", "gone")]
+    found = compare_runs(metrics_of(runs), "mse", named=named, resamples=50)
+    assert found.pairs["p_holm"].tolist() == pytest.approx([3 * 2 / 2**10])
+
+
+def test_who_is_better_is_said_by_the_test_and_not_by_the_mean() -> None:
+    lead = [0.01 * n for n in range(1, 12)] + [-0.9]
+    runs: dict[str, Values] = {
+        "often": {("digits", c, 0): 0.5 + own for c, own in enumerate(lead)},
+        "once": {("digits", c, 0): 0.5 for c in range(12)},
+    }
+    found = compare_runs(metrics_of(runs), "mse", resamples=50)
+    # The one lost class has rank 12 of 78: 12 against 66.
+    assert found.best == "once"
+    assert found.pairs["rank_biserial"].item() == pytest.approx((66 - 12) / 78)
+    assert found.pairs["p_wilcoxon"].item() == pytest.approx(stats.wilcoxon(lead).pvalue)
+    assert found.decision("often", "once") == "better"
+
+
+def test_seeds_of_a_closed_form_are_one_observation() -> None:
+    def fixed(value: float) -> Values:
+        return {("digits", 0, seed): value for seed in range(5)}
+
+    runs = {"gaussians": fixed(0.9), "experts": fixed(0.8)}
+    found = compare_runs(metrics_of(runs), "mse", resamples=50)
+    assert found.pairs["observations"].item() == found.count == 1
+    assert found.pairs["p_wilcoxon"].item() == 1.0
+    assert found.decision("gaussians", "experts") == "not different"
+    assert found.table[["low", "high"]].isna().all(axis=None)
+    assert found.table["replicas"].tolist() == [5, 5]
+    assert found.remarks == (
+        "gaussians, experts: every seed gives the same result, so that all seeds of a class count "
+        "as one observation.",
+        "With 1 seed, no difference between 2 runs can reach significance.",
+    )
+    # Against what depends on its seed, there are as many observations as it has seeds.
+    mixed = {"gaussians": fixed(0.9), "gr": stream(0.5, classes=1, seeds=5, spread=0.01)}
+    assert compare_runs(metrics_of(mixed), "mse").pairs["observations"].item() == 5
+
+
+def test_every_class_counts_the_same_however_many_seeds_it_has() -> None:
+    # Means 0.01, 0.02, 0.03 and -0.04; sums would be 0.03, 0.02, 0.03 and -0.04, with other ranks.
+    lead = {0: [0.0, 0.01, 0.02], 1: [0.02], 2: [0.03], 3: [-0.04]}
+    one = {("d", c, seed): 0.5 + v for c, own in lead.items() for seed, v in enumerate(own)}
+    runs: dict[str, Values] = {"one": one, "two": dict.fromkeys(one, 0.5)}
+    pair = compare_runs(metrics_of(runs), "mse", resamples=50).pairs.iloc[0]
+    assert pair["rank_biserial"] == pytest.approx((1 + 2 + 3 - 4) / 10)
+    assert pair["p_wilcoxon"] == pytest.approx(stats.wilcoxon([0.01, 0.02, 0.03, -0.04]).pvalue)
 
 
 def test_two_runs_are_compared_by_wilcoxon() -> None:
     runs = {name: three_runs()[name] for name in ("upper", "gr")}
     two = compare_runs(metrics_of(runs), "mse", resamples=50)
     assert two.friedman is None and two.critical_difference is None
-    assert two.pairs["p_nemenyi"].isna().all()
+    assert two.pairs["family"].tolist() == ["best"]
     assert two.pairs["p_wilcoxon"].item() == pytest.approx(2 / 2**10)
     assert two.decision("upper", "gr") == "better"
     lower = compare_runs(metrics_of(runs), "mse", lower_is_better=True, resamples=50)
@@ -120,15 +208,43 @@ def test_of_one_class_the_seeds_are_the_units() -> None:
     assert found.decision("a", "c") == "better"
 
 
-@pytest.mark.parametrize(("seeds", "runs"), [(5, 2), (2, 3), (2, 4)])
+@pytest.mark.parametrize(("seeds", "runs"), [(1, 2), (5, 2), (2, 3), (6, 3)])
 def test_too_few_to_show_anything_is_said(seeds: int, runs: int) -> None:
-    made = {f"r{n}": stream(0.9 - 0.1 * n, classes=1, seeds=seeds) for n in range(runs)}
+    made = {
+        f"r{n}": stream(0.9 - 0.1 * n, classes=1, seeds=seeds, spread=0.001, seed=n)
+        for n in range(runs)
+    }
     found = compare_runs(metrics_of(made), "mse", resamples=50)
-    assert set(found.pairs["decision"]) == {"not different"}
+    assert {found.decision("r0", f"r{n}") for n in range(1, runs)} == {"not different"}
+    what = f"{seeds} seed{'s' * (seeds > 1)}"
     assert found.remarks == (
-        f"{seeds} seeds are too few: no difference of {runs} runs, however large, could be shown "
-        f"at the level 0.05.",
+        f"With {what}, no difference between {runs} runs can reach significance.",
     )
+
+
+def test_enough_is_not_called_too_few() -> None:
+    # 2 / 2⁶ of one pair, and 2 · 2 / 2⁷ of two.
+    for seeds, runs in ((6, 2), (7, 3)):
+        made = {
+            f"r{n}": stream(0.9 - 0.1 * n, classes=1, seeds=seeds, spread=0.001, seed=n)
+            for n in range(runs)
+        }
+        found = compare_runs(metrics_of(made), "mse", resamples=50)
+        assert {found.decision("r0", f"r{n}") for n in range(1, runs)} == {"better"}
+        assert found.remarks == ()
+
+
+def test_too_few_for_the_pairs_that_were_named_is_said() -> None:
+    made = {
+        f"r{n}": stream(0.9 - 0.1 * n, classes=1, seeds=6, spread=0.001, seed=n) for n in range(3)
+    }
+    named = [("r1", "r2"), ("r0", "r1")]
+    found = compare_runs(metrics_of(made), "mse", named=named, resamples=50)
+    assert found.remarks == (
+        "With 6 seeds, none of the 2 pairs named in advance can reach significance.",
+    )
+    one = compare_runs(metrics_of(made), "mse", named=[("r1", "r2")], resamples=50)
+    assert one.decision("r1", "r2") == "better"
 
 
 def test_failed_replicas_are_shown_and_not_counted() -> None:
@@ -184,10 +300,12 @@ def test_datasets_are_blocks_too_and_may_have_other_numbers_of_tasks() -> None:
             for name, base in {"one": 0.9, "two": 0.8 + 0.02 * n, "three": 0.5}.items()
         }
         tables.append(metrics_of(runs, tasks=2 + n))
-    found = compare_runs(pd.concat(tables), "mse", resamples=50)
+    named = [("one", "three")]
+    found = compare_runs(pd.concat(tables), "mse", named=named, resamples=50)
     assert (found.units, found.count) == ("blocks", 6)
     assert found.table["mean"].iloc[0] == pytest.approx(0.905)
-    assert found.decision("one", "three") == "better"
+    assert found.decision("one", "three") == "better"  # 2 / 2⁶
+    assert found.decision("one", "two") == "not different"  # 2 / 2⁵
     # Two is equal to one on the last dataset.
     assert found.table["rank"].tolist() == pytest.approx([6.5 / 6, 11.5 / 6, 3.0])
 
@@ -196,7 +314,8 @@ def test_nothing_in_common_is_no_statistic() -> None:
     runs: dict[str, Values] = {"a": {("digits", 0, 0): 0.9}, "b": {("digits", 1, 0): 0.8}}
     found = compare_runs(metrics_of(runs), "mse")
     assert found.table["mean"].isna().all() and found.count == 0
-    assert found.pairs["decision"].tolist() == ["not different"]
+    assert found.pairs["decision"].tolist() == ["not tested"]
+    assert (found.pairs["observations"].tolist(), found.best) == ([0], None)
     assert "Means and ranks are of the 0 replicas that all others have; 2 are left out." in (
         found.remarks
     )

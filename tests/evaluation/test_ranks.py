@@ -1,5 +1,7 @@
 """Rank tests, against scipy, scikit-posthocs and Demšar's own example."""
 
+from itertools import product
+
 import numpy as np
 import pytest
 import scikit_posthocs
@@ -55,17 +57,16 @@ def test_friedman_is_scipys() -> None:
 
 
 @pytest.mark.parametrize(("blocks", "competitors"), [(14, 4), (8, 3), (20, 18)])
-def test_nemenyi_is_scikit_posthocs(blocks: int, competitors: int) -> None:
+def test_the_critical_difference_is_where_scikit_posthocs_p_value_is_alpha(
+    blocks: int, competitors: int
+) -> None:
     random = np.random.default_rng(blocks)
     values = random.normal(size=(blocks, competitors)) + np.linspace(0, 2, competitors)
-    found = ranks.nemenyi(ranks.ranks_of(values).mean(0), blocks)
-    expected = scikit_posthocs.posthoc_nemenyi_friedman(values).to_numpy()
-    np.testing.assert_allclose(found, expected, atol=1e-6)
-    # The critical difference is where the p-value is α.
-    difference = ranks.critical_difference(competitors, blocks)
-    at = np.zeros(competitors)
-    at[0] = difference
-    assert ranks.nemenyi(at, blocks)[0, 1] == pytest.approx(0.05, abs=1e-6)
+    mean = ranks.ranks_of(values).mean(0)
+    apart = np.abs(mean[:, None] - mean) > ranks.critical_difference(competitors, blocks)
+    p = scikit_posthocs.posthoc_nemenyi_friedman(values).to_numpy()
+    np.testing.assert_array_equal(apart, p < 0.05)
+    assert 0 < apart.sum() < competitors * (competitors - 1)
 
 
 def test_lower_may_be_better() -> None:
@@ -76,11 +77,37 @@ def test_lower_may_be_better() -> None:
 
 def test_wilcoxon_by_hand() -> None:
     # All six differences are on one side: of 2⁶ signs, two are as extreme.
-    assert ranks.wilcoxon([0.1, 0.2, 0.3, 0.4, 0.5, 0.6]) == pytest.approx(2 / 2**6)
-    assert ranks.wilcoxon([-0.1, -0.2, -0.3]) == pytest.approx(2 / 2**3)
-    assert ranks.wilcoxon([0.0, 0.0]) == 1.0
+    assert ranks.wilcoxon([0.1, 0.2, 0.3, 0.4, 0.5, 0.6]) == pytest.approx((2 / 2**6, 1.0))
+    assert ranks.wilcoxon([-0.1, -0.2, -0.3]) == pytest.approx((2 / 2**3, -1.0))
+    assert ranks.wilcoxon([0.0, 0.0]) == (1.0, 0.0)
     # Differences of 0 say nothing.
-    assert ranks.wilcoxon([0.1, 0.0, 0.2, 0.3]) == pytest.approx(2 / 2**3)
+    assert ranks.wilcoxon([0.1, 0.0, 0.2, 0.3]) == pytest.approx((2 / 2**3, 1.0))
+    # Ranks 1, 2 and 3, of which 3 is negative: as many on either side.
+    assert ranks.wilcoxon([0.1, 0.2, -0.3]) == pytest.approx((1.0, 0.0))
+    # Ranks 1.5, 1.5 and 3, of which 4.5 are positive: 3 of the 8 signs have as many or more.
+    assert ranks.wilcoxon([0.25, -0.25, 0.5]) == pytest.approx((6 / 8, 0.5))
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_wilcoxon_is_scipys(seed: int) -> None:
+    random = np.random.default_rng(seed)
+    # Whole numbers: many are equal, and some are 0. SciPy is exact for 13 of such.
+    values = random.integers(-4, 7, size=13 - seed % 4)
+    assert ranks.wilcoxon(values).p == pytest.approx(stats.wilcoxon(values).pvalue, rel=1e-12)
+    # Of different ones it is exact for 50.
+    many = random.normal(0.3, 1, size=50)
+    expected = stats.wilcoxon(many, method="exact").pvalue
+    assert ranks.wilcoxon(many).p == pytest.approx(expected, rel=1e-9)
+
+
+def test_wilcoxon_is_exact_where_many_are_equal() -> None:
+    # 4 groups of equal ones, 15 in all: scipy approximates. Every sign is tried here.
+    values = np.array([1, 1, -1, 2, 3] * 3)
+    signed = stats.rankdata(np.abs(values))
+    signs = np.array(list(product((0, 1), repeat=15))) @ signed
+    seen = signed[values > 0].sum()
+    expected = 2 * min((signs >= seen).mean(), (signs <= seen).mean())
+    assert ranks.wilcoxon(values).p == pytest.approx(expected, rel=1e-12)
 
 
 def test_holm_by_hand() -> None:
@@ -112,6 +139,9 @@ def test_probability_of_improvement_by_hand() -> None:
     assert ranks.probability_of_improvement(x, y) == pytest.approx(5 / 8)
     # All pairs. Block 1: 0.9 beats both, 0.5 none: 2/4. Block 2: 0.4 ties one, 0.7 beats both.
     assert ranks.probability_of_improvement_unpaired(x, y) == pytest.approx(4.5 / 8)
+    # Infinite ones are compared as well: a tie and a win.
+    infinite = ranks.probability_of_improvement([[np.inf, np.inf]], [[np.inf, -np.inf]])
+    assert infinite == pytest.approx(3 / 4)
     missing = [[0.9, np.nan], [np.nan, np.nan]]
     assert ranks.probability_of_improvement(missing, y) == 1.0
     assert np.isnan(ranks.probability_of_improvement(np.full((2, 2), np.nan), y))

@@ -6,6 +6,7 @@ import pytest
 
 from cl_anomaly.evaluation import statistics
 from cl_anomaly.evaluation.aurocs import read_aurocs, result_matrix
+from cl_anomaly.evaluation.bounds import kind_of
 from cl_anomaly.evaluation.transfer import OF_THE_MATRIX
 
 COLUMNS = ["run", "strategy", "dataset", "anomaly_class", "seed", "task", "classes", "score"]
@@ -31,8 +32,14 @@ def rows(
     return pd.DataFrame(records)
 
 
-def summarise(metrics: pd.DataFrame) -> pd.DataFrame:
-    return statistics.summarise(read_aurocs(metrics))
+def summarise(metrics: pd.DataFrame, **models: str) -> pd.DataFrame:
+    """The summary of runs of one model, but for those of which another is said, by their names."""
+    runs = read_aurocs(metrics)
+    kinds = {
+        (own.run, own.dataset): kind_of(own.strategy, {"model": models.get(own.run, "vae")}, "")
+        for own in runs
+    }
+    return statistics.summarise(runs, kinds)
 
 
 def two_runs() -> pd.DataFrame:
@@ -244,18 +251,25 @@ def test_a_mean_is_no_median() -> None:
     assert cell(summarise(pd.concat(first)), "gr", 1, "average")["mean"] == pytest.approx(0.7)
 
 
-def test_bound_of_several_runs_is_the_mean_of_their_means() -> None:
-    # Lower 0.50, 0.50 and 0.80: 0.60. Upper 0.80, 0.95 and 0.95: 0.90. gr 0.75: 0.15 of 0.30.
-    ends = [("lower", 0.5), ("lower", 0.5), ("lower", 0.8), ("gr", 0.75)]
-    ends += [("upper", 0.8), ("upper", 0.95), ("upper", 0.95)]
+def test_bounds_are_those_of_the_same_model() -> None:
     matrix = [[0.9, 0.5], [0.8, 0.9]]
+    ends = {
+        **{"vae_lower": 0.5, "vae_gr": 0.45, "vae_upper": 0.9},
+        **{"flow_lower": 0.7, "flow_gr": 0.75, "flow_upper": 0.8},
+    }
     metrics = [
-        rows(strategy, 0, [0.9, end], matrix, run=f"{strategy} {place}")
-        for place, (strategy, end) in enumerate(ends)
+        rows(run.partition("_")[2], 0, [0.9, end], matrix, run=run) for run, end in ends.items()
     ]
-    table = summarise(pd.concat(metrics, ignore_index=True))
-    assert cell(table, "gr 3", 2, "gap_closed")["mean"] == pytest.approx(0.5)
-    assert cell(table, "lower 2", 2, "gap_closed")["mean"] == pytest.approx(0.2 / 0.3)
+    models = {run: run.partition("_")[0] for run in ends}
+    table = summarise(pd.concat(metrics, ignore_index=True), **models)
+    # (0.45 - 0.5) / 0.4 and (0.75 - 0.7) / 0.1; between the means of both models, 0.6 and 0.85,
+    # they would be -0.6 and 0.6, and the Lower Bounds -0.4 and 0.4.
+    closed = {"vae_gr": -0.125, "flow_gr": 0.5}
+    closed |= {"vae_lower": 0.0, "flow_lower": 0.0, "vae_upper": 1.0, "flow_upper": 1.0}
+    for run, expected in closed.items():
+        assert cell(table, run, 2, "gap_closed")["mean"] == pytest.approx(expected, abs=1e-12), run
+    alone = summarise(pd.concat(metrics[1:], ignore_index=True), **models)
+    assert "vae_gr" not in set(alone.loc[alone["metric"] == "gap_closed", "run"])
 
 
 def test_bounds_are_those_of_the_same_dataset() -> None:

@@ -103,6 +103,37 @@ def test_tasks_that_no_replica_came_to_are_left_out() -> None:
     assert table.loc[table["metric"] == "average", "task"].tolist() == [2]
 
 
+def test_tasks_that_one_score_alone_came_to_are_kept() -> None:
+    headline = {"mse": np.array([[0.9, np.nan]]), "recon": np.array([[0.9, 0.8]])}
+    s = {name: np.full((1, 2, 2), 0.7) for name in headline}
+    for scores in (headline, dict(reversed(headline.items()))):
+        (own,) = aurocs_by_class("gr", "digits", [Replica(3, 0)], scores, s)
+        assert own.headline["recon"].tolist() == [[0.9, 0.8]]
+
+
+def test_runs_are_read_back_by_name_and_class() -> None:
+    metrics = three_classes()
+    found = read_aurocs(pd.concat([metrics.assign(run="a"), metrics.assign(run="b")]))
+    keys = [(own.run, own.strategy, own.dataset, own.anomaly_class) for own in found]
+    assert keys == [(run, "gr", "digits", label) for run in "ab" for label in (0, 4, 7)]
+    assert {type(own.anomaly_class) for own in found} == {int}
+
+
+def test_a_seed_that_was_not_measured_before_the_first_task_takes_nothing_from_the_other() -> None:
+    metrics = three_classes().query("anomaly_class == 0")
+    first = metrics.query("seed == 0 and metric == 'auroc_class_1'").iloc[:1]
+    before = [
+        first.assign(task=0, metric=f"auroc_untrained_task_{task}", value=value)
+        for task, value in ((1, 0.4), (2, 0.3))
+    ]
+    (own,) = read_aurocs(pd.concat([metrics, *before]))
+    np.testing.assert_array_equal(own.untrained["recon"], [[0.4, 0.3], [np.nan, np.nan]])
+    # (S[1, 2] - S[0, 2]) of the one seed: 0.5 - 0.3.
+    table = statistics.summarise([own])
+    forward = table[table["metric"] == "forward_transfer"]
+    assert forward[["mean", "seeds"]].to_numpy().tolist() == [pytest.approx([0.2, 1])]
+
+
 def test_the_interval_is_students() -> None:
     # Of scipy.stats.t.interval(0.95, 9, 0, 0.1 / √10) for ten values of standard deviation 0.1.
     values = np.array([-1, 1] * 5) * 0.1 * np.sqrt(0.9)

@@ -55,7 +55,7 @@ class Member:
         made: its run, or its runs.
         results: what it has measured; None where it has no results.
         summary: of it, as `summarise` gives it, by all its scores.
-        cost: as `cost_of` gave it; empty where it was not recorded.
+        costs: a row for each of its runs, as `cost_table` gives them; empty where none is recorded.
         chosen: hyperparameters that were tuned, and on what; empty where nothing was.
     """
 
@@ -67,7 +67,7 @@ class Member:
     made: tuple[MadeRun, ...]
     results: RunResults | None = None
     summary: pd.DataFrame = field(default_factory=pd.DataFrame)
-    cost: Mapping[str, Any] = field(default_factory=dict)
+    costs: pd.DataFrame = field(default_factory=pd.DataFrame)
     chosen: Mapping[str, Any] = field(default_factory=dict)
 
     @property
@@ -107,7 +107,10 @@ class Content:
         members: in the order of the suite, the comparison, or the one.
         compared: for each dataset, how its members compare, by their lines; without those that
             have no run with results.
+        standings: for each dataset, the table of its members by their lines, see
+            `runs.standings.standings`.
         overall: how the methods compare over all datasets; None where there is one.
+        overall_standings: the table of the methods; empty where there is one dataset.
         remarks: what a reader must know beside the numbers.
         version: of this program.
         sample_images: by the SHA-256 of the data.
@@ -119,7 +122,9 @@ class Content:
     score: str
     members: tuple[Member, ...]
     compared: Mapping[str, Comparison]
+    standings: Mapping[str, pd.DataFrame]
     overall: Comparison | None
+    overall_standings: pd.DataFrame
     remarks: tuple[str, ...]
     version: str
     sample_images: Mapping[str, SampleImages] = field(default_factory=dict)

@@ -190,22 +190,23 @@ def _ticks(metrics: pd.DataFrame) -> dict[int, str]:
 
 
 def cost_and_quality(rows: Sequence[Standing]) -> Columns:
-    """Give what each run with results cost: run, mean, low, high, seconds, operations, kept."""
+    """Return what each run with results cost: run, dataset, mean, low, high, and COSTS."""
     columns = Columns()
     for row in rows:
-        if row.mean is not None and (row.seconds is not None or row.kept is not None):
+        costs = {name: rounded(row.number(name), digits) for name, digits in _COSTS.items()}
+        if row.number("mean") is not None and any(own is not None for own in costs.values()):
             _add(
                 columns,
                 run=row.member.line,
                 dataset=row.member.dataset,
-                mean=rounded(row.mean),
-                low=rounded(row.low),
-                high=rounded(row.high),
-                seconds=rounded(row.seconds, 2),
-                operations=rounded(row.operations, 0),
-                kept=rounded(row.kept, 0),
+                **{name: rounded(row.number(name)) for name in ("mean", "low", "high")},
+                **costs,
             )
     return columns
+
+
+_COSTS = {"seconds": 2, "operations": 0, "steps": 0, "bytes": 0}
+"""Digits after the point, by the name of a cost."""
 
 
 def _add(columns: Columns, **values: Any) -> None:

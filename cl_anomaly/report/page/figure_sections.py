@@ -3,7 +3,8 @@
 from collections.abc import Mapping, Sequence
 
 from cl_anomaly.evaluation.comparing import Comparison
-from cl_anomaly.report.page import figure_data, sentences, tables
+from cl_anomaly.report.how_tested import how_tested
+from cl_anomaly.report.page import figure_data, tables
 from cl_anomaly.report.page.controls import legend, menu
 from cl_anomaly.report.page.draft import Draft, details, note
 from cl_anomaly.report.page.figure_data import Columns
@@ -70,15 +71,15 @@ def differences(draft: Draft) -> Html | None:
 
 
 def _ranks(draft: Draft, where: str, compared: Comparison) -> list[Html]:
-    said = sentences.how_it_was_tested(compared)
+    said = how_tested(compared)
     if compared.critical_difference is None:
         why = "Mean ranks are drawn of three runs or more with two results in common or more."
-        return [note(said), note(why)]
-    about = f"Mean ranks on {where}; a bar joins runs that are not different"
+        return [note(*said), note(why)]
+    about = f"Mean ranks on {where}; a bar joins runs within the critical difference"
     name = f"ranks {sum(own.startswith('ranks') for own in draft.figures)}"
     draft.figures[name] = ranks_figure(compared, draft.looks, about)
-    said = f"Mean ranks on {where}: a bar on the right joins runs that are not different. {said}"
-    return [_figure(name), note(said)]
+    bars = f"Mean ranks on {where}: a bar on the right joins runs within the critical difference."
+    return [_figure(name), note(bars, *said)]
 
 
 def costs(draft: Draft) -> Html | None:

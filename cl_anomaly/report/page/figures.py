@@ -41,7 +41,8 @@ _TO_COME = 0.25  # opacity of cells of tasks that are not learnt yet
 COSTS = {
     "seconds": "Training time for each replica, in seconds",
     "operations": "Floating-point operations of training for each replica",
-    "kept": "Bytes kept after the last task",
+    "steps": "Optimisation steps of training for each replica",
+    "bytes": "Bytes of model, strategy and score after the last task, for each replica",
 }
 """What a run costs, as the menu calls it."""
 
@@ -136,7 +137,7 @@ def matrix_figure(
 
 
 def ranks_figure(compared: Comparison, looks: Mapping[str, Look], about: str) -> Figure:
-    """Draw mean ranks, the best on top; a bar joins runs that are not different.
+    """Draw mean ranks, the best on top; a bar joins runs within the critical difference.
 
     Args:
         compared: with a critical difference.
@@ -254,7 +255,8 @@ _TITLES = {
     "value": ("value:Q", "value", ".3~f"),
     "seconds": ("seconds:Q", "seconds of training", ",.1f"),
     "operations": ("operations:Q", "operations of training", ".2e"),
-    "kept": ("kept:Q", "bytes kept", ",d"),
+    "steps": ("steps:Q", "steps of training", ",.0f"),
+    "bytes": ("bytes:Q", "bytes", ",.0f"),
 }
 
 

@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from typing import Any
 
-from cl_anomaly.evaluation.comparing import Comparison
 from cl_anomaly.labels import listed
 from cl_anomaly.report.labels import named_classes
 from cl_anomaly.report.page.content import OWN_SCORE, Content, Member
@@ -35,26 +34,6 @@ def what_is_shown(content: Content) -> str:
 
 def _score(content: Content) -> str:
     return "each run's own score" if content.score == OWN_SCORE else f"the score {content.score}"
-
-
-def how_it_was_tested(compared: Comparison) -> str:
-    """Say what decides which differences are real."""
-    over = {"blocks": "anomaly classes and datasets", "seeds": "seeds"}[compared.units]
-    if compared.friedman is None:
-        tests = "Wilcoxon's signed-rank test"
-    else:
-        tests = (
-            f"Friedman's test (p {_p(compared.friedman)}), then Nemenyi's with a critical "
-            f"difference of {compared.critical_difference:.2f} mean ranks"
-        )
-    return (
-        f"Intervals are 95 % bootstrap intervals of the mean. Differences are called real by "
-        f"{tests}, over {compared.count} {over}, at the level {compared.alpha:g}."
-    )
-
-
-def _p(value: float) -> str:
-    return "< 0.001" if value < 0.001 else f"= {value:.3f}"
 
 
 def _classes(content: Content) -> str:

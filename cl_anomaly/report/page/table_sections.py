@@ -1,16 +1,13 @@
 """Sections of tables and words: results, what was chosen, how to make it again, what failed."""
 
-from cl_anomaly.report.page import sentences, tables
+from cl_anomaly.report.cells import WHAT_THEY_ARE
+from cl_anomaly.report.how_tested import how_tested
+from cl_anomaly.report.page import tables
 from cl_anomaly.report.page.controls import filters
 from cl_anomaly.report.page.draft import Draft, details, note
 from cl_anomaly.report.page.markup import Html, element
 
 _MANY_RUNS = 50  # whose commands are shown to who asks for them
-
-_KEPT = (
-    "Training is time for each replica. Kept is what strategy and score keep after the last task, "
-    "all replicas together."
-)
 
 
 def headline(draft: Draft) -> Html:
@@ -21,17 +18,15 @@ def headline(draft: Draft) -> Html:
         "Sorted by the AUROC after the last task, the highest first; missing results stand at "
         "the end. A click on a column's name sorts by it."
     )
-    tested = [
-        sentences.how_it_was_tested(own)
-        for own in list(content.compared.values())[:1]
-        if len(content.members) > 1
-    ]
+    several_runs = len(content.members) > 1
+    first = next(iter(content.compared.values()), None)
     return draft.section(
         "results",
         "Results",
-        filters("standings", content.datasets) if len(content.members) > 1 else None,
+        filters("standings", content.datasets) if several_runs else None,
         tables.headline_table(draft.rows, several),
-        note(rule, *tested, _KEPT),
+        note(rule, "Intervals are 95 % bootstrap intervals of the mean.", WHAT_THEY_ARE),
+        note(*how_tested(first)) if first and several_runs else None,
     )
 
 
@@ -48,12 +43,11 @@ def overall(draft: Draft) -> Html | None:
     overall = draft.content.overall
     if overall is None:
         return None
-    said = " ".join([sentences.how_it_was_tested(overall), *overall.remarks])
     return draft.section(
         "overall",
         "All datasets together",
-        tables.overall_table(overall),
-        note(said),
+        tables.overall_table(draft.content.overall_standings),
+        note(*how_tested(overall), *overall.remarks),
     )
 
 

@@ -1,8 +1,12 @@
 """The page's tables: what was measured, which differences are real, how to make it again."""
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
-from cl_anomaly.evaluation.comparing import BETTER, Comparison
+import pandas as pd
+
+from cl_anomaly.evaluation.comparing import BETTER, WORSE, Comparison
+from cl_anomaly.report.cells import written
 from cl_anomaly.report.page import numbers
 from cl_anomaly.report.page.content import Content, MadeRun, Member
 from cl_anomaly.report.page.detected import Scored
@@ -10,13 +14,24 @@ from cl_anomaly.report.page.figure_data import Columns
 from cl_anomaly.report.page.markup import Html, element
 from cl_anomaly.report.page.numbers import UNKNOWN
 from cl_anomaly.report.page.reproduction import command_of
-from cl_anomaly.report.page.standings import Standing, values_for
+from cl_anomaly.report.page.standings import Standing
 from cl_anomaly.report.suite_table import in_short
 
 MISSING = "missing"
+_COLUMNS = {
+    "rank": "mean rank",
+    "not_different_from": "not different from",
+    "gap_closed": "gap closed",
+    "forgetting": "forgetting",
+    "seconds": "seconds",
+    "steps": "steps",
+    "bytes": "bytes",
+    "stores_samples": "stores real samples",
+}
+"""Columns of the table of runs, as the page calls them."""
 _OF_NUMBERS = {
-    *("AUROC", "95 % interval", "mean rank", "gap closed", "forgetting", "training", "kept"),
-    *("replicas", "difference", "better in", "p", "row"),
+    *("AUROC", "95 % interval", "mean rank", "gap closed", "forgetting", "seconds", "steps"),
+    *("bytes", "replicas", "difference", "better in", "p", "p (Holm)", "row"),
 }
 
 
@@ -24,40 +39,53 @@ def headline_table(rows: Sequence[Standing], several_datasets: bool) -> Html:
     """Show each run: how well it did, what it cost, and what it has not done."""
     several_scores = len({row.member.results.score for row in rows if row.member.results}) > 1
     heads = ["run"] + ["dataset"] * several_datasets + ["score"] * several_scores
-    heads += ["AUROC", "95 % interval"]
-    heads += ["mean rank"] * (len(rows) > 1)
-    heads += ["not different from"] * (len(rows) > 1)
-    has_gaps, has_forgetting = (bool(values_for(rows, k)) for k in ("gap_closed", "forgetting"))
-    heads += ["gap closed"] * has_gaps + ["forgetting"] * has_forgetting
-    heads += ["training", "kept", "stores real samples", "replicas"]
+    shown = _shown([row.row for row in rows])
+    heads += ["AUROC", "95 % interval", *(_COLUMNS[name] for name in shown), "replicas"]
     lines: dict[str, list[str]] = {}
     for row in rows:
-        if row.rank is not None:
+        if row.number("rank") is not None:
             lines.setdefault(row.member.dataset, []).append(row.member.line)
     body = []
     for row in rows:
-        others = [own for own in lines.get(row.member.dataset, []) if own != row.member.line]
-        cells = {
+        own = _cells(row.row, shown, lines.get(row.member.dataset, []))
+        own |= {
             "run": _name(row.member),
             "dataset": _cell(row.member.dataset),
             "score": _cell(row.member.results.score if row.member.results else UNKNOWN),
-            "AUROC": _number(row.mean, numbers.number(row.mean))
-            if row.mean is not None
-            else _cell(MISSING, class_="missing"),
-            "95 % interval": _cell(numbers.interval(row.low, row.high), row.low, class_="n"),
-            "mean rank": _number(row.rank, numbers.number(row.rank, 2)),
-            "not different from": _cell(in_short(row.not_different_from, others) or UNKNOWN),
-            "gap closed": _number(row.gap_closed, numbers.number(row.gap_closed, 2)),
-            "forgetting": _number(row.forgetting, numbers.number(row.forgetting)),
-            "training": _number(row.seconds, numbers.seconds(row.seconds)),
-            "kept": _number(row.kept, numbers.size(row.kept)),
-            "stores real samples": _cell(_yes_or_no(row.stores_samples)),
-            "replicas": _number(row.replicas, _replicas(row)),
+            "replicas": _number(row.number("replicas"), _replicas(row.row)),
         }
-        stores = {True: "yes", False: "no"}.get(row.stores_samples)  # type: ignore[call-overload]
-        keys = {"data_dataset": row.member.dataset, "data_stores": stores or ""}
-        body.append(element("tr", [cells[head] for head in heads], **keys))
+        stores = written(row.row, "stores_samples")
+        keys = {"data_dataset": row.member.dataset, "data_stores": stores}
+        body.append(element("tr", [own[head] for head in heads], **keys))
     return _table("standings", heads, body, first="AUROC")
+
+
+def _shown(rows: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Leave out columns that are of several runs, or that no run has a number in."""
+    alone = ("rank", "not_different_from") if len(rows) < 2 else ()
+    some = {"gap_closed", "forgetting"}
+    empty = {name for name in some if not any(numbers.is_known(row[name]) for row in rows)}
+    return [name for name in _COLUMNS if name not in {*alone, *empty}]
+
+
+def _cells(row: Mapping[str, Any], shown: Sequence[str], lines: Sequence[str]) -> dict[str, Html]:
+    """Make the cells of a row of the table of runs, by their heads."""
+    mean, low = row["mean"], row["low"]
+    cells = {
+        "AUROC": _number(mean, written(row, "mean"))
+        if numbers.is_known(mean)
+        else _cell(MISSING, class_="missing"),
+        "95 % interval": _cell(numbers.interval(low, row["high"]), low, class_="n"),
+    }
+    for name in shown:
+        words = written(row, name, UNKNOWN)
+        if name == "not_different_from":
+            others = [own for own in lines if own != row["run"]]
+            cells[_COLUMNS[name]] = _cell(in_short(written(row, name), others) or UNKNOWN)
+        else:
+            is_text = name == "stores_samples"
+            cells[_COLUMNS[name]] = _cell(words) if is_text else _number(row[name], words)
+    return cells
 
 
 def _name(member: Member) -> Html:
@@ -67,33 +95,32 @@ def _name(member: Member) -> Html:
     return element("th", member.line, *[[" ", own] for own in more], scope="row")
 
 
-def _replicas(row: Standing) -> str:
-    if row.member.results is None:
+def _replicas(row: Mapping[str, Any]) -> str:
+    if not row["replicas"]:
         return "none"
-    return f"{row.replicas} of {row.replicas + row.missing}" if row.missing else str(row.replicas)
-
-
-def _yes_or_no(value: bool | None) -> str:
-    return UNKNOWN if value is None else "yes" if value else "no"
+    count, missing = int(row["replicas"]), int(row["missing"])
+    return f"{count} of {count + missing}" if missing else str(count)
 
 
 def pairs_table(compared: Comparison, name: str) -> Html:
-    """Show every two runs: the difference, its interval, and whether it is real."""
-    heads = ["run", "other", "difference", "95 % interval", "better in", "p", "decision"]
+    """Show every two runs: the difference, its interval, and what the test says of it."""
+    heads = ["run", "other", "difference", "95 % interval", "better in", "p", "family", "p (Holm)"]
+    heads.append("decision")
     body = []
     for pair in compared.pairs.to_dict("records"):
-        p = pair["p_nemenyi"] if compared.friedman is not None else pair["p_wilcoxon"]
         share = pair["probability_of_improvement"]
         percent = f"{100 * share:.0f} %" if numbers.is_known(share) else UNKNOWN
         said = str(pair["decision"])
-        real = "real" if said == BETTER or said == "worse" else None
+        real = "real" if said in (BETTER, WORSE) else None
         cells = [
             element("th", pair["run"], scope="row"),
             _cell(pair["other"]),
             _number(pair["difference"], _signed(pair["difference"])),
             _cell(numbers.interval(pair["low"], pair["high"]), pair["low"], class_="n"),
             _number(share, percent),
-            _number(p, numbers.number(p)),
+            _number(pair["p_wilcoxon"], numbers.number(pair["p_wilcoxon"])),
+            _cell(pair["family"] or UNKNOWN),
+            _number(pair["p_holm"], numbers.number(pair["p_holm"])),
             _cell(f"{pair['run']} is {said}" if real else said, class_=real),
         ]
         body.append(element("tr", cells))
@@ -104,22 +131,19 @@ def _signed(value: float) -> str:
     return f"{value:+.3f}" if numbers.is_known(value) else UNKNOWN
 
 
-def overall_table(compared: Comparison) -> Html:
+def overall_table(table: pd.DataFrame) -> Html:
     """Show each method over all datasets."""
-    heads = ["method", "AUROC", "95 % interval", "mean rank", "not different from", "replicas"]
+    rows = [{str(k): v for k, v in row.items()} for row in table.to_dict("records")]
+    shown = _shown(rows)
+    heads = ["method", "AUROC", "95 % interval", *(_COLUMNS[name] for name in shown), "replicas"]
+    lines = [str(row["run"]) for row in rows if numbers.is_known(row["rank"])]
     body = []
-    rows = compared.table.sort_values("mean", ascending=False, na_position="last", kind="stable")
-    for row in rows.to_dict("records"):
-        said = row["not_different_from"]
-        cells = [
-            element("th", row["run"], scope="row"),
-            _number(row["mean"], numbers.number(row["mean"])),
-            _cell(numbers.interval(row["low"], row["high"]), row["low"], class_="n"),
-            _number(row["rank"], numbers.number(row["rank"], 2)),
-            _cell(said if isinstance(said, str) and said else UNKNOWN),
-            _number(row["replicas"], str(row["replicas"])),
-        ]
-        body.append(element("tr", cells))
+    for row in rows:
+        cells = _cells(row, shown, lines) | {
+            "method": element("th", row["run"], scope="row"),
+            "replicas": _number(row["replicas"], _replicas(row)),
+        }
+        body.append(element("tr", [cells[head] for head in heads]))
     return _table("overall", heads, body, first="AUROC")
 
 

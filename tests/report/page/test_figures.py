@@ -78,8 +78,9 @@ def test_false_positive_rates_are_those_of_the_file(
 def test_costs_are_for_each_replica(content: Content) -> None:
     shown = table(cost_and_quality(standings_of(content))).set_index("run")
     (upper,) = [member for member in content.members if member.name == "upper"]
-    assert upper.cost["replicas"] == 4
-    seconds = upper.cost["training_seconds"] / 4
+    (cost,) = upper.costs.to_dict("records")
+    assert cost["replicas"] == 4
+    seconds = cost["training_seconds"] / 4
     assert shown.loc["upper", "seconds"] == pytest.approx(seconds, abs=0.01)
     assert len(shown) == 3
 
@@ -110,6 +111,8 @@ def made_up_comparison_of(ranks: list[float], friedman: float, difference: float
         pairs=empty,
         critical_difference=difference,
         remarks=(),
+        best="r1",
+        named=(),
         **of_tests,  # type: ignore[arg-type]
     )
 

@@ -11,6 +11,7 @@ import pytest
 
 from cl_anomaly.config import ResolvedConfig
 from cl_anomaly.evaluation.comparing import Comparison, Decided, compare_runs, compare_values
+from cl_anomaly.evaluation.pair_tests import Named
 from cl_anomaly.evaluation.pairing import values_of
 from cl_anomaly.report.page.content import OWN_SCORE, Content
 from cl_anomaly.report.page.page import page_of
@@ -81,25 +82,30 @@ def test_means_are_by_dataset_and_by_each_runs_own_score(content: Content) -> No
     for row in standings_of(content):
         results = row.member.results
         if results is None:
-            assert row.mean is None
+            assert row.number("mean") is None
             continue
         own = results.metrics
         last = own[own["task"] == own["task"].max()]
         last = last[(last["metric"] == "auroc_seen") & (last["score"] == results.score)]
-        assert row.mean == pytest.approx(last.groupby("anomaly_class")["value"].mean().mean())
+        assert row.number("mean") == pytest.approx(
+            last.groupby("anomaly_class")["value"].mean().mean()
+        )
 
 
 def test_the_gap_is_between_the_bounds_of_the_same_dataset(content: Content) -> None:
     found = {(row.member.line, row.member.dataset): row for row in standings_of(content)}
-    low, high = found["lower", "digits"].mean, found["upper", "digits"].mean
+    low, high = (found[bound, "digits"].number("mean") for bound in ("lower", "upper"))
     assert low is not None
     assert high is not None
     gr = found[UNSAFE, "digits"]
     if high - low >= 0.02:
-        assert gr.gap_closed == pytest.approx(((gr.mean or 0.0) - low) / (high - low))
+        mean = gr.number("mean") or 0.0
+        assert gr.number("gap_closed") == pytest.approx((mean - low) / (high - low))
     else:
-        assert gr.gap_closed is None
-    assert found[UNSAFE, "table.npz"].gap_closed is None  # the Upper Bound has failed there
+        assert gr.number("gap_closed") is None
+    assert (
+        found[UNSAFE, "table.npz"].number("gap_closed") is None
+    )  # the Upper Bound has failed there
 
 
 def test_the_page_shows_datasets_methods_and_the_failure(page: str) -> None:
@@ -133,7 +139,7 @@ def test_a_suite_whose_runs_are_gone_shows_what_it_has_copied(
 ) -> None:
     shutil.copytree(folder, tmp_path / "suite")
     alone = read_content(tmp_path / "suite")
-    there, here = ([row.mean for row in standings_of(own)] for own in (content, alone))
+    there, here = ([row.number("mean") for row in standings_of(own)] for own in (content, alone))
     assert here[:-1] == pytest.approx(there[:-1])
     assert "Its folder is not there" in section(page_of(alone), "problems")
 
@@ -143,9 +149,11 @@ def test_tests_are_read_where_they_belong_to_the_same_results(
 ) -> None:
     given: list[Decided | None] = []
 
-    def noted(values: pd.DataFrame, score: str, decided: Decided | None) -> Comparison:
+    def noted(
+        values: pd.DataFrame, score: str, named: Named, decided: Decided | None
+    ) -> Comparison:
         given.append(decided)
-        return compare_values(values, score, decided)
+        return compare_values(values, score, named, decided)
 
     monkeypatch.setattr(report_content, "compare_values", noted)
     read = read_content(folder).overall
