@@ -269,8 +269,8 @@ class _Work:
         if not same:
             return []
         return [
-            f"{', '.join(same)}: every seed gives the same result, so that all seeds of a class "
-            f"count as one observation."
+            f"{', '.join(same)}: all seeds give the same result, so that they are one observation, "
+            f"and so is a pair of such runs."
         ]
 
     def _about_power(self, pairs: pd.DataFrame) -> list[str]:

@@ -166,8 +166,8 @@ def test_seeds_of_a_closed_form_are_one_observation() -> None:
     assert found.table[["low", "high"]].isna().all(axis=None)
     assert found.table["replicas"].tolist() == [5, 5]
     assert found.remarks == (
-        "gaussians, experts: every seed gives the same result, so that all seeds of a class count "
-        "as one observation.",
+        "gaussians, experts: all seeds give the same result, so that they are one observation, and "
+        "so is a pair of such runs.",
         "With 1 seed, no difference between 2 runs can reach significance.",
     )
     # Against what depends on its seed, there are as many observations as it has seeds.

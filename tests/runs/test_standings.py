@@ -12,14 +12,18 @@ import pytest
 
 from cl_anomaly import read_suite
 from cl_anomaly.config import ResolvedConfig
+from cl_anomaly.evaluation.comparing import compare_runs
 from cl_anomaly.json_files import read_json, write_json
 from cl_anomaly.report.page.page import page_of
 from cl_anomaly.report.suite_table import COLUMNS, COST, QUALITY, read_table
 from cl_anomaly.runs.comparison import write_comparison
+from cl_anomaly.runs.cost import COST_COLUMNS
 from cl_anomaly.runs.report_content import read_content
+from cl_anomaly.runs.standings import Entrant, standings
 from cl_anomaly.runs.suite_folder import SuiteMember, write_suite
 from cl_anomaly.runs.suites import Suite
 from tests.command import cli
+from tests.evaluation.test_comparing import metrics_of
 from tests.evaluation.test_statistics import rows
 from tests.folders import write_folder
 from tests.made_up import code_of_now
@@ -248,6 +252,48 @@ def test_pairs_that_a_suite_names_are_recorded_and_tested(folder: Path) -> None:
     assert "named in advance (vae gr – vae lower)" in said
     assert "the 5 of vae upper, which has the best mean, with each other run" in said
     assert "are no independent datasets" in said
+
+
+def test_the_deviation_is_that_of_what_the_mean_is_of() -> None:
+    values: dict[str, dict[tuple[str, int | str, int], float]] = {
+        "whole": {("digits", 0, seed): value for seed, value in enumerate((0.5, 0.7, 0.6, 0.1))},
+        "part": {("digits", 0, seed): value for seed, value in enumerate((0.8, 0.9, 0.7))},
+    }
+    shown = metrics_of(values)
+    compared = compare_runs(shown, "mse", resamples=20)
+    entrants = [Entrant(run, "digits", run, {}, "mse") for run in ("whole", "part", "gone")]
+    none = pd.DataFrame(columns=list(COST_COLUMNS))
+    table = standings(compared, shown, entrants, none).set_index("run")
+    # Of the three seeds that both have: 0.5, 0.7, 0.6 and 0.8, 0.9, 0.7.
+    assert table["mean"].to_dict() == pytest.approx(
+        {"part": 0.8, "whole": 0.6, "gone": math.nan}, nan_ok=True
+    )
+    assert table["sd"].to_dict() == pytest.approx(
+        {"part": 0.1, "whole": 0.1, "gone": math.nan}, nan_ok=True
+    )
+    assert table["replicas"].to_dict() == {"part": 3, "whole": 4, "gone": 0}
+    assert table[["seconds", "steps", "bytes"]].isna().all(axis=None)
+    # Of seeds that change nothing, there is no deviation.
+    fixed = metrics_of({"fixed": dict.fromkeys(values["whole"], 0.5)})
+    alone = standings(compare_runs(fixed, "mse"), fixed, [Entrant("fixed", "d", "f", {}, "")], none)
+    assert alone[["sd", "low", "high"]].isna().all(axis=None)
+
+
+def test_bounds_are_of_the_same_datasets() -> None:
+    shown = metrics_of(
+        {
+            run: {("a", 0, seed): value + 0.001 * seed for seed in range(3)}
+            for run, value in {"lower": 0.5, "gr": 0.8, "upper": 0.9}.items()
+        }
+    )
+    compared = compare_runs(shown, "mse", resamples=20)
+    none = pd.DataFrame(columns=list(COST_COLUMNS))
+    here = [Entrant(run, "a", run, {}, "mse") for run in ("lower", "gr", "upper")]
+    table = standings(compared, shown, here, none).set_index("run")
+    assert table["gap_closed"]["gr"] == pytest.approx(0.75)
+    more = [*here, Entrant("gr", "b", "gr", {}, "mse")]
+    table = standings(compared, shown, more, none).set_index("run")
+    assert math.isnan(table["gap_closed"]["gr"]) and table["gap_closed"]["upper"] == 1.0
 
 
 def test_a_run_without_results_has_neither_gap_nor_forgetting(tmp_path: Path) -> None:

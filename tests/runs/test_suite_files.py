@@ -56,6 +56,21 @@ def test_every_run_takes_each_value(tmp_path: Path) -> None:
     assert lower.config.strategy_options == {}
 
 
+def test_pairs_are_of_the_methods_that_each_makes(tmp_path: Path) -> None:
+    paired = TOML.replace("epochs = 1\n", 'epochs = 1\npairs = [["ewc", "lower"]]\n')
+    both = paired.replace("[each]", "[each]\nseeds = [[0], [1]]")
+    suite = read_suite_file(write(tmp_path, both))
+    assert suite.pairs == (("ewc", "lower"),)
+    assert suite.named_pairs() == (
+        ("ewc · ascending", "lower · ascending"),
+        ("ewc · random", "lower · random"),
+    )
+    assert {name for pair in suite.named_pairs() for name in pair} == {
+        own.method for own in suite.members({}, {}).values()
+    }
+    assert read_suite_file(write(tmp_path, TOML)).named_pairs() == ()
+
+
 def test_runs_with_other_replicas_are_of_one_method(tmp_path: Path) -> None:
     each = "[each]\nseeds = [[0, 1], [3], [5, 7]]\nanomaly_class = [1, 2]"
     text = TOML.replace("anomaly_class = [1, 2]\n", "").replace("[each]", each)
@@ -112,6 +127,21 @@ def test_candidates_are_all_combinations_on_other_data(tmp_path: Path) -> None:
         ("lam = [1.0, 10.0]", "decay = [1.0]", "either fixed or in"),
         ("[tune.grid.ewc]\nlam = [1.0, 10.0]", "", "a grid for one run or more"),
         ('title = "Two orders"', "title = 3", "`title`"),
+        ("epochs = 1\n", "pairs = 3\n", "list of pairs of runs, such as .*, but got 3"),
+        ("epochs = 1\n", 'pairs = [["ewc"]]\n', r"but one of them is \['ewc'\]"),
+        ("epochs = 1\n", 'pairs = ["ewc"]\n', "but one of them is 'ewc'"),
+        ("epochs = 1\n", 'pairs = [["ewc", 3]]\n', "but one of them is"),
+        (
+            "epochs = 1\n",
+            'pairs = [["ewc", "lowe"]]\n',
+            "`pairs` to name runs, ewc, lower, but got 'lowe'.*'lower'",
+        ),
+        ("epochs = 1\n", 'pairs = [["ewc", "ewc"]]\n', "two different runs, each pair once"),
+        (
+            "epochs = 1\n",
+            'pairs = [["ewc", "lower"], ["lower", "ewc"]]\n',
+            "two different runs, each pair once",
+        ),
     ],
 )
 def test_a_suite_that_is_wrong(tmp_path: Path, before: str, after: str, message: str) -> None:

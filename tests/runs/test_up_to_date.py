@@ -64,6 +64,7 @@ def test_other_settings_or_another_suite_are_not(out: Path) -> None:
     assert not is_up_to_date(folder, read_suite("calibration = 0.1"), SETTINGS)
     assert not is_up_to_date(folder, replace(suite, each={"seeds": [[0], [1]]}), SETTINGS)
     assert suite.tuning is not None
+    assert not is_up_to_date(folder, replace(suite, pairs=(("ewc", "lower"),)), SETTINGS)
     fewer = replace(suite.tuning, grid={"ewc": {"lam": [1.0]}})
     assert not is_up_to_date(folder, replace(suite, tuning=fewer), SETTINGS)
 
