@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, Literal
 
 import pandas as pd
 
@@ -19,7 +20,7 @@ from cl_anomaly.runs.report_suite import members_of_suite
 from cl_anomaly.runs.sample_images import sample_images_of
 from cl_anomaly.runs.standings import Entrant, standings
 from cl_anomaly.storage.config_files import read_configuration
-from cl_anomaly.storage.results import read_results, shown_score
+from cl_anomaly.storage.results import RunResults, read_results, shown_score
 from cl_anomaly.storage.status import CONFIG_FILE, SUITE_FILE
 from cl_anomaly.version import __version__
 
@@ -37,12 +38,7 @@ def read_content(folder: Path) -> Content:
     results = read_results(folder)
     config = read_configuration(folder / CONFIG_FILE)
     suite = read_if_there(folder / SUITE_FILE)
-    if "members" in suite:
-        members, kind = members_of_suite(folder, config, results, suite), "suite"
-    elif "runs" in config:
-        members, kind = members_of_comparison(folder, config, results), "comparison"
-    else:
-        members, kind = [member_of_run(folder, config, results)], "run"
+    members, kind = _members(folder, config, results, suite)
     with_results = [member for member in members if member.results is not None]
     scores = {member.results.score for member in members if member.results is not None}
     own_scores = None if kind == "suite" or not results else results[0].score
@@ -68,6 +64,16 @@ def read_content(folder: Path) -> Content:
         version=__version__,
         sample_images=_sample_images(with_results),
     )
+
+
+def _members(
+    folder: Path, config: dict[str, Any], results: list[RunResults], suite: Mapping[str, Any]
+) -> tuple[list[Member], Literal["run", "comparison", "suite"]]:
+    if "members" in suite:
+        return members_of_suite(folder, config, results, suite), "suite"
+    if "runs" in config:
+        return members_of_comparison(folder, config, results), "comparison"
+    return [member_of_run(folder, config, results)], "run"
 
 
 def _sample_images(members: Sequence[Member]) -> dict[str, SampleImages]:

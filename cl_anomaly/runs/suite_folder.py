@@ -164,16 +164,11 @@ def write_suite(
         write_json(folder / SUITE_FILE, _content(suite, members, choices))
         if made_from is not None:
             write_json(folder / MADE_FROM_FILE, dict(made_from))
-        costs = {
-            # Runs of earlier versions have none.
-            key: read_json(path / COST_FILE) if (path / COST_FILE).exists() else {}
-            for key, path in finished.items()
-        }
-        table = _costs(members, costs)
-        if len(table):
-            table.to_csv(folder / COST_TABLE, index=False)
+        costs = _costs(members)
+        if len(costs):
+            costs.to_csv(folder / COST_TABLE, index=False)
         if results:
-            _write_numbers(folder, suite, members, choices, results, table)
+            _write_numbers(folder, suite, members, choices, results, costs)
 
     with claimed(out, name, again=False) as folder:
         before = _written(folder)
@@ -210,11 +205,16 @@ def _content(
     }
 
 
-def _costs(members: Mapping[str, SuiteMember], costs: Mapping[str, dict[str, Any]]) -> pd.DataFrame:
+def _costs(members: Mapping[str, SuiteMember]) -> pd.DataFrame:
+    """Put the costs of all runs with results beside each other, by their methods and datasets."""
     tables = [pd.DataFrame(columns=list(COST_COLUMNS))]
-    for key, cost in costs.items():
-        own = cost_table({key: cost}, members[key].config.shown_score)
-        tables.append(own.assign(method=members[key].method, dataset=members[key].dataset))
+    for key, own in members.items():
+        if own.folder is not None:
+            file = own.folder / COST_FILE
+            # Runs of earlier versions have none.
+            cost = read_json(file) if file.exists() else {}
+            table = cost_table({key: cost}, own.config.shown_score)
+            tables.append(table.assign(method=own.method, dataset=own.dataset))
     return pd.concat(tables[1:] or tables, ignore_index=True)
 
 

@@ -161,6 +161,7 @@ epochs = 1
 seeds = 2
 device = "cpu"
 anomaly_class = 3
+pairs = [["half", "replay, all"]]
 
 [runs."replay, all"]
 strategy = "gr"
@@ -175,6 +176,8 @@ classes_per_task = 2
     assert done.code == 0, done.err
     runs = {name: config_of(folder) for name, folder in folders_of(done.last_line).items()}
     assert set(runs) == {"replay, all", "half"}
+    tests = json.loads((Path(done.last_line) / "tests.json").read_text())
+    assert tests["named"] == [["half", "replay, all"]]
     for config in runs.values():
         assert config["seeds"] == [0], "the flag's, not the file's"
         assert config["anomaly_class"] == 3
@@ -193,6 +196,7 @@ classes_per_task = 2
         pytest.param("epochs = 1", "suite.toml [runs.", id="no-runs"),
         pytest.param("[runs.a]\nnope = 1", "'a' nope", id="run-setting"),
         pytest.param("nope = 1\n[runs.a]", "suite.toml nope", id="shared-setting"),
+        pytest.param("pairs = [['a', 'z']]\n[runs.a]", "suite.toml `pairs` 'z'", id="pairs"),
         pytest.param("[runs.a]\nbatch_size = 'x'", "'a' batch_size x", id="run-type"),
         pytest.param("batch_size = 'x'\n[runs.a]", "batch_size x", id="shared-type"),
         pytest.param("[runs.a]\nstrategy = 'nope'", "`strategy` 'nope'", id="strategy"),

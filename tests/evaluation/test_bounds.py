@@ -18,6 +18,7 @@ def test_the_gap_is_between_bounds_of_the_same_model_and_score() -> None:
         "other score": kind_of("gr", vae, "recon"),
         "other order": kind_of("gr", vae | {"task_order": "random"}, "mse"),
         "other epochs": kind_of("gr", vae | {"epochs": 2}, "mse"),
+        "other steps": kind_of("gr", vae | {"steps": 100}, "mse"),
         "no results": kind_of("gr", vae, "mse"),
     }
     means = dict.fromkeys(kinds, 0.9) | {"lower": 0.6, "upper": 1.0, "no results": math.nan}
