@@ -26,8 +26,15 @@ from cl_anomaly.detector.blueprint import (
     samples_of,
     scaling_of,
 )
-from cl_anomaly.detector.statistics import loaded_scores, side_by_side, statistics_of
+from cl_anomaly.detector.statistics import (
+    limits_side_by_side,
+    loaded_limits,
+    loaded_scores,
+    side_by_side,
+    statistics_of,
+)
 from cl_anomaly.errors import InputError
+from cl_anomaly.evaluation.limits import TaskLimits, thresholds_by_limits
 from cl_anomaly.evaluation.scores import SCORES, Score
 from cl_anomaly.evaluation.scoring import nearest_tasks, score_samples
 from cl_anomaly.evaluation.thresholds import TARGET_RATES
@@ -107,6 +114,8 @@ class Detector:
             RunError: the strategy gives other samples than those.
         """
         found = self.groups.thresholds()
+        if self._has_limits:  # one for each task, kept with the statistics
+            return found
         own = found[self.blueprint.score].T.tolist()
         kept = {
             # JSON knows no NaN, which a replica that failed has.
@@ -125,14 +134,74 @@ class Detector:
         Raises:
             InputError: none was set for that rate.
         """
-        known = self.blueprint.thresholds
-        if str(rate) not in known:
-            there = f"has those for {', '.join(known)}" if known else "has none"
+        self._check_rate(rate)
+        if self._has_limits:
+            raise InputError(
+                "Expected a detector with one threshold for all samples, but this one has a limit "
+                "for each task. `thresholds_for(x)` gives each sample's threshold."
+            )
+        return np.array(self.blueprint.thresholds[str(rate)], dtype=np.float64)
+
+    def thresholds_for(self, x: NDArray[Any] | Tensor, rate: float = 0.05) -> NDArray[np.float64]:
+        """Return each sample's threshold: if its score is higher, it is an alarm.
+
+        Where each task has a limit, it is what the sample would score at the limit of its nearest
+        task. Otherwise it is the same for all samples.
+
+        Args:
+            x: as `score` takes it.
+            rate: the false-positive rate that is wanted, 0.01 or 0.05.
+
+        Returns:
+            (R, n), or (n,) of a single replica; NaN for a replica that failed.
+
+        Raises:
+            InputError: as in `score`, or none was set for that rate.
+        """
+        self._check_rate(rate)
+        samples, name = self._taken(x), self.blueprint.score
+        if self._has_limits:
+            groups = zip(self._by_group(samples, [name]), self._limits_of_groups(), strict=True)
+            indices = torch.arange(len(samples))
+            parts = [
+                thresholds_by_limits(model, own, indices, scores[0], limits, rate).double().numpy()
+                for (model, own, scores), limits in groups
+            ]
+            found = np.concatenate(parts)
+        else:
+            found = np.repeat(self.thresholds(rate)[:, None], len(samples), axis=1)
+        return found if len(found) > 1 else found[0]
+
+    @property
+    def rates(self) -> tuple[float, ...]:
+        """The false-positive rates for which there are thresholds."""
+        known = TARGET_RATES if self._has_limits else map(float, self.blueprint.thresholds)
+        return tuple(known)
+
+    def _check_rate(self, rate: float) -> None:
+        if rate not in self.rates:
+            known = ", ".join(map(str, self.rates))
+            there = f"has those for {known}" if known else "has none"
             raise InputError(
                 f"Expected a detector with a threshold for a false-positive rate of {rate}, but "
                 f"this one {there}. `run --calibration 0.05` keeps samples aside to set them."
             )
-        return np.array(known[str(rate)], dtype=np.float64)
+
+    @property
+    def _has_limits(self) -> bool:
+        return any(self._limits_of_groups())
+
+    def _limits_of_groups(self) -> list[TaskLimits]:
+        if self._groups is not None:
+            return [learner.calibration.limits for learner in self._groups.learners]
+        return loaded_limits(self.blueprint, self._statistics)
+
+    def alarms_of(self, samples: Samples, indices: Tensor) -> NDArray[np.bool_] | None:
+        """Tell which samples are beyond the limit of their nearest task, (R, rates, n).
+
+        None where there are no limits, so that an alarm is a score above the threshold.
+        """
+        return self.groups.alarms(samples, indices) if self._has_limits else None
 
     def predict(self, x: NDArray[Any] | Tensor, rate: float = 0.05) -> NDArray[np.bool_]:
         """Say which samples are alarms: those that score above the threshold.
@@ -147,8 +216,7 @@ class Detector:
         Raises:
             InputError: as in `score`, or no threshold was set for that rate.
         """
-        thresholds, scores = self.thresholds(rate), self.score(x)
-        return scores > (thresholds[:, None] if scores.ndim > 1 else thresholds)
+        return self.score(x) > self.thresholds_for(x, rate)
 
     def score(self, x: NDArray[Any] | Tensor) -> NDArray[np.float32]:
         """Say how anomalous samples are, in float32 and without drawing at random.
@@ -274,10 +342,11 @@ class Detector:
         return nearest if len(nearest) > 1 else nearest[0]
 
     def statistics(self) -> dict[str, Tensor]:
-        """Give what the scores of all replicas keep, (R, ...), by `score.NAME.KEY`."""
+        """Give what scores and limits keep, (R, ...), by `score.NAME.KEY` and `limits.KEY`."""
         if self._groups is None:
             return {name: own.cpu() for name, own in self._statistics.items()}
-        return statistics_of([learner.scores for learner in self._groups.learners])
+        limits = limits_side_by_side(self._limits_of_groups())
+        return statistics_of([learner.scores for learner in self._groups.learners]) | limits
 
     def save(self, folder: str | Path) -> None:
         """Keep what has been learnt in a new folder, for `load`.
