@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from cl_anomaly.data.samples import Samples
+from cl_anomaly.detector.alarms import by_limits, check_rate, known_rates, of_replicas
 from cl_anomaly.detector.blueprint import (
     Blueprint,
     blueprint_from,
@@ -34,7 +35,7 @@ from cl_anomaly.detector.statistics import (
     statistics_of,
 )
 from cl_anomaly.errors import InputError
-from cl_anomaly.evaluation.limits import TaskLimits, thresholds_by_limits
+from cl_anomaly.evaluation.limits import TaskLimits
 from cl_anomaly.evaluation.scores import SCORES, Score
 from cl_anomaly.evaluation.scoring import nearest_tasks, score_samples
 from cl_anomaly.evaluation.thresholds import TARGET_RATES
@@ -114,7 +115,7 @@ class Detector:
             RunError: the strategy gives other samples than those.
         """
         found = self.groups.thresholds()
-        if self._has_limits:  # one for each task, kept with the statistics
+        if any(self._limits):  # one for each task, kept with the statistics
             return found
         own = found[self.blueprint.score].T.tolist()
         kept = {
@@ -134,13 +135,8 @@ class Detector:
         Raises:
             InputError: none was set for that rate.
         """
-        self._check_rate(rate)
-        if self._has_limits:
-            raise InputError(
-                "Expected a detector with one threshold for all samples, but this one has a limit "
-                "for each task. `thresholds_for(x)` gives each sample's threshold."
-            )
-        return np.array(self.blueprint.thresholds[str(rate)], dtype=np.float64)
+        check_rate(rate, self.rates)
+        return of_replicas(self.blueprint, self._limits, rate)
 
     def thresholds_for(self, x: NDArray[Any] | Tensor, rate: float = 0.05) -> NDArray[np.float64]:
         """Return each sample's threshold: if its score is higher, it is an alarm.
@@ -158,16 +154,11 @@ class Detector:
         Raises:
             InputError: as in `score`, or none was set for that rate.
         """
-        self._check_rate(rate)
-        samples, name = self._taken(x), self.blueprint.score
-        if self._has_limits:
-            groups = zip(self._by_group(samples, [name]), self._limits_of_groups(), strict=True)
-            indices = torch.arange(len(samples))
-            parts = [
-                thresholds_by_limits(model, own, indices, scores[0], limits, rate).double().numpy()
-                for (model, own, scores), limits in groups
-            ]
-            found = np.concatenate(parts)
+        check_rate(rate, self.rates)
+        samples = self._taken(x)
+        if any(self._limits):
+            groups = self._by_group(samples, [self.blueprint.score])
+            found = by_limits(groups, self._limits, rate)
         else:
             found = np.repeat(self.thresholds(rate)[:, None], len(samples), axis=1)
         return found if len(found) > 1 else found[0]
@@ -175,23 +166,11 @@ class Detector:
     @property
     def rates(self) -> tuple[float, ...]:
         """The false-positive rates for which there are thresholds."""
-        known = TARGET_RATES if self._has_limits else map(float, self.blueprint.thresholds)
-        return tuple(known)
-
-    def _check_rate(self, rate: float) -> None:
-        if rate not in self.rates:
-            known = ", ".join(map(str, self.rates))
-            there = f"has those for {known}" if known else "has none"
-            raise InputError(
-                f"Expected a detector with a threshold for a false-positive rate of {rate}, but "
-                f"this one {there}. `run --calibration 0.05` keeps samples aside to set them."
-            )
+        return known_rates(self.blueprint, self._limits)
 
     @property
-    def _has_limits(self) -> bool:
-        return any(self._limits_of_groups())
-
-    def _limits_of_groups(self) -> list[TaskLimits]:
+    def _limits(self) -> list[TaskLimits]:
+        """The limits of each group of replicas."""
         if self._groups is not None:
             return [learner.calibration.limits for learner in self._groups.learners]
         return loaded_limits(self.blueprint, self._statistics)
@@ -201,7 +180,7 @@ class Detector:
 
         None where there are no limits, so that an alarm is a score above the threshold.
         """
-        return self.groups.alarms(samples, indices) if self._has_limits else None
+        return self.groups.alarms(samples, indices) if any(self._limits) else None
 
     def predict(self, x: NDArray[Any] | Tensor, rate: float = 0.05) -> NDArray[np.bool_]:
         """Say which samples are alarms: those that score above the threshold.
@@ -345,7 +324,7 @@ class Detector:
         """Give what scores and limits keep, (R, ...), by `score.NAME.KEY` and `limits.KEY`."""
         if self._groups is None:
             return {name: own.cpu() for name, own in self._statistics.items()}
-        limits = limits_side_by_side(self._limits_of_groups())
+        limits = limits_side_by_side(self._limits)
         return statistics_of([learner.scores for learner in self._groups.learners]) | limits
 
     def save(self, folder: str | Path) -> None:

@@ -110,10 +110,11 @@ class ContinualAnomalyDetector(OutlierMixin, BaseEstimator):
         self._check_arguments(x.shape[1])
         recipe, shaped = self._recipe(), self._shaped(x)
         try:
-            seed = check_random_state(self.random_state).randint(2**31) if first else 0
             share = _RATE if self.contamination == "auto" else 0.0
-            before = begin(recipe, shaped, int(seed), share) if first else self._learnt
-            self._learnt = learn(recipe, before, shaped, share)
+            if first:
+                seed = int(check_random_state(self.random_state).randint(2**31))
+                self._learnt = begin(recipe, shaped, seed, share)
+            self._learnt = learn(recipe, self._learnt, shaped, share)
         except InputError as error:
             raise ValueError(str(error)) from error
         self._detector = detector_of(self._learnt)

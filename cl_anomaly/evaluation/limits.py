@@ -115,7 +115,7 @@ class AtTheLimit(Distances):
         moved = torch.where(nearest > 0, self._limits / nearest, 1.0)
         return own * moved[..., None]
 
-    @property
+    @cached_property
     def background(self) -> Tensor:
         """Squared distance from all tasks as one, (R, B), as it was."""
         return self._output.background

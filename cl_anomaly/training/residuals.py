@@ -16,10 +16,10 @@ class Residuals:
     """How real samples differ from their reconstructions, of each task while it is there.
 
     Decoder means are smoother than real samples and score lower. A residual is drawn for each:
-    e = ρ σ u, where u is a direction of N(0, I) with a mean square of 1, σ² are the mean squares of each feature's residuals over all
-    tasks, and ρ is drawn from the tasks' own root mean squares of e / σ, of which quantiles are
-    kept. Real residuals have far heavier tails than N(0, σ²), and tails are what thresholds are
-    made of.
+    e = ρ σ u, where u is a direction of N(0, I) with a mean square of 1, σ² are the mean squares of
+    each feature's residuals over all tasks, and ρ is drawn from the tasks' own root mean squares of
+    e / σ, of which quantiles are kept. Real residuals have far heavier tails than N(0, σ²), and
+    tails are what thresholds are made of.
 
     Attributes:
         kept: `squares`, (R, *features), the mean over the tasks; and `radii`, (R, T, 101),
@@ -42,7 +42,11 @@ class Residuals:
         radii = self.kept.get("radii", squares.new_zeros(len(squares), 0, _LEVELS))
         tasks = radii.shape[1]
         if tasks:
-            squares = (tasks * self.kept["squares"] + squares) / (tasks + 1)
+            before = self.kept["squares"]
+            squares = (tasks * before + squares) / (tasks + 1)
+            # σ is another now; the residuals of earlier tasks stay as large as they were.
+            ratios = before / squares.clamp(min=_TINY)
+            radii = radii * ratios.flatten(1).mean(1).sqrt()[:, None, None]
         scales = squares.clamp(min=_TINY).sqrt()
         levels = torch.linspace(0, 1, _LEVELS, device=squares.device)
         own = [

@@ -49,6 +49,8 @@ def test_the_threshold_is_that_of_the_tasks_own_samples(kept: Result) -> None:
 
 def test_rates_are_shares_of_the_test_samples_above_the_threshold(kept: Result) -> None:
     thresholds, rates = kept.threshold_tables.values()
+    assert sorted(set(thresholds["target_fpr"])) == [0.01, 0.05]
+    assert kept.detector().rates == (0.01, 0.05)
     assert len(thresholds) == 2 * 3 * 5 * 2  # seeds, tasks, scores, target rates
     assert len(rates) == 2 * (1 + 2 + 3) * 5 * 2
     for row in thresholds.query("score == 'mse'").itertuples():
