@@ -15,10 +15,12 @@ from cl_anomaly.data.datasets import Dataset, Samples, load_dataset
 from cl_anomaly.errors import InputError, RunError
 from cl_anomaly.evaluation.thresholds import TARGET_RATES, threshold_at
 from cl_anomaly.runs.build import prepare
+from cl_anomaly.runs.keeping import Keeper
 from cl_anomaly.runs.result import Result
 from cl_anomaly.scenarios.class_stream import build_scenario
 from cl_anomaly.strategies import Strategy
 from tests.command import SMALL, cli
+from tests.resuming import Recorder, run_from
 
 SETTINGS = {"dataset": "digits", "device": "cpu", "task_order": [1, 2, 3], "precision": "float32"}
 
@@ -275,3 +277,30 @@ def test_detector_json_is_json_where_a_replica_failed(tmp_path: Path) -> None:
         (result.folder / "detector.json").read_text(), parse_constant=pytest.fail
     )
     assert set(made_from["thresholds"]) <= {"0.01", "0.05"}
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"strategy": "replay", "strategy_options": {"samples": 50}},
+        {"strategy": "gr"},
+        {"strategy": "lower", "model": "gaussians", "epochs": None},
+        {"strategy": "upper", "score": "mahalanobis"},
+    ],
+    ids=lambda settings: settings["strategy"],
+)
+def test_a_run_that_goes_on_sets_the_thresholds_that_it_would_have_set(
+    settings: dict[str, Any], tmp_path: Path
+) -> None:
+    config = SETTINGS | {"epochs": 2, "calibration": 0.2, "seeds": [3, 7]} | settings
+    recorder = Recorder(tmp_path, every=1 if settings["strategy"] == "lower" else 7)
+    whole = run_from(config, recorder)
+    after_second = [own for own in recorder.states if own.values["learnt"]][1]
+    within_last = [own for own in recorder.states if not own.values["learnt"]][-1]
+    for state in (after_second, within_last):
+        resumed = run_from(config, Keeper(), state)
+        for name, table in whole.threshold_tables.items():
+            pd.testing.assert_frame_equal(table, resumed.threshold_tables[name])
+        for name, own in whole.scores.items():
+            np.testing.assert_array_equal(own, resumed.scores[name])
+        assert whole.made_from == resumed.made_from

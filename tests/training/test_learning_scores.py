@@ -9,6 +9,8 @@ import torch
 from numpy.typing import NDArray
 from sklearn.covariance import LedoitWolf
 
+from cl_anomaly.evaluation.scores import SCORES
+from cl_anomaly.evaluation.scoring import reconstructed
 from cl_anomaly.scenarios.base import Scenario, Task
 from cl_anomaly.state import State
 from cl_anomaly.strategies import Strategy
@@ -107,6 +109,36 @@ def test_what_is_not_seen_again_stays_as_it_was_learnt(strategy: Any) -> None:
     second = learner.scores[0].state_dict()["means"].clone()
     _learn(learner, 3)  # the second task is not visible any more
     assert torch.equal(learner.scores[0].state_dict()["means"][:, :2], second)
+
+
+class SeesAllOfAnOrder(Strategy):
+    """See the past of replicas whose first task is class 1, and of no others."""
+
+    def training_indices(self, task: Task, seen: Sequence[Task]) -> torch.Tensor:
+        tasks = seen if seen[0].classes == (1,) else [task]
+        return torch.cat([own.indices for own in tasks])
+
+
+@pytest.mark.parametrize("score", ["mahalanobis", "nap", "mahalanobis-softmin"])
+def test_what_a_replica_sees_is_its_own_affair(score: str) -> None:
+    together = _learner(SeesAllOfAnOrder(), score)
+    for number in (1, 2, 3):
+        _learn(together, number)
+    model, samples = together.strategy.model, together.strategy.samples
+    anew, x = SCORES[score](), samples.for_all(torch.arange(0, 85, 7), 2)
+    for number in range(3):
+        indices = [scenario.tasks[number].indices for scenario in together.scenarios]
+        anew.learn(reconstructed(model, samples, indices))
+    expected, found = (own(model.reconstruct(x))[0] for own in (anew, together.scores[0]))
+    torch.testing.assert_close(found, expected, rtol=1e-5, atol=1e-6)
+    lower = _learner(Lower(), score)
+    for number in (1, 2, 3):
+        _learn(lower, number)
+    for name, own in lower.scores[0].state_dict().items():
+        kept = together.scores[0].state_dict()[name]
+        if own.dim() > 1:
+            kept = kept[:, : own.shape[1]]
+        assert torch.equal(kept[1], own[1]), name
 
 
 def test_a_learner_that_is_restored_in_the_middle_comes_to_the_same_bytes() -> None:
