@@ -60,16 +60,16 @@ def score_input(folder: Path, wanted: Wanted, output: Path | None) -> None:
         RunError: samples of a live feed could not be scored; the others were.
     """
     detector = Detector.load(folder).replica(wanted.seed)
-    threshold = _threshold(detector, wanted.rate)
+    rate = _known_rate(detector, wanted.rate)
     if wanted.source == FEED:
-        _answer(detector, threshold, sys.stdin, sys.stdout)
+        _answer(detector, rate, sys.stdin, sys.stdout)
         return
-    if threshold is None:
+    if rate is None:
         show_notice(
             f"{folder} has no threshold for a false-positive rate of {wanted.rate}: scores only. "
             f"`run --calibration 0.05` keeps samples aside to set one."
         )
-    scored = _scored_batches(detector, wanted, threshold)
+    scored = _scored_batches(detector, wanted, rate)
     first = next(scored, [])  # what is wrong with the input is said before a line is written
     with _opened(output) as stream:
         rows = csv.writer(stream, lineterminator="\n")
@@ -78,16 +78,17 @@ def score_input(folder: Path, wanted: Wanted, output: Path | None) -> None:
             rows.writerows(batch)
 
 
-def _threshold(detector: Detector, rate: float) -> float | None:
-    if str(rate) not in detector.blueprint.thresholds:
-        if detector.blueprint.thresholds:
-            detector.thresholds(rate)  # says which there are
+def _known_rate(detector: Detector, rate: float) -> float | None:
+    """Return the rate; None if the detector has no thresholds. One with others says which."""
+    if not detector.rates:
         return None
-    return float(detector.thresholds(rate)[0])
+    if rate not in detector.rates:
+        detector.thresholds(rate)
+    return rate
 
 
 def _scored_batches(
-    detector: Detector, wanted: Wanted, threshold: float | None
+    detector: Detector, wanted: Wanted, rate: float | None
 ) -> Iterator[list[tuple[object, ...]]]:
     source, features = Path(wanted.source), detector.blueprint.features
     for batch in read_batches(source, features, wanted.name_column, wanted.ignored):
@@ -96,17 +97,18 @@ def _scored_batches(
             scores = detector.score(x)
         except InputError as error:
             raise InputError(f"{wanted.source}: {error}") from error
-        rows = [_row(*own, threshold) for own in zip(batch.names, scores, strict=True)]
+        limits = [None] * len(x) if rate is None else detector.thresholds_for(x, rate)
+        rows = [_row(*own) for own in zip(batch.names, scores, limits, strict=True)]
         if detector.knows_tasks:
             tasks = detector.nearest_tasks(x)
             rows = [(*row, *_named(own)) for row, own in zip(rows, tasks, strict=True)]
         yield rows
 
 
-def _row(name: str, score: np.float32, threshold: float | None) -> tuple[object, ...]:
+def _row(name: str, score: np.float32, threshold: np.float64 | None) -> tuple[object, ...]:
     if threshold is None:
         return name, score, "", ""
-    return name, score, threshold, "yes" if score > threshold else "no"
+    return name, score, float(threshold), "yes" if score > threshold else "no"
 
 
 def _named(tasks: NDArray[np.int64]) -> list[int | str]:
@@ -137,14 +139,14 @@ def _opened(output: Path | None) -> Iterator[IO[str]]:
         yield stream
 
 
-def _answer(detector: Detector, threshold: float | None, source: IO[str], answers: IO[str]) -> None:
+def _answer(detector: Detector, rate: float | None, source: IO[str], answers: IO[str]) -> None:
     """Answer each line of a live feed with a line of JSON, at once."""
     failed = 0
     for sample in read_stream(source):
         if isinstance(sample, InputError):
             answer: dict[str, object] = {"error": str(sample)}
         else:
-            answer = _answer_to(detector, threshold, *sample)
+            answer = _answer_to(detector, rate, *sample)
         failed += "error" in answer
         print(json.dumps(answer), file=answers, flush=True)
     if failed:
@@ -152,16 +154,18 @@ def _answer(detector: Detector, threshold: float | None, source: IO[str], answer
 
 
 def _answer_to(
-    detector: Detector, threshold: float | None, name: str, x: NDArray[np.float32]
+    detector: Detector, rate: float | None, name: str, x: NDArray[np.float32]
 ) -> dict[str, object]:
+    shaped = _shaped(detector, x[None])
     try:
-        score = float(detector.score(_shaped(detector, x[None]))[0])
+        score = float(detector.score(shaped)[0])
     except InputError as error:
         return {"name": name, "error": str(error)}
     answer: dict[str, object] = {"name": name, "score": score}
-    if threshold is not None:
+    if rate is not None:
+        threshold = float(detector.thresholds_for(shaped, rate)[0])
         answer |= {"threshold": threshold, "anomaly": score > threshold}
     if detector.knows_tasks:
-        tasks = _named(detector.nearest_tasks(_shaped(detector, x[None]))[0])
+        tasks = _named(detector.nearest_tasks(shaped)[0])
         answer |= {name: task or None for name, task in zip(_NEAREST, tasks, strict=True)}
     return answer

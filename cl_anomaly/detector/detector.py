@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from cl_anomaly.data.samples import Samples
+from cl_anomaly.detector.alarms import by_limits, check_rate, known_rates, of_replicas
 from cl_anomaly.detector.blueprint import (
     Blueprint,
     blueprint_from,
@@ -26,8 +27,15 @@ from cl_anomaly.detector.blueprint import (
     samples_of,
     scaling_of,
 )
-from cl_anomaly.detector.statistics import loaded_scores, side_by_side, statistics_of
+from cl_anomaly.detector.statistics import (
+    limits_side_by_side,
+    loaded_limits,
+    loaded_scores,
+    side_by_side,
+    statistics_of,
+)
 from cl_anomaly.errors import InputError
+from cl_anomaly.evaluation.limits import TaskLimits
 from cl_anomaly.evaluation.scores import SCORES, Score
 from cl_anomaly.evaluation.scoring import nearest_tasks, score_samples
 from cl_anomaly.evaluation.thresholds import TARGET_RATES
@@ -107,6 +115,8 @@ class Detector:
             RunError: the strategy gives other samples than those.
         """
         found = self.groups.thresholds()
+        if any(self._limits):  # one for each task, kept with the statistics
+            return found
         own = found[self.blueprint.score].T.tolist()
         kept = {
             # JSON knows no NaN, which a replica that failed has.
@@ -125,14 +135,52 @@ class Detector:
         Raises:
             InputError: none was set for that rate.
         """
-        known = self.blueprint.thresholds
-        if str(rate) not in known:
-            there = f"has those for {', '.join(known)}" if known else "has none"
-            raise InputError(
-                f"Expected a detector with a threshold for a false-positive rate of {rate}, but "
-                f"this one {there}. `run --calibration 0.05` keeps samples aside to set them."
-            )
-        return np.array(known[str(rate)], dtype=np.float64)
+        check_rate(rate, self.rates)
+        return of_replicas(self.blueprint, self._limits, rate)
+
+    def thresholds_for(self, x: NDArray[Any] | Tensor, rate: float = 0.05) -> NDArray[np.float64]:
+        """Return each sample's threshold: if its score is higher, it is an alarm.
+
+        Where each task has a limit, it is what the sample would score at the limit of its nearest
+        task. Otherwise it is the same for all samples.
+
+        Args:
+            x: as `score` takes it.
+            rate: the false-positive rate that is wanted, 0.01 or 0.05.
+
+        Returns:
+            (R, n), or (n,) of a single replica; NaN for a replica that failed.
+
+        Raises:
+            InputError: as in `score`, or none was set for that rate.
+        """
+        check_rate(rate, self.rates)
+        samples = self._taken(x)
+        if any(self._limits):
+            groups = self._by_group(samples, [self.blueprint.score])
+            found = by_limits(groups, self._limits, rate)
+        else:
+            found = np.repeat(self.thresholds(rate)[:, None], len(samples), axis=1)
+        return found if len(found) > 1 else found[0]
+
+    @property
+    def rates(self) -> tuple[float, ...]:
+        """The false-positive rates for which there are thresholds."""
+        return known_rates(self.blueprint, self._limits)
+
+    @property
+    def _limits(self) -> list[TaskLimits]:
+        """The limits of each group of replicas."""
+        if self._groups is not None:
+            return [learner.calibration.limits for learner in self._groups.learners]
+        return loaded_limits(self.blueprint, self._statistics)
+
+    def alarms_of(self, samples: Samples, indices: Tensor) -> NDArray[np.bool_] | None:
+        """Tell which samples are beyond the limit of their nearest task, (R, rates, n).
+
+        None where there are no limits, so that an alarm is a score above the threshold.
+        """
+        return self.groups.alarms(samples, indices) if any(self._limits) else None
 
     def predict(self, x: NDArray[Any] | Tensor, rate: float = 0.05) -> NDArray[np.bool_]:
         """Say which samples are alarms: those that score above the threshold.
@@ -147,8 +195,7 @@ class Detector:
         Raises:
             InputError: as in `score`, or no threshold was set for that rate.
         """
-        thresholds, scores = self.thresholds(rate), self.score(x)
-        return scores > (thresholds[:, None] if scores.ndim > 1 else thresholds)
+        return self.score(x) > self.thresholds_for(x, rate)
 
     def score(self, x: NDArray[Any] | Tensor) -> NDArray[np.float32]:
         """Say how anomalous samples are, in float32 and without drawing at random.
@@ -274,10 +321,11 @@ class Detector:
         return nearest if len(nearest) > 1 else nearest[0]
 
     def statistics(self) -> dict[str, Tensor]:
-        """Give what the scores of all replicas keep, (R, ...), by `score.NAME.KEY`."""
+        """Give what scores and limits keep, (R, ...), by `score.NAME.KEY` and `limits.KEY`."""
         if self._groups is None:
             return {name: own.cpu() for name, own in self._statistics.items()}
-        return statistics_of([learner.scores for learner in self._groups.learners])
+        limits = limits_side_by_side(self._limits)
+        return statistics_of([learner.scores for learner in self._groups.learners]) | limits
 
     def save(self, folder: str | Path) -> None:
         """Keep what has been learnt in a new folder, for `load`.

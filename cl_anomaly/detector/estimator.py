@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from pathlib import Path
 from typing import Any, Literal, Self
 
@@ -12,7 +13,15 @@ from sklearn.base import BaseEstimator, OutlierMixin
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from cl_anomaly.detector.stream import Learnt, Recipe, begin, detector_of, learn, score_each
+from cl_anomaly.detector.stream import (
+    Learnt,
+    Recipe,
+    begin,
+    detector_of,
+    learn,
+    score_each,
+    thresholds_of_each,
+)
 from cl_anomaly.errors import InputError
 from cl_anomaly.storage.estimators import read_estimator, write_estimator
 
@@ -43,7 +52,8 @@ class ContinualAnomalyDetector(OutlierMixin, BaseEstimator):
         random_state: an int, a NumPy RandomState, or None for another seed at each fit.
 
     Attributes:
-        offset_: `decision_function` is `score_samples` minus this.
+        offset_: `decision_function` is `score_samples` minus this. NaN where each task has a limit
+            of its own, as with the model `gaussians`: see `decision_function`.
         n_tasks_: how many tasks have been learnt.
         n_features_in_: columns of X.
         feature_names_in_: their names, where X has some.
@@ -100,20 +110,26 @@ class ContinualAnomalyDetector(OutlierMixin, BaseEstimator):
         self._check_arguments(x.shape[1])
         recipe, shaped = self._recipe(), self._shaped(x)
         try:
-            seed = check_random_state(self.random_state).randint(2**31) if first else 0
-            before = begin(recipe, shaped, int(seed)) if first else self._learnt
             share = _RATE if self.contamination == "auto" else 0.0
-            self._learnt = learn(recipe, before, shaped, share)
+            if first:
+                seed = int(check_random_state(self.random_state).randint(2**31))
+                self._learnt = begin(recipe, shaped, seed, share)
+            self._learnt = learn(recipe, self._learnt, shaped, share)
         except InputError as error:
             raise ValueError(str(error)) from error
         self._detector = detector_of(self._learnt)
         self.n_tasks_ = self._learnt.tasks
         if self.contamination == "auto":
-            self.offset_ = -float(self._detector.thresholds(_RATE)[0])
+            self.offset_ = self._offset()
         else:
             share = float(self.contamination)
             self.offset_ = float(np.percentile(self._normality(x), 100 * share))
         return self
+
+    def _offset(self) -> float:
+        """Return the one offset, or NaN if each task has a limit of its own."""
+        has_one = bool(self._detector.blueprint.thresholds)
+        return -float(self._detector.thresholds(_RATE)[0]) if has_one else math.nan
 
     def _validated(self, X: Any, **how: Any) -> NDArray[np.float32]:  # noqa: N803
         checked: Any = validate_data(self, X, dtype=np.float32, **how)
@@ -167,8 +183,15 @@ class ContinualAnomalyDetector(OutlierMixin, BaseEstimator):
         return self._normality(self._validated(X, reset=False))
 
     def decision_function(self, X: ArrayLike) -> NDArray[np.float64]:  # noqa: N803
-        """Give `score_samples` minus `offset_`, (n,): below 0 is an anomaly."""
-        return self.score_samples(X) - self.offset_
+        """Return `score_samples` minus `offset_`, (n,): below 0 is an anomaly.
+
+        Where each task has a limit of its own, minus the offset of each sample's nearest task.
+        """
+        check_is_fitted(self)
+        x = self._validated(X, reset=False)
+        if not math.isnan(self.offset_):
+            return self._normality(x) - self.offset_
+        return thresholds_of_each(self._detector, self._shaped(x), _RATE) + self._normality(x)
 
     def predict(self, X: ArrayLike) -> NDArray[np.int64]:  # noqa: N803
         """Say which samples are normal, 1, and which are anomalies, -1; (n,)."""
@@ -209,7 +232,8 @@ class ContinualAnomalyDetector(OutlierMixin, BaseEstimator):
             RunError: it could not be written.
         """
         check_is_fitted(self)
-        fitted: dict[str, Any] = {"offset": self.offset_, "n_features": self.n_features_in_}
+        offset = None if math.isnan(self.offset_) else self.offset_  # JSON knows no NaN
+        fitted: dict[str, Any] = {"offset": offset, "n_features": self.n_features_in_}
         if hasattr(self, "feature_names_in_"):
             fitted["feature_names"] = self.feature_names_in_.tolist()
         values = {"settings": self.get_params(), "fitted": fitted}
@@ -226,7 +250,9 @@ class ContinualAnomalyDetector(OutlierMixin, BaseEstimator):
         try:
             estimator, fitted = cls(**values["settings"]), values["fitted"]
             estimator._learnt = Learnt(**learnt)
-            estimator.offset_, estimator.n_features_in_ = fitted["offset"], fitted["n_features"]
+            offset = fitted["offset"]
+            estimator.offset_ = math.nan if offset is None else offset
+            estimator.n_features_in_ = fitted["n_features"]
         except (KeyError, TypeError) as error:
             raise InputError(f"Expected {folder} to hold an estimator, but: {error}.") from error
         if names := fitted.get("feature_names"):

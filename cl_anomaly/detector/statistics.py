@@ -1,6 +1,6 @@
 """What groups of replicas have learnt, put together: tensors (R, ...) by name.
 
-What scores have learnt of the tasks is called `score.NAME.KEY`.
+What scores have learnt of the tasks is called `score.NAME.KEY`, and tasks' limits `limits.KEY`.
 """
 
 from collections.abc import Sequence
@@ -9,7 +9,10 @@ import torch
 from torch import Tensor
 
 from cl_anomaly.detector.blueprint import Blueprint
+from cl_anomaly.evaluation.limits import TaskLimits
 from cl_anomaly.evaluation.scores import Score, make_scores
+
+_LIMITS = "limits."
 
 
 def statistics_of(groups: Sequence[Sequence[Score]]) -> dict[str, Tensor]:
@@ -57,4 +60,26 @@ def loaded_scores(
             own = {k: v[start:end].clone() for k, v in statistics.items() if k.startswith(prefix)}
             score.load_state_dict({k.removeprefix(prefix): v for k, v in own.items()})
         groups.append(scores)
+    return groups
+
+
+def limits_side_by_side(groups: Sequence[TaskLimits]) -> dict[str, Tensor]:
+    """Put together the limits of each group of replicas, by `limits.KEY`; empty for none."""
+    return {
+        f"{_LIMITS}{key}": side_by_side([own.kept[key].cpu() for own in groups])
+        for key in groups[0].kept
+    }
+
+
+def loaded_limits(blueprint: Blueprint, statistics: dict[str, Tensor]) -> list[TaskLimits]:
+    """Make the limits of each group of replicas from what `limits_side_by_side` gave."""
+    groups = []
+    for start, end in blueprint.places_of_groups():
+        limits = TaskLimits()
+        limits.kept = {
+            k.removeprefix(_LIMITS): own[start:end].clone()
+            for k, own in statistics.items()
+            if k.startswith(_LIMITS)
+        }
+        groups.append(limits)
     return groups

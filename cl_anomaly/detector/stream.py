@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -72,13 +72,15 @@ class Learnt:
     aside: list[NDArray[np.int64]] = field(default_factory=list)
 
 
-def begin(recipe: Recipe, x: NDArray[np.float32], seed: int) -> Learnt:
+def begin(recipe: Recipe, x: NDArray[np.float32], seed: int, share: float) -> Learnt:
     """Make what has learnt nothing yet.
 
     Args:
         recipe: how it will learn.
-        x: (n, *features), the first task's samples, whose range becomes [0, 1].
+        x: (n, *features), the first task's samples. The range of those that will be trained on
+            becomes [0, 1].
         seed: from which all random numbers come.
+        share: of them, kept aside to set the threshold; 0 for no threshold.
 
     Raises:
         InputError: strategy, model and score do not exist, or do not fit together.
@@ -97,6 +99,7 @@ def begin(recipe: Recipe, x: NDArray[np.float32], seed: int) -> Learnt:
     options = dict(recipe.model_options)
     if "reconstruction" in {option.name for option in options_of(model, OF_THE_RUN)}:
         options.setdefault("reconstruction", "mse")  # what is scaled may lie outside [0, 1]
+    trained = np.delete(x, _kept_aside(len(x), share, seed, 1), axis=0)
     blueprint = Blueprint(
         model=recipe.model,
         model_options=fill_options(model, options, OF_THE_RUN),
@@ -105,7 +108,7 @@ def begin(recipe: Recipe, x: NDArray[np.float32], seed: int) -> Learnt:
         score=recipe.score,
         seeds=(seed,),
         group_sizes=(1,),
-        scaling=Scaling.of(torch.from_numpy(x)).as_lists(),
+        scaling=Scaling.of(torch.from_numpy(trained)).as_lists(),
     )
     return Learnt(asdict(blueprint))
 
@@ -155,6 +158,8 @@ def learn(recipe: Recipe, before: Learnt, x: NDArray[np.float32], share: float) 
 
 def _thresholds(learner: Learner, score: str) -> dict[str, tuple[float, ...]]:
     own = learner.thresholds()[score][0].tolist()
+    if learner.calibration.limits:
+        return {}
     return {str(rate): (value,) for rate, value in zip(TARGET_RATES, own, strict=True)}
 
 
@@ -196,22 +201,37 @@ def detector_of(learnt: Learnt) -> Detector:
     state = State({}, {name: torch.from_numpy(own) for name, own in learnt.tensors.items()})
     name = learnt.blueprint["score"]
     statistics = {f"score.{name}.{k}": own for k, own in state.part(f"score.{name}").items()}
+    statistics |= {f"limits.{k}": own for k, own in state.part("calibration/limits").items()}
     return Detector.rebuilt(learnt.blueprint, state.part("model"), statistics, "cpu")
 
 
 def score_each(detector: Detector, x: NDArray[np.float32]) -> NDArray[np.float64]:
-    """Score samples so that each has the same score whatever it is scored with.
+    """Score samples, (n,), each the same whatever it is scored with, see `_of_each`."""
+    return _of_each(detector.score, x)
+
+
+def thresholds_of_each(
+    detector: Detector, x: NDArray[np.float32], rate: float
+) -> NDArray[np.float64]:
+    """Return each sample's threshold, whatever it is looked at with, see `_of_each`."""
+    return _of_each(lambda part: detector.thresholds_for(part, rate), x)
+
+
+def _of_each(
+    of_samples: Callable[[NDArray[np.float32]], NDArray[Any]], x: NDArray[np.float32]
+) -> NDArray[np.float64]:
+    """Call something with always as many samples at once.
 
     Args:
-        detector: of a single replica.
+        of_samples: gives a number for each sample of a single replica.
         x: (n, *features).
 
     Returns:
-        (n,), higher is more anomalous.
+        (n,).
     """
     parts = []
     for start in range(0, len(x), _ROWS):
         part = x[start : start + _ROWS]
         filled = np.resize(part, (_ROWS, *part.shape[1:]))
-        parts.append(detector.score(filled)[: len(part)])
+        parts.append(of_samples(filled)[: len(part)])
     return np.concatenate(parts).astype(np.float64)

@@ -38,10 +38,12 @@ from cl_anomaly.runs.parts import Parts, find_parts
 from cl_anomaly.runs.replicas import (
     about_clusters,
     as_stream,
+    check_weights,
     make_replicas,
     make_scenarios,
     sample_weights,
 )
+from cl_anomaly.runs.thresholds import about_thresholds
 from cl_anomaly.scenarios.base import Replica, Scenario
 from cl_anomaly.training.groups import ReplicaGroups, group_sizes
 from cl_anomaly.training.learner import Learner, TrainsItself
@@ -81,6 +83,8 @@ def _resolved(config: RunConfig) -> _Resolved:
     notes.append(about_clusters(config, dataset))
     replicas = make_replicas(config)
     scenarios = make_scenarios(config, dataset, replicas)
+    check_weights(config, dataset, scenarios)
+    notes.append(about_thresholds(scenarios))
     config, about_batches = with_batch_size(config, spec.batch_size, scenarios)
     config, about_data = with_fitting_defaults(config, dataset, parts.model)
     said = " ".join(dict.fromkeys(filter(None, [*notes, *about_data, about_batches])))

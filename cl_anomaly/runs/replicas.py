@@ -7,12 +7,13 @@ from torch import Tensor
 
 from cl_anomaly.config import RunConfig
 from cl_anomaly.data.samples import Dataset
+from cl_anomaly.errors import InputError
 from cl_anomaly.labels import parse_labels
 from cl_anomaly.scenarios.base import Replica, Scenario
 from cl_anomaly.scenarios.class_stream import scenario_of
 from cl_anomaly.scenarios.clusters import ANOMALY, clustered
 from cl_anomaly.scenarios.one_class import one_class_replicas
-from cl_anomaly.scenarios.tasks import known_labels
+from cl_anomaly.scenarios.tasks import known_labels, places_of
 
 
 def as_stream(config: RunConfig, dataset: Dataset) -> Dataset:
@@ -86,3 +87,26 @@ def sample_weights(config: RunConfig, dataset: Dataset) -> Tensor | None:
     for code, weight in zip(dataset.codes(labels), config.class_weights.values(), strict=True):
         weights[dataset.train_labels == code] = weight
     return weights
+
+
+def check_weights(config: RunConfig, dataset: Dataset, scenarios: Sequence[Scenario]) -> None:
+    """Refuse the weight of a class that no replica trains on, such as the only anomaly class.
+
+    Args:
+        config: with its weights.
+        dataset: as it was loaded.
+        scenarios: one for each replica.
+
+    Raises:
+        InputError: there is one, or the dataset has no such class.
+    """
+    for label in known_labels(dataset, list(config.class_weights), "class_weights"):
+        places = places_of(dataset, dataset.train_labels, [label])
+        trained = (task.indices for own in scenarios for task in own.tasks)
+        if not any(torch.isin(places, indices).any() for indices in trained):
+            anomalous = any(own.is_anomalous(label) for own in scenarios)
+            why = "it is the anomaly class" if anomalous else "it has no training samples in a task"
+            raise InputError(
+                f"Expected `class_weights` of classes that are trained on, but got {label}: "
+                f"its weight does nothing because {why}."
+            )

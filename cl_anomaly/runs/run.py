@@ -19,7 +19,6 @@ from cl_anomaly.runs.result import Result
 from cl_anomaly.runs.thresholds import ThresholdRecord
 from cl_anomaly.scenarios.base import all_test_indices
 from cl_anomaly.state import State
-from cl_anomaly.training.calibration import basis_of
 
 
 @dataclass(frozen=True)
@@ -115,7 +114,9 @@ class Run:
         )
         self.measured.fail(task, learnt.failures)
         if self.config.calibration:
-            self.thresholds.add(self.detector.calibrate(), self._set_from(task))
+            found = self.detector.calibrate()
+            alarms = self.detector.alarms_of(self._test, self._test_indices)
+            self.thresholds.add(found, self._set_from(task), alarms)
         started = now(self.detector.device)
         aurocs = self.measured.add(self.detector.scores_of(self._test, self._test_indices))
         times = {
@@ -140,8 +141,7 @@ class Run:
         self._keep("at the end")
 
     def _set_from(self, task: int) -> str:
-        learner = self.detector.groups.learners[0]
-        return basis_of(learner.strategy, learner.scenarios[0], task)
+        return self.detector.groups.learners[0].calibration.basis(task)
 
     def _keep(self, where: str) -> None:
         self._seconds = time.perf_counter() - self._started
@@ -185,7 +185,7 @@ class Run:
         self.environment, self.resumed_on = begun | kept, values["resumed_on"] + others
         self._seconds = values["seconds"]
         self.measured.restore(State(values["measured"], state.tensors))
-        self.thresholds.restore(State(values.get("thresholds", {}), state.tensors))
+        self.thresholds.restore(State(values["thresholds"], state.tensors))
         self.pictures.load_state_dict(state.part("pictures"))
         # As it began, whatever the number of threads is now: groups may be at different steps.
         sizes = [group["replicas"] for group in values["groups"]["groups"]]

@@ -1,5 +1,6 @@
 """The thresholds that a run sets after each task, and what they let through."""
 
+import math
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -9,13 +10,33 @@ import torch
 from numpy.typing import NDArray
 
 from cl_anomaly.evaluation.scoring import GroupPlaces
-from cl_anomaly.evaluation.thresholds import TARGET_RATES, alarm_rate
+from cl_anomaly.evaluation.thresholds import TARGET_RATES, samples_needed
 from cl_anomaly.labels import joined
 from cl_anomaly.scenarios.base import Replica, Scenario, all_test_indices
 from cl_anomaly.state import State
 from cl_anomaly.storage.recorded import FALSE_POSITIVE_RATES_FILE, THRESHOLDS_FILE
 
 THRESHOLD_FILES = (THRESHOLDS_FILE, FALSE_POSITIVE_RATES_FILE)
+
+
+def about_thresholds(scenarios: Sequence[Scenario]) -> str | None:
+    """Return a note if a task has too few samples kept aside for a rate; None if all have enough.
+
+    Args:
+        scenarios: one for each replica.
+    """
+    tasks = [task for scenario in scenarios for task in scenario.tasks]
+    smallest = min(tasks, key=lambda task: len(task.calibration))
+    count = len(smallest.calibration)
+    needed = {rate: samples_needed(rate) for rate in TARGET_RATES if count < samples_needed(rate)}
+    if not count or not needed:
+        return None
+    counts = " and ".join(f"{own} for a rate of {100 * rate:g} %" for rate, own in needed.items())
+    return (
+        f"Task {smallest.number} has {count} samples kept aside, but a threshold needs {counts}. "
+        f"With fewer, the largest score is the threshold, whatever the rate. A larger "
+        f"`calibration` keeps more aside."
+    )
 
 
 class ThresholdRecord:
@@ -32,14 +53,22 @@ class ThresholdRecord:
         self._places = [GroupPlaces(scenario, scored) for scenario in scenarios]
         self._after: dict[str, list[NDArray[np.float64]]] = {}
         self._set_from: list[str] = []
+        self._alarms: list[NDArray[np.bool_] | None] = []
 
-    def add(self, thresholds: dict[str, NDArray[np.float64]], set_from: str) -> None:
+    def add(
+        self,
+        thresholds: dict[str, NDArray[np.float64]],
+        set_from: str,
+        alarms: NDArray[np.bool_] | None = None,
+    ) -> None:
         """Take note of the thresholds after the next task.
 
         Args:
             thresholds: by score, (R, rates).
             set_from: what they were set from, in a word or two.
+            alarms: (R, rates, n), of the test set, where each task has a limit of its own.
         """
+        self._alarms.append(alarms)
         for name, own in thresholds.items():
             self._after.setdefault(name, []).append(own)
         self._set_from.append(set_from)
@@ -56,12 +85,13 @@ class ThresholdRecord:
         for place, replica in enumerate(self._replicas):
             for task, set_from in enumerate(self._set_from, 1):
                 for name, after in self._in_order_of(scores):
-                    own = scores[name][place, task - 1]
-                    for target, value in zip(TARGET_RATES, after[task - 1][place], strict=True):
+                    for column, target in enumerate(TARGET_RATES):
+                        above = self._above(scores[name], place, task, column, after)
                         key = (replica.anomaly_class, replica.seed, task, name, target)
-                        detected = alarm_rate(self._places[place].anomalies_in(own), value)
+                        detected = _share(self._places[place].anomalies_in(above))
+                        value = after[task - 1][place, column]
                         thresholds.append((*key, value, set_from, detected))
-                        rates += [(*key, *row) for row in self._rates(place, task, own, value)]
+                        rates += [(*key, *row) for row in self._rates(place, task, above)]
         key_columns = ["anomaly_class", "seed", "task", "score", "target_fpr"]
         columns = [
             [*key_columns, "threshold", "set_from", "detection_rate"],
@@ -90,11 +120,11 @@ class ThresholdRecord:
             of_target = rates.setdefault(f"fpr_at_threshold_{target}_seen", {})
             for name, after in self._in_order_of(scores):
                 of_target[name] = np.full(shape, np.nan)
-                for task, thresholds in enumerate(after, 1):
+                for task in range(1, len(after) + 1):
                     for place, own in enumerate(scores[name][:, task - 1]):
-                        normal = self._places[place].seen_in(own, task)
-                        if np.isfinite(normal).all():
-                            rate = alarm_rate(normal, thresholds[place, column])
+                        if np.isfinite(self._places[place].seen_in(own, task)).all():
+                            above = self._above(scores[name], place, task, column, after)
+                            rate = _share(self._places[place].seen_in(above, task))
                             of_target[name][place, task - 1] = rate
         return rates
 
@@ -102,28 +132,54 @@ class ThresholdRecord:
         """Give the thresholds by score: those from a checkpoint have an order of their own."""
         return [(name, self._after[name]) for name in scores if name in self._after]
 
-    def _rates(
-        self, place: int, task: int, scores: NDArray[np.float32], threshold: float
-    ) -> list[tuple[Any, ...]]:
+    def _above(
+        self,
+        scores: NDArray[np.float32],
+        place: int,
+        task: int,
+        column: int,
+        after: Sequence[NDArray[np.float64]],
+    ) -> NDArray[np.float32]:
+        """Mark a replica's alarms after a task with 1, (n,), others with 0; NaN without any."""
+        if (alarms := self._alarms[task - 1]) is not None:
+            return alarms[place, column].astype(np.float32)
+        threshold = after[task - 1][place, column]
+        above = (scores[place, task - 1] > threshold).astype(np.float32)
+        return np.full_like(above, np.nan) if np.isnan(threshold) else above
+
+    def _rates(self, place: int, task: int, above: NDArray[np.float32]) -> list[tuple[Any, ...]]:
         """Give the realised false-positive rate on each task so far, for one replica."""
         tasks = self._scenarios[place].tasks[:task]
         return [
             (
                 own.number,
                 joined(own.classes),
-                alarm_rate(self._places[place].normal_in(scores, own.number), threshold),
+                _share(self._places[place].normal_in(above, own.number)),
             )
             for own in tasks
         ]
 
     def state(self) -> State:
-        """Give all that has been noted."""
+        """Return all that has been noted."""
         state = State({"set_from": self._set_from})
         for name, after in self._after.items():
             state.add("thresholds", {name: torch.from_numpy(np.stack(after))})
+        for task, alarms in enumerate(self._alarms):
+            if alarms is not None:
+                state.add("alarms", {str(task): torch.from_numpy(alarms)})
         return state
 
     def restore(self, state: State) -> None:
-        """Be where `state` was given; checkpoints of earlier versions know of no thresholds."""
-        self._set_from = state.values.get("set_from", [])
+        """Restore what `state` returned."""
+        self._set_from = state.values["set_from"]
         self._after = {name: list(own.numpy()) for name, own in state.part("thresholds").items()}
+        alarms = state.part("alarms")
+        self._alarms = [
+            alarms[str(task)].numpy() if str(task) in alarms else None
+            for task in range(len(self._set_from))
+        ]
+
+
+def _share(above: NDArray[np.float32]) -> float:
+    """Return the share of alarms among samples, NaN where there are none."""
+    return float(above.mean(dtype=np.float64)) if len(above) else math.nan

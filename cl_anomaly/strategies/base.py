@@ -108,13 +108,33 @@ class Strategy:
         return task.calibration
 
     def recall(self, count: int) -> Tensor | None:
-        """Give samples that stand for the past tasks, to set thresholds; None where there are none.
+        """Make samples that stand for the past tasks, to set thresholds; None if there are none.
 
         Args:
             count: how many, for each replica.
 
         Returns:
-            (R, count, *features), drawn from `random`.
+            (R, count, *features), drawn from `random`. Past tasks count the same among them.
+        """
+        return None
+
+    def store_aside(self, tasks: Sequence[Task]) -> None:
+        """Store samples that were kept aside of a task, to set thresholds after later tasks.
+
+        Called after `after_task`, where samples were kept aside; no other hook may look them up.
+
+        Args:
+            tasks: the task that has just been learnt, as each of the R replicas saw it.
+        """
+
+    def stored_aside(self) -> tuple[Tensor, Sequence[int], Sequence[int]] | None:
+        """Return stored samples of past tasks that were kept aside, to set thresholds, or None.
+
+        They were never trained on, see `store_aside`.
+
+        Returns:
+            Samples (R, m, *features), as `samples.batch` gives them; how many of the m are each
+            replica's, the first ones; and for how many samples of its past these stand.
         """
         return None
 
@@ -184,7 +204,7 @@ class Strategy:
         own = type(self)
         if own.state_dict is not Strategy.state_dict:
             return None
-        for hook in ("before_task", "after_backward", "after_step", "after_task"):
+        for hook in ("before_task", "after_backward", "after_step", "after_task", "store_aside"):
             if getattr(own, hook) is not getattr(Strategy, hook):
                 return f"{self.name} overrides `{hook}`, but not `state_dict`"
         return None

@@ -1,15 +1,11 @@
 """Dark Experience Replay."""
 
-from collections.abc import Sequence
-
 import torch
 from torch import Tensor
 
 from cl_anomaly.models.autoencoder import check_weight
 from cl_anomaly.models.base import RECONSTRUCT
-from cl_anomaly.scenarios.class_stream import Task
 from cl_anomaly.strategies.replay import Replay
-from cl_anomaly.strategies.shared.reservoir import capacity
 
 # Samples whose outputs are computed at once, to be stored.
 _CHUNK = 250
@@ -47,9 +43,8 @@ class DER(Replay):
         check_weight("beta", beta)
         self.alpha, self.beta = alpha, beta
 
-    def _slots(self) -> int:
-        sample = self.samples.stored[0]
-        return capacity(*self.room, sample.nbytes + 4 * sample.numel())
+    def _bytes_each(self) -> int:
+        return super()._bytes_each() + 4 * self.samples.stored[0].numel()
 
     def extend(self, x: Tensor) -> Tensor:
         """Leave the batch as it is."""
@@ -67,11 +62,9 @@ class DER(Replay):
         return self.alpha * distances + self.beta * others.mean(1)
 
     @torch.no_grad()
-    def after_task(self, tasks: Sequence[Task]) -> None:
-        """Offer the task's samples to the reservoir, with what the model makes of them."""
-        indices, device = [task.indices for task in tasks], self.samples.stored.device
-        places, is_new = self.reservoir.offer(indices, self._slots(), self.random, device)
-        self.reservoir.put("samples", self.samples.as_stored(places), is_new)
+    def _store(self, places: Tensor, is_new: Tensor) -> None:
+        """Store samples with what the model makes of them."""
+        super()._store(places, is_new)
         parts = [self.samples.batch(part) for part in places.split(_CHUNK, dim=1)]
         means = torch.cat([self.model.reconstruct(x).means for x in parts], dim=1)
         self.reservoir.put("outputs", means, is_new)

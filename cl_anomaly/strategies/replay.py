@@ -1,5 +1,6 @@
 """Replay of stored samples."""
 
+import math
 from collections.abc import Sequence
 from typing import Literal
 
@@ -9,7 +10,10 @@ from torch import Tensor
 from cl_anomaly.scenarios.class_stream import Task
 from cl_anomaly.strategies.base import Strategy
 from cl_anomaly.strategies.shared.ratio import Ratio, check_ratio, replayed_count
-from cl_anomaly.strategies.shared.reservoir import Reservoir, capacity, check_budget
+from cl_anomaly.strategies.shared.reservoir import COUNTER_BYTES, Reservoir, capacity, check_budget
+
+# Of the stored samples, one in so many sets thresholds: of 500, enough for a rate of 1 %.
+_ASIDE = 5
 
 
 class Replay(Strategy):
@@ -19,6 +23,9 @@ class Replay(Strategy):
     reservoir sampling. Samples are stored as the dataset stores them: a pixel of uint8 takes one
     byte. The reservoir is filled when a task ends, with each of its samples once; the paper offers
     them batch by batch, and draws from the current task too.
+
+    Where samples are kept aside to set thresholds, a fifth of what is stored is of these, in a
+    reservoir of their own, and never trained on.
 
     Args:
         samples: how many each replica keeps.
@@ -40,14 +47,21 @@ class Replay(Strategy):
         check_ratio(ratio)
         self.room = (samples, memory_bytes)
         self.ratio: Ratio = ratio
-        self.reservoir = Reservoir()
+        self.reservoir, self.aside = Reservoir(), Reservoir()
 
     def before_task(self, tasks: Sequence[Task]) -> None:
         """Refuse a budget that holds no sample, before anything is trained."""
-        self._slots()
+        self._slots(tasks)
 
-    def _slots(self) -> int:
-        return capacity(*self.room, self.samples.stored[0].nbytes)
+    def _slots(self, tasks: Sequence[Task]) -> tuple[int, int]:
+        """Return how many samples are stored to train on, and how many to set thresholds."""
+        slots = capacity(*self.room, self._bytes_each())
+        aside = slots // _ASIDE if all(len(task.calibration) for task in tasks) else 0
+        counter = COUNTER_BYTES if self.room[1] is not None else 0
+        return slots - aside, max(0, aside - math.ceil(counter / self.samples.stored[0].nbytes))
+
+    def _bytes_each(self) -> int:
+        return self.samples.stored[0].nbytes
 
     def extend(self, x: Tensor) -> Tensor:
         """Append samples from the reservoir."""
@@ -56,9 +70,13 @@ class Replay(Strategy):
         count = replayed_count(self.ratio, self.task_number - 1, x.shape[1])
         return torch.cat([x, self._drawn(count)], dim=1)
 
-    def recall(self, count: int) -> Tensor | None:
-        """Give samples from the reservoir."""
-        return self._drawn(count) if self.reservoir else None
+    def stored_aside(self) -> tuple[Tensor, Sequence[int], Sequence[int]] | None:
+        """Return the stored samples that were kept aside."""
+        if not self.aside:
+            return None
+        stored, seen = self.aside.kept["samples"], self.aside.kept["seen"]
+        counts = seen.clamp(max=stored.shape[1])
+        return self.samples.scaled(stored), counts.tolist(), seen.tolist()
 
     def _drawn(self, count: int) -> Tensor:
         slots = self.reservoir.draw(count, self.random)
@@ -66,14 +84,29 @@ class Replay(Strategy):
 
     def after_task(self, tasks: Sequence[Task]) -> None:
         """Offer the task's samples to the reservoir."""
-        indices, device = [task.indices for task in tasks], self.samples.stored.device
-        places, is_new = self.reservoir.offer(indices, self._slots(), self.random, device)
+        slots, _ = self._slots(tasks)
+        self._store(*self._offered(self.reservoir, [task.indices for task in tasks], slots))
+
+    def _store(self, places: Tensor, is_new: Tensor) -> None:
         self.reservoir.put("samples", self.samples.as_stored(places), is_new)
 
+    def store_aside(self, tasks: Sequence[Task]) -> None:
+        """Offer what was kept aside to a reservoir of its own."""
+        if slots := self._slots(tasks)[1]:
+            places, is_new = self._offered(self.aside, [task.calibration for task in tasks], slots)
+            self.aside.put("samples", self.samples.as_stored(places), is_new)
+
+    def _offered(
+        self, reservoir: Reservoir, indices: Sequence[Tensor], slots: int
+    ) -> tuple[Tensor, Tensor]:
+        return reservoir.offer(indices, slots, self.random, self.samples.stored.device)
+
     def state_dict(self) -> dict[str, Tensor]:
-        """Give the reservoir."""
-        return self.reservoir.kept
+        """Return the reservoirs."""
+        return self.reservoir.kept | {f"aside.{k}": own for k, own in self.aside.kept.items()}
 
     def load_state_dict(self, state: dict[str, Tensor]) -> None:
-        """Take it back."""
-        self.reservoir.kept = dict(state)
+        """Take them back."""
+        aside = {k for k in state if k.startswith("aside.")}
+        self.aside.kept = {k.removeprefix("aside."): state[k] for k in aside}
+        self.reservoir.kept = {k: own for k, own in state.items() if k not in aside}

@@ -1,6 +1,7 @@
 """Thresholds of replicas after a task, from normal samples that were never trained on."""
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -8,73 +9,215 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from cl_anomaly.errors import RunError
+from cl_anomaly.evaluation.limits import TaskLimits
 from cl_anomaly.evaluation.scores import Score
 from cl_anomaly.evaluation.scoring import reconstructed
-from cl_anomaly.evaluation.thresholds import TARGET_RATES, threshold_at
+from cl_anomaly.evaluation.thresholds import TARGET_RATES, threshold_of_mixture
 from cl_anomaly.matrix_products import matrix_products_in
+from cl_anomaly.models.base import DISTANCES, RECONSTRUCT
 from cl_anomaly.randomness import ReplicaRandom
 from cl_anomaly.scenarios.base import Scenario
+from cl_anomaly.state import State
 from cl_anomaly.strategies import Strategy
-from cl_anomaly.training.hooks import call, named, shown
+from cl_anomaly.training.hooks import call, named, overrides, shown
+from cl_anomaly.training.residuals import Residuals
 
 Thresholds = dict[str, NDArray[np.float64]]
-"""By score, (R, rates): for each of TARGET_RATES; nan where a replica's scores are not finite."""
+"""By score, (R, rates): for each of TARGET_RATES; nan where a replica's scores are not finite, and
+where each task has a limit of its own."""
 
 # Of each replica, whatever the number of past tasks: 1 % of them are still five samples.
 _RECALLED = 500
+_CHUNK = 250
 
 
-@torch.no_grad()
-def thresholds_after(
-    strategy: Strategy,
-    scores: Sequence[Score],
-    scenarios: Sequence[Scenario],
-    seeds: Sequence[int],
-    number: int,
-) -> Thresholds:
-    """Set the thresholds of R replicas after a task, see `Strategy.calibration_indices`.
+@dataclass(frozen=True)
+class _Past:
+    """Samples that stand for the past tasks: (R, m, *features); the first `counts` of a replica."""
+
+    x: Tensor
+    counts: list[int]
+    shares: list[float]
+
+
+class Calibration:
+    """Sets the thresholds of R replicas, and keeps of past tasks what that needs.
 
     Args:
-        strategy: that has learnt the task.
+        strategy: with its model and the training samples.
         scores: for each of which there are thresholds.
         scenarios: one for each replica.
         seeds: one for each replica.
-        number: of the task, from 1.
 
-    Raises:
-        RunError: the strategy gives what it should not.
+    Attributes:
+        limits: of each task, where the model keeps tasks apart.
+        residuals: of real samples, where the strategy recalls past tasks by a decoder.
     """
-    places = [_places(strategy, scenario, number) for scenario in scenarios]
-    own = _own_scores(strategy, scores, places)
-    device = strategy.samples.stored.device
-    strategy.random = ReplicaRandom(seeds, "calibration", number, device=device)
-    recalled = _recalled_scores(strategy, scores) if number > 1 else None
-    return {
-        name: np.array(
-            [
-                _of_replica(values, recalled[name][place] if recalled else None)
-                for place, values in enumerate(of_replicas)
-            ]
-        )
-        for name, of_replicas in own.items()
-    }
+
+    def __init__(
+        self,
+        strategy: Strategy,
+        scores: Sequence[Score],
+        scenarios: Sequence[Scenario],
+        seeds: Sequence[int],
+    ) -> None:
+        self._strategy, self._scores = strategy, scores
+        self._scenarios, self._seeds = scenarios, seeds
+        self.limits, self.residuals = TaskLimits(), Residuals()
+        self._past: _Past | None = None
+
+    @torch.no_grad()
+    def look_back(self, number: int) -> None:
+        """Take samples of the past tasks, before the strategy keeps what is to be kept of this one.
+
+        Raises:
+            RunError: the strategy gives what it should not.
+        """
+        self._past, aside = None, self._aside(number)
+        if number > 1 and all(aside):
+            self._past = self._stored(aside) or self._recalled(number)
+
+    @torch.no_grad()
+    def store(self, number: int) -> None:
+        """Let the strategy store samples that were kept aside of a task, after `look_back`."""
+        if all(self._aside(number)) and overrides(self._strategy, "store_aside"):
+            # How much was drawn before may depend on how long the other replicas' tasks were.
+            self._draw_anew("aside", number)
+            tasks = [scenario.tasks[number - 1] for scenario in self._scenarios]
+            call(self._strategy, "store_aside", tasks)
+
+    def _aside(self, number: int) -> list[int]:
+        return [len(scenario.tasks[number - 1].calibration) for scenario in self._scenarios]
+
+    def _draw_anew(self, stream: str, number: int) -> None:
+        device = self._strategy.samples.stored.device
+        self._strategy.random = ReplicaRandom(self._seeds, stream, number, device=device)
+
+    @torch.no_grad()
+    def thresholds(self, number: int) -> Thresholds:
+        """Set the thresholds after a task, see `Strategy.calibration_indices`.
+
+        Args:
+            number: of the task, from 1, which has been learnt.
+
+        Raises:
+            RunError: the strategy gives what it should not.
+        """
+        strategy = self._strategy
+        places = [_places(strategy, scenario, number) for scenario in self._scenarios]
+        if self._has_limits(places, number):
+            self._learn_limits(places, number)
+            none = np.full((len(places), len(TARGET_RATES)), np.nan)
+            return {score.name: none.copy() for score in self._scores}
+        own, past, self._past = self._own_scores(places), self._past, None
+        recalled = past and _scored(strategy, self._scores, past.x)
+        if _recalls(strategy) and RECONSTRUCT in strategy.model.abilities:
+            self.residuals.learn(reconstructed(strategy.model, strategy.samples, places))
+        return {
+            name: np.array(
+                [
+                    _of_replica(values, recalled[name], past, replica)
+                    if past and recalled
+                    else _of_replica(values)
+                    for replica, values in enumerate(of_replicas)
+                ]
+            )
+            for name, of_replicas in own.items()
+        }
+
+    def basis(self, number: int) -> str:
+        """Name what the thresholds after a task are set from, in a word or two."""
+        strategy, scenario = self._strategy, self._scenarios[0]
+        places = _places(strategy, scenario, number)
+        if self._has_limits([places], number):
+            return "each task"
+        if number > 1 and len(places) > len(scenario.tasks[number - 1].calibration):
+            return "all tasks"
+        if number > 1 and overrides(strategy, "stored_aside") and call(strategy, "stored_aside"):
+            return "this task and stored samples"
+        if number > 1 and _recalls(strategy):
+            return "this task and recalled samples"
+        return "this task"
+
+    def _has_limits(self, places: Sequence[Tensor], number: int) -> bool:
+        """Whether each task has a limit: a model keeps them apart, and this one's alone is seen."""
+        model = self._strategy.model
+        counts = zip(places, self._aside(number), strict=False)
+        alone = all(len(some) <= own for some, own in counts)
+        return model.keeps_tasks_apart and DISTANCES in model.abilities and alone
+
+    def _learn_limits(self, places: Sequence[Tensor], number: int) -> None:
+        parts: list[list[Tensor]] = [[] for _ in places]
+        for output, real in reconstructed(self._strategy.model, self._strategy.samples, places):
+            for own, distances, counts in zip(parts, output.distances, real, strict=True):  # type: ignore[attr-defined]
+                own.append(distances[counts])
+        self.limits.learn([torch.cat(own) for own in parts], number)
+
+    def _stored(self, aside: Sequence[int]) -> _Past | None:
+        """Take what the strategy stores of what was kept aside; it counts as all it stands for."""
+        if not overrides(self._strategy, "stored_aside"):
+            return None
+        if (given := call(self._strategy, "stored_aside")) is None:
+            return None
+        x, counts, stands_for = given
+        self._check("stored_aside", x)
+        shares = [past / (past + own) for past, own in zip(stands_for, aside, strict=True)]
+        return _Past(x, list(counts), shares)
+
+    def _recalled(self, number: int) -> _Past | None:
+        """Take what the strategy recalls; each past task counts as much as this one."""
+        strategy, device = self._strategy, self._strategy.samples.stored.device
+        self._draw_anew("calibration", number)
+        with matrix_products_in(torch.float32, device):
+            x = call(strategy, "recall", _RECALLED)
+        if x is None:
+            return None
+        self._check("recall", x)
+        replicas = len(self._seeds)
+        x = self.residuals.added_to(x, strategy.random)
+        return _Past(x, [x.shape[1]] * replicas, [(number - 1) / number] * replicas)
+
+    def _check(self, hook: str, x: object) -> None:
+        features = self._strategy.samples.stored.shape[1:]
+        wanted = (len(self._seeds), features)
+        if not isinstance(x, Tensor) or (x.shape[0], x.shape[2:]) != wanted:
+            raise RunError(
+                f"Expected {named(self._strategy, hook)} to give samples for each replica, "
+                f"({wanted[0]}, n, {', '.join(map(str, features))}), but it gave {shown(x)}."
+            )
+
+    def _own_scores(self, places: Sequence[Tensor]) -> dict[str, list[NDArray[np.float32]]]:
+        """Score each replica's own samples: by score, R arrays (n_r,)."""
+        strategy, scores = self._strategy, self._scores
+        parts: dict[str, list[list[Tensor]]] = {s.name: [[] for _ in places] for s in scores}
+        batches = reconstructed(strategy.model, strategy.samples, places)
+        with matrix_products_in(torch.float32, strategy.samples.stored.device):
+            for output, real in batches:
+                for score in scores:
+                    each = zip(parts[score.name], score(output), real, strict=True)
+                    for own, values, counts in each:
+                        own.append(values[counts])
+        return {
+            name: [torch.cat(own).cpu().numpy() for own in of_replicas]
+            for name, of_replicas in parts.items()
+        }
+
+    def state(self) -> State:
+        """Return what is kept of past tasks."""
+        state = State()
+        state.add("limits", self.limits.kept)
+        state.add("residuals", self.residuals.kept)
+        return state
+
+    def restore(self, state: State) -> None:
+        """Restore what `state` returned."""
+        device = self._strategy.samples.stored.device
+        for name, part in (("limits", self.limits), ("residuals", self.residuals)):
+            part.kept = {key: own.to(device) for key, own in state.part(name).items()}
 
 
-def basis_of(strategy: Strategy, scenario: Scenario, number: int) -> str:
-    """Say what the thresholds after a task are set from, in a word or two.
-
-    Args:
-        strategy: that has learnt the task.
-        scenario: of any replica.
-        number: of the task, from 1.
-    """
-    if number > 1 and len(_places(strategy, scenario, number)) > len(
-        scenario.tasks[number - 1].calibration
-    ):
-        return "all tasks"
-    if number > 1 and type(strategy).recall is not Strategy.recall:
-        return "this task and recalled samples"
-    return "this task"
+def _recalls(strategy: Strategy) -> bool:
+    return overrides(strategy, "recall")
 
 
 def _places(strategy: Strategy, scenario: Scenario, number: int) -> Tensor:
@@ -89,59 +232,35 @@ def _places(strategy: Strategy, scenario: Scenario, number: int) -> Tensor:
     return places
 
 
-def _own_scores(
-    strategy: Strategy, scores: Sequence[Score], places: Sequence[Tensor]
-) -> dict[str, list[NDArray[np.float32]]]:
-    """Score each replica's own samples: by score, R arrays (n_r,)."""
-    parts: dict[str, list[list[Tensor]]] = {s.name: [[] for _ in places] for s in scores}
-    device = strategy.samples.stored.device
-    batches = reconstructed(strategy.model, strategy.samples, places)
-    with matrix_products_in(torch.float32, device):
-        for output, real in batches:
-            for score in scores:
-                for own, values, counts in zip(parts[score.name], score(output), real, strict=True):
-                    own.append(values[counts])
-    return {
-        name: [torch.cat(own).cpu().numpy() for own in of_replicas]
-        for name, of_replicas in parts.items()
-    }
-
-
-def _recalled_scores(
-    strategy: Strategy, scores: Sequence[Score]
-) -> dict[str, NDArray[np.float32]] | None:
-    """Score what the strategy recalls of past tasks: by score, (R, m)."""
+def _scored(
+    strategy: Strategy, scores: Sequence[Score], x: Tensor
+) -> dict[str, NDArray[np.float32]]:
+    """Score samples (R, m, *features): by score, (R, m)."""
     with matrix_products_in(torch.float32, strategy.samples.stored.device):
-        x = call(strategy, "recall", _RECALLED)
-        if x is None:
-            return None
-        expected = (strategy.model.replicas, strategy.samples.stored.shape[1:])
-        if not isinstance(x, Tensor) or (x.shape[0], x.shape[2:]) != expected:
-            raise RunError(
-                f"Expected {named(strategy, 'recall')} to give samples for each replica, "
-                f"({expected[0]}, {_RECALLED}, {', '.join(map(str, expected[1]))}), but it gave "
-                f"{shown(x)}."
-            )
-        given = [list(own) for own in zip(*_scored(strategy, scores, x), strict=True)]
+        given = [list(own) for own in zip(*_each(strategy, scores, x), strict=True)]
     return {
         score.name: torch.cat(parts, dim=1).cpu().numpy()
         for score, parts in zip(scores, given, strict=True)
     }
 
 
-def _scored(strategy: Strategy, scores: Sequence[Score], x: Tensor) -> Iterator[list[Tensor]]:
-    for chunk in x.split(250, dim=1):
+def _each(strategy: Strategy, scores: Sequence[Score], x: Tensor) -> Iterator[list[Tensor]]:
+    for chunk in x.split(_CHUNK, dim=1):
         output = strategy.model.reconstruct(chunk)
         yield [score(output) for score in scores]
 
 
-def _of_replica(own: NDArray[np.float32], recalled: NDArray[np.float32] | None) -> list[float]:
-    """Take the higher threshold of the two: the wanted rate should hold for both.
-
-    What is recalled may be smoother than real samples, and score lower. Together, it would pull the
-    threshold below what the task's own samples need.
-    """
-    sources = [own] if recalled is None else [own, recalled]
-    if not all(np.isfinite(values).all() for values in sources):
+def _of_replica(
+    own: NDArray[np.float32],
+    recalled: NDArray[np.float32] | None = None,
+    past: _Past | None = None,
+    replica: int = 0,
+) -> list[float]:
+    """Set a replica's thresholds so that the wanted rate holds on average over the tasks so far."""
+    parts, shares = [own], [1.0]
+    if recalled is not None and past is not None and past.counts[replica]:
+        share = past.shares[replica]
+        parts, shares = [recalled[replica, : past.counts[replica]], own], [share, 1 - share]
+    if not all(np.isfinite(values).all() for values in parts):
         return [float("nan")] * len(TARGET_RATES)
-    return [max(threshold_at(rate, values) for values in sources) for rate in TARGET_RATES]
+    return [threshold_of_mixture(rate, parts, shares) for rate in TARGET_RATES]

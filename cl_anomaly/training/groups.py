@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from cl_anomaly.data.datasets import Samples
+from cl_anomaly.evaluation.limits import alarms_by_limits
 from cl_anomaly.evaluation.scoring import score_samples
 from cl_anomaly.machine import now
 from cl_anomaly.matrix_products import matrix_products_in
@@ -167,6 +168,17 @@ class ReplicaGroups:
         parts = self._threads.map(Learner.thresholds, self.learners)
         return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
 
+    def alarms(self, samples: Samples, indices: Tensor) -> NDArray[np.bool_]:
+        """Tell which samples are beyond the limit of their nearest task, (R, rates, n)."""
+
+        def alarms(learner: Learner) -> NDArray[np.bool_]:
+            own = samples.scaled_by(learner.strategy.samples.scaling)
+            return alarms_by_limits(
+                learner.strategy.model, own, indices, learner.calibration.limits
+            )
+
+        return np.concatenate(self._threads.map(alarms, self.learners))
+
     def model_bytes(self) -> int:
         """Count the bytes of what the models keep, of all replicas: what `weights` would write."""
         states = [learner.strategy.model.state_dict() for learner in self.learners]
@@ -184,6 +196,8 @@ class ReplicaGroups:
     def strategy_bytes(self) -> int | None:
         """Count the bytes that strategies keep of the past, of all replicas; None where unknown.
 
+        What is kept to set thresholds counts, too.
+
         It is unknown of a strategy that keeps something outside its `state_dict`, or something that
         cannot be kept in a file, as Avalanche's A-GEM does.
         """
@@ -192,6 +206,7 @@ class ReplicaGroups:
             return None
         try:
             kept = [own for each in strategies for own in call(each, "state_dict").values()]
+            kept += [o for own in self.learners for o in own.calibration.state().tensors.values()]
         except CannotKeepError:
             return None
         return sum(own.numel() * own.element_size() for own in kept)

@@ -8,16 +8,16 @@ from torch import Tensor
 
 from cl_anomaly.errors import RunError
 from cl_anomaly.evaluation.scores import make_scores
-from cl_anomaly.evaluation.scoring import reconstructed
 from cl_anomaly.models.closed_form import ClosedForm
 from cl_anomaly.randomness import ReplicaRandom, StepRandom
 from cl_anomaly.scenarios.class_stream import Scenario
 from cl_anomaly.state import CannotKeepError, State
 from cl_anomaly.strategies import Strategy
-from cl_anomaly.training.calibration import Thresholds, thresholds_after
+from cl_anomaly.training.calibration import Calibration, Thresholds
 from cl_anomaly.training.closed_form import OnePass, check_fits
 from cl_anomaly.training.epoch_losses import EpochLosses
 from cl_anomaly.training.hooks import call
+from cl_anomaly.training.learning_scores import learn_scores
 from cl_anomaly.training.outcome import OnStep, Pause, TrainingTime, never
 from cl_anomaly.training.rehearsal import rehearse
 from cl_anomaly.training.step import TrainingSettings
@@ -47,6 +47,7 @@ class Learner:
 
     Attributes:
         scores: the anomaly scores, with the statistics that they keep.
+        calibration: sets thresholds, with what it keeps of past tasks.
 
     Raises:
         InputError: the strategy would be trained on samples that have not arrived, or does not fit
@@ -65,7 +66,9 @@ class Learner:
         self.strategy, self.seeds = strategy, seeds
         self.scenarios, self.settings = scenarios, settings
         self.scores, self._is_told = make_scores(scores), is_told
+        self.calibration = Calibration(strategy, self.scores, scenarios, seeds)
         self._training: Training | None = None
+        self._visible: list[Tensor] | None = None
         check_fits(type(strategy.model), strategy)
         self._losses = EpochLosses([0] * len(seeds), settings.epochs, torch.device("cpu"))
         refuse_leaks_ahead(strategy, scenarios, seeds)
@@ -119,6 +122,7 @@ class Learner:
         if isinstance(strategy, TrainsItself):
             return strategy.own_training(self.scenarios[0], self.seeds[0], settings)
         visible = visible_indices(strategy, self.scenarios, self.seeds, number)
+        self._visible = visible
         if isinstance(strategy.model, ClosedForm):
             return OnePass(strategy, visible, self._earlier(number))
         rehearse(strategy, self.scenarios, visible, settings.batch_size)
@@ -150,26 +154,26 @@ class Learner:
         """Let the strategy keep what it needs of the task that it was trained on."""
         number, device = self.strategy.task_number, self.strategy.samples.stored.device
         self._training = None
+        self.calibration.look_back(number)
         # How much was drawn in training may depend on how long the other replicas' tasks were.
         self.strategy.random = ReplicaRandom(self.seeds, "after task", number, device=device)
         tasks = [scenario.tasks[number - 1] for scenario in self.scenarios]
         with watched(self.strategy, "after_task", self.scenarios, number):
             call(self.strategy, "after_task", tasks)
-        indices = [task.indices for task in tasks]
-        for score in self.scores:
-            if score.learns():
-                score.learn(reconstructed(self.strategy.model, self.strategy.samples, indices))
+        self.calibration.store(number)
+        samples, model = self.strategy.samples, self.strategy.model
+        learn_scores(self.scores, model, samples, self.scenarios, self._visible, number)
 
     def thresholds(self) -> Thresholds:
-        """Set thresholds after the task that has been concluded, see `thresholds_after`."""
-        number = self.strategy.task_number
-        return thresholds_after(self.strategy, self.scores, self.scenarios, self.seeds, number)
+        """Set thresholds after the task that has been concluded, see `Calibration`."""
+        return self.calibration.thresholds(self.strategy.task_number)
 
     def state(self) -> State:
         """Give the weights, what the strategy keeps, and where the training is."""
         state = State()
         state.add("model", self.strategy.model.state_dict())
         state.add("strategy", _checked(self.strategy))
+        state.add("calibration", self.calibration.state().tensors)
         for score in self.scores:
             state.add(f"score.{score.name}", score.state_dict())
         if self._training is not None:
@@ -191,6 +195,7 @@ class Learner:
         self.strategy.model.load_state_dict(state.part("model"))
         if kept := state.part("strategy"):
             call(self.strategy, "load_state_dict", {k: own.to(device) for k, own in kept.items()})
+        self.calibration.restore(State({}, state.part("calibration")))
         for score in self.scores:
             if statistics := state.part(f"score.{score.name}"):
                 score.load_state_dict({k: own.to(device) for k, own in statistics.items()})

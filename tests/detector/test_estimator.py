@@ -214,3 +214,43 @@ def test_it_says_which_task_a_sample_is_nearest_to() -> None:
     assert (nearest.sum(1) == 3).all()
     with pytest.raises(InputError, match="whose score knows the distance from each task"):
         _made(epochs=1).fit(first).nearest_tasks(first)
+
+
+def test_what_is_kept_aside_does_not_scale_the_samples() -> None:
+    x = np.random.default_rng(0).normal(size=(200, 3)).astype(np.float32)
+    learnt = _made(strategy="upper", epochs=1).fit(x)._learnt
+    trained = np.delete(x, learnt.aside[0], axis=0)
+    assert len(trained) == 190
+    # Were the largest and the least of them kept aside, the range would be another.
+    x[learnt.aside[0][0]] = 50.0
+    scaling = _made(strategy="upper", epochs=1).fit(x)._learnt.blueprint["scaling"]
+    np.testing.assert_array_equal(scaling["low"], [trained.min(0)])
+    np.testing.assert_array_equal(scaling["high"], [trained.max(0)])
+
+
+def test_a_batch_holds_no_more_than_a_task_has_and_no_more_than_was_asked_for() -> None:
+    x = np.random.default_rng(0).normal(size=(40, 3))
+    all_at_once, more, fewer = (
+        _made(contamination=0.1, batch_size=size).fit(x).score_samples(x) for size in (40, 900, 10)
+    )
+    np.testing.assert_array_equal(all_at_once, more)
+    assert (all_at_once != fewer).all()
+
+
+@pytest.mark.parametrize("score", ["least", "auto-margin"])
+def test_each_task_of_gaussians_has_its_own_offset_after_load_too(
+    score: str, tmp_path: Path
+) -> None:
+    numbers = np.random.default_rng(0)
+    wide, narrow = numbers.normal(0, 5, (400, 4)), numbers.normal(90, 0.1, (400, 4))
+    settings: dict[str, Any] = {"strategy": "lower", "model": "gaussians", "anomaly_score": score}
+    made = _made(**settings, model_options=None).fit(wide).partial_fit(narrow)
+    assert np.isnan(made.offset_)
+    for task in (wide, narrow):
+        assert 0.01 < (made.predict(task) == -1).mean() < 0.15  # 20 kept aside of each
+    made.save(tmp_path / "kept")
+    loaded = ContinualAnomalyDetector.load(tmp_path / "kept")
+    x = np.concatenate([wide, narrow])
+    np.testing.assert_array_equal(loaded.decision_function(x), made.decision_function(x))
+    copies = [own.partial_fit(wide[:100] - 50).decision_function(x) for own in (loaded, made)]
+    np.testing.assert_array_equal(copies[0], copies[1])

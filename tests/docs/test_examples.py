@@ -63,6 +63,12 @@ def test_two_lines_more_give_an_avalanche_user_our_auroc() -> None:
     assert all(0 < float(line) <= 1 for line in aurocs)
 
 
+def test_three_regimes_have_the_rates_that_the_page_shows() -> None:
+    page = next(page for page in PAGES if "half load" in page.text)
+    (shown,) = [own for own in page.blocks() if own.startswith("idle: ")]
+    assert _output(_only_block_with(page, "half load")) == shown
+
+
 def test_a_strategy_is_short() -> None:
     assert len(_only_block_with(README, "# my_file.py").splitlines()) <= 22
 

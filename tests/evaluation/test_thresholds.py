@@ -2,8 +2,14 @@ import math
 
 import numpy as np
 import pytest
+from scipy.stats import norm
 
-from cl_anomaly.evaluation.thresholds import alarm_rate, threshold_at
+from cl_anomaly.evaluation.thresholds import (
+    alarm_rate,
+    samples_needed,
+    threshold_at,
+    threshold_of_mixture,
+)
 
 
 def test_the_threshold_is_the_sample_that_the_formula_names() -> None:
@@ -26,6 +32,28 @@ def test_new_normal_samples_exceed_it_as_often_as_was_asked() -> None:
         ]
         error = np.std(rates) / math.sqrt(len(rates))
         assert abs(np.mean(rates) - rate) < 4 * error  # exact for a continuous score: k/(n+1)
+
+
+@pytest.mark.parametrize(("rate", "needed"), [(0.01, 99), (0.05, 19), (0.3, 3), (0.5, 1)])
+def test_with_as_many_samples_as_a_rate_needs_the_largest_score_is_the_threshold(
+    rate: float, needed: int
+) -> None:
+    """One more new sample is the largest of all with a probability of 1 / (n + 1)."""
+    assert samples_needed(rate) == needed
+    assert 1 / (needed + 1) <= rate < 1 / needed
+    assert threshold_at(rate, np.arange(needed)) == needed - 1
+
+
+def test_a_mixture_is_exceeded_at_the_rate_on_average() -> None:
+    numbers, shares = np.random.default_rng(0), [0.75, 0.25]
+    rates = []
+    for _ in range(2000):
+        parts = [numbers.normal(size=199), numbers.normal(2, 1, size=99)]
+        threshold = threshold_of_mixture(0.05, parts, shares)
+        rates.append(0.75 * norm.sf(threshold) + 0.25 * norm.sf(threshold, loc=2))
+    error = np.std(rates) / math.sqrt(len(rates))
+    # At most the rate, and below it by no more than a sample of each part.
+    assert 0.05 - 0.75 / 200 - 0.25 / 100 - 4 * error < np.mean(rates) < 0.05 + 4 * error
 
 
 @pytest.mark.parametrize("rate", [0.0, 1.0, -0.1, math.nan])

@@ -9,6 +9,9 @@ from cl_anomaly.data.samples import Samples
 from cl_anomaly.data.scaling import Scaling
 from cl_anomaly.errors import InputError
 from cl_anomaly.randomness import ReplicaRandom
+from cl_anomaly.scenarios.class_stream import Scenario
+from cl_anomaly.strategies.agem import AGEM
+from cl_anomaly.strategies.der import DER
 from cl_anomaly.strategies.replay import Replay
 from tests.learning import learn, prepare, small_scenario
 
@@ -31,7 +34,7 @@ def test_first_task_has_nothing_to_replay() -> None:
     strategy = prepare(Replay(), small_scenario(), SEEDS)
     x = torch.rand(2, 8, 3, 3)
     assert strategy.extend(x) is x
-    assert strategy.recall(5) is None
+    assert strategy.stored_aside() is None
 
 
 def test_joined_samples_are_real_ones_of_all_past_tasks() -> None:
@@ -43,9 +46,7 @@ def test_joined_samples_are_real_ones_of_all_past_tasks() -> None:
     drawn = _rows(joined)
     assert drawn <= own[0] | own[1]
     assert drawn & own[0] and drawn & own[1]
-    recalled = strategy.recall(100)
-    assert recalled is not None and recalled.shape == (2, 100, 3, 3)
-    assert _rows(recalled) <= own[0] | own[1]
+    assert strategy.extend(x[:, :100]).shape == (2, 300, 3, 3)
 
 
 @pytest.mark.parametrize(
@@ -78,11 +79,11 @@ def test_stored_values_are_scaled_as_the_datasets_are() -> None:
     strategy = Replay()
     strategy.samples = Samples(values, 1.0, scaling)
     strategy.random = ReplicaRandom(SEEDS, "test")
-    tasks: Any = [type("T", (), {"indices": torch.arange(3)})] * 2
+    tasks: Any = [type("T", (), {"indices": torch.arange(3), "calibration": ()})] * 2
     strategy.after_task(tasks)
     assert torch.equal(strategy.reservoir.kept["samples"][0], values)
-    recalled = strategy.recall(50)
-    assert recalled is not None
+    strategy.task_number = 2
+    recalled = strategy.extend(torch.zeros(2, 50, 2))[:, 50:]
     expected = strategy.samples.batch(torch.arange(3).expand(2, -1))
     for replica in range(2):
         assert _rows(recalled[replica][None]) == _rows(expected[replica][None])
@@ -101,3 +102,50 @@ def test_bytes_that_hold_no_sample_are_refused_before_training() -> None:
     strategy = prepare(Replay(memory_bytes=16), scenario, [0])
     with pytest.raises(InputError, match="a sample of 9 bytes and a counter of 8, but got 16"):
         learn(strategy, [scenario], [0], 1)
+
+
+def _calibrated(strategy: Replay, tasks: int = 3) -> tuple[Replay, Scenario]:
+    scenario = small_scenario(calibration=0.3)
+    prepare(strategy, scenario, SEEDS)
+    for number in range(1, tasks + 1):
+        learn(strategy, [scenario] * 2, SEEDS, number)
+    return strategy, scenario
+
+
+@pytest.mark.parametrize("kind", [Replay, DER, AGEM])
+def test_a_fifth_of_what_is_stored_was_kept_aside_and_is_never_trained_on(kind: Any) -> None:
+    strategy, scenario = _calibrated(kind(samples=20))
+    aside, trained = (
+        _rows(torch.cat([strategy.samples.batch(places) for places in own])[None])
+        for own in (
+            [task.calibration for task in scenario.tasks],
+            [task.indices for task in scenario.tasks],
+        )
+    )
+    given = strategy.stored_aside()
+    assert given is not None
+    x, counts, stands_for = given
+    assert x.shape == (2, 4, 3, 3) and counts == [4, 4]
+    assert stands_for == [sum(len(task.calibration) for task in scenario.tasks)] * 2
+    assert _rows(x) <= aside and not _rows(x) & trained
+    stored = strategy.samples.scaled(strategy.reservoir.kept["samples"])
+    assert stored.shape[1] == 16 and _rows(stored) <= trained
+
+
+@pytest.mark.parametrize("slots", [5, 12, 31])
+def test_bytes_hold_both_reservoirs(slots: int) -> None:
+    budget = slots * 9 + 8
+    strategy, _ = _calibrated(Replay(memory_bytes=budget))
+    kept = sum(own.nbytes for own in strategy.state_dict().values()) / 2
+    assert budget - 9 - 8 < kept <= budget
+
+
+def test_both_reservoirs_are_taken_back() -> None:
+    strategy, _ = _calibrated(Replay(samples=20))
+    other = Replay(samples=20)
+    other.samples = strategy.samples
+    other.load_state_dict(strategy.state_dict())
+    one, same = strategy.stored_aside(), other.stored_aside()
+    assert one is not None and same is not None
+    assert torch.equal(one[0], same[0]) and one[1:] == same[1:]
+    assert other.reservoir.kept.keys() == strategy.reservoir.kept.keys()

@@ -90,6 +90,20 @@ def test_a_class_that_there_is_not_is_refused() -> None:
     assert "Expected `--class-weights` to be a class of digits" in done.err
 
 
+def test_the_weight_of_a_class_that_is_never_trained_on_is_refused() -> None:
+    done = cli("run", *"--dataset digits --anomaly-class 8 --class-weights 8=10".split())
+    assert done.code == 2 and done.out == ""
+    assert "classes that are trained on, but got 8" in done.err
+    assert "its weight does nothing because it is the anomaly class" in done.err
+    with pytest.raises(InputError, match="has no training samples in a task"):
+        prepare(RunConfig(strategy="lower", class_weights={"7": 2.0}, **SMALL))
+
+
+def test_a_weight_that_does_something_in_one_replica_is_taken() -> None:
+    every = SMALL | {"task_order": "ascending", "anomaly_class": [7, 8]}
+    prepare(RunConfig(strategy="lower", class_weights={"8": 2.0}, **every))
+
+
 @pytest.mark.parametrize(
     "settings", [{"model": "gaussians", "score": "least"}, {"strategy": "avalanche:Naive"}]
 )

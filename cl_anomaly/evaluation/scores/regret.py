@@ -29,26 +29,26 @@ class LikelihoodRegret(Score):
     name = "likelihood-regret"
     needs = frozenset({POSTERIOR})
     is_cheap = False
-    # Each draw: a decoder forward in each step and before the first, and back in each step.
+    # Each draw: a decoder forward in each step and after the last, and back in each step.
     passes = 0.5 + DRAWS * (0.5 * (STEPS + 1) + STEPS)
 
     def __call__(self, output: Any) -> Tensor:  # noqa: D102
         noise = standard_normal_draws(self.name, DRAWS, output.mean)
         posterior = [output.mean.detach().clone(), output.log_variance.detach().clone()]
         optimizer = torch.optim.Adam([own.requires_grad_() for own in posterior])
-        first = best = lower_bound(output, output.mean, output.log_variance, noise)
+        bounds: list[Tensor] = []
         for step in range(STEPS):
             optimizer.param_groups[0]["lr"] = _FIRST_STEP_SIZE * (1 - step / STEPS)
             with torch.enable_grad():
                 bound = lower_bound(output, posterior[0], posterior[1], noise)
                 # Samples share nothing: the sum's gradient holds each one's own.
                 gradients = torch.autograd.grad(-bound.sum(), posterior)
-            best = torch.maximum(best, bound.detach())
+            bounds.append(bound.detach())
             for own, gradient in zip(posterior, gradients, strict=True):
                 own.grad = gradient
             optimizer.step()
-        last = lower_bound(output, posterior[0].detach(), posterior[1].detach(), noise)
-        return torch.maximum(best, last) - first
+        bounds.append(lower_bound(output, posterior[0].detach(), posterior[1].detach(), noise))
+        return torch.stack(bounds).amax(0) - bounds[0]
 
 
 def lower_bound(output: Any, mean: Tensor, log_variance: Tensor, noise: Tensor) -> Tensor:

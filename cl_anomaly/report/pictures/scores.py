@@ -85,6 +85,7 @@ def _thresholds(run: RecordedRun, score: str, task: int) -> dict[str, float]:
         & (table["anomaly_class"].astype(str) == str(run.anomaly_class))
         & (table["task"] == task)
         & (table["score"] == score)
+        & table["threshold"].notna()  # it is not where each task has a limit of its own
     ].sort_values("target_fpr")
     return {
         f"threshold for {100 * target:g} %": float(value)

@@ -9,7 +9,7 @@ from cl_anomaly.errors import InputError
 from cl_anomaly.randomness import Draws
 
 _CHUNK = 1024
-_COUNTER_BYTES = 8
+COUNTER_BYTES = 8
 # Numbers below it times as many samples stay below what int64 holds.
 _FINE = 1 << 31
 
@@ -38,12 +38,12 @@ def capacity(samples: int, memory_bytes: int | None, bytes_each: int) -> int:
     """
     if memory_bytes is None:
         return samples
-    if memory_bytes < bytes_each + _COUNTER_BYTES:
+    if memory_bytes < bytes_each + COUNTER_BYTES:
         raise InputError(
             f"Expected `memory_bytes` to hold a sample of {bytes_each} bytes and a counter of "
-            f"{_COUNTER_BYTES}, but got {memory_bytes}."
+            f"{COUNTER_BYTES}, but got {memory_bytes}."
         )
-    return (memory_bytes - _COUNTER_BYTES) // bytes_each
+    return (memory_bytes - COUNTER_BYTES) // bytes_each
 
 
 class Reservoir:
