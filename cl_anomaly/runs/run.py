@@ -141,7 +141,10 @@ class Run:
 
     def _set_from(self, task: int) -> str:
         learner = self.detector.groups.learners[0]
-        return basis_of(learner.strategy, learner.scenarios[0], task)
+        is_told = self.config.stream != "concept-agnostic"
+        number = task if is_told else learner.strategy.task_number
+        basis = basis_of(learner.strategy, learner.scenarios[0], number)
+        return basis if is_told else basis.replace("task", "portion")
 
     def _keep(self, where: str) -> None:
         self._seconds = time.perf_counter() - self._started
