@@ -45,6 +45,8 @@ class Strategy:
         needs: abilities of a model that it needs, see `models.base.ABILITIES`.
         needs_boundaries: whether it must be told where a task ends and the next begins. Default:
             that of the class above; yes where it has a `before_task` or `after_task` of its own.
+            One that need not be told learns a stream without boundaries, too: there, what its hooks
+            are called for, and `task_number` counts, are portions.
         begins_anew: whether it trains from the first weights at every task. If so, Adam begins anew
             with each portion of a stream without boundaries, too.
         stores_samples: whether it keeps real samples of past tasks. Default: that of the class
@@ -183,7 +185,7 @@ class Strategy:
 
     @property
     def told_boundaries(self) -> str | None:
-        """Name what of it must be told where a task ends, with its options; None if nothing is."""
+        """Name what must be told where a task ends, with the options as they are, or None."""
         return f"the strategy {self.name}" if self.needs_boundaries else None
 
     @property
