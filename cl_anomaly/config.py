@@ -118,6 +118,8 @@ class RunConfig:
         stream: what the detector is told. In "concept-incremental" it is told when a task begins
             and ends; in "concept-agnostic" it is not. In "concept-aware" it is told as well which
             concept each test sample belongs to, where concepts bring their own anomalies.
+        portion: samples in each portion of a "concept-agnostic" stream, which is cut wherever
+            concepts end. Default: 128.
         normal_class: of one-class, the class that is trained on. Several (1,3) or "all" are so in
             turn, side by side. Default: the only one that the data has.
         anomaly_class: the class that is never trained on, and is the anomaly at test time. Several
@@ -129,7 +131,8 @@ class RunConfig:
         model_options: the model's own keyword arguments.
         calibration: share of each task's training samples that is kept aside, never trained on, and
             sets the thresholds after each task.
-        epochs: passes over each task's samples. Default: the dataset's, see `list datasets`.
+        epochs: passes over each task's samples. Default: the dataset's, see `list datasets`. In a
+            concept-agnostic stream, passes over each portion; default: 1.
         batch_size: new samples in each batch. Default: the dataset's, or as many as the smallest
             task has.
         learning_rate: of Adam.
@@ -154,6 +157,7 @@ class RunConfig:
     concepts: Count = 5
     blur: Share = 0.0
     stream: StreamName = "concept-incremental"
+    portion: Count | None = None
     normal_class: Classes | None = None
     anomaly_class: Classes | None = None
     task_order: TaskOrder = "ascending"

@@ -35,6 +35,7 @@ CHANGED: dict[str, Any] = {
     "concepts": 3,
     "blur": 0.1,
     "stream": "concept-agnostic",
+    "portion": 50,
     "calibration": 0.05,
     "epochs": 3,
     "batch_size": 7,

@@ -15,10 +15,11 @@ from cl_anomaly.labels import Label, parted
 if TYPE_CHECKING:  # it takes PyTorch
     from cl_anomaly.scenarios.base import Replica
 
-HEADLINE = "auroc_seen"
+HEADLINE, ARRIVED = "auroc_seen", "auroc_arrived_seen"
 OF_CLASS, UNTRAINED = "auroc_class_", "auroc_untrained_task_"
 SEEN = "_seen"
-"""How metrics are called: of one class; of a task, before the first; and of all tasks so far."""
+"""How metrics are called: of one class; of a task, before the first; and of all tasks so far. In
+ARRIVED, anomalies of later tasks are left out, too."""
 
 Measures = Mapping[str, Mapping[str, NDArray[np.float64]]]
 """By the metric's name and the score, (R, N), after each task."""

@@ -150,6 +150,8 @@ class GroupPlaces:
         ]
         self._normal = self._samples_until(len(scenario.tasks))
         self._seen = [self._samples_until(number) for number in range(1, len(self._tasks) + 1)]
+        own = [places for places in self._judged_by if places is not None]
+        self._arrived = [np.unique(np.concatenate(own[: n + 1])) for n in range(len(own))]
         self.classes = tuple(sorted(label for group in self._groups for label in group))
 
     def _samples_until(self, number: int) -> NDArray[np.int64]:
@@ -183,6 +185,15 @@ class GroupPlaces:
     def anomalies_in(self, scores: NDArray[np.float32]) -> NDArray[np.float32]:
         """Pick the scores of all anomalies from those of all samples that are scored, (n,)."""
         return scores[self._anomalies]
+
+    @property
+    def anomalies_arrive(self) -> bool:
+        """Whether each task brings anomalies of its own."""
+        return len(self._arrived) == len(self._tasks)
+
+    def arrived_in(self, scores: NDArray[np.float32], number: int) -> NDArray[np.float32]:
+        """Pick the scores of the anomalies that came with the tasks up to and including one."""
+        return scores[self._arrived[number - 1]]
 
     def seen_in(self, scores: NDArray[np.float32], number: int) -> NDArray[np.float32]:
         """Pick the scores of all normal samples of the tasks up to and including one."""

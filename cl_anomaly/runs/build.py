@@ -27,6 +27,7 @@ from cl_anomaly.machine import (
 )
 from cl_anomaly.models import Model
 from cl_anomaly.models.base import GENERATE
+from cl_anomaly.runs.agnostic import DEFAULT_PORTION, about_portions, is_agnostic
 from cl_anomaly.runs.defaults import (
     epochs_of,
     with_batch_size,
@@ -45,8 +46,10 @@ from cl_anomaly.runs.replicas import (
 )
 from cl_anomaly.runs.thresholds import about_thresholds
 from cl_anomaly.scenarios.base import Replica, Scenario
-from cl_anomaly.training.groups import ReplicaGroups, group_sizes
+from cl_anomaly.scenarios.portions import Portioned, as_trained, side_by_side
+from cl_anomaly.training.groups import AnyLearner, ReplicaGroups, group_sizes
 from cl_anomaly.training.learner import Learner, TrainsItself
+from cl_anomaly.training.portions import PortionLearner
 from cl_anomaly.training.step import TrainingSettings
 
 
@@ -85,7 +88,7 @@ def _resolved(config: RunConfig) -> _Resolved:
     scenarios = make_scenarios(config, dataset, replicas)
     check_weights(config, dataset, scenarios)
     notes.append(about_thresholds(scenarios))
-    config, about_batches = with_batch_size(config, spec.batch_size, scenarios)
+    config, about_batches = with_batch_size(config, spec.batch_size, as_trained(scenarios))
     config, about_data = with_fitting_defaults(config, dataset, parts.model)
     said = " ".join(dict.fromkeys(filter(None, [*notes, *about_data, about_batches])))
     if isinstance(config, ResolvedConfig):
@@ -102,7 +105,8 @@ def _with_own_defaults(config: RunConfig) -> tuple[RunConfig, str | None]:
         note = f"The folder of datasets, {config.data_root}, is not needed for {config.dataset}."
     device, parts = choose_device(config.device), find_parts(config)
     precision = choose_precision(config.precision, device)
-    epochs, about_epochs = epochs_of(config, spec.epochs, parts.model)
+    passes = 1 if is_agnostic(config) else spec.epochs
+    epochs, about_epochs = epochs_of(config, passes, parts.model)
     filled: dict[str, Any] = {
         "strategy": with_absolute_file(config.strategy),
         "dataset": absolute(name),
@@ -111,7 +115,11 @@ def _with_own_defaults(config: RunConfig) -> tuple[RunConfig, str | None]:
         "epochs": epochs,
         "strategy_options": parts.strategy_options(config),
     }
-    return replace(config, **filled), " ".join(filter(None, [note, about_epochs])) or None
+    if is_agnostic(config):
+        filled["portion"] = config.portion or DEFAULT_PORTION
+    config = replace(config, **filled)
+    about = about_portions(config) if is_agnostic(config) else None
+    return config, " ".join(filter(None, [note, about_epochs, about])) or None
 
 
 @dataclass(frozen=True, eq=False)
@@ -173,7 +181,7 @@ def _planned(resolved: _Resolved) -> Plan:
         "dataset_note": config.dataset_note,
     }
     if _scaling(resolved.scenarios) is not None:
-        whose = "each replica's first task"
+        whose = f"each replica's first {'portion' if is_agnostic(config) else 'task'}"
         if config.scenario == "clusters":
             whose = "the mean and deviation of all normal training samples"
         environment["scaling"] = f"by {whose}; the ranges are in detector.json"
@@ -233,7 +241,7 @@ def check_together(plan: Plan) -> None:
 
 def _learner(
     plan: Plan, model: Model, train: Samples, seeds: Sequence[int], scenarios: Sequence[Scenario]
-) -> Learner:
+) -> AnyLearner:
     config = plan.config
     strategy = plan.parts.make_strategy(config)
     strategy.model, strategy.samples = model, train.scaled_by(_scaling(scenarios))
@@ -247,6 +255,8 @@ def _learner(
         sample_weights(config, plan.dataset),
     )
     scores, is_told = plan.parts.recorded_scores(config), config.stream == "concept-aware"
+    if portioned := [own for own in scenarios if isinstance(own, Portioned)]:
+        return PortionLearner(strategy, seeds, portioned, settings, scores)
     return Learner(strategy, seeds, scenarios, settings, scores, is_told)
 
 
@@ -261,7 +271,8 @@ def _seeds(plan: Plan) -> list[int]:
 def _group_sizes(plan: Plan) -> list[int]:
     one = plan.parts.make_model(plan.config, plan.dataset.features, plan.config.seed_list[:1])
     memory = one.training_bytes(plan.config.batch_size)
-    return group_sizes(len(plan.scenarios), memory, plan.device, threads_to_use())
+    alike, threads = side_by_side(plan.scenarios), threads_to_use()
+    return [own for count in alike for own in group_sizes(count, memory, plan.device, threads)]
 
 
 def _blueprint(plan: Plan, sizes: Sequence[int]) -> Blueprint:

@@ -16,6 +16,7 @@ from cl_anomaly.labels import OWN, Label, listed, parse_labels
 from cl_anomaly.models import Model
 from cl_anomaly.models.closed_form import ClosedForm
 from cl_anomaly.options import fill, options_of
+from cl_anomaly.runs.agnostic import is_agnostic
 from cl_anomaly.runs.look_up import check_scenario
 from cl_anomaly.scenarios.base import Scenario
 from cl_anomaly.scenarios.class_stream import anomaly_classes
@@ -178,9 +179,10 @@ def with_fitting_defaults(
         notes.insert(0, f"Features of {dataset.name} are standardised, as the clusters are found.")
     elif not dataset.train.is_bounded:
         whose = "each feature" if len(dataset.features) == 1 else "all pixels together"
+        first = "portion" if is_agnostic(config) else "task"
         notes.insert(
             0,
-            f"Values of {dataset.name} lie outside [0, 1]: {whose} are scaled so that task 1's "
+            f"Values of {dataset.name} lie outside [0, 1]: {whose} are scaled so that {first} 1's "
             f"training samples reach from 0 to 1.".replace("each feature are", "each feature is"),
         )
     return replace(config, score=score, model_options=options), notes

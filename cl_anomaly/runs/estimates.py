@@ -97,7 +97,7 @@ def _alike(plan: Plan) -> str:
     names = "strategy model model_options batch_size score scenario blur classes_per_task".split()
     size = len(str(math.prod(plan.dataset.features)))
     tasks = len(plan.scenarios[0].tasks)
-    own = [getattr(config, name) for name in names]
+    own = [getattr(config, name) for name in [*names, "portion"]]
     return repr([*own, options, size, tasks, len(plan.replicas)])
 
 

@@ -19,6 +19,7 @@ from cl_anomaly.errors import InputError
 from cl_anomaly.labels import OWN, find_label, listed, parse_labels
 from cl_anomaly.options import fill
 from cl_anomaly.python_values import GivenStrategy
+from cl_anomaly.runs.agnostic import check_portion
 from cl_anomaly.storage.config_files import read_configuration
 from cl_anomaly.storage.status import CONFIG_FILE, differences, identity
 
@@ -43,6 +44,7 @@ def looked_up(config: RunConfig) -> RunConfig:
         config = replace(config, dataset=name)
     check_dataset_name(config)
     check_scenario(config)
+    check_portion(config)
     _check_classes(config)
     options = config.strategy_options
     if own := catalogue("strategies").get(config.strategy):

@@ -10,8 +10,9 @@ import torch
 from numpy.typing import NDArray
 
 from cl_anomaly.config import ResolvedConfig
-from cl_anomaly.evaluation.aurocs import Measures
+from cl_anomaly.evaluation.aurocs import ARRIVED, Measures
 from cl_anomaly.evaluation.detection import average_precision, fpr_at_tpr
+from cl_anomaly.evaluation.metrics import auroc
 from cl_anomaly.evaluation.scoring import GroupPlaces
 from cl_anomaly.labels import Label
 from cl_anomaly.runs.metrics_table import Measured, metrics_table
@@ -94,7 +95,8 @@ class Measurements:
         self._by_class = {name: np.full((*shape, classes), np.nan) for name in score_names}
         self.untrained: dict[str, NDArray[np.float64]] = {}
         self.seen = {
-            metric: {name: np.full(shape, np.nan) for name in score_names} for metric in _SEEN
+            metric: {name: np.full(shape, np.nan) for name in score_names}
+            for metric in (*_SEEN, *([ARRIVED] if self._places[0].anomalies_arrive else []))
         }
         self.timing: list[dict[str, Any]] = []
         self.failures: dict[int, Failure] = {}
@@ -157,6 +159,9 @@ class Measurements:
                     sides = groups.seen_in(own, task), groups.anomalies_in(own)
                     for metric, function in _SEEN.items():
                         self.seen[metric][name][place, task - 1] = function(*sides)
+                    if groups.anomalies_arrive:
+                        arrived = auroc(sides[0], groups.arrived_in(own, task))
+                        self.seen[ARRIVED][name][place, task - 1] = arrived
 
     def scores(self) -> dict[str, NDArray[np.float32]]:
         """Give all scores: by name, (R, tasks, n)."""

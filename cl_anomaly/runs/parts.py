@@ -12,6 +12,7 @@ from cl_anomaly.models import Model, find_model
 from cl_anomaly.models.base import check_abilities
 from cl_anomaly.models.closed_form import ClosedForm
 from cl_anomaly.options import Option, fill, fill_options, options_of
+from cl_anomaly.runs.agnostic import check_is_agnostic, is_agnostic
 from cl_anomaly.strategies import Strategy, find_strategy
 from cl_anomaly.training.closed_form import check_fits
 from cl_anomaly.training.learner import TrainsItself
@@ -46,8 +47,8 @@ class Parts:
                 f"because the weights are the loss's, but got the model {self.model.name} and the "
                 f"strategy {strategy.name}."
             )
-        if config.stream == "concept-agnostic":
-            self._check_is_agnostic(config)
+        if is_agnostic(config):
+            check_is_agnostic(config, strategy, self.model)
         if config.stream == "concept-aware":
             self._check_is_aware(config)
 
@@ -56,17 +57,6 @@ class Parts:
         """Whether it is trained by the steps of the one loop, and not in closed form or its own."""
         is_trained = not issubclass(self.model, ClosedForm)
         return is_trained and not issubclass(self.strategy, TrainsItself)
-
-    def _check_is_agnostic(self, config: RunConfig) -> None:
-        """Refuse what has to be told where tasks end."""
-        told = [f"the score {name}" for name in config.scores if SCORES[name].learns()]
-        if self.strategy.needs_boundaries:
-            told.insert(0, f"the strategy {self.strategy.name}")
-        if told:
-            raise InputError(
-                f"Expected `stream` to be concept-incremental, because {told[0]} "
-                f"has to be told where a task ends and the next begins, but got concept-agnostic."
-            )
 
     def _check_is_aware(self, config: RunConfig) -> None:
         """Refuse what can make no use of the task that a test sample belongs to."""

@@ -9,6 +9,7 @@ from cl_anomaly.config import RunConfig
 from cl_anomaly.data.samples import Dataset
 from cl_anomaly.errors import InputError
 from cl_anomaly.labels import parse_labels
+from cl_anomaly.runs.agnostic import as_portions, is_agnostic
 from cl_anomaly.scenarios.base import Replica, Scenario
 from cl_anomaly.scenarios.class_stream import scenario_of
 from cl_anomaly.scenarios.clusters import ANOMALY, clustered
@@ -68,10 +69,10 @@ def make_scenarios(
         InputError: it cannot be split so.
     """
     together = None if config.scenario == "joint" else config.classes_per_task
-    return [
-        scenario_of(dataset, replica, together, config.calibration, config.blur)
-        for replica in replicas
-    ]
+    agnostic = is_agnostic(config)
+    aside = 0.0 if agnostic else config.calibration
+    found = [scenario_of(dataset, replica, together, aside, config.blur) for replica in replicas]
+    return as_portions(config, dataset, replicas, found) if agnostic else found
 
 
 def sample_weights(config: RunConfig, dataset: Dataset) -> Tensor | None:

@@ -141,7 +141,10 @@ class Run:
         self._keep("at the end")
 
     def _set_from(self, task: int) -> str:
-        return self.detector.groups.learners[0].calibration.basis(task)
+        learner = self.detector.groups.learners[0]
+        if self.config.stream != "concept-agnostic":
+            return learner.calibration.basis(task)
+        return learner.calibration.basis(learner.strategy.task_number).replace("task", "portion")
 
     def _keep(self, where: str) -> None:
         self._seconds = time.perf_counter() - self._started

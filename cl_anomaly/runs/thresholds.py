@@ -13,6 +13,7 @@ from cl_anomaly.evaluation.scoring import GroupPlaces
 from cl_anomaly.evaluation.thresholds import TARGET_RATES, samples_needed
 from cl_anomaly.labels import joined
 from cl_anomaly.scenarios.base import Replica, Scenario, all_test_indices
+from cl_anomaly.scenarios.portions import Portioned, as_trained
 from cl_anomaly.state import State
 from cl_anomaly.storage.recorded import FALSE_POSITIVE_RATES_FILE, THRESHOLDS_FILE
 
@@ -23,9 +24,10 @@ def about_thresholds(scenarios: Sequence[Scenario]) -> str | None:
     """Return a note if a task has too few samples kept aside for a rate; None if all have enough.
 
     Args:
-        scenarios: one for each replica.
+        scenarios: one for each replica; of a stream without boundaries, its portions count.
     """
-    tasks = [task for scenario in scenarios for task in scenario.tasks]
+    tasks = [task for scenario in as_trained(scenarios) for task in scenario.tasks]
+    what = "Portion" if isinstance(scenarios[0], Portioned) else "Task"
     smallest = min(tasks, key=lambda task: len(task.calibration))
     count = len(smallest.calibration)
     needed = {rate: samples_needed(rate) for rate in TARGET_RATES if count < samples_needed(rate)}
@@ -33,7 +35,7 @@ def about_thresholds(scenarios: Sequence[Scenario]) -> str | None:
         return None
     counts = " and ".join(f"{own} for a rate of {100 * rate:g} %" for rate, own in needed.items())
     return (
-        f"Task {smallest.number} has {count} samples kept aside, but a threshold needs {counts}. "
+        f"{what} {smallest.number} has {count} samples kept aside, but a threshold needs {counts}. "
         f"With fewer, the largest score is the threshold, whatever the rate. A larger "
         f"`calibration` keeps more aside."
     )

@@ -26,7 +26,7 @@ class AGEM(Replay):
     def __init__(
         self, samples: int = 500, memory_bytes: int | None = None, reference: int = 64
     ) -> None:
-        super().__init__(samples, memory_bytes)
+        super().__init__(samples, memory_bytes, ratio=1.0)
         if reference < 1:
             raise InputError(f"Expected `reference` to be 1 or more, but got {reference}.")
         self.reference = reference

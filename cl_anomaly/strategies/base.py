@@ -45,6 +45,10 @@ class Strategy:
         needs: abilities of a model that it needs, see `models.base.ABILITIES`.
         needs_boundaries: whether it must be told where a task ends and the next begins. Default:
             that of the class above; yes where it has a `before_task` or `after_task` of its own.
+            One that need not be told learns a stream without boundaries, too: there, what its hooks
+            are called for, and `task_number` counts, are portions.
+        begins_anew: whether it trains from the first weights at every task. If so, Adam begins anew
+            with each portion of a stream without boundaries, too.
         stores_samples: whether it keeps real samples of past tasks. Default: that of the class
             above; yes where it has a `training_indices` of its own.
         model: the model in training.
@@ -57,6 +61,7 @@ class Strategy:
     name: ClassVar[str]
     needs: ClassVar[frozenset[str]] = frozenset()
     needs_boundaries: ClassVar[bool] = False
+    begins_anew: ClassVar[bool] = False
     stores_samples: ClassVar[bool] = False
     model: Model
     samples: Samples
@@ -197,6 +202,11 @@ class Strategy:
         is the same after `load_state_dict`, whatever the order of the state is.
         """
         return ()
+
+    @property
+    def told_boundaries(self) -> str | None:
+        """Name what must be told where a task ends, with the options as they are, or None."""
+        return f"the strategy {self.name}" if self.needs_boundaries else None
 
     @property
     def cannot_be_resumed(self) -> str | None:

@@ -38,7 +38,7 @@ class DER(Replay):
         alpha: float = 1.0,
         beta: float = 1.0,
     ) -> None:
-        super().__init__(samples, memory_bytes)
+        super().__init__(samples, memory_bytes, ratio=1.0)
         check_weight("alpha", alpha)
         check_weight("beta", beta)
         self.alpha, self.beta = alpha, beta

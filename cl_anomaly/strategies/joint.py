@@ -19,6 +19,7 @@ class Joint(Upper):
 
     name = "joint"
     needs_boundaries = False  # it begins anew whenever samples have come
+    begins_anew = True
 
     def __init__(self) -> None:
         self.first: dict[str, Tensor] = {}

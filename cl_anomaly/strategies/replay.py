@@ -49,6 +49,13 @@ class Replay(Strategy):
         self.ratio: Ratio = ratio
         self.reservoir, self.aside = Reservoir(), Reservoir()
 
+    @property
+    def told_boundaries(self) -> str | None:
+        """Name the strategy, or the ratio that counts past tasks."""
+        if self.ratio == "proportional" and not self.needs_boundaries:
+            return f"`ratio` proportional of the strategy {self.name}"
+        return super().told_boundaries
+
     def before_task(self, tasks: Sequence[Task]) -> None:
         """Refuse a budget that holds no sample, before anything is trained."""
         self._slots(tasks)

@@ -19,11 +19,14 @@ from cl_anomaly.training.calibration import Thresholds
 from cl_anomaly.training.hooks import call
 from cl_anomaly.training.learner import Learner
 from cl_anomaly.training.outcome import OnStep, Pause, TrainingTime, never
+from cl_anomaly.training.portions import PortionLearner
 from cl_anomaly.training.threads import Threads
 
 # Where a processor's cache does not keep weights, gradients and moments from one step to the next,
 # Adam takes nearly twice as long, and the matrix products longer, too.
 _CACHE_BYTES = 48 * 2**20
+
+AnyLearner = Learner | PortionLearner
 
 
 def group_sizes(replicas: int, memory: int, device: torch.device, threads: int) -> list[int]:
@@ -60,7 +63,7 @@ class ReplicaGroups:
         threads: how many groups may train at a time.
     """
 
-    def __init__(self, learners: Sequence[Learner], threads: int) -> None:
+    def __init__(self, learners: Sequence[AnyLearner], threads: int) -> None:
         self.learners = learners
         self.device = learners[0].strategy.samples.stored.device
         self._threads = Threads(min(threads, len(learners)))
@@ -113,7 +116,7 @@ class ReplicaGroups:
                 pausing[0] = pause()
             return pausing[0]
 
-        def train(learner: Learner) -> TrainingTime:
+        def train(learner: AnyLearner) -> TrainingTime:
             if pausing[0] is not Wanted.NOTHING:
                 return learner.training.time
             return learner.train(count, look)
@@ -139,7 +142,7 @@ class ReplicaGroups:
     def conclude(self) -> None:
         """Let the strategies keep what they need of the task."""
         with matrix_products_in(torch.float32, self.device):
-            self._threads.map(Learner.conclude, self.learners)
+            self._threads.map(lambda learner: learner.conclude(), self.learners)
 
     def score(
         self, samples: Samples, indices: Tensor, is_untrained: bool = False
@@ -152,7 +155,7 @@ class ReplicaGroups:
             is_untrained: no task has been learnt: leave out scores that keep statistics of tasks.
         """
 
-        def score(learner: Learner) -> dict[str, NDArray[np.float32]]:
+        def score(learner: AnyLearner) -> dict[str, NDArray[np.float32]]:
             model, scaling = learner.strategy.model, learner.strategy.samples.scaling
             scores = [own for own in learner.scores if not (is_untrained and own.learns())]
             if not scores:
@@ -165,7 +168,7 @@ class ReplicaGroups:
 
     def thresholds(self) -> Thresholds:
         """Set thresholds after the task that has been concluded: by score, (R, rates)."""
-        parts = self._threads.map(Learner.thresholds, self.learners)
+        parts = self._threads.map(lambda learner: learner.thresholds(), self.learners)
         return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
 
     def alarms(self, samples: Samples, indices: Tensor) -> NDArray[np.bool_]:

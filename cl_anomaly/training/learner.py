@@ -126,7 +126,10 @@ class Learner:
         if isinstance(strategy.model, ClosedForm):
             return OnePass(strategy, visible, self._earlier(number))
         rehearse(strategy, self.scenarios, visible, settings.batch_size)
-        return TaskTraining(strategy, visible, self.seeds, settings)
+        return self._new_steps(visible)
+
+    def _new_steps(self, visible: Sequence[Tensor]) -> TaskTraining:
+        return TaskTraining(self.strategy, visible, self.seeds, self.settings)
 
     def _earlier(self, number: int) -> list[Tensor]:
         """Give each replica's samples of the tasks before one."""

@@ -8,6 +8,7 @@ from cl_anomaly.data.datasets import Dataset
 from cl_anomaly.errors import InputError
 from cl_anomaly.runs.build import prepare
 from cl_anomaly.scenarios.class_stream import build_scenario
+from tests.learning import small_dataset
 
 
 @pytest.mark.parametrize("share", [0.1, 0.5])
@@ -46,6 +47,14 @@ def test_without_blur_nothing_changes(digits: Dataset) -> None:
     sharp, same = build_scenario(digits), build_scenario(digits, blur=0.0)
     for one, other in zip(sharp.tasks, same.tasks, strict=True):
         assert torch.equal(one.indices, other.indices)
+
+
+def test_a_task_keeps_its_last_sample_however_large_the_share() -> None:
+    dataset = small_dataset((5, 6, 8, 3))
+    tasks = build_scenario(dataset, blur=0.99).tasks  # of 8 and 3 samples, all but one are early
+    assert [len(task.indices) for task in tasks] == [6 + 7, 1 + 2, 1]
+    for task in tasks[1:]:
+        assert task.classes[0] in dataset.train_labels[task.indices].tolist()
 
 
 def test_a_single_task_has_no_boundary() -> None:

@@ -72,6 +72,38 @@ def test_the_result_matrix_is_that_of_each_concepts_own_anomalies(path: Path) ->
         anomalous = np.char.startswith(labels.astype(str), "anomaly")
         expected = roc_auc_score(anomalous[seen | anomalous], scores[seen | anomalous])
         assert result.headline["mse"][0, task] == pytest.approx(expected)
+        # Anomalies of concepts that have not arrived are ranked in the headline, and not here.
+        arrived = np.isin(labels, [f"anomaly{k}" for k in range(task + 1)])
+        expected = roc_auc_score(arrived[seen | arrived], scores[seen | arrived])
+        assert result.seen["auroc_arrived_seen"]["mse"][0, task] == pytest.approx(expected)
+        row = result.metrics.query(f"metric == 'auroc_arrived_seen' and task == {task + 1}")
+        assert row.set_index("score").at["mse", "value"] == pytest.approx(expected)
+
+
+def test_anomalies_that_have_not_arrived_lower_the_headline_alone(path: Path) -> None:
+    # To a detector of concept 0, the anomalies of concept 1 are much farther than its own.
+    config = RunConfig(strategy="lower", model="gaussians", dataset=f"concepts:{path}")
+    result = run(config, progress=False)
+    score = result.config.shown_score
+    own, arrived = result.headline[score][0], result.seen["auroc_arrived_seen"][score][0]
+    assert arrived[0] == pytest.approx(result.s[score][0, 0, 0])
+    assert own[-1] == pytest.approx(arrived[-1])  # all have arrived
+    summary = result.summary.query("metric == 'auroc_arrived_seen'")
+    assert summary["task"].unique().tolist() == [1, 2, 3]
+
+
+def test_nothing_is_kept_aside_and_no_order_drawn_unless_it_is_asked_for(path: Path) -> None:
+    dataset = load_dataset(f"concepts:{path}")
+    scenario, asked = build_concepts(dataset), build_concepts(dataset, "ascending", 0, 0.0, 0.0)
+    for one, other in zip(scenario.tasks, asked.tasks, strict=True):
+        assert one.indices.tolist() == other.indices.tolist()
+        assert not len(one.calibration)
+    # The default seed is 0, by which a random order is drawn.
+    orders = [
+        [task.classes for task in build_concepts(dataset, "random", *seed).tasks]
+        for seed in ((), (0,), (1,))
+    ]
+    assert orders[0] == orders[1] != orders[2]
 
 
 def changed(path: Path, **arrays_by_name: Any) -> str:

@@ -9,29 +9,94 @@ import pytest
 from cl_anomaly.api import run
 from cl_anomaly.config import RunConfig
 from cl_anomaly.errors import InputError
+from cl_anomaly.models.vae import VAE
 from cl_anomaly.runs.build import prepare
+from cl_anomaly.strategies import Strategy
+
+AGNOSTIC: dict[str, Any] = {
+    "strategy": "lower",
+    "dataset": "digits",
+    "stream": "concept-agnostic",
+}
+
+
+class Begins(VAE):
+    """A model that is told when a task begins."""
+
+    def begin_task(self, number: int) -> None:
+        pass
 
 
 @pytest.mark.parametrize(
-    ("strategy", "score", "named"),
+    ("settings", "named"),
     [
-        ("gr", None, "the strategy gr"),
-        ("ewc", None, "the strategy ewc"),
-        ("lower", "mahalanobis", "the score mahalanobis"),
+        ({"strategy": "gr"}, "the strategy gr"),
+        ({"strategy": "gr", "strategy_options": {"ratio": 1.0}}, "the strategy gr"),
+        ({"strategy": "ewc"}, "the strategy ewc"),
+        ({"strategy": "replay"}, "`ratio` proportional of the strategy replay"),
+        ({"score": "mahalanobis"}, "the score mahalanobis"),
+        ({"score": ["mse", "nap"]}, "the score nap"),
+        ({"model": "gaussians"}, "the model gaussians"),
+        ({"model": "experts"}, "the model experts"),
+        ({"model": Begins}, "the model Begins"),
     ],
 )
 def test_what_has_to_be_told_where_tasks_end_is_refused_where_nobody_says(
-    strategy: str, score: str | None, named: str
+    settings: dict[str, Any], named: str
 ) -> None:
-    config = RunConfig(strategy=strategy, score=score, dataset="digits", stream="concept-agnostic")
+    config = RunConfig(**AGNOSTIC | settings)
     with pytest.raises(InputError, match=f"{named} has to be told where a task ends"):
         prepare(config)
 
 
-@pytest.mark.parametrize("strategy", ["lower", "upper"])
-def test_others_learn_without(strategy: str) -> None:
-    config = RunConfig(strategy=strategy, dataset="digits", stream="concept-agnostic", blur=0.2)
-    assert prepare(config).config.stream == "concept-agnostic"
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"class_weights": {"3": 2.0}}, "no `class_weights` with `stream` concept-agnostic"),
+        ({"batch_size": 129}, "at most the samples of a portion, 128, but got 129"),
+        ({"batch_size": 20, "portion": 19}, "at most the samples of a portion, 19, but got 20"),
+        ({"portion": 10, "calibration": 0.99}, "Make `portion` larger"),
+        ({"portion": 10, "stream": "concept-incremental"}, "`portion` with `stream` concept-agn"),
+    ],
+)
+def test_what_cannot_be_done_in_portions_is_refused(settings: dict[str, Any], message: str) -> None:
+    with pytest.raises(InputError, match=message):
+        prepare(RunConfig(**AGNOSTIC | settings))
+
+
+def test_a_strategy_with_a_loop_of_its_own_is_refused() -> None:
+    class Loops(Strategy):
+        def own_training(self, *_: object) -> None:
+            pass
+
+    with pytest.raises(InputError, match="the strategy Loops, which trains by a loop of its own"):
+        prepare(RunConfig(**AGNOSTIC | {"strategy": Loops}))
+
+
+@pytest.mark.parametrize(
+    ("strategy", "options"),
+    [
+        ("lower", {}),
+        ("upper", {}),
+        ("joint", {}),
+        ("replay", {"ratio": 1}),
+        ("der", {}),
+        ("agem", {}),
+    ],
+)
+def test_others_learn_in_one_pass_over_portions(strategy: str, options: dict[str, Any]) -> None:
+    settings = {"strategy": strategy, "strategy_options": options, "blur": 0.2}
+    found = prepare(RunConfig(**AGNOSTIC | settings)).config
+    assert (found.stream, found.portion, found.epochs) == ("concept-agnostic", 128, 1)
+    assert "in portions of 128, with one pass over each" in str(found.dataset_note)
+    three = prepare(RunConfig(**AGNOSTIC | settings | {"epochs": 3, "portion": 64})).config
+    assert (three.portion, three.epochs) == (64, 3)
+    assert "in portions of 64, with 3 passes over each" in str(three.dataset_note)
+
+
+def test_other_streams_have_no_portions() -> None:
+    found = prepare(RunConfig(**AGNOSTIC | {"stream": "concept-incremental"})).config
+    assert (found.portion, found.epochs) == (None, 60)
 
 
 def concepts(folder: Path) -> str:

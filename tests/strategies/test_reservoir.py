@@ -8,7 +8,7 @@ from torch import Tensor
 
 from cl_anomaly.errors import InputError
 from cl_anomaly.randomness import ReplicaRandom
-from cl_anomaly.strategies.shared.reservoir import Reservoir, capacity
+from cl_anomaly.strategies.shared.reservoir import Reservoir, capacity, check_budget
 
 CPU = torch.device("cpu")
 
@@ -70,6 +70,19 @@ def test_a_replica_keeps_the_same_beside_others_with_longer_tasks() -> None:
     beside = _filled([7, 8], [[ours, longer], [ours, longer]], slots=2000)
     assert torch.equal(alone.kept["place"][0], beside.kept["place"][0])
     assert torch.equal(alone.kept["seen"][0], beside.kept["seen"][0])
+
+
+@pytest.mark.parametrize("name", ["samples", "memory_bytes"])
+def test_one_is_the_smallest_budget(name: str) -> None:
+    check_budget(**{"samples": 500, "memory_bytes": None} | {name: 1})
+    with pytest.raises(InputError, match=f"`{name}` to be 1 or more, but got 0"):
+        check_budget(**{"samples": 500, "memory_bytes": None} | {name: 0})
+
+
+def test_a_memory_of_one_sample_keeps_one_of_all_with_the_same_chance() -> None:
+    kept = _filled(list(range(3000)), [[torch.arange(4)] * 3000], slots=1).kept["place"]
+    assert kept.shape == (3000, 1)
+    assert chisquare(np.bincount(kept[:, 0].numpy(), minlength=4)).pvalue > 1e-3
 
 
 def test_budget_in_bytes() -> None:

@@ -1,0 +1,140 @@
+"""A stream without boundaries: samples in their order of arrival, cut into portions."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from itertools import accumulate, groupby
+
+import torch
+from torch import Tensor
+
+from cl_anomaly.data.samples import Dataset
+from cl_anomaly.errors import InputError
+from cl_anomaly.randomness import generator
+from cl_anomaly.scenarios.base import Scenario, Task, TestGroup
+from cl_anomaly.scenarios.scaling import scaled
+from cl_anomaly.scenarios.tasks import check_share
+
+
+@dataclass(frozen=True, eq=False)
+class Portioned(Scenario):
+    """A scenario whose training samples arrive in portions that know nothing of its tasks.
+
+    Attributes:
+        portions: what training sees in place of tasks. They name neither classes nor test samples.
+        ends: for each task, the portion, from 1, with which the last of its samples arrives.
+    """
+
+    portions: tuple[Task, ...] = ()
+    ends: tuple[int, ...] = ()
+
+    def as_trained(self) -> Scenario:
+        """Return the scenario that training sees: its tasks are the portions."""
+        own = self.dataset, self.anomaly_class, self.portions, self.test_indices, self.anomalies
+        return Scenario(*own, self.anomalous)
+
+
+def arrival_of(scenario: Scenario, seed: int) -> Tensor:
+    """Draw the order in which a scenario's training samples arrive, (n,), int64.
+
+    One task's samples come after those of the one before. Within a task, each sample has a rank
+    that is drawn for the whole training set, so it depends neither on labels nor on boundaries.
+
+    Args:
+        scenario: whose tasks they belong to.
+        seed: of the ranks.
+    """
+    count = len(scenario.dataset.train)
+    rank = torch.randperm(count, generator=generator(seed, "arrival"))
+    return torch.cat([own.indices[rank[own.indices].argsort()] for own in scenario.tasks])
+
+
+def in_portions(
+    scenario: Scenario, arrival: Tensor, size: int, seed: int, calibration: float = 0.0
+) -> Portioned:
+    """Cut a stream into portions, wherever its tasks end.
+
+    Args:
+        scenario: whose tasks say when to evaluate, and nothing else.
+        arrival: (n,), int64, its tasks' training samples in order of arrival.
+        size: samples in a portion. A rest that is smaller joins the last portion.
+        seed: of what is kept aside.
+        calibration: share of each portion that is kept aside, in [0, 1).
+
+    Raises:
+        InputError: nothing of a portion would be left to train on.
+    """
+    check_share(calibration)
+    count = max(1, len(arrival) // size)
+    parts = arrival.tensor_split([size * number for number in range(1, count)])
+    portions = tuple(_portion(n, own, seed, calibration) for n, own in enumerate(parts, 1))
+    place = torch.empty(len(scenario.dataset.train), dtype=torch.int64)
+    place[arrival] = torch.arange(len(arrival))
+    last = (int(place[task.indices].max()) for task in scenario.tasks)
+    ends = tuple(accumulate((min(own // size + 1, count) for own in last), max))
+    aside = torch.cat([portion.calibration for portion in portions])
+    tasks = tuple(_parted(task, aside) for task in scenario.tasks)
+    return Portioned(
+        scenario.dataset,
+        scenario.anomaly_class,
+        tasks,
+        scenario.test_indices,
+        scenario.anomalies,
+        scenario.anomalous,
+        portions,
+        ends,
+    )
+
+
+def _portion(number: int, arrived: Tensor, seed: int, calibration: float) -> Task:
+    count = math.ceil(calibration * len(arrived))
+    if count == len(arrived):
+        raise InputError(
+            f"Expected `calibration` to leave samples of each portion to train on, but "
+            f"{calibration} of {count} is all of them. Make `portion` larger."
+        )
+    order = torch.randperm(len(arrived), generator=generator(seed, "calibration", number))
+    is_aside = torch.zeros(len(arrived), dtype=torch.bool)
+    is_aside[order[:count]] = True
+    return Task(number, (), arrived[~is_aside], TestGroup({}), arrived[is_aside])
+
+
+def _parted(task: Task, aside: Tensor) -> Task:
+    """Part a task's samples into those that are trained on and those that are kept aside."""
+    is_aside = torch.isin(task.indices, aside)
+    own = {"indices": task.indices[~is_aside], "calibration": task.indices[is_aside]}
+    return replace(task, **own)
+
+
+def scaled_by_first_portion(portioned: Portioned, dataset: Dataset) -> Portioned:
+    """Scale a stream's samples by what its first portion shows, as others are by the first task.
+
+    Args:
+        portioned: the stream.
+        dataset: its dataset as it was before a scenario scaled it.
+    """
+    own = scaled(replace(portioned.as_trained(), dataset=dataset))
+    return replace(portioned, dataset=own.dataset)
+
+
+def as_trained(scenarios: Sequence[Scenario]) -> list[Scenario]:
+    """Return scenarios as training sees them: with portions as tasks, where there are portions."""
+    return [own.as_trained() if isinstance(own, Portioned) else own for own in scenarios]
+
+
+def side_by_side(scenarios: Sequence[Scenario]) -> list[int]:
+    """Count the neighbours that can be evaluated at the same time, and so train side by side.
+
+    Returns:
+        Sizes of runs of scenarios whose tasks end with the same portions; all in one where there
+        are no portions.
+    """
+    return [len(list(alike)) for _, alike in groupby(scenarios, _rhythm)]
+
+
+def _rhythm(scenario: Scenario) -> tuple[tuple[int, ...], tuple[int, ...]] | None:
+    if not isinstance(scenario, Portioned):
+        return None
+    return scenario.ends, tuple(len(own.indices) for own in scenario.portions)
