@@ -29,6 +29,7 @@ from cl_anomaly.models import Model
 from cl_anomaly.models.base import GENERATE
 from cl_anomaly.runs.defaults import (
     epochs_of,
+    standardised_by,
     with_batch_size,
     with_classes,
     with_fitting_defaults,
@@ -36,7 +37,6 @@ from cl_anomaly.runs.defaults import (
 from cl_anomaly.runs.look_up import looked_up, reading_of
 from cl_anomaly.runs.parts import Parts, find_parts
 from cl_anomaly.runs.replicas import (
-    about_clusters,
     as_stream,
     make_replicas,
     make_scenarios,
@@ -78,11 +78,11 @@ def _resolved(config: RunConfig) -> _Resolved:
     dataset = load_dataset(name, config.data_root, reading)
     config = with_classes(config, dataset)
     dataset = as_stream(config, dataset)
-    notes.append(about_clusters(config, dataset))
+    notes.append(dataset.note)
     replicas = make_replicas(config)
     scenarios = make_scenarios(config, dataset, replicas)
     config, about_batches = with_batch_size(config, spec.batch_size, scenarios)
-    config, about_data = with_fitting_defaults(config, dataset, parts.model)
+    config, about_data = with_fitting_defaults(config, scenarios[0].dataset, parts.model)
     said = " ".join(dict.fromkeys(filter(None, [*notes, *about_data, about_batches])))
     if isinstance(config, ResolvedConfig):
         said = config.dataset_note or ""
@@ -171,7 +171,7 @@ def _planned(resolved: _Resolved) -> Plan:
     if _scaling(resolved.scenarios) is not None:
         whose = "each replica's first task"
         if config.scenario == "clusters":
-            whose = "the mean and deviation of all normal training samples"
+            whose = f"mean and deviation of {standardised_by(config)}"
         environment["scaling"] = f"by {whose}; the ranges are in detector.json"
     source = own.source if own else None
     return Plan(
