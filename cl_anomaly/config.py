@@ -26,6 +26,9 @@ from cl_anomaly.score_names import Scores, listed
 DeviceName = Literal["auto", "cpu", "cuda"]
 PrecisionName = Literal["auto", "float32", "bfloat16"]
 ScenarioName = Literal["class-stream", "one-class", "joint", "clusters", "concepts"]
+ScaledBy = Literal["first", "all"]
+AnomaliesOf = Literal["shared", "own"]
+Features = Literal["pixels", "hog", "random"]
 StreamName = Literal["concept-aware", "concept-incremental", "concept-agnostic"]
 MOST_SEEDS = 10_000
 _MOST_SEED = 2**63 - 1  # what the files of a run hold
@@ -107,13 +110,22 @@ class RunConfig:
             as they are, where all have one size.
         label_column: of a table, the column that holds the labels.
         split_column: of a table, the column that says train or test. Default: 30 % of each class
-            are for the test.
+            are for the test, copies of a row together.
+        held_out: share of each class's training samples that takes the place of the test set, which
+            is then not looked at: for choosing options. Anomalies need training samples for that.
+        frozen_features: what every sample becomes before anything else: "pixels" (it stays as it
+            is), "hog" (histograms of gradient directions) or "random" (random convolutions, the
+            same for all seeds). Images alone become features.
         scenario: "class-stream" (classes arrive task by task), "one-class" (one is normal),
             "joint" (all normal ones at once), "clusters" (k-means clusters of the normal samples
             arrive task by task) or "concepts" (each concept brings its own anomalies). Default:
             class-stream; one-class where `normal_class` is given, or the data has one class to
             train on; concepts where they bring their own anomalies.
-        concepts: of the scenario clusters, how many there are.
+        concepts: of the scenario clusters, how many there are at most.
+        cluster_scaling: of the scenario clusters, whose samples standardise the features that a
+            detector sees: those of the first task, or of all tasks, which no detector may know.
+        cluster_anomalies: of the scenario clusters, "shared" (all anomalies belong to all concepts)
+            or "own" (each concept brings a cluster of anomalies).
         blur: share of each task's samples that arrives with the task before.
         stream: what the detector is told. In "concept-incremental" it is told when a task begins
             and ends; in "concept-agnostic" it is not. In "concept-aware" it is told as well which
@@ -153,8 +165,12 @@ class RunConfig:
     image_size: ImageSize | None = None
     label_column: Name | None = None
     split_column: Name | None = None
+    held_out: Share = 0.0
+    frozen_features: Features = "pixels"
     scenario: ScenarioName | None = None
     concepts: Count = 5
+    cluster_scaling: ScaledBy = "first"
+    cluster_anomalies: AnomaliesOf = "shared"
     blur: Share = 0.0
     stream: StreamName = "concept-incremental"
     portion: Count | None = None

@@ -7,7 +7,7 @@ from typing import Any
 
 from cl_anomaly.cli.screen_tables import show_narrow_table
 from cl_anomaly.json_files import read_json
-from cl_anomaly.report.suite_table import COST, QUALITY, read_table, screen_rows
+from cl_anomaly.report.suite_table import COST, QUALITY, about_edge, read_table, screen_rows
 from cl_anomaly.runs.suites import Suite
 from cl_anomaly.runs.up_to_date import how_many, is_up_to_date
 from cl_anomaly.storage.status import PAGE_FILE, SUITE_FILE
@@ -42,6 +42,8 @@ def shown_again(
         print(f"All {tried} runs are finished.", file=sys.stderr)
     for run, said in read_json(folder / SUITE_FILE)["chosen"].items():
         print(f"{run}: {said['options']}, chosen on {said['on']}", file=sys.stderr)
+        if about := about_edge(said):
+            print(f"warning: {run}: {about}", file=sys.stderr)
     print(f"All {count} runs are finished.", file=sys.stderr)
     if not only_estimate:
         show_suite(folder, how["quiet"])

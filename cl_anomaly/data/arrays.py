@@ -9,11 +9,9 @@ import torch
 from numpy.typing import NDArray
 
 from cl_anomaly.data.samples import Dataset, Samples
+from cl_anomaly.data.splits import about_copies
 from cl_anomaly.errors import InputError
 from cl_anomaly.labels import Label, label_from, ordered, why_no_label
-from cl_anomaly.randomness import generator
-
-TEST_SHARE = 0.3
 
 
 class LabelledArrays(NamedTuple):
@@ -63,7 +61,8 @@ def dataset_of(name: str, arrays: LabelledArrays, path: Path) -> Dataset:
         for x in (arrays.x_train, arrays.x_test)
     )
     labels = torch.tensor(y_train), torch.tensor(y_test)
-    return Dataset(name, train, labels[0], test, labels[1], digest.hexdigest(), names)
+    note = about_copies(name, arrays.x_train, arrays.x_test, y_train, y_test)
+    return Dataset(name, train, labels[0], test, labels[1], digest.hexdigest(), names, note)
 
 
 def float32_of(values: NDArray[Any], what: str) -> NDArray[np.float32]:
@@ -84,16 +83,6 @@ def float32_of(values: NDArray[Any], what: str) -> NDArray[np.float32]:
             f"Expected {what} to hold finite floats, but got {values[place]} at position {place}."
         )
     return floats
-
-
-def seeded_split(labels: NDArray[Any]) -> NDArray[np.bool_]:
-    """Draw 30 % of each class for the test, one or more; (n,), bool. It is the same everywhere."""
-    is_test = np.zeros(len(labels), dtype=np.bool_)
-    for label in np.unique(labels).tolist():
-        places = np.flatnonzero(labels == label)
-        order = torch.randperm(len(places), generator=generator(0, "split", label)).numpy()
-        is_test[places[order[: max(1, round(TEST_SHARE * len(places)))]]] = True
-    return is_test
 
 
 def _check_samples(arrays: LabelledArrays, path: Path) -> None:

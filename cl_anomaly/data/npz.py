@@ -15,7 +15,8 @@ import numpy as np
 from numpy.lib import format as npy
 from numpy.typing import NDArray
 
-from cl_anomaly.data.arrays import LabelledArrays, float32_of, seeded_split
+from cl_anomaly.data.arrays import LabelledArrays, float32_of
+from cl_anomaly.data.splits import seeded_split
 from cl_anomaly.errors import InputError
 
 _HEADER_READERS = {(1, 0): npy.read_array_header_1_0, (2, 0): npy.read_array_header_2_0}
@@ -25,8 +26,8 @@ def read_npz(path: Path) -> LabelledArrays:
     """Read the arrays x_train, y_train, x_test and y_test, which is what Keras calls them.
 
     Or X and y, which is what collections of tables such as ADBench (Han et al., NeurIPS 2022) call
-    them: 30 % of each class are for the test. Where all labels are 0 and 1, 1 is an anomaly, and
-    all anomalies are for the test.
+    them: 30 % of each class are for the test, so that copies of a sample stay together. If all
+    labels are 0 and 1, 1 is an anomaly, and all anomalies are for the test.
 
     Args:
         path: a file that `numpy.savez` or `numpy.savez_compressed` has written. Samples may be of
@@ -65,7 +66,7 @@ def names_in(archive: zipfile.ZipFile) -> list[str]:
 
 
 def _split(x: NDArray[Any], y: NDArray[Any]) -> LabelledArrays:
-    is_test = seeded_split(y)
+    is_test = seeded_split(x, y)
     if set(np.unique(y).tolist()) == {0, 1}:
         is_test |= y == 1
     return LabelledArrays(x[~is_test], y[~is_test], x[is_test], y[is_test])

@@ -98,6 +98,7 @@ class Dataset:
         test_labels: (n,), int64.
         sha256: of the samples and labels, to tell whether two runs saw the same data.
         class_names: what people call the classes 0, 1...; None where they are called by number.
+        note: what a person should know of the data before reading numbers that come from it.
     """
 
     name: str
@@ -107,6 +108,7 @@ class Dataset:
     test_labels: Tensor
     sha256: str
     class_names: tuple[Label, ...] | None = None
+    note: str | None = None
 
     @property
     def features(self) -> tuple[int, ...]:

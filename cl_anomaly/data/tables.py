@@ -8,7 +8,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from cl_anomaly.data.arrays import LabelledArrays, float32_of, seeded_split
+from cl_anomaly.data.arrays import LabelledArrays, float32_of
+from cl_anomaly.data.splits import seeded_split
 from cl_anomaly.errors import InputError
 
 _SPLITS = ("train", "test")
@@ -21,7 +22,7 @@ def read_table(path: Path, label_column: str, split_column: str | None = None) -
         path: of the file.
         label_column: the column that holds the labels, numbers or names.
         split_column: the column that says train or test. Default: 30 % of each class are for the
-            test, by a split that is the same everywhere.
+            test, copies of a row together, by a split that is the same everywhere.
 
     Raises:
         InputError: the file cannot be read, a column is missing, or a cell is empty or no number.
@@ -36,8 +37,11 @@ def read_table(path: Path, label_column: str, split_column: str | None = None) -
     if not len(frame):
         raise InputError(f"Expected {path} to hold samples, a row for each, but it holds none.")
     labels = _labels(frame[label_column], path)
-    is_test = seeded_split(labels) if split_column is None else _split(frame[split_column], path)
     x = _numbers(frame.drop(columns=[own for own in (label_column, split_column) if own]), path)
+    if split_column is None:
+        is_test = seeded_split(x, labels)
+    else:
+        is_test = _split(frame[split_column], path)
     return LabelledArrays(x[~is_test], labels[~is_test], x[is_test], labels[is_test])
 
 

@@ -35,6 +35,11 @@ class FeatureMap(Protocol):
         ...
 
 
+def is_image(features: tuple[int, ...]) -> bool:
+    """Say whether samples of a shape are images: (H, W) or (C, H, W), sides of 4 or more."""
+    return len(features) in (2, 3) and min(features[-2:]) >= 4
+
+
 class Pixels(nn.Module):
     """The samples as they are."""
 

@@ -13,7 +13,7 @@ from cl_anomaly.errors import InputError
 from cl_anomaly.models.base import BACKGROUND, DISTANCES, Distances
 from cl_anomaly.models.closed_form import ClosedForm
 from cl_anomaly.models.components import components_of
-from cl_anomaly.models.feature_maps import FeatureMap, Histograms, Pixels
+from cl_anomaly.models.feature_maps import FeatureMap, Histograms, Pixels, is_image
 from cl_anomaly.models.flops import products_of
 from cl_anomaly.models.gaussian_concepts import GaussianConcepts
 from cl_anomaly.models.kept_covariances import form_for
@@ -177,11 +177,10 @@ def _made(
     directions: tuple[int, int],
     width: int,
 ) -> FeatureMap:
-    is_image = len(shape) in (2, 3) and min(shape[-2:]) >= 4
     if kind == "auto":
-        kind = "hog" if is_image else "pixels"
+        kind = "hog" if is_image(shape) else "pixels"
     if kind == "hog":
         return Histograms(shape, grid, *directions)
-    if kind == "random" and is_image:
+    if kind == "random" and is_image(shape):
         return RandomConvolutions(shape, grid, width, seeds)
     return RandomUnits(shape, width, seeds) if kind == "random" else Pixels(shape)

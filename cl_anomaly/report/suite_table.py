@@ -110,9 +110,20 @@ def notes_of(compared: Comparison, chosen: Mapping[str, Mapping[str, Any]]) -> l
     ]
     said += [
         f"{run}: {', '.join(f'{k} = {v}' for k, v in own['options'].items())} was chosen on "
-        f"{own['on']} ({own['rule']})."
+        f"{own['on']} ({own['rule']}). {about_edge(own)}".rstrip()
         for run, own in chosen.items()
     ]
     if not chosen:
         said.append("This suite chose no option: all are defaults, or fixed in its file.")
     return said
+
+
+def about_edge(chosen: Mapping[str, Any]) -> str:
+    """Say which options of a choice lie on an edge of their grid; "" if none does.
+
+    Args:
+        chosen: a choice as `suite.json` holds it.
+    """
+    names = chosen.get("on_edge", [])
+    shown = ", ".join(f"{name} = {chosen['options'][name]}" for name in names)
+    return f"{shown} lies on an edge of the grid: a value beyond it may be better." * bool(names)

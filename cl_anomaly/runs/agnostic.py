@@ -1,6 +1,6 @@
 """Streams that tell nothing: what needs to know concepts is refused, and what is open is chosen."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from cl_anomaly.config import RunConfig
 from cl_anomaly.data.samples import Dataset
@@ -77,7 +77,11 @@ def about_portions(config: RunConfig) -> str:
 
 
 def as_portions(
-    config: RunConfig, dataset: Dataset, replicas: Sequence[Replica], scenarios: Sequence[Scenario]
+    config: RunConfig,
+    dataset: Dataset,
+    replicas: Sequence[Replica],
+    scenarios: Sequence[Scenario],
+    scale: Callable[[Scenario], Scenario],
 ) -> list[Scenario]:
     """Cut each replica's stream into portions.
 
@@ -86,6 +90,7 @@ def as_portions(
         dataset: as it was before scenarios scaled it.
         replicas: R of them.
         scenarios: one for each replica, with nothing kept aside.
+        scale: scales a scenario by its first task.
 
     Raises:
         InputError: nothing of a portion would be left to train on.
@@ -94,5 +99,5 @@ def as_portions(
     for replica, scenario in zip(replicas, scenarios, strict=True):
         order, size = arrival_of(scenario, replica.seed), config.portion or DEFAULT_PORTION
         cut = in_portions(scenario, order, size, replica.seed, config.calibration)
-        found.append(scaled_by_first_portion(cut, dataset))
+        found.append(scaled_by_first_portion(cut, dataset, scale))
     return found

@@ -30,6 +30,7 @@ from cl_anomaly.models.base import GENERATE
 from cl_anomaly.runs.agnostic import DEFAULT_PORTION, about_portions, is_agnostic
 from cl_anomaly.runs.defaults import (
     epochs_of,
+    standardised_by,
     with_batch_size,
     with_classes,
     with_fitting_defaults,
@@ -37,7 +38,6 @@ from cl_anomaly.runs.defaults import (
 from cl_anomaly.runs.look_up import looked_up, reading_of
 from cl_anomaly.runs.parts import Parts, find_parts
 from cl_anomaly.runs.replicas import (
-    about_clusters,
     as_stream,
     check_weights,
     make_replicas,
@@ -83,13 +83,13 @@ def _resolved(config: RunConfig) -> _Resolved:
     dataset = load_dataset(name, config.data_root, reading)
     config = with_classes(config, dataset)
     dataset = as_stream(config, dataset)
-    notes.append(about_clusters(config, dataset))
+    notes.append(dataset.note)
     replicas = make_replicas(config)
     scenarios = make_scenarios(config, dataset, replicas)
     check_weights(config, dataset, scenarios)
     notes.append(about_thresholds(scenarios))
     config, about_batches = with_batch_size(config, spec.batch_size, as_trained(scenarios))
-    config, about_data = with_fitting_defaults(config, dataset, parts.model)
+    config, about_data = with_fitting_defaults(config, scenarios[0].dataset, parts.model)
     said = " ".join(dict.fromkeys(filter(None, [*notes, *about_data, about_batches])))
     if isinstance(config, ResolvedConfig):
         said = config.dataset_note or ""
@@ -183,7 +183,7 @@ def _planned(resolved: _Resolved) -> Plan:
     if _scaling(resolved.scenarios) is not None:
         whose = f"each replica's first {'portion' if is_agnostic(config) else 'task'}"
         if config.scenario == "clusters":
-            whose = "the mean and deviation of all normal training samples"
+            whose = f"mean and deviation of {standardised_by(config)}"
         environment["scaling"] = f"by {whose}; the ranges are in detector.json"
     source = own.source if own else None
     return Plan(

@@ -157,6 +157,12 @@ def fitting_defaults(dataset: Dataset, model: type[Model]) -> dict[str, Any]:
     return {"score": score, "reconstruction": "mse"}
 
 
+def standardised_by(config: RunConfig) -> str:
+    """Name the samples that standardise the features in the scenario clusters."""
+    whose = "task 1's" if config.cluster_scaling == "first" else "all normal"
+    return f"{whose} training samples"
+
+
 def with_fitting_defaults(
     config: RunConfig, dataset: Dataset, model: type[Model]
 ) -> tuple[RunConfig, list[str]]:
@@ -175,8 +181,9 @@ def with_fitting_defaults(
     known = options_of(model, OF_THE_RUN)
     options = fill(known, options | config.model_options, model.name)
     notes = [f"Default for such data: {' and '.join(said)}."] if said else []
-    if dataset.train.scaling is not None:
-        notes.insert(0, f"Features of {dataset.name} are standardised, as the clusters are found.")
+    if config.scenario == "clusters":
+        whose = standardised_by(config)
+        notes.insert(0, f"Features of {dataset.name} are standardised by {whose}.")
     elif not dataset.train.is_bounded:
         whose = "each feature" if len(dataset.features) == 1 else "all pixels together"
         first = "portion" if is_agnostic(config) else "task"

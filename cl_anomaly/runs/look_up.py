@@ -12,7 +12,7 @@ from cl_anomaly.code.catalogue import (
     dataset_names,
     model_entry,
 )
-from cl_anomaly.config import RunConfig
+from cl_anomaly.config import RunConfig, settings_of_a_run
 from cl_anomaly.data.downloads import data_roots
 from cl_anomaly.data.names import CLASSES, OR_YOUR_OWN, Reading, check_own, is_own, located
 from cl_anomaly.errors import InputError
@@ -23,7 +23,7 @@ from cl_anomaly.runs.agnostic import check_portion
 from cl_anomaly.storage.config_files import read_configuration
 from cl_anomaly.storage.status import CONFIG_FILE, differences, identity
 
-_CONCEPTS = RunConfig().concepts
+_OF_CLUSTERS = ("concepts", "cluster_scaling", "cluster_anomalies")
 FITTED_TO_DATA = frozenset({"reconstruction"})
 """Options of models whose default depends on the data: they are left open until it is loaded."""
 
@@ -96,25 +96,42 @@ def check_scenario(config: RunConfig) -> None:
             f"Expected `blur` with a scenario of several tasks, but the scenario is {scenario}, "
             f"which has one."
         )
-    if scenario == "concepts" and config.classes_per_task != 1:
+    if _brings_anomalies(config, scenario) and config.classes_per_task != 1:
         raise InputError(
-            "Expected `classes_per_task` with the scenario class-stream, but the scenario is "
-            "concepts, in which each concept is a task."
+            f"Expected `classes_per_task` with the scenario class-stream, but the scenario is "
+            f"{scenario}, in which each concept with its own anomalies is a task."
         )
     if scenario == "concepts" and config.anomaly_class not in (None, OWN):
         raise InputError(
             f"Expected no `anomaly_class` with the scenario concepts, in which each concept has "
             f"anomalies of its own, but got {config.anomaly_class}."
         )
-    if scenario is not None and scenario != "clusters" and config.concepts != _CONCEPTS:
-        raise InputError(
-            f"Expected `concepts` with the scenario clusters, but the scenario is {scenario}."
-        )
+    if scenario not in (None, "clusters"):
+        _check_no_clusters(config, scenario)
     if scenario == "one-class" and config.task_order != "ascending":
         raise InputError(
             "Expected `task_order` with the scenario class-stream, but the scenario is one-class, "
             "which has one task."
         )
+
+
+def _brings_anomalies(config: RunConfig, scenario: str | None) -> bool:
+    """Say whether each concept brings its own anomalies."""
+    return scenario == "concepts" or (scenario == "clusters" and config.cluster_anomalies == "own")
+
+
+def _check_no_clusters(config: RunConfig, scenario: str | None) -> None:
+    """Refuse settings of the scenario clusters in another.
+
+    Raises:
+        InputError: there is one.
+    """
+    for option in settings_of_a_run():
+        name = option.name
+        if name in _OF_CLUSTERS and getattr(config, name) != option.default:
+            raise InputError(
+                f"Expected `{name}` with the scenario clusters, but the scenario is {scenario}."
+            )
 
 
 def _check_stream(config: RunConfig, scenario: str | None) -> None:
@@ -123,10 +140,12 @@ def _check_stream(config: RunConfig, scenario: str | None) -> None:
     Raises:
         InputError: something does not.
     """
-    if config.stream == "concept-aware" and scenario not in (None, "concepts"):
+    is_open = scenario is None
+    if config.stream == "concept-aware" and not (is_open or _brings_anomalies(config, scenario)):
         raise InputError(
-            f"Expected `stream` concept-aware with the scenario concepts, in which each anomaly "
-            f"belongs to a concept, but the scenario is {scenario}."
+            f"Expected `stream` concept-aware with the scenario concepts, or clusters with "
+            f"`cluster_anomalies` own, in which each anomaly belongs to a concept, but the "
+            f"scenario is {scenario}."
         )
     if config.stream == "concept-aware" and config.calibration:
         raise InputError(

@@ -6,41 +6,44 @@ import torch
 from torch import Tensor
 
 from cl_anomaly.config import RunConfig
+from cl_anomaly.data.held_out import held_out
 from cl_anomaly.data.samples import Dataset
 from cl_anomaly.errors import InputError
-from cl_anomaly.labels import parse_labels
+from cl_anomaly.labels import OWN, parse_labels
+from cl_anomaly.models.frozen_features import with_frozen_features
 from cl_anomaly.runs.agnostic import as_portions, is_agnostic
 from cl_anomaly.scenarios.base import Replica, Scenario
 from cl_anomaly.scenarios.class_stream import scenario_of
-from cl_anomaly.scenarios.clusters import ANOMALY, clustered
+from cl_anomaly.scenarios.clusters import ANOMALY, clustered, standardised
 from cl_anomaly.scenarios.one_class import one_class_replicas
+from cl_anomaly.scenarios.scaling import scaled
 from cl_anomaly.scenarios.tasks import known_labels, places_of
 
 
 def as_stream(config: RunConfig, dataset: Dataset) -> Dataset:
-    """Give the dataset that a scenario splits into tasks: of clusters, one that has them.
+    """Give the dataset that a scenario splits into tasks.
 
     Args:
         config: whose classes are known.
         dataset: as it was loaded.
 
+    Returns:
+        It, with a held-out part of the training set in place of the test set, with frozen features
+        in place of the samples, and with clusters as its classes, as far as `config` says so.
+
     Raises:
-        InputError: there are too few samples for so many clusters.
+        InputError: there are too few samples for so many clusters, anomalies have no training
+            samples, or samples that are no images have no such features.
     """
+    if config.held_out:
+        dataset = held_out(dataset, config.held_out)
+    if config.frozen_features != "pixels":
+        dataset = with_frozen_features(dataset, config.frozen_features)
     if config.scenario != "clusters":
         return dataset
-    return clustered(dataset, tuple(config.anomaly_classes), config.concepts)
-
-
-def about_clusters(config: RunConfig, dataset: Dataset) -> str | None:
-    """Say it where a scenario has fewer clusters than were asked for; None where it has not."""
-    found = len(dataset.trained_classes)
-    if config.scenario != "clusters" or found == config.concepts:
-        return None
-    return (
-        f"Of {config.concepts} clusters of {dataset.name}, {config.concepts - found} had too few "
-        f"samples, which have joined others: there are {found} concepts."
-    )
+    brings_own = config.cluster_anomalies == "own"
+    anomalous = tuple(config.anomaly_classes)
+    return clustered(dataset, anomalous, config.concepts, config.cluster_scaling, brings_own)
 
 
 def make_replicas(config: RunConfig) -> list[Replica]:
@@ -56,7 +59,8 @@ def make_replicas(config: RunConfig) -> list[Replica]:
         return one_class_replicas(config.seed_list, parse_labels(config.normal_class), anomalies)
     order = config.task_order if isinstance(config.task_order, str) else tuple(config.task_order)
     if config.scenario == "clusters":
-        return [Replica(seed, ANOMALY, order) for seed in config.seed_list]
+        anomaly = OWN if config.cluster_anomalies == "own" else ANOMALY
+        return [Replica(seed, anomaly, order) for seed in config.seed_list]
     return [Replica(seed, c, order) for c in config.anomaly_classes for seed in config.seed_list]
 
 
@@ -72,7 +76,10 @@ def make_scenarios(
     agnostic = is_agnostic(config)
     aside = 0.0 if agnostic else config.calibration
     found = [scenario_of(dataset, replica, together, aside, config.blur) for replica in replicas]
-    return as_portions(config, dataset, replicas, found) if agnostic else found
+    by_first = config.scenario == "clusters" and config.cluster_scaling == "first"
+    if agnostic:
+        return as_portions(config, dataset, replicas, found, standardised if by_first else scaled)
+    return [standardised(own) for own in found] if by_first else found
 
 
 def sample_weights(config: RunConfig, dataset: Dataset) -> Tensor | None:

@@ -12,6 +12,8 @@ from cl_anomaly.options import did_you_mean
 from cl_anomaly.runs.suites import Suite, Tuning
 
 _TABLES = ("runs", "each", "tune")
+# Of the training set, while options are chosen.
+_HELD_OUT = 0.2
 
 
 def read_suite_file(path: Path) -> Suite:
@@ -21,6 +23,7 @@ def read_suite_file(path: Path) -> Suite:
     whoever has the highest AUROC; under `[runs.NAME]` those of one run;
     under `[each]` lists of values of which every run takes each; under `[tune]` what differs while
     options are chosen, and under `[tune.grid.NAME]` the values of a run's options to choose from.
+    They are chosen on `held_out` of the training set, 0.2 unless `[tune]` says otherwise.
 
     Raises:
         InputError: the file is missing, is neither, names no runs, or an unknown setting.
@@ -104,7 +107,11 @@ def _read_tuning(tune: Any, runs: Mapping[str, Mapping[str, Any]]) -> Tuning:
         raise InputError(f"Expected [tune] to be a table, but got {tune!r}.")
     settings = dict(tune)
     grid = settings.pop("grid", None)
-    checked_settings(settings)
+    if not checked_settings(settings).setdefault("held_out", _HELD_OUT):
+        raise InputError(
+            "Expected `held_out` under [tune] above 0, because options are chosen on a held-out "
+            "part of the training set, but got 0."
+        )
     if not _are_tables(grid) or not grid:
         raise InputError(
             "Expected [tune] to have a grid for one run or more, such as [tune.grid.ewc] with "
@@ -126,4 +133,4 @@ def _read_tuning(tune: Any, runs: Mapping[str, Mapping[str, Any]]) -> Tuning:
     for run, own in runs.items():
         if run in grid:
             RunConfig(**checked_settings(own))
-    return Tuning(settings, grid)
+    return Tuning({"held_out": _HELD_OUT} | settings, grid)

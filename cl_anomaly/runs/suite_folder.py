@@ -62,6 +62,7 @@ class SuiteMember:
         dataset: its name.
         folder: with its results, where it has some.
         failure: why it has none, or which of its replicas have none.
+        note: what a person should know of its data.
     """
 
     method: str
@@ -69,6 +70,7 @@ class SuiteMember:
     dataset: str
     folder: Path | None
     failure: str | None
+    note: str | None = None
 
 
 # What may differ from one call to the next: seeds are added, options are chosen again.
@@ -202,6 +204,7 @@ def _content(
         },
         "pairs": [list(own) for own in suite.pairs],
         "chosen": {run: choice.content() for run, choice in choices.items()},
+        "data_notes": _data_notes(members),
     }
 
 
@@ -232,6 +235,11 @@ def _entrants(members: Mapping[str, SuiteMember], results: Sequence[RunResults])
     ]
 
 
+def _data_notes(members: Mapping[str, SuiteMember]) -> list[str]:
+    """Collect what is to be known of the data, each once."""
+    return list(dict.fromkeys(own.note for own in members.values() if own.note))
+
+
 def _write_numbers(
     folder: Path,
     suite: Suite,
@@ -252,6 +260,7 @@ def _write_numbers(
     table.to_csv(folder / TABLE_FILE, index=False)
     made = {run: choice.content() for run, choice in choices.items()}
     page = markdown_table(suite.title, table, compared, made)
+    page += "".join(f"- {note}\n" for note in _data_notes(members))
     (folder / TABLE_PAGE).write_text(page, encoding="utf-8")
     with suppress(InputError):  # of fewer than three runs, or a single block
         figure = draw_critical_difference(compared, _strategies(results), suite.title)

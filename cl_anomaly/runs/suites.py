@@ -21,7 +21,8 @@ class Tuning:
     """How options of strategies are chosen, on other data than what is reported.
 
     The rule: of all combinations of a run's values, the one with the highest mean headline AUROC
-    after the last task; of equal ones the first.
+    after the last task, on a held-out part of the training set; of equal ones the first. A grid is
+    widened while the choice lies on an edge of it.
 
     Attributes:
         settings: of `RunConfig`, in place of the suite's.
@@ -36,6 +37,11 @@ class Tuning:
         options = self.grid[run]
         found = [dict(zip(options, values, strict=True)) for values in product(*options.values())]
         return {" ".join(f"{k}={v}" for k, v in own.items()): own for own in found}
+
+    def widened(self, run: str, values: Mapping[str, Any]) -> "Tuning":
+        """Add a value to the grid of some of a run's options."""
+        own = {k: [*old, values[k]] if k in values else old for k, old in self.grid[run].items()}
+        return replace(self, grid=self.grid | {run: own})
 
 
 @dataclass(frozen=True)

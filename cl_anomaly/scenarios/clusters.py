@@ -10,72 +10,105 @@ from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 from torch import Tensor
 
+from cl_anomaly.data.concept_file import ANOMALOUS, NORMAL
 from cl_anomaly.data.samples import Dataset, Samples
 from cl_anomaly.data.scaling import Scaling
 from cl_anomaly.errors import InputError
 from cl_anomaly.labels import Label
+from cl_anomaly.scenarios.base import Scenario
 
 ANOMALY = "anomaly"
-"""What all anomalies are called in the clustered dataset."""
+"""What all anomalies are called in the clustered dataset, where the concepts share them."""
 
-# A concept with fewer samples is no task to learn, and its AUROC is no number to report.
-_FEWEST = {"training": 10, "test": 5}
+# A concept with fewer training samples is no task to learn.
+_FEWEST = 10
+# An AUROC of fewer normal test samples is hardly a number: it is said.
+_FEW_TESTED = 5
 
 
 @lru_cache(maxsize=4)
-def clustered(dataset: Dataset, anomalous: tuple[Label, ...], concepts: int) -> Dataset:
+def clustered(
+    dataset: Dataset,
+    anomalous: tuple[Label, ...],
+    concepts: int,
+    scaling: str = "first",
+    brings_own: bool = False,
+) -> Dataset:
     """Make concepts of a dataset: k-means clusters of the standardised normal training samples.
 
-    As in the studies of lifelong anomaly detection, such as Faber, Corizzo, Sniezynski and
-    Japkowicz, "Lifelong Continual Learning for Anomaly Detection" (IEEE Access 2024), section IV:
-    the clusters stand for conditions that normality goes through. Held-out normal samples belong to
-    the concept whose centre is nearest. All anomalies are for the test, those of the training set
-    included.
+    The clusters stand for conditions that normality goes through, as in Faber, Corizzo, Sniezynski
+    and Japkowicz, "Lifelong Continual Learning for Anomaly Detection" (IEEE Access 2024), section
+    IV. Held-out normal samples belong to the concept whose centre is nearest. All anomalies are for
+    the test, those of the training set included. In the paper each concept brings its own
+    anomalies, which `brings_own` does: k-means makes as many clusters of the anomalies, and each
+    concept, the largest first, takes the one whose mean is nearest to its own. (The paper compares
+    whole clusters by their Wasserstein distance, and limits their size.)
 
     The clusters are a property of the data, the same for every seed of a run; the largest is
-    concept1. A cluster with fewer than 10 training or 5 test samples is none: its samples join the
-    clusters that are nearest to them, and there are fewer concepts. Features are standardised by
-    the mean and the standard deviation of all normal training samples, because the clusters are
-    made so; no anomaly and no test sample is looked at.
+    concept1. A cluster with fewer than 10 training samples is none: its samples join the clusters
+    that are nearest to them, and there are fewer concepts. Features are standardised by all normal
+    training samples to make the clusters; no test sample is looked at, and no anomaly but to part
+    the anomalies.
 
     Args:
         dataset: samples, labelled normal by all classes but some.
         anomalous: these.
         concepts: how many clusters, 2 or more.
+        scaling: "all" leaves the samples standardised as the clusters were made; "first" leaves
+            that to `standardised`.
+        brings_own: whether each concept brings its own anomalies.
 
     Returns:
-        The same samples, with the classes concept1, concept2, … and "anomaly".
+        The same samples, with the classes concept1, concept2, … and "anomaly", or anomaly1,
+        anomaly2, …; its note says what a person should know of them.
 
     Raises:
-        InputError: there are too few normal samples for so many concepts.
+        InputError: there are too few samples for so many concepts.
     """
     codes = dataset.codes(anomalous)
     train_is_normal, test_is_normal = (
         ~torch.isin(labels, codes) for labels in (dataset.train_labels, dataset.test_labels)
     )
-    scaling = _standard(dataset.train.stored[train_is_normal])
-    normal, held_out = (
-        _flat(samples.scaled_by(scaling), which)
-        for samples, which in ((dataset.train, train_is_normal), (dataset.test, test_is_normal))
+    scale = _standard(dataset.train.stored[train_is_normal])
+    test = torch.cat([dataset.test.stored, dataset.train.stored[~train_is_normal]])
+    is_normal = torch.cat([test_is_normal, torch.zeros(len(test) - len(dataset.test)).bool()])
+    normal, held_out, anomalies = (
+        scale(own.float()).flatten(1).numpy().astype(np.float64)
+        for own in (dataset.train.stored[train_is_normal], test[is_normal], test[~is_normal])
     )
-    train_labels, test_concepts, concepts = _clusters(normal, held_out, concepts, dataset.name)
-    arrived_late = dataset.train.stored[~train_is_normal]
-    test_labels = torch.full((len(dataset.test) + len(arrived_late),), concepts)
-    test_labels[: len(dataset.test)][test_is_normal] = test_concepts
-    test = torch.cat([dataset.test.stored, arrived_late])
-    names = (*(f"concept{number}" for number in range(1, concepts + 1)), ANOMALY)
-    digest = hashlib.sha256(f"{dataset.sha256} {names}".encode())
+    centres = _centres(normal, concepts, dataset.name)
+    train_labels, tested = (torch.from_numpy(_nearest(x, centres)) for x in (normal, held_out))
+    test_labels = torch.full((len(test),), len(centres))
+    test_labels[is_normal] = tested
+    names: list[Label] = [f"{NORMAL}{number + 1}" for number in range(len(centres))]
+    if brings_own:
+        test_labels[~is_normal] = len(centres) + _assigned(anomalies, centres, dataset.name)
+        names += [f"{ANOMALOUS}{number + 1}" for number in range(len(centres))]
+    else:
+        names.append(ANOMALY)
+    note = _about(dataset.name, concepts, torch.bincount(tested, minlength=len(centres)))
+    digest = hashlib.sha256(f"{dataset.sha256} {tuple(names)}".encode())
     for labels in (train_labels, test_labels):
         digest.update(labels.numpy().tobytes())
+    kept = scale if scaling == "all" else None
     return replace(
         dataset,
-        train=Samples(dataset.train.stored[train_is_normal], dataset.train.scale, scaling),
+        train=Samples(dataset.train.stored[train_is_normal], dataset.train.scale, kept),
         train_labels=train_labels,
-        test=Samples(test, dataset.test.scale, scaling),
+        test=Samples(test, dataset.test.scale, kept),
         test_labels=test_labels,
         sha256=digest.hexdigest(),
-        class_names=names,
+        class_names=tuple(names),
+        note=" ".join(filter(None, [dataset.note, *note])) or None,
     )
+
+
+def standardised(scenario: Scenario) -> Scenario:
+    """Standardise a scenario's samples by the training samples of its first task."""
+    dataset = scenario.dataset
+    scaling = _standard(dataset.train.stored[scenario.tasks[0].indices])
+    train, test = dataset.train.scaled_by(scaling), dataset.test.scaled_by(scaling)
+    return replace(scenario, dataset=replace(dataset, train=train, test=test))
 
 
 def _standard(normal: Tensor) -> Scaling:
@@ -87,48 +120,80 @@ def _standard(normal: Tensor) -> Scaling:
     return Scaling(mean[None].float(), (mean + deviation)[None].float())
 
 
-def _flat(samples: Samples, which: Tensor) -> NDArray[np.float64]:
-    chosen = samples.batch(which.nonzero().squeeze(1))
-    return chosen.flatten(1).numpy().astype(np.float64)
-
-
-def _clusters(
-    normal: NDArray[np.float64], held_out: NDArray[np.float64], concepts: int, name: str
-) -> tuple[Tensor, Tensor, int]:
-    """Number the clusters of training and held-out samples, the largest first; and count them."""
-    from sklearn.cluster import KMeans  # half a second, for those who need it
-
-    fewest = concepts * _FEWEST["training"]
-    if concepts < 2 or len(normal) < fewest:
+def _centres(normal: NDArray[np.float64], concepts: int, name: str) -> NDArray[np.float64]:
+    """Find the clusters' centres, (k, d), those of the largest first; none is too small."""
+    if concepts < 2 or len(normal) < concepts * _FEWEST:
         raise InputError(
-            f"Expected `concepts` to be 2 or more, with {_FEWEST['training']} normal training "
-            f"samples of {name} for each, but got {concepts} for {len(normal):,} samples."
+            f"Expected `concepts` to be 2 or more, with {_FEWEST} normal training samples of "
+            f"{name} for each, but got {concepts} for {len(normal):,} samples."
         )
-    # More threads would add in another order every time.
-    with threadpool_limits(1):
-        found = KMeans(concepts, n_init=10, random_state=0).fit(normal)  # type: ignore[arg-type]
-    centres = found.cluster_centers_
+    centres, _ = _k_means(normal, concepts)
     while True:
-        own, tested = (_nearest(samples, centres) for samples in (normal, held_out))
-        counts = np.bincount(own, minlength=len(centres))
-        held = np.bincount(tested, minlength=len(centres))
-        short = (counts < _FEWEST["training"]) | (held < _FEWEST["test"])
-        if not short.any():
+        counts = np.bincount(_nearest(normal, centres), minlength=len(centres))
+        if counts.min() >= _FEWEST:
             break
         # Its samples join the clusters that are nearest to them.
-        centres = np.delete(centres, np.where(short, counts, len(normal)).argmin(), axis=0)
+        centres = np.delete(centres, counts.argmin(), axis=0)
     if len(centres) < 2:
         raise InputError(
-            f"Expected clusters of {name} with {_FEWEST['training']} normal training samples and "
-            f"{_FEWEST['test']} normal test samples or more in each, but k-means found only one of "
-            f"{concepts}."
+            f"Expected clusters of {name} with {_FEWEST} normal training samples or more in each, "
+            f"but k-means found only one of {concepts}."
         )
-    places = np.empty(len(centres), dtype=np.int64)
-    places[np.argsort(-counts, kind="stable")] = np.arange(len(centres))
-    return torch.from_numpy(places[own]), torch.from_numpy(places[tested]), len(centres)
+    return centres[np.argsort(-counts, kind="stable")]
+
+
+def _assigned(anomalies: NDArray[np.float64], centres: NDArray[np.float64], name: str) -> Tensor:
+    """Number the concept that brings each anomaly, (m,): concept after concept takes a cluster."""
+    if (distinct := len(np.unique(anomalies, axis=0))) < len(centres):
+        raise InputError(
+            f"Expected `cluster_anomalies` own with one distinct anomaly of {name} or more for "
+            f"each of {len(centres)} concepts, but there are {distinct}. Ask for fewer concepts."
+        )
+    means, cluster = _k_means(anomalies, len(centres))
+    concept, free = np.empty(len(centres), dtype=np.int64), list(range(len(centres)))
+    for number, centre in enumerate(centres):
+        nearest = min(free, key=lambda own: float(np.square(means[own] - centre).sum()))
+        free.remove(nearest)
+        concept[nearest] = number
+    return torch.from_numpy(concept[cluster])
+
+
+def _k_means(
+    samples: NDArray[np.float64], clusters: int
+) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
+    """Find the clusters' centres, (k, d), and each sample's cluster, (n,)."""
+    from sklearn.cluster import KMeans  # half a second, for those who need it
+
+    # More threads would add in another order every time.
+    with threadpool_limits(1):
+        found = KMeans(clusters, n_init=10, random_state=0).fit(samples)  # type: ignore[arg-type]
+    return found.cluster_centers_, np.asarray(found.labels_, dtype=np.int64)
 
 
 def _nearest(samples: NDArray[np.float64], centres: NDArray[np.float64]) -> NDArray[np.int64]:
     """Number the centre that each sample is nearest to, (n,)."""
     distances = [np.square(samples - centre).sum(1) for centre in centres]
     return np.argmin(distances, axis=0)
+
+
+def _about(name: str, asked: int, tested: Tensor) -> list[str]:
+    """Say how many clusters there are, if fewer than asked for, and which have few test samples.
+
+    Raises:
+        InputError: one has no normal test samples, and could not be judged.
+    """
+    found, said = len(tested), []
+    if found < asked:
+        said.append(
+            f"Of {asked} clusters of {name}, {asked - found} had too few training samples, which "
+            f"have joined others: there are {found} concepts."
+        )
+    for number, count in enumerate(tested.tolist(), 1):
+        if not count:
+            raise InputError(
+                f"Expected normal test samples of {name} in each cluster, but {NORMAL}{number} has "
+                f"none. Ask for fewer clusters, such as `--concepts {max(2, found - 1)}`."
+            )
+        if count < _FEW_TESTED:
+            said.append(f"{NORMAL}{number} has few normal test samples, {count}.")
+    return said

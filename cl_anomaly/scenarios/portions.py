@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from itertools import accumulate, groupby
 
@@ -14,7 +14,6 @@ from cl_anomaly.data.samples import Dataset
 from cl_anomaly.errors import InputError
 from cl_anomaly.randomness import generator
 from cl_anomaly.scenarios.base import Scenario, Task, TestGroup
-from cl_anomaly.scenarios.scaling import scaled
 from cl_anomaly.scenarios.tasks import check_share
 
 
@@ -108,14 +107,17 @@ def _parted(task: Task, aside: Tensor) -> Task:
     return replace(task, **own)
 
 
-def scaled_by_first_portion(portioned: Portioned, dataset: Dataset) -> Portioned:
+def scaled_by_first_portion(
+    portioned: Portioned, dataset: Dataset, scale: Callable[[Scenario], Scenario]
+) -> Portioned:
     """Scale a stream's samples by what its first portion shows, as others are by the first task.
 
     Args:
         portioned: the stream.
         dataset: its dataset as it was before a scenario scaled it.
+        scale: scales a scenario by its first task.
     """
-    own = scaled(replace(portioned.as_trained(), dataset=dataset))
+    own = scale(replace(portioned.as_trained(), dataset=dataset))
     return replace(portioned, dataset=own.dataset)
 
 

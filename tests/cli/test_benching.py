@@ -77,8 +77,8 @@ def test_what_is_left_out_is_shown_as_missing_and_added_later(out: Path) -> None
     assert "2 of 2 runs are missing" in done.err  # the candidates
     assert "1 of 4 runs are missing" in done.err
     added = {path.name for path in (out / "results").iterdir()} - before
-    # Two candidates; the chosen one is run on what is reported, too.
-    assert len(added) == 3
+    # The candidates, two or more; the chosen one is run on what is reported, too.
+    assert len(added) == len(suite_of(out)["chosen"]["ewc"]["candidates"]) + 1 > 2
     assert all("-ewc-" in name for name in added)
     table = read_table(out / "results" / "small")
     assert table is not None
@@ -148,10 +148,34 @@ def test_options_are_chosen_by_the_rule_and_recorded(out: Path) -> None:
     candidates = chosen["candidates"]
     best = max(candidates, key=lambda name: candidates[name])
     assert best == f"lam={chosen['options']['lam']}"
-    assert chosen["on"] == "digits, anomaly class 0, seed 0"
+    assert chosen["on"] == "digits, 0.2 of its training set held out, anomaly class 0, seed 0"
     runs = json.loads((out / "results" / "small" / "runs.json").read_text())
     config = json.loads((out / "results" / runs["ewc"] / "config.json").read_text())
     assert config["strategy_options"]["lam"] == chosen["options"]["lam"]
+
+
+def test_a_grid_is_widened_until_the_choice_lies_inside(out: Path) -> None:
+    bench(out)
+    chosen = suite_of(out)["chosen"]["ewc"]
+    values = sorted(float(name.removeprefix("lam=")) for name in chosen["candidates"])
+    best = chosen["options"]["lam"]
+    inside = values[0] < best < values[-1]
+    # Each value beyond 1 and 100 is a hundred times further out; four at most.
+    np.testing.assert_allclose(np.diff(np.log10(values)), 2)
+    assert inside or len(values) == 2 + 4
+    assert chosen["on_edge"] == ([] if inside else ["lam"])
+    said = (out / "results" / "small" / "table.md").read_text()
+    assert ("lies on an edge of the grid" in said) is not inside
+
+
+def test_candidates_are_scored_by_training_samples(out: Path) -> None:
+    bench(out)
+    folders = (out / "results").glob("digits-ewc-*")
+    scored = {json.loads((own / "config.json").read_text())["held_out"]: own for own in folders}
+    with np.load(scored[0.2] / "scores.npz") as scores:
+        labels = scores["labels"]
+    # A fifth of the 1,257 training samples, and not the 540 of the test, for five classes each.
+    assert 0.19 * 1257 * 0.4 < len(labels) < 0.21 * 1257 * 0.4 + 3
 
 
 def test_the_table_is_what_scikit_learn_gives(out: Path) -> None:

@@ -361,7 +361,7 @@ def test_a_file_of_x_and_y_is_split_and_its_anomalies_are_for_the_test(
 
 
 def test_classes_of_x_and_y_are_split_alike(tmp_path: Path) -> None:
-    np.savez(tmp_path / "own.npz", X=np.zeros((30, 2)), y=np.repeat([0, 1, 2], 10))
+    np.savez(tmp_path / "own.npz", X=np.arange(60).reshape(30, 2), y=np.repeat([0, 1, 2], 10))
     arrays = read_npz(tmp_path / "own.npz")
     assert np.bincount(arrays.y_test).tolist() == [3, 3, 3]
     assert np.bincount(arrays.y_train).tolist() == [7, 7, 7]

@@ -5,10 +5,9 @@ from pathlib import Path
 import pytest
 
 from cl_anomaly.errors import InputError
-from cl_anomaly.runs.build import prepare
+from cl_anomaly.runs.build import check_together, prepare
 from cl_anomaly.runs.suite_files import read_suite_file
 from cl_anomaly.runs.suites import check_flags
-from cl_anomaly.runs.tuning import check_apart
 from tests.places import ROOT
 
 TOML = """
@@ -113,6 +112,9 @@ def test_candidates_are_all_combinations_on_other_data(tmp_path: Path) -> None:
     assert list(found)[:2] == ["lam=1.0 decay=0.1", "lam=1.0 decay=0.2"]
     assert len(found) == 6
     assert {own.config.anomaly_class for own in found.values()} == {0}
+    # On a held-out part of the training set, unless the runs that are reported say so, too.
+    assert {own.config.held_out for own in found.values()} == {0.2}
+    assert {own.config.held_out for own in suite.members({}, {}).values()} == {0.0}
     assert found["lam=10.0 decay=0.3"].config.strategy_options == {"lam": 10.0, "decay": 0.3}
 
 
@@ -125,6 +127,7 @@ def test_candidates_are_all_combinations_on_other_data(tmp_path: Path) -> None:
         ("[tune.grid.ewc]", "[tune.grid.gr]", "to be of a run, ewc, lower"),
         ("lam = [1.0, 10.0]", "lam = 1.0", "to be a list"),
         ("lam = [1.0, 10.0]", "decay = [1.0]", "either fixed or in"),
+        ("anomaly_class = 0", "anomaly_class = 0\nheld_out = 0", "`held_out` under"),
         ("[tune.grid.ewc]\nlam = [1.0, 10.0]", "", "a grid for one run or more"),
         ('title = "Two orders"', "title = 3", "`title`"),
         ("epochs = 1\n", "pairs = 3\n", "list of pairs of runs, such as .*, but got 3"),
@@ -155,23 +158,6 @@ def test_an_option_of_the_grid_that_there_is_not(tmp_path: Path) -> None:
         suite.candidates({})
 
 
-@pytest.mark.parametrize("anomaly_class", ["2", '"all"', "[0, 1]"])
-def test_nothing_is_chosen_on_what_is_reported(tmp_path: Path, anomaly_class: str) -> None:
-    changed = TOML.replace("[tune]\nanomaly_class = 0", f"[tune]\nanomaly_class = {anomaly_class}")
-    suite = read_suite_file(write(tmp_path, changed))
-    reported = {name: prepare(own.config) for name, own in suite.members({}, {}).items()}
-    tuned = {own.name: prepare(own.config) for own in suite.candidates({})["ewc"].values()}
-    with pytest.raises(InputError, match="which the suite reports"):
-        check_apart(tuned, reported)
-
-
-def test_other_classes_may_be_chosen_on(tmp_path: Path) -> None:
-    suite = read_suite_file(write(tmp_path, TOML))
-    reported = {name: prepare(own.config) for name, own in suite.members({}, {}).items()}
-    tuned = {own.name: prepare(own.config) for own in suite.candidates({})["ewc"].values()}
-    check_apart(tuned, reported)
-
-
 @pytest.mark.parametrize("path", sorted(ROOT.glob("benchmarks/*.toml")), ids=lambda path: path.name)
 def test_every_suite_that_is_there_is_right(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(ROOT)
@@ -180,3 +166,19 @@ def test_every_suite_that_is_there_is_right(path: Path, monkeypatch: pytest.Monk
     suite = read_suite_file(path)
     assert suite.members({}, {})
     suite.candidates({})
+
+
+def test_every_cell_of_features_and_scores_fits(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(ROOT)
+    suite = read_suite_file(ROOT / "benchmarks" / "features-and-scores.toml")
+    members = suite.members({"dataset": "digits"}, {})
+    # Three features; two autoencoders with four scores, and Gaussians with two.
+    assert len(members) == 3 * (2 * 4 + 2)
+    assert len({own.method for own in members.values()}) == len(members)
+    sizes = {"pixels": (8, 8), "hog": (400,), "random": (600,)}
+    for own in members.values():
+        plan = prepare(own.config)
+        check_together(plan)
+        assert plan.dataset.features == sizes[own.config.frozen_features]
+        # What the Gaussians see is what the autoencoders see, and nothing made of it.
+        assert own.config.model_options.get("features", "pixels") == "pixels"

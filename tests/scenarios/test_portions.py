@@ -14,6 +14,7 @@ from cl_anomaly.scenarios.portions import (
     scaled_by_first_portion,
     side_by_side,
 )
+from cl_anomaly.scenarios.scaling import scaled
 from tests.learning import small_dataset, small_scenario
 
 
@@ -81,7 +82,7 @@ def test_values_are_scaled_by_the_first_portion_alone() -> None:
     dataset = Dataset("table", samples, labels, samples, labels, sha256="")
     scenario = build_scenario(dataset, 0)
     cut = in_portions(scenario, arrival_of(scenario, 0), 25, 0)
-    found = scaled_by_first_portion(cut, dataset)
+    found = scaled_by_first_portion(cut, dataset, scaled)
     first = values[cut.portions[0].indices]  # all of class 1, and five of class 2
     expected = (values - first.amin(0)) / (first.amax(0) - first.amin(0))
     places = torch.arange(45)

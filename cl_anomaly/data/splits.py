@@ -1,0 +1,108 @@
+"""Splits into training and test samples, in which the copies of a sample stay together."""
+
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from cl_anomaly.randomness import generator
+
+TEST_SHARE = 0.3
+
+
+def numbered(samples: NDArray[Any]) -> NDArray[np.int64]:
+    """Number distinct samples in the order in which they first occur; copies share a number.
+
+    Args:
+        samples: (n, *features), uint8 or finite floats.
+
+    Returns:
+        (n,), from 0.
+    """
+    numbers: dict[bytes, int] = {}
+    # + 0 turns -0.0, which equals 0.0, into the same bytes.
+    rows = (row.tobytes() for row in samples + samples.dtype.type(0))
+    return np.array([numbers.setdefault(row, len(numbers)) for row in rows], dtype=np.int64)
+
+
+def seeded_split(
+    samples: NDArray[Any],
+    labels: NDArray[Any],
+    share: float = TEST_SHARE,
+    purpose: str = "split",
+) -> NDArray[np.bool_]:
+    """Draw a share of each class's samples, one or more, so that copies stay together.
+
+    Distinct samples are gone through in a random order that is the same everywhere; each is drawn
+    with all its copies if these still fit. A sample that occurs in several classes counts as one of
+    the class in which it occurs first.
+
+    Args:
+        samples: (n, *features).
+        labels: (n,), their classes.
+        share: of each class's samples that is drawn.
+        purpose: of the split; splits for different purposes do not depend on each other.
+
+    Returns:
+        (n,), which samples are drawn.
+    """
+    number = numbered(samples)
+    _, first, sizes = np.unique(number, return_index=True, return_counts=True)
+    is_drawn = np.zeros(len(first), dtype=np.bool_)
+    for label in np.unique(labels).tolist():
+        places = np.flatnonzero(labels[first] == label)
+        order = torch.randperm(len(places), generator=generator(0, purpose, label)).numpy()
+        is_drawn[
+            _that_fit(places[order], sizes, max(1, round(share * (labels == label).sum())))
+        ] = 1
+    return is_drawn[number]
+
+
+def _that_fit(groups: NDArray[np.int64], sizes: NDArray[np.int64], wanted: int) -> list[int]:
+    """Take groups in their order, as long as all together have as many samples as are wanted."""
+    taken = []
+    for group in groups.tolist():
+        if sizes[group] <= wanted:
+            taken.append(group)
+            wanted -= int(sizes[group])
+    if taken or len(groups) < 2:
+        return taken
+    return [int(groups[sizes[groups].argmin()])]
+
+
+def about_copies(
+    name: str,
+    train: NDArray[Any],
+    test: NDArray[Any],
+    train_labels: NDArray[Any],
+    test_labels: NDArray[Any],
+) -> str | None:
+    """Say how many samples of a dataset are copies of others; None if none is.
+
+    Args:
+        name: of the dataset.
+        train: (N, *features).
+        test: (n, *features).
+        train_labels: (N,).
+        test_labels: (n,).
+    """
+    both = train, test
+    if train.dtype != test.dtype:  # bytes mean a share of 255
+        both = tuple(x / np.float32(255) if x.dtype == np.uint8 else x for x in both)
+    number = numbered(np.concatenate(both))
+    copies = len(number) - len(np.unique(number))
+    if not copies:
+        return None
+    said = _of(copies, len(number), f"samples of {name}", "another", "others")
+    is_normal = np.isin(test_labels, train_labels)
+    known = np.isin(number[len(train) :][is_normal], number[: len(train)])
+    if not known.any():
+        return said
+    what = "normal test samples", "a training sample", "training samples"
+    return f"{said} {_of(int(known.sum()), len(known), *what)}"
+
+
+def _of(count: int, whole: int, what: str, one: str, several: str) -> str:
+    verb = f"is a copy of {one}" if count == 1 else f"are copies of {several}"
+    return f"{count:,} of {whole:,} {what} ({100 * count / whole:.1f} %) {verb}."
