@@ -103,7 +103,7 @@ def read_aurocs(metrics: pd.DataFrame) -> list[Aurocs]:
     tasks, found = metrics.groupby("run")["task"].max().to_dict(), []
     keys = ["run", "strategy", "dataset", "anomaly_class"]
     for _, rows in metrics.groupby(keys, sort=False):
-        key = [rows[name].tolist()[0] for name in keys]
+        key = [own for name in keys for own in rows[name].unique().tolist()]
         seeds, count = rows["seed"].unique().tolist(), int(tasks[key[0]])
         seen = {
             str(metric): _after_each_task(own, seeds, count)

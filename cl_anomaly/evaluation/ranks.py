@@ -164,7 +164,7 @@ def probability_of_improvement(x: ArrayLike, y: ArrayLike) -> float:
         In [0, 1]; NaN where there is no pair.
     """
     a, b = np.asarray(x, dtype=np.float64), np.asarray(y, dtype=np.float64)
-    wins = np.where(np.isnan(a - b), np.nan, (a > b) + 0.5 * (a == b))
+    wins = np.where(np.isnan(a) | np.isnan(b), np.nan, (a > b) + 0.5 * (a == b))
     return _mean([_mean(own[~np.isnan(own)]) for own in wins])
 
 
