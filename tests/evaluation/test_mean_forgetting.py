@@ -54,5 +54,10 @@ def test_a_run_without_the_score_is_left_out() -> None:
     assert mean_forgetting(metrics, "mse") == pytest.approx({"lower": 0.3})
 
 
+def test_of_two_tasks_it_is_what_the_first_has_lost() -> None:
+    metrics = pd.DataFrame(rows_of("a", [[0.9, 0.5], [0.7, 0.8]]))
+    assert mean_forgetting(metrics, "mse") == pytest.approx({"a": 0.2})
+
+
 def test_of_a_single_task_there_is_none() -> None:
     assert mean_forgetting(pd.DataFrame(rows_of("a", [[0.9]])), "mse") == {}
