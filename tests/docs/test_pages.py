@@ -132,8 +132,19 @@ def test_table_of_strategies_is_what_there_is() -> None:
     assert sorted(shown) == sorted(strategies())
 
 
+def test_table_of_defaults_is_that_of_every_model() -> None:
+    shown = {
+        row[0].strip("`"): row[1] for row in rows(MODELS.section("## Options and their defaults"))
+    }
+    assert set(shown) == set(models.MODELS)
+    for name, options in shown.items():
+        found = dict(re.findall(r"`(\w+)=([^`]*)`", options))
+        parameters = list(inspect.signature(models.MODELS[name]).parameters.values())[2:]
+        assert found == {own.name: str(own.default) for own in parameters}, name
+
+
 def test_table_of_models_is_what_there_is() -> None:
-    shown = {row[0].strip("`"): row[3:] for row in rows(MODELS.text)}
+    shown = {row[0].strip("`"): row[3:] for row in rows(MODELS.text) if len(row) > 2}
     assert set(shown) == set(models.MODELS)
     for name, (abilities, score) in shown.items():
         model = models.MODELS[name]

@@ -83,7 +83,9 @@ def test_of_one_number_nothing_is_known() -> None:
     assert np.isnan(bootstrap_interval([[0.5, np.nan]])).all()
 
 
-@pytest.mark.parametrize(("values", "confidence"), [([0.5, 0.6], 0.95), ([[0.5, 0.6]], 95)])
+@pytest.mark.parametrize(
+    ("values", "confidence"), [([0.5, 0.6], 0.95), ([[0.5, 0.6]], 1.0), ([[0.5, 0.6]], 0.0)]
+)
 def test_mistakes_are_named(values: list, confidence: float) -> None:
     with pytest.raises(ValueError, match=r"shape \(blocks, seeds\) and a confidence between"):
         bootstrap_interval(values, confidence=confidence)

@@ -102,6 +102,11 @@ def test_nap_leaves_out_directions_without_spread() -> None:
     assert found.sum() == pytest.approx(40 * (16 + 3), rel=1e-3)
 
 
+def test_nap_of_one_sample_alone_counts_no_direction(model: VAE) -> None:
+    score = _learnt("nap", model, _samples(1, 1).repeat(1, 20, 1, 1))
+    np.testing.assert_array_equal(_scored(score, model, _samples(0, 6)), np.zeros((2, 6)))
+
+
 def test_mahalanobis_is_the_distance_from_the_nearest_task(model: VAE) -> None:
     tasks, x = [_samples(1, 25), _samples(2, 2).repeat(1, 4, 1, 1) ** 3], _samples(0, 6)
     found = _scored(_learnt("mahalanobis", model, *tasks), model, x)
@@ -113,6 +118,23 @@ def test_mahalanobis_is_the_distance_from_the_nearest_task(model: VAE) -> None:
             away = _path(model, x)[replica, :, -3:] - reference.location_
             distances.append(np.einsum("ni,ij,nj->n", away, np.linalg.inv(covariance), away))
         np.testing.assert_allclose(found[replica], np.min(distances, axis=0), rtol=1e-3)
+
+
+@pytest.mark.parametrize("name", ["mahalanobis", "mahalanobis-log-margin"])
+def test_the_code_is_what_the_last_layer_gives(name: str) -> None:
+    model = VAE((4, 4), [0, 1], latent_size=3, hidden_sizes=(7, 6, 5))
+    last = model.encoder[-1]
+    assert isinstance(last, Linear)
+    last.weight.data *= 100  # codes beside whose variances no floor counts
+    task, x = _samples(1, 40), _samples(0, 6)
+    found = _scored(_learnt(name, model, task), model, x)
+    with torch.no_grad():
+        known, codes = (model.encode(own)[0].double().numpy() for own in (task, x))
+    for replica in range(2):
+        expected = LedoitWolf().fit(known[replica]).mahalanobis(codes[replica])
+        # Of one task, log-margin is log D₁.
+        distance = found[replica] if name == "mahalanobis" else np.exp(found[replica])
+        np.testing.assert_allclose(distance, expected, rtol=5e-3)
 
 
 @pytest.mark.parametrize("count", [2, 5, 50])

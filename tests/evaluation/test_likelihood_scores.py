@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 from torch import Tensor
-from torch.distributions import MultivariateNormal
+from torch.distributions import MultivariateNormal, Normal, kl_divergence
 
 from cl_anomaly.evaluation.scores import SCORES
 from cl_anomaly.evaluation.scores.regret import DRAWS
@@ -119,6 +119,54 @@ def test_regret_is_what_a_wrong_posterior_loses(x: Tensor, weights: Tensor) -> N
         expected = minus_bound(start, sample) - best
         assert expected > 0.1
         assert found[0, place] == pytest.approx(expected, rel=0.05)
+
+
+def test_regret_looks_at_the_bound_after_the_last_step(weights: Tensor) -> None:
+    # So far away that each step gains: the largest bound is the last one. Here Adam runs on one
+    # sample at a time, in float64, with a schedule of PyTorch's.
+    x = 8 * torch.randn(1, 3, 4, generator=torch.Generator().manual_seed(2))
+    output = FactorAnalysis(x, weights, shift=4.0)
+    noise = torch.randn(4, 2, generator=generator(0, "likelihood-regret")).double()
+    found = _regret(output)
+    for place in range(3):
+        sample = x[0, place].double()
+        mean, log_variance = (
+            own[0, place].double().requires_grad_() for own in (output.mean, output.log_variance)
+        )
+
+        def bound(sample: Tensor, mean: Tensor, log_variance: Tensor) -> Tensor:
+            z = mean + (log_variance / 2).exp() * noise
+            likelihood = Normal(z @ weights.double().T, SIGMA).log_prob(sample).sum(1).mean()
+            own = Normal(mean, (log_variance / 2).exp())
+            return likelihood - kl_divergence(own, Normal(0.0, 1.0)).sum()
+
+        optimizer = torch.optim.Adam([mean, log_variance], lr=0.1)
+        schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: 1 - step / 30)
+        bounds = [bound(sample, mean, log_variance).item()]
+        for _ in range(30):
+            optimizer.zero_grad()
+            (-bound(sample, mean, log_variance)).backward()
+            optimizer.step()
+            schedule.step()
+            bounds.append(bound(sample, mean, log_variance).item())
+        assert bounds[-1] == max(bounds) > bounds[-2] + 1e-3 * (bounds[-2] - bounds[0])
+        assert found[0, place] == pytest.approx(bounds[-1] - bounds[0], rel=1e-4)
+
+
+@pytest.mark.parametrize(("name", "draws"), [("recon-prob", 16), ("iwae", 50)])
+def test_as_many_codes_are_drawn_as_the_docs_say(
+    name: str, draws: int, x: Tensor, weights: Tensor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = []
+    original = FactorAnalysis.negative_log_likelihood_at
+
+    def counted(self: FactorAnalysis, z: Tensor) -> Tensor:
+        asked.append(z)
+        return original(self, z)
+
+    monkeypatch.setattr(FactorAnalysis, "negative_log_likelihood_at", counted)
+    SCORES[name]()(FactorAnalysis(x, weights))
+    assert len(asked) == draws and not torch.equal(asked[0], asked[1])
 
 
 def test_regret_is_never_below_zero_and_small_for_the_true_posterior(

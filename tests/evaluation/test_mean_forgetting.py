@@ -48,5 +48,16 @@ def test_it_is_the_mean_of_the_classes_means_over_what_all_have() -> None:
     assert found == pytest.approx({"a": (0.2 + 0.5) / 2, "b": 0.2})
 
 
+def test_a_run_without_the_score_is_left_out() -> None:
+    other = [row | {"score": "recon"} for row in rows_of("upper", S["upper"])]
+    metrics = pd.DataFrame([*rows_of("lower", S["lower"]), *other])
+    assert mean_forgetting(metrics, "mse") == pytest.approx({"lower": 0.3})
+
+
+def test_of_two_tasks_it_is_what_the_first_has_lost() -> None:
+    metrics = pd.DataFrame(rows_of("a", [[0.9, 0.5], [0.7, 0.8]]))
+    assert mean_forgetting(metrics, "mse") == pytest.approx({"a": 0.2})
+
+
 def test_of_a_single_task_there_is_none() -> None:
     assert mean_forgetting(pd.DataFrame(rows_of("a", [[0.9]])), "mse") == {}

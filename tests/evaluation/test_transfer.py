@@ -13,7 +13,7 @@ from cl_anomaly.evaluation.transfer import OF_THE_MATRIX, forward_transfer, tran
 S = [
     [0.90, 0.85, 0.20],
     [0.95, 0.80, 0.60],
-    [0.70, 0.60, 0.85],
+    [0.70, 0.65, 0.85],
 ]
 UNTRAINED = [0.55, 0.45, 0.40]
 
@@ -26,21 +26,21 @@ def test_forward_transfer_is_what_a_task_gains_before_it_comes() -> None:
 @pytest.mark.parametrize(
     ("name", "expected"),
     [
-        ("average", (0.70 + 0.60 + 0.85) / 3),
+        ("average", (0.70 + 0.65 + 0.85) / 3),
         # S21 − S11, S31 − S11, S32 − S22
-        ("backward_transfer", (0.05 - 0.20 - 0.20) / 3),
-        ("lifelong_bwt", (0.05 - 0.20 - 0.20) / 3),
+        ("backward_transfer", (0.05 - 0.20 - 0.15) / 3),
+        ("lifelong_bwt", (0.05 - 0.20 - 0.15) / 3),
         # S31 − S11, S32 − S22
-        ("gem_backward_transfer", (-0.20 - 0.20) / 2),
+        ("gem_backward_transfer", (-0.20 - 0.15) / 2),
         # S21 − S11, S31 − S21, S32 − S22
-        ("pyclad_backward_transfer", (0.05 - 0.25 - 0.20) / 3),
-        # max(0.90, 0.95) − 0.70 and 0.80 − 0.60
-        ("forgetting", (0.25 + 0.20) / 2),
-        # max(0.90, 0.95) − 0.70 and max(0.85, 0.80) − 0.60
-        ("pyclad_forgetting_measure", (0.25 + 0.25) / 2),
+        ("pyclad_backward_transfer", (0.05 - 0.25 - 0.15) / 3),
+        # max(0.90, 0.95) − 0.70 and 0.80 − 0.65
+        ("forgetting", (0.25 + 0.15) / 2),
+        # max(0.90, 0.95) − 0.70 and max(0.85, 0.80) − 0.65
+        ("pyclad_forgetting_measure", (0.25 + 0.20) / 2),
         # On the diagonal and below it
-        ("lifelong_roc_auc", (0.90 + 0.95 + 0.80 + 0.70 + 0.60 + 0.85) / 6),
-        ("pyclad_continual_average", (0.90 + 0.95 + 0.80 + 0.70 + 0.60 + 0.85) / 6),
+        ("lifelong_roc_auc", (0.90 + 0.95 + 0.80 + 0.70 + 0.65 + 0.85) / 6),
+        ("pyclad_continual_average", (0.90 + 0.95 + 0.80 + 0.70 + 0.65 + 0.85) / 6),
         # Above it
         ("lifelong_fwt", (0.85 + 0.20 + 0.60) / 3),
         ("pyclad_forward_transfer", (0.85 + 0.20 + 0.60) / 3),

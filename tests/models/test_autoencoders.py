@@ -159,6 +159,17 @@ def test_sizes_and_weights_out_of_range_are_refused() -> None:
             make((8, 8), [0], **options)
 
 
+def test_smallest_sizes_and_weights_are_allowed() -> None:
+    cases: list[tuple[type[Autoencoder], dict[str, Any]]] = [
+        (VAE, {"latent_size": 1, "hidden_sizes": (1,), "beta": 0.0}),
+        (DenoisingAE, {"latent_size": 1, "hidden_sizes": (1,), "noise": 0.0}),
+        (SparseAE, {"latent_size": 1, "hidden_sizes": (), "sparsity": 0.0}),
+        (ConvAE, {"latent_size": 1, "channels": (1,), "pixel_weights": (0.0,) * 16}),
+    ]
+    for make, options in cases:
+        assert make((4, 4), [0], **options).reconstruct(_samples(4, 4)[:1]).hidden[-1].shape[2] == 1
+
+
 def test_activations_of_convolutions_count_as_memory() -> None:
     model = ConvAE((28, 28), [0, 1])
     weights = 16 * sum(p[0].numel() for p in model.parameters())

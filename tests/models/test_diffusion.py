@@ -1,5 +1,6 @@
 import math
 
+import numpy as np
 import pytest
 import torch
 from torch import Tensor, nn
@@ -22,16 +23,20 @@ def _says(model: Diffusion, value: float) -> Diffusion:
     return model
 
 
-def test_schedule_is_the_product_of_its_steps_betas() -> None:
+@pytest.mark.parametrize("steps", [50, 1000])
+def test_schedule_is_the_product_of_its_steps_betas(steps: int) -> None:
     # Nichol & Dhariwal, eq. 17: β_t = 1 − ᾱ_t / ᾱ_{t−1}, from f(t) = cos²((t/T + s)/(1 + s) · π/2).
     def f(t: int) -> float:
-        return math.cos((t / 50 + 0.008) / 1.008 * math.pi / 2) ** 2
+        return math.cos((t / steps + 0.008) / 1.008 * math.pi / 2) ** 2
 
     product, expected = 1.0, []
-    for t in range(1, 51):
+    for t in range(1, steps + 1):
         product *= 1 - min(1 - f(t) / f(t - 1), 0.99999)
         expected.append(min(max(product, 1e-4), 1 - 1e-4))
-    torch.testing.assert_close(cosine_schedule(50), torch.tensor(expected), rtol=1e-4, atol=1e-5)
+    found = cosine_schedule(steps)
+    torch.testing.assert_close(found, torch.tensor(expected), rtol=1e-4, atol=1e-5)
+    # What a thousand steps begin with, 4e-5, is less than what is always left.
+    assert float(1 - found[0]) == pytest.approx(1 - expected[0], rel=0.01)
 
 
 def test_every_step_has_an_embedding_of_its_own() -> None:
@@ -39,6 +44,14 @@ def test_every_step_has_an_embedding_of_its_own() -> None:
     assert times.shape == (100, 32)
     assert (torch.cdist(times, times) + 10 * torch.eye(100) > 0.1).all()
     assert times[24, [0, 16]].tolist() == pytest.approx([math.sin(250), math.cos(250)], abs=1e-3)
+
+
+def test_embedding_is_the_papers_with_the_base_1000() -> None:
+    # Vaswani et al., section 3.5: sin and cos of p / 1000^(2i/d), d = 32, at p = 1000 t/T.
+    places = 1000 * np.arange(1, 41)[:, None] / 40
+    angles = places / 1000 ** (2 * np.arange(16) / 32)
+    expected = np.concatenate([np.sin(angles), np.cos(angles)], axis=1)
+    np.testing.assert_allclose(time_embedding(40), expected, atol=1e-3)
 
 
 def test_noise_joins_a_sample_and_is_found_again() -> None:
@@ -103,7 +116,15 @@ def test_sampling_gives_the_distribution_that_the_network_knows(
     assert float(samples.std()) == pytest.approx(spread, rel=0.06)
 
 
+def test_fewest_steps_are_two_of_noise_and_one_of_sampling() -> None:
+    model = _says(_model(steps=2, sampling_steps=1), 0.5)
+    samples = model.generator().generate(4, ReplicaRandom([0, 1], "replay"))
+    torch.testing.assert_close(samples, torch.full((2, 4, 2, 3), 0.75))
+
+
 def test_steps_out_of_range_are_refused() -> None:
+    with pytest.raises(InputError, match="`sampling_steps` to be from 1"):
+        _model(sampling_steps=0)
     with pytest.raises(InputError, match="`steps` to be 2 or more, but got 1"):
         _model(steps=1)
     with pytest.raises(

@@ -47,6 +47,20 @@ def test_all_together_take_the_bytes_of_one(expert: str, one: torch.nn.Module) -
     assert 0.9 * _bytes(one) < _bytes(model) <= _bytes(one)
 
 
+@pytest.mark.parametrize("tasks", [2, 5, 9, 30])
+def test_an_expert_is_the_largest_that_fits(tasks: int) -> None:
+    # An autoencoder 6-h-3-h-6 has 6h + h, 3h + 3, 3h + h and 6h + 6 numbers: 20 h + 9.
+    options = {"latent_size": 3, "hidden_sizes": (50,)}
+    weight = next(Experts((6,), [0], "ae", options, tasks).named_parameters())[1]
+    assert weight.shape[2] == ((20 * 50 + 9) / tasks - 9) // 20
+
+
+def test_an_expert_has_a_unit_in_every_layer() -> None:
+    expert = Experts((6,), [0], "ae", {"latent_size": 3, "hidden_sizes": (50, 2)}, 1000)
+    shapes = [tuple(own.shape) for name, own in expert.named_parameters() if "weight" in name]
+    assert shapes == [(1, 6, 1), (1, 1, 1), (1, 1, 3), (1, 3, 1), (1, 1, 1), (1, 1, 6)]
+
+
 def test_with_one_task_an_expert_is_the_model_itself() -> None:
     model = Experts((8, 8), [0, 1], "vae", {"hidden_sizes": [12]}, 1)
     alone = VAE((8, 8), [0, 1], hidden_sizes=(12,))

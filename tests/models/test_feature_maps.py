@@ -127,6 +127,14 @@ def test_random_convolutions_are_scipys(shape: tuple[int, ...]) -> None:
             )
 
 
+@pytest.mark.parametrize(("wanted", "filters"), [(40, 4), (50, 6), (1, 1)])
+def test_random_convolutions_come_near_to_the_size_that_is_wanted(
+    wanted: int, filters: int
+) -> None:
+    own = RandomConvolutions((6, 6), 3, wanted, [3])
+    assert (own.size, own(_images((6, 6)), 0).shape[1]) == (9 * filters, 9 * filters)
+
+
 def test_random_filters_have_mean_0_and_length_1() -> None:
     filters = RandomConvolutions((3, 8, 8), 5, 600, [0]).filters[0]
     torch.testing.assert_close(filters.sum((1, 2, 3)), torch.zeros(24), atol=1e-5, rtol=0)
@@ -139,6 +147,21 @@ def test_random_units_are_rectified_and_of_each_seed() -> None:
     assert torch.equal(both(x, 1), alone(x, 0)) and not torch.equal(both(x, 0), both(x, 1))
     expected = np.maximum(x.numpy() @ alone.weights[0].numpy() + alone.biases[0].numpy(), 0)
     np.testing.assert_allclose(alone(x, 0), expected, rtol=1e-5, atol=1e-6)
+
+
+def test_random_units_have_the_variances_of_the_docs() -> None:
+    # W ~ N(0, 1/d), here d = 12, and b ~ N(0, 1/4).
+    own = RandomUnits((3, 4), 20_000, [3])
+    assert float(own.weights.var()) == pytest.approx(1 / 12, rel=0.02)
+    assert float(own.biases.var()) == pytest.approx(1 / 4, rel=0.05)
+    assert float(own.weights.mean()) == pytest.approx(0, abs=0.005)
+    assert float(own.biases.mean()) == pytest.approx(0, abs=0.02)
+
+
+def test_nothing_of_a_map_is_kept() -> None:
+    shape = (6, 6)
+    maps = [Pixels(shape), Histograms(shape, 2, 4, 2), RandomUnits(shape, 9, [3])]
+    assert [own.state_dict() for own in (*maps, RandomConvolutions(shape, 2, 8, [3]))] == [{}] * 4
 
 
 def test_pixels_are_as_they_are() -> None:

@@ -9,7 +9,7 @@ import pytest
 import cl_anomaly
 from cl_anomaly import read_run, read_suite
 from cl_anomaly.errors import InputError
-from cl_anomaly.runs.suite_results import SuiteResults
+from cl_anomaly.runs.suite_results import SuiteResults, read_any
 from tests.command import cli, run_quietly
 from tests.made_up import made_up_comparison, made_up_run
 from tests.places import ROOT
@@ -143,3 +143,26 @@ def test_a_suite_of_several_datasets(tmp_path: Path) -> None:
     own = suite.shown.query("run == 'a' and metric == 'auroc_seen' and task == 2")
     means = own.groupby("anomaly_class")["value"].mean()
     assert found.loc["a", "sd"] == pytest.approx(means.std())
+
+
+def test_deviations_are_over_the_replicas_that_all_runs_have(tmp_path: Path) -> None:
+    # AUROC after the last task is 0.7 − 0.01 · seed.
+    runs = {
+        "gr": made_up_run(tmp_path, "gr", seeds=[0, 1, 5]),
+        "ewc": made_up_run(tmp_path, "ewc", seeds=[0, 1]),
+    }
+    table = read_suite(made_up_comparison(tmp_path, runs)).table.set_index("run")
+    assert table["replicas"].to_dict() == {"gr": 3, "ewc": 2}
+    for name in runs:
+        assert table.loc[name, "mean"] == pytest.approx(0.695)
+        assert table.loc[name, "sd"] == pytest.approx(0.01 / np.sqrt(2))
+
+
+def test_a_run_alone_is_read_as_a_comparison_of_one(run: Path) -> None:
+    one, alone = read_any(run), read_run(run)
+    assert (one.kind, one.scores_shown) == ("run", {"lower": "mse"})
+    row = one.table.iloc[0]
+    last = alone.headline["mse"][:, -1]
+    assert (row["run"], row["mean"]) == ("lower", pytest.approx(last.mean()))
+    assert row["sd"] == pytest.approx(last.std(ddof=1))
+    np.testing.assert_array_equal(one.s["lower"], alone.s["mse"])

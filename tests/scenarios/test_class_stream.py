@@ -7,7 +7,7 @@ import torch
 
 from cl_anomaly.data.datasets import Dataset
 from cl_anomaly.errors import InputError
-from cl_anomaly.scenarios.base import Label, Replica, Scenario, all_test_indices
+from cl_anomaly.scenarios.base import Label, Replica, Scenario, Task, all_test_indices
 from cl_anomaly.scenarios.class_stream import anomaly_classes, build_scenario, scenario_of
 from tests.helpers import labelled
 
@@ -134,7 +134,10 @@ def test_tasks_may_bring_anomalies_of_their_own(small: Dataset) -> None:
 
 
 def test_by_default_nothing_is_kept_aside(digits: Dataset) -> None:
-    assert all(not len(task.calibration) for task in build_scenario(digits).tasks)
+    scenario = build_scenario(digits)
+    assert all(not len(task.calibration) for task in scenario.tasks)
+    own = scenario.tasks[0]
+    assert not len(Task(1, own.classes, own.indices, own.group).calibration)
 
 
 @pytest.mark.parametrize("classes_per_task", [1, 4])

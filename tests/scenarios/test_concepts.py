@@ -1,5 +1,6 @@
 """Concepts that bring their own anomalies, and files of them."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,8 @@ from cl_anomaly.api import run
 from cl_anomaly.config import RunConfig
 from cl_anomaly.data.datasets import load_dataset
 from cl_anomaly.errors import InputError
-from cl_anomaly.scenarios.concepts import build_concepts
+from cl_anomaly.scenarios.concepts import build_concepts, is_of_concepts
+from tests.helpers import labelled
 
 
 def arrays(concepts: int = 3, features: int = 4) -> dict[str, Any]:
@@ -41,7 +43,7 @@ def test_each_concept_is_a_task_judged_by_its_own_anomalies(path: Path) -> None:
         ("concept2",),
     ]
     for k, task in enumerate(scenario.tasks):
-        assert len(task.indices) == 40
+        assert (task.number, len(task.indices)) == (k + 1, 40)
         assert task.group.normal[f"concept{k}"].numel() == 20 + k
         places = scenario.anomalies_of(task)
         expected = arrays()[f"test_x_{k}"][: 5 + k]
@@ -125,6 +127,22 @@ def changed(path: Path, **arrays_by_name: Any) -> str:
 def test_a_file_that_is_none_is_refused(path: Path, change: dict[str, Any], message: str) -> None:
     with pytest.raises(InputError, match=message):
         load_dataset(changed(path, **change))
+
+
+@pytest.mark.parametrize(
+    ("names", "expected"),
+    [
+        (("concept1", "concept2", "anomaly1", "anomaly2"), True),
+        (("concept1", "concept2", "anomaly1", "other"), False),
+        # As clusters have it: anomalies that all concepts share.
+        (("concept1", "concept2", "anomaly"), False),
+    ],
+)
+def test_concepts_are_told_by_anomalies_of_their_own(
+    names: tuple[str, ...], expected: bool
+) -> None:
+    dataset = replace(labelled([0, 1, 1], list(range(len(names)))), class_names=names)
+    assert is_of_concepts(dataset) == expected
 
 
 def test_another_dataset_has_no_concepts() -> None:

@@ -65,6 +65,7 @@ def test_classes_with_names() -> None:
     assert scenario.all_anomalies.tolist() == [1, 2, 3]
     assert scenario.classes_of(torch.tensor([0, 1, 2])) == [("dog", 1), ("cat", 2)]
     stream = build_scenario(dataset, "hen", ["dog", "cat"])
+    assert stream.classes_of(torch.tensor([2, 1, 0])) == [("cat", 2), ("dog", 1)]
     assert [task.classes for task in stream.tasks] == [("dog",), ("cat",)]
     assert [task.indices.tolist() for task in stream.tasks] == [[2], [0, 1]]
     with pytest.raises(InputError, match=r"class of pets \(cat, dog, hen\), but got cow"):

@@ -65,5 +65,6 @@ def test_batch_stays_as_it_is() -> None:
 
 
 def test_reference_out_of_range() -> None:
+    assert AGEM(reference=1).reference == 1
     with pytest.raises(InputError, match="reference"):
         AGEM(reference=0)

@@ -8,8 +8,9 @@ from cl_anomaly.models.ae import AE
 from cl_anomaly.models.base import Model, check_abilities
 from cl_anomaly.models.flow import Flow
 from cl_anomaly.randomness import ReplicaRandom
+from cl_anomaly.scenarios.class_stream import build_scenario
 from cl_anomaly.strategies.der import DER
-from tests.learning import learn, prepare, small_scenario
+from tests.learning import learn, prepare, small_dataset, small_scenario
 
 SEEDS = [3, 7]
 
@@ -58,6 +59,17 @@ def test_outputs_are_those_of_the_model_when_they_were_stored() -> None:
     learn(strategy, [scenario] * 2, SEEDS, 2)
     # The reservoir has room for all: what the first task left gives what it gave then.
     assert torch.equal(strategy.reservoir.kept["outputs"][:, :20], kept["outputs"])
+
+
+def test_outputs_of_many_samples_are_each_their_own() -> None:
+    # More than are computed at once.
+    scenario, strategy = build_scenario(small_dataset([10, 600])), DER(samples=550)
+    prepare(strategy, scenario, SEEDS)
+    learn(strategy, [scenario] * 2, SEEDS, 1)
+    kept = strategy.reservoir.kept
+    assert kept["outputs"].shape == (2, 550, 3, 3)
+    means = strategy.model.reconstruct(kept["samples"] / 255).means
+    torch.testing.assert_close(kept["outputs"], means)
 
 
 def test_first_task_has_nothing_to_recall() -> None:

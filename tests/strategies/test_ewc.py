@@ -48,7 +48,7 @@ def test_penalty_is_0_at_the_anchor_and_pulls_back_to_it() -> None:
     assert bias.grad is not None and (bias.grad > 0).all()
 
 
-@pytest.mark.parametrize("decay", [1.0, 0.5])
+@pytest.mark.parametrize("decay", [1.0, 0.5, 0.0])
 def test_fisher_of_earlier_tasks_is_added_online(decay: float) -> None:
     scenario = small_scenario()
     strategy = EWC(decay=decay)

@@ -41,6 +41,13 @@ def test_fit_of_values_that_are_all_the_same_is_finite() -> None:
     assert fitted.isfinite().all() and fitted[0, 1] == 2
 
 
+def test_a_distance_of_0_counts_as_the_smallest_that_is_told_apart() -> None:
+    values = np.array([[0.0, 0.4, 0.9, 1.3]])
+    fitted = fit_weibull(torch.from_numpy(values), torch.ones(1, 4, dtype=torch.bool))
+    shape, _, scale = weibull_min.fit(values[0].clip(min=1e-12), floc=0)
+    np.testing.assert_allclose(fitted[0], np.array([shape, scale], float), rtol=1e-3)
+
+
 def test_distribution_is_scipys() -> None:
     x = torch.linspace(0.1, 5, 20)
     given = weibull_cdf(x, torch.tensor(3.0), torch.tensor(2.0))
@@ -82,6 +89,18 @@ def test_codes_are_taken_in_order_and_outlying_ones_left_out() -> None:
     assert left_out > 10
 
 
+def test_a_code_on_the_bound_is_accepted() -> None:
+    # Ω = 1 rejects nothing: not even codes that are outliers with the probability 1.
+    strategy = GREvt(reject=1.0)
+    strategy.centres, strategy.tails = torch.zeros(2, 1, 2), torch.tensor([[[6.0, 1.0]]] * 2)
+    strategy.random = ReplicaRandom(SEEDS, "codes")
+    given, _ = strategy._accepted(50)
+    drawn = ReplicaRandom(SEEDS, "codes").normal(200, 2)[:, :50]
+    far = weibull_min.cdf(drawn.norm(dim=2), 6.0).astype(np.float32) == 1
+    assert 0 < far.sum() < far.size
+    assert torch.equal(given, drawn)
+
+
 def test_replay_is_what_the_decoder_makes_of_them() -> None:
     strategy = _after(1)
     strategy.random = ReplicaRandom(SEEDS, "codes")
@@ -89,6 +108,32 @@ def test_replay_is_what_the_decoder_makes_of_them() -> None:
     strategy.random = ReplicaRandom(SEEDS, "codes")
     codes = strategy._accepted(8)[0]
     torch.testing.assert_close(replayed, vae_of(strategy).decoder.means(codes).detach())
+
+
+def test_a_past_task_is_refreshed_from_a_thousand_accepted_samples() -> None:
+    scenario, strategy = small_scenario(), _after(1)
+    decoder, centres, tails = strategy.previous, strategy.centres[:, 0], strategy.tails[:, 0]
+    learn(strategy, [scenario] * 2, SEEDS, 2)
+    random = ReplicaRandom(SEEDS, "after task", 2)
+    drawn, noise = random.normal(4000, 2), random.normal(1024, 2)[:, :1000]
+    assert decoder is not None
+    taken = []
+    for replica in range(2):
+        distances = (drawn[replica] - centres[replica]).norm(dim=1).double().numpy()
+        shape, scale = tails[replica].tolist()
+        outlying = weibull_min.cdf(distances, shape, scale=scale)
+        accepted, rest = np.flatnonzero(outlying <= 0.5), np.flatnonzero(outlying > 0.5)
+        order = [*accepted, *rest[np.argsort(outlying[rest], kind="stable")]]
+        taken.append(drawn[replica, torch.tensor(order[:1000])])
+    mean, log_variance = vae_of(strategy).encode(decoder.from_codes(torch.stack(taken)))
+    codes = (mean + log_variance.exp().sqrt() * noise).detach()
+    torch.testing.assert_close(strategy.centres[:, 0], codes.mean(1), rtol=1e-4, atol=1e-4)
+    for replica in range(2):
+        own = codes[replica].double()
+        largest = np.sort((own - own.mean(0)).norm(dim=1).numpy())[-100:]
+        shape, _, scale = weibull_min.fit(largest, floc=0)
+        found = strategy.tails[replica, 0]
+        np.testing.assert_allclose(found, np.array([shape, scale], float), rtol=2e-3)
 
 
 def test_past_tasks_are_refreshed_and_one_that_got_nothing_stays() -> None:

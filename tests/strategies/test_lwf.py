@@ -6,9 +6,9 @@ from tests.learning import learn, prepare, small_scenario, vae_of
 SEEDS = [3, 7]
 
 
-def _after_first_task(strategy: LwF) -> LwF:
+def _after_first_task(strategy: LwF, hidden_sizes: tuple[int, ...] = (12,)) -> LwF:
     scenario = small_scenario()
-    prepare(strategy, scenario, SEEDS)
+    prepare(strategy, scenario, SEEDS, hidden_sizes)
     learn(strategy, [scenario] * 2, SEEDS, 1)
     return strategy
 
@@ -30,7 +30,8 @@ def test_penalty_is_0_while_the_model_is_what_it_was() -> None:
 
 
 def test_penalty_written_out() -> None:
-    strategy, x = _after_first_task(LwF(lam=3.0, codes=0.5)), torch.rand(2, 8, 3, 3)
+    strategy = _after_first_task(LwF(lam=3.0, codes=0.5), hidden_sizes=(12, 9, 7))
+    x = torch.rand(2, 8, 3, 3)
     vae = vae_of(strategy)
 
     def outputs() -> tuple[torch.Tensor, torch.Tensor]:

@@ -103,7 +103,7 @@ def test_what_is_kept_between_tasks_is_importance_and_weights() -> None:
         assert sum(own.nbytes for own in strategy.state_dict().values()) == 2 * model
 
 
-@pytest.mark.parametrize("options", [{"c": -1.0}, {"damping": 0.0}])
+@pytest.mark.parametrize("options", [{"c": -1.0}, {"damping": 0.0}, {"damping": float("inf")}])
 def test_options_out_of_range(options: dict[str, float]) -> None:
     with pytest.raises(InputError, match=next(iter(options))):
         SI(**options)

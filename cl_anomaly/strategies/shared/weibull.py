@@ -14,7 +14,7 @@ def fit_weibull(values: Tensor, counted: Tensor) -> Tensor:
     (mean of xᵏ)^(1/k). Rinne, "The Weibull Distribution" (2008), section 11.2.
 
     Args:
-        values: x, (..., n), above 0.
+        values: x, (..., n), 0 or more; below 1e-12 they count as 1e-12.
         counted: (..., n), bool, which of them are fitted; one or more in each row.
 
     Returns:
@@ -29,7 +29,7 @@ def fit_weibull(values: Tensor, counted: Tensor) -> Tensor:
     spread = (
         torch.where(counted, (logs - mean).square(), 0.0).sum(-1, keepdim=True) / number
     ).sqrt()
-    shape = (1.2825 / spread.clamp(min=1e-12)).clamp(_SMALLEST, _LARGEST)  # π/√6, by moments
+    shape = (1.2825 / spread).clamp(_SMALLEST, _LARGEST)  # π/√6, by moments
     for _ in range(_ITERATIONS):
         powers = torch.where(counted, (shape * logs).exp(), 0.0)
         total = powers.sum(-1, keepdim=True)
