@@ -1,6 +1,7 @@
 """Runs compared: what is paired, what is missing, and what is said of each two."""
 
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -25,6 +26,12 @@ def metrics_of(runs: Mapping[str, Values], tasks: int = 2) -> pd.DataFrame:
     ]
     columns = ["run", "dataset", "anomaly_class", "seed", "task", "value"]
     return pd.DataFrame(rows, columns=columns).assign(score="mse", metric="auroc_seen")
+
+
+def p_of(differences: Any) -> float:
+    """SciPy's p-value of the signed-rank test."""
+    result: Any = stats.wilcoxon(differences)
+    return float(result.pvalue)
 
 
 def stream(
@@ -90,7 +97,7 @@ def test_tests_are_over_the_means_of_the_blocks(compared: Comparison) -> None:
     assert compared.friedman == pytest.approx(ranks.friedman(means))
     assert compared.critical_difference == pytest.approx(ranks.critical_difference(4, 10))
     pair = compared.pairs.query("run == 'upper' and other == 'gr'").iloc[0]
-    assert pair["p_wilcoxon"] == pytest.approx(stats.wilcoxon(means[:, 0] - means[:, 1]).pvalue)
+    assert pair["p_wilcoxon"] == pytest.approx(p_of(means[:, 0] - means[:, 1]))
     assert (pair["observations"], pair["rank_biserial"]) == (10, 1.0)
     assert pair["difference"] == pytest.approx((means[:, 0] - means[:, 1]).mean())
     # Paired, the difference of 0.05 is told from the classes' own spread of 0.05.
@@ -150,7 +157,7 @@ def test_who_is_better_is_said_by_the_test_and_not_by_the_mean() -> None:
     # The one lost class has rank 12 of 78: 12 against 66.
     assert found.best == "once"
     assert found.pairs["rank_biserial"].item() == pytest.approx((66 - 12) / 78)
-    assert found.pairs["p_wilcoxon"].item() == pytest.approx(stats.wilcoxon(lead).pvalue)
+    assert found.pairs["p_wilcoxon"].item() == pytest.approx(p_of(lead))
     assert found.decision("often", "once") == "better"
 
 
@@ -176,13 +183,15 @@ def test_seeds_of_a_closed_form_are_one_observation() -> None:
 
 
 def test_every_class_counts_the_same_however_many_seeds_it_has() -> None:
-    # Means 0.01, 0.02, 0.03 and -0.04; sums would be 0.03, 0.02, 0.03 and -0.04, with other ranks.
-    lead = {0: [0.0, 0.01, 0.02], 1: [0.02], 2: [0.03], 3: [-0.04]}
-    one = {("d", c, seed): 0.5 + v for c, own in lead.items() for seed, v in enumerate(own)}
+    # Means 0.03, 0.02, 0.01 and -0.04; sums would be 0.09, 0.02, 0.01 and -0.04, with other ranks.
+    lead = {0: [0.0, 0.03, 0.06], 1: [0.02], 2: [0.01], 3: [-0.04]}
+    one: dict[tuple[str, int | str, int], float] = {
+        ("d", c, seed): 0.5 + v for c, own in lead.items() for seed, v in enumerate(own)
+    }
     runs: dict[str, Values] = {"one": one, "two": dict.fromkeys(one, 0.5)}
     pair = compare_runs(metrics_of(runs), "mse", resamples=50).pairs.iloc[0]
     assert pair["rank_biserial"] == pytest.approx((1 + 2 + 3 - 4) / 10)
-    assert pair["p_wilcoxon"] == pytest.approx(stats.wilcoxon([0.01, 0.02, 0.03, -0.04]).pvalue)
+    assert pair["p_wilcoxon"] == pytest.approx(p_of([0.03, 0.02, 0.01, -0.04]))
 
 
 def test_two_runs_are_compared_by_wilcoxon() -> None:

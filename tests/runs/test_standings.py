@@ -17,7 +17,7 @@ from cl_anomaly.json_files import read_json, write_json
 from cl_anomaly.report.page.page import page_of
 from cl_anomaly.report.suite_table import COLUMNS, COST, QUALITY, read_table
 from cl_anomaly.runs.comparison import write_comparison
-from cl_anomaly.runs.cost import COST_COLUMNS
+from cl_anomaly.runs.cost import COST_COLUMNS, of_one_replica
 from cl_anomaly.runs.report_content import read_content
 from cl_anomaly.runs.standings import Entrant, standings
 from cl_anomaly.runs.suite_folder import SuiteMember, write_suite
@@ -113,8 +113,7 @@ def test_the_gap_is_between_the_bounds_of_the_same_model_in_every_file(folder: P
 
 
 def test_costs_are_those_of_one_replica_by_hand(folder: Path) -> None:
-    table = read_suite(folder).table.set_index("run")
-    row = table.loc["vae gr"]
+    row = read_suite(folder).table.set_index("run").to_dict("index")["vae gr"]
     assert row["seconds"] == pytest.approx(500 / 4)
     assert row["steps"] == 2 * 14_320
     assert row["operations"] == pytest.approx(10_000)
@@ -174,10 +173,10 @@ def test_the_screen_shows_quality_and_cost(
 
 
 def test_the_figure_of_costs_has_the_same_numbers(folder: Path) -> None:
-    data = pd.DataFrame(script(page_of(read_content(folder)), "data")["cost"]).set_index("run")
-    assert data.loc["vae gr", ["seconds", "steps", "operations", "bytes"]].tolist() == [
-        *(125.0, 28_640, 10_000, 1_520_000)
-    ]
+    data = script(page_of(read_content(folder)), "data")["cost"]
+    place = data["run"].index("vae gr")
+    found = [data[name][place] for name in ("seconds", "steps", "operations", "bytes")]
+    assert found == [125.0, 28_640, 10_000, 1_520_000]
 
 
 def test_what_is_not_recorded_is_empty_and_never_a_part(tmp_path: Path) -> None:
@@ -214,6 +213,15 @@ def test_steps_are_the_mean_over_replicas_of_several_runs(tmp_path: Path) -> Non
     assert row["steps"] == pytest.approx((3 * 100 + 200) / 4)
     assert row["seconds"] == pytest.approx(8 / 4)
     assert bool(row["stores_samples"]) is True
+
+
+def test_what_one_run_does_not_know_is_not_known_of_the_method() -> None:
+    rows = [dict.fromkeys(COST_COLUMNS, 1.0) | {"stores_samples": known} for known in (True, None)]
+    found = of_one_replica(pd.DataFrame(rows, dtype=object))
+    assert found["stores_samples"] is None and found["bytes"] == pytest.approx(3.0)
+    assert found["operations"] == pytest.approx(1.0)
+    nothing = of_one_replica(pd.DataFrame(rows[:1], dtype=object).assign(model_bytes=None))
+    assert math.isnan(nothing["bytes"]) and nothing["stores_samples"] is True
 
 
 def test_bounds_of_other_epochs_or_steps_are_no_bounds(tmp_path: Path) -> None:
