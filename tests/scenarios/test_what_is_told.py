@@ -13,15 +13,16 @@ from cl_anomaly.models.vae import VAE
 from cl_anomaly.runs.build import prepare
 from cl_anomaly.strategies import Strategy
 
-AGNOSTIC: dict[str, Any] = {
-    "strategy": "lower",
-    "dataset": "digits",
-    "stream": "concept-agnostic",
-}
+
+def agnostic(**own: Any) -> RunConfig:
+    settings: dict[str, Any] = {"strategy": "lower", "dataset": "digits"}
+    return RunConfig(**{**settings, "stream": "concept-agnostic", **own})
 
 
 class Begins(VAE):
     """A model that is told when a task begins."""
+
+    name = "begins"
 
     def begin_task(self, number: int) -> None:
         pass
@@ -38,13 +39,13 @@ class Begins(VAE):
         ({"score": ["mse", "nap"]}, "the score nap"),
         ({"model": "gaussians"}, "the model gaussians"),
         ({"model": "experts"}, "the model experts"),
-        ({"model": Begins}, "the model Begins"),
+        ({"model": Begins}, "the model begins"),
     ],
 )
 def test_what_has_to_be_told_where_tasks_end_is_refused_where_nobody_says(
     settings: dict[str, Any], named: str
 ) -> None:
-    config = RunConfig(**AGNOSTIC | settings)
+    config = agnostic(**settings)
     with pytest.raises(InputError, match=f"{named} has to be told where a task ends"):
         prepare(config)
 
@@ -61,7 +62,7 @@ def test_what_has_to_be_told_where_tasks_end_is_refused_where_nobody_says(
 )
 def test_what_cannot_be_done_in_portions_is_refused(settings: dict[str, Any], message: str) -> None:
     with pytest.raises(InputError, match=message):
-        prepare(RunConfig(**AGNOSTIC | settings))
+        prepare(agnostic(**settings))
 
 
 def test_a_strategy_with_a_loop_of_its_own_is_refused() -> None:
@@ -70,7 +71,7 @@ def test_a_strategy_with_a_loop_of_its_own_is_refused() -> None:
             pass
 
     with pytest.raises(InputError, match="the strategy Loops, which trains by a loop of its own"):
-        prepare(RunConfig(**AGNOSTIC | {"strategy": Loops}))
+        prepare(agnostic(strategy=Loops))
 
 
 @pytest.mark.parametrize(
@@ -86,16 +87,16 @@ def test_a_strategy_with_a_loop_of_its_own_is_refused() -> None:
 )
 def test_others_learn_in_one_pass_over_portions(strategy: str, options: dict[str, Any]) -> None:
     settings = {"strategy": strategy, "strategy_options": options, "blur": 0.2}
-    found = prepare(RunConfig(**AGNOSTIC | settings)).config
+    found = prepare(agnostic(**settings)).config
     assert (found.stream, found.portion, found.epochs) == ("concept-agnostic", 128, 1)
     assert "in portions of 128, with one pass over each" in str(found.dataset_note)
-    three = prepare(RunConfig(**AGNOSTIC | settings | {"epochs": 3, "portion": 64})).config
+    three = prepare(agnostic(**settings, epochs=3, portion=64)).config
     assert (three.portion, three.epochs) == (64, 3)
     assert "in portions of 64, with 3 passes over each" in str(three.dataset_note)
 
 
 def test_other_streams_have_no_portions() -> None:
-    found = prepare(RunConfig(**AGNOSTIC | {"stream": "concept-incremental"})).config
+    found = prepare(agnostic(stream="concept-incremental")).config
     assert (found.portion, found.epochs) == (None, 60)
 
 
