@@ -43,10 +43,11 @@ def threshold_at(rate: float, scores: ArrayLike) -> float:
 def threshold_of_mixture(rate: float, parts: Sequence[ArrayLike], shares: Sequence[float]) -> float:
     """Set the threshold that a mixture of normal samples exceeds at a wanted rate on average.
 
-    The smallest score v with Σ πₚ kₚ(v) / (nₚ + 1) ≥ 1 − rate, where part p makes up the share πₚ
-    of the normal samples, and kₚ(v) of its nₚ scores are at most v: a new sample of that part
-    exceeds v with a probability of 1 − kₚ(v) / (nₚ + 1). With one part it is `threshold_at`. Where
-    the parts are too small for that, it is the largest score.
+    The smallest score v with Σ wᵢ [sᵢ ≤ v] ≥ (1 − rate)(1 + 1/n), where a score of part p has the
+    weight πₚ / nₚ, for the part makes up the share πₚ of the normal samples and nₚ of its scores
+    are there, and n = 1 / Σ wᵢ² is the number of equal weights that are worth as much (Kish,
+    "Survey Sampling", 1965). With one part, or parts as large as their shares, it is
+    `threshold_at`. Where n is too small for that, it is the largest score.
 
     Args:
         rate: wanted false-positive rate, between 0 and 1.
@@ -64,12 +65,13 @@ def threshold_of_mixture(rate: float, parts: Sequence[ArrayLike], shares: Sequen
             raise ValueError("Expected one finite score or more, in one dimension.")
     scores = np.concatenate(arrays)
     weights = np.repeat(
-        [share / (len(part) + 1) for share, part in zip(shares, arrays, strict=True)],
+        [share / len(part) for share, part in zip(shares, arrays, strict=True)],
         [len(part) for part in arrays],
     )
     order = np.argsort(scores, kind="stable")
+    wanted = (1 - rate) * (1 + (weights**2).sum())
     # The rounding of a sum must not move the threshold by a sample.
-    place = np.searchsorted(weights[order].cumsum(), 1 - rate - _ROUNDING)
+    place = np.searchsorted(weights[order].cumsum(), wanted - _ROUNDING)
     return float(scores[order[min(place, len(scores) - 1)]])
 
 

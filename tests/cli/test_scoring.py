@@ -17,7 +17,8 @@ from tests.command import SMALL, Done, cli, plain
 @pytest.fixture(scope="module")
 def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     out = tmp_path_factory.mktemp("runs")
-    done = cli("run", *SMALL, "--calibration", "0.2", "--seeds", "3,7", "--quiet", "--out", out)
+    settings = "--strategy upper --calibration 0.2 --seeds 3,7 --quiet".split()
+    done = cli("run", *SMALL, *settings, "--out", out)
     assert done.code == 0, done.err
     return done.last_line
 

@@ -52,8 +52,15 @@ def test_a_mixture_is_exceeded_at_the_rate_on_average() -> None:
         threshold = threshold_of_mixture(0.05, parts, shares)
         rates.append(0.75 * norm.sf(threshold) + 0.25 * norm.sf(threshold, loc=2))
     error = np.std(rates) / math.sqrt(len(rates))
-    # At most the rate, and below it by no more than a sample of each part.
-    assert 0.05 - 0.75 / 200 - 0.25 / 100 - 4 * error < np.mean(rates) < 0.05 + 4 * error
+    # As near to the rate as one sample of the heavier part.
+    assert abs(np.mean(rates) - 0.05) < 0.75 / 199 + 4 * error
+
+
+def test_parts_as_large_as_their_shares_are_one_sample_of_the_whole() -> None:
+    scores = np.random.default_rng(0).normal(size=150)
+    for rate in (0.01, 0.05):
+        parts = threshold_of_mixture(rate, [scores[:100], scores[100:]], [2 / 3, 1 / 3])
+        assert parts == threshold_at(rate, scores)
 
 
 @pytest.mark.parametrize("rate", [0.0, 1.0, -0.1, math.nan])

@@ -142,16 +142,6 @@ def test_what_is_recalled_counts_by_the_share_of_the_past(kept: Result) -> None:
     assert (recalled > alone).all()
 
 
-def _least_at(rate: float, past: np.ndarray, own: np.ndarray, share: float) -> float:
-    """The smallest score that the mixture exceeds at the rate or less, by trying each."""
-    for value in sorted([*past, *own]):
-        covered = share * (past <= value).sum() / (len(past) + 1)
-        covered += (1 - share) * (own <= value).sum() / (len(own) + 1)
-        if covered >= 1 - rate - 1e-9:
-            return float(value)
-    return float(max([*past, *own]))
-
-
 def test_a_strategy_that_stores_samples_stores_some_that_were_kept_aside() -> None:
     """Its reservoir has room for all: they are those of all past tasks."""
     result, dataset = _run("replay", seeds=[3], strategy_options={"samples": 2000}), _digits()
@@ -166,7 +156,7 @@ def test_a_strategy_that_stores_samples_stores_some_that_were_kept_aside() -> No
     table = _thresholds(result).query("task == 3").set_index("target_fpr")
     assert (table["set_from"] == "this task and stored samples").all()
     for rate in TARGET_RATES:
-        expected = _least_at(rate, past, own, len(past) / (len(past) + len(own)))
+        expected = threshold_at(rate, np.concatenate([past, own]))  # that of all, as for `upper`
         assert table["threshold"][rate] == pytest.approx(expected, rel=1e-5)
 
 
