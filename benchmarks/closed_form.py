@@ -13,41 +13,28 @@ from pathlib import Path
 import pandas as pd
 
 from cl_anomaly import RunConfig, run
-from cl_anomaly.errors import InputError
-from cl_anomaly.runs.build import prepare
 
 RULES = ["least", "log-margin", "auto-margin", "softmin", "background"]
 CONCEPTS = 5
 
 
-def concepts_of(file: Path) -> int:
-    """Say how many clusters there are, five or fewer."""
-    for concepts in range(CONCEPTS, 2, -1):
-        try:
-            prepare(config_of(file, "lower", concepts))
-        except InputError:
-            continue
-        return concepts
-    return 2
-
-
-def config_of(file: Path, strategy: str, concepts: int) -> RunConfig:
+def config_of(file: Path, strategy: str) -> RunConfig:
     return RunConfig(
         model="gaussians",
         strategy=strategy,
         dataset=str(file),
         scenario="clusters",
-        concepts=concepts,
+        concepts=CONCEPTS,
         score=RULES,
         device="cpu",
     )
 
 
 def table(config: RunConfig) -> dict[str, float]:
-    """Give the headline AUROC after the last task by each rule."""
-    metrics = run(config).metrics
-    last = metrics[(metrics["metric"] == "auroc_seen") & (metrics["task"] == config.concepts)]
-    return {rule: float(last.loc[last["score"] == rule, "value"].iloc[0]) for rule in RULES}
+    """Give the number of concepts, and the headline AUROC after the last task by each rule."""
+    headline = run(config).headline
+    found = {rule: float(headline[rule][0, -1]) for rule in RULES}
+    return {"concepts": headline[RULES[0]].shape[1], **found}
 
 
 def main() -> None:
@@ -55,9 +42,8 @@ def main() -> None:
     parser.add_argument("folder", type=Path, help="folder with .npz files that hold X and y")
     rows = {}
     for file in sorted(parser.parse_args().folder.glob("*.npz")):
-        concepts = concepts_of(file)
-        own, joint = (table(config_of(file, name, concepts)) for name in ("lower", "upper"))
-        rows[file.stem] = {"concepts": concepts, "joint": joint["least"], **own}
+        own, joint = (table(config_of(file, name)) for name in ("lower", "upper"))
+        rows[file.stem] = {**own, "joint": joint["least"]}
         print(file.stem, {name: round(value, 3) for name, value in rows[file.stem].items()})
         sys.stdout.flush()
     frame = pd.DataFrame(rows).T

@@ -7,8 +7,10 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from sklearn.metrics import roc_auc_score
 from sklearn.preprocessing import StandardScaler
 
+from cl_anomaly.api import run
 from cl_anomaly.config import RunConfig
 from cl_anomaly.data.datasets import Dataset, load_dataset
 from cl_anomaly.errors import InputError
@@ -219,3 +221,27 @@ def test_settings_of_clusters_are_refused_without_them(setting: str, value: obje
     asked: dict[str, Any] = {"scenario": "class-stream", setting: value}
     with pytest.raises(InputError, match=f"Expected `{setting}` with the scenario clusters"):
         prepare(RunConfig(strategy="lower", dataset="digits", **asked))
+
+
+def test_a_detector_that_is_told_the_concept_is_judged_by_the_concepts_own_anomalies() -> None:
+    config = RunConfig(
+        strategy="lower",
+        model="gaussians",
+        dataset="digits",
+        scenario="clusters",
+        anomaly_class=[0, 4],
+        concepts=3,
+        cluster_anomalies="own",
+        stream="concept-aware",
+        device="cpu",
+    )
+    result, plan = run(config), prepare(config)
+    (scenario,) = plan.scenarios
+    scores = dict(zip(result.test_indices.tolist(), result.scores["least"][0, -1], strict=True))
+    for number, task in enumerate(scenario.tasks):
+        (normal,) = task.group.normal.values()
+        parts = normal, scenario.anomalies_of(task)
+        groups = [[scores[place] for place in own.tolist()] for own in parts]
+        labels = np.repeat([0, 1], [len(own) for own in groups])
+        expected = roc_auc_score(labels, np.concatenate(groups))
+        assert result.s["least"][0, -1, number] == pytest.approx(expected, abs=1e-6)

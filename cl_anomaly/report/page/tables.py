@@ -225,7 +225,7 @@ def chosen_table(content: Content) -> Html:
         )
         for method, chosen in by_method.items()
     ]
-    return _table("chosen", ["run", *keys], body)
+    return _table("chosen", ["run", *(key.replace("_", " ") for key in keys)], body)
 
 
 def detected_table(found: Mapping[str, Sequence[Scored]], name: str) -> Html:

@@ -54,7 +54,11 @@ def folder(runs: dict[str, Path], tmp_path_factory: pytest.TempPathFactory) -> P
     config["strategy"] = "upper"
     failed = SuiteMember("upper", ResolvedConfig(**config), "table.npz", None, "memory ran <out>")
     members["upper · table.npz"] = failed
-    chosen = {UNSAFE: Choice({"ratio": 0.5}, "digits, class 9", "the best", {"ratio=0.5": 0.9})}
+    chosen = {
+        UNSAFE: Choice(
+            {"ratio": 0.5}, "digits, class 9", "the best", {"ratio=0.5": 0.9}, ("ratio",)
+        )
+    }
     suite = Suite({}, {name: {} for name in runs}, title="Two <datasets>")
     return write_suite(suite, members, chosen, out, "suite")
 
@@ -119,7 +123,7 @@ def test_the_page_shows_datasets_methods_and_the_failure(page: str) -> None:
 
 def test_what_was_chosen_is_shown_with_its_data(page: str) -> None:
     assert rows(page, "chosen") == [
-        [UNSAFE, "ratio 0.5", "digits, class 9", "the best", "ratio=0.5 0.9"]
+        [UNSAFE, "ratio 0.5", "digits, class 9", "the best", "ratio=0.5 0.9", "ratio"]
     ]
 
 
