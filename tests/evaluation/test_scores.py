@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import torch
 
-from cl_anomaly.evaluation.scores import POSTERIOR_SAMPLES, SCORES
+from cl_anomaly.evaluation.scores import CHEAP_SCORES, POSTERIOR_SAMPLES, SCORES
 from cl_anomaly.models.layers import Linear
 from cl_anomaly.models.vae import VAE
 from cl_anomaly.randomness import generator
@@ -88,3 +88,10 @@ def test_recon_prob_by_numpy_with_the_same_draws(x: torch.Tensor) -> None:
         means = 1 / (1 + np.exp(-(hidden @ w2 + b2.reshape(2, 1, -1))))
         losses.append(-(flat * np.log(means) + (1 - flat) * np.log(1 - means)).sum(-1))
     np.testing.assert_allclose(_score("recon-prob", model, x), np.mean(losses, axis=0), rtol=1e-5)
+
+
+@pytest.mark.parametrize("name", SCORES)
+def test_scores_of_one_pass_that_keep_nothing_are_always_recorded(name: str) -> None:
+    score = SCORES[name]
+    assert (name in CHEAP_SCORES) == (score.passes == 1 and not score.learns())
+    assert bool(score.statistics) == score.learns()

@@ -69,6 +69,11 @@ def test_path_is_that_of_the_tasks_own_loss_and_not_of_the_penalty() -> None:
     assert (end + AIM).abs().min() > 0.05
     lowered = _loss(start, -AIM) - _loss(end, -AIM)
     torch.testing.assert_close(strategy.path["weight"], lowered, rtol=2e-2, atol=0)
+    # The task began elsewhere than at 0, and its share joins that of the first.
+    first = strategy.importance["weight"].clone()
+    strategy.after_task([])
+    expected = first + lowered / ((end - start).square() + 0.1)
+    torch.testing.assert_close(strategy.importance["weight"], expected, rtol=2e-2, atol=0)
 
 
 def test_negative_gains_count_as_0() -> None:
