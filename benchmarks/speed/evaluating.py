@@ -20,7 +20,11 @@ def evaluation(config: RunConfig, repeats: int) -> Iterator[Row]:
     scenario, test = run.plan.scenarios[0], run.plan.dataset.test
     indices = scenario.test_indices
     groups = GroupPlaces(scenario, indices)
-    names = [name for name in CHEAP_SCORES if SCORES[name].needs <= model.abilities]
+    names = [
+        name
+        for name in CHEAP_SCORES
+        if SCORES[name].needs <= model.abilities and not SCORES[name].learns()
+    ]
 
     @torch.no_grad()
     def forward() -> None:

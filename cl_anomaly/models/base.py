@@ -137,6 +137,15 @@ class Distances(Reconstruction):
         """
         raise NotImplementedError
 
+    @property
+    def left_out(self) -> Tensor:
+        """The distances of samples that the task learnt last was learnt from, (R, B, T).
+
+        From their own task as if each had not been among them, where the model can tell that; else
+        `distances`.
+        """
+        return self.distances
+
     @cached_property
     def background(self) -> Tensor:
         """How far they are from all tasks as one, (R, B); the ability `background`."""
@@ -203,6 +212,14 @@ class Model(nn.Module):
 
     def begin_task(self, number: int) -> None:
         """Make room for a task, from 1, where a model grows with them; called before it begins."""
+
+    def tasks_joined(self) -> list[list[int]]:
+        """Return for each replica which task each was learnt as, for a model that compares tasks.
+
+        That is the task itself where it was new, an earlier one where it returned, and 0 where
+        nothing is kept of it by itself. Empty for other models.
+        """
+        return []
 
     def reconstruct(self, x: Tensor) -> Reconstruction:
         """Pass samples (R, B, *features) through the model, and draw nothing."""

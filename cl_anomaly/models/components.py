@@ -15,7 +15,7 @@ _FEWEST = 10
 
 
 def components_of(x: Tensor, most: int, pooling: float, numbers: torch.Generator) -> list[Moments]:
-    """Give the moments of the parts of samples.
+    """Compute the moments of the parts of samples, in whatever order these come.
 
     Args:
         x: (n, F).
@@ -25,12 +25,29 @@ def components_of(x: Tensor, most: int, pooling: float, numbers: torch.Generator
     """
     if most == 1 or len(x) < 2 * _FEWEST:
         return [moments_of(x)]
+    line = torch.randn(x.shape[1], generator=numbers, dtype=torch.float64).to(x.device)
+    return _parts_of(x[(x.double() @ line).argsort(stable=True)], most, pooling, numbers)
+
+
+def _parts_of(x: Tensor, most: int, pooling: float, numbers: torch.Generator) -> list[Moments]:
     parts = nearest_centres(x, k_means(x, most, numbers))
     sizes = torch.bincount(parts, minlength=most)
-    if (sizes < _FEWEST).any():
+    if most > 1 and (sizes < _FEWEST).any():
         fewer = int((sizes >= _FEWEST).sum().clamp(min=1, max=most - 1))
-        return components_of(x, fewer, pooling, numbers)
+        return _parts_of(x, fewer, pooling, numbers)
     return _pooled([moments_of(x[parts == part]) for part in range(most)], pooling)
+
+
+def shares_of(x: Tensor, centres: Tensor, pooling: float) -> list[Moments | None]:
+    """Compute the moments of the samples (n, F) nearest to each centre (k, F); None where none is.
+
+    See `components_of`.
+    """
+    parts = nearest_centres(x, centres)
+    places = parts.unique().tolist()
+    own = _pooled([moments_of(x[parts == part]) for part in places], pooling)
+    by_place = dict(zip(places, own, strict=True))
+    return [by_place.get(place) for place in range(len(centres))]
 
 
 def _pooled(parts: list[Moments], pooling: float) -> list[Moments]:
@@ -62,7 +79,7 @@ def k_means(x: Tensor, count: int, numbers: torch.Generator) -> Tensor:
 
 
 def nearest_centres(x: Tensor, centres: Tensor) -> Tensor:
-    """Say which centre (k, F) is nearest to each sample (n, F): (n,), int64."""
+    """Return which centre (k, F) is nearest to each sample (n, F): (n,), int64."""
     return (centres.square().sum(1) - 2 * x @ centres.mT).argmin(1)
 
 

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
 
-# Of a feature's variance: keeps one that is the same for all samples from having no inverse.
-LEAST_VARIANCE = 1e-6
+# Of the mean variance: keeps a feature that is the same for all samples from having no inverse.
+_LEAST_SHARE = 1e-6
+# Of a feature's mean: float32 samples that are all the same deviate by no more than this.
+_ROUNDING = 8 * torch.finfo(torch.float32).eps
 
 
 @dataclass(frozen=True, eq=False)
@@ -47,16 +49,38 @@ def together(one: Moments, other: Moments) -> Moments:
     return Moments(count, one.mean + own * step, covariance)
 
 
-def shrunk(covariance: Tensor, shrinkage: float) -> Tensor:
-    """Move a covariance (F, F) towards equal variances: (1 − s) C + s (tr C / F) I."""
-    size = len(covariance)
-    mean = covariance.diagonal().sum() / size
-    floor = torch.eye(size, dtype=covariance.dtype, device=covariance.device)
-    return (1 - shrinkage) * covariance + (shrinkage * mean + LEAST_VARIANCE) * floor
+def least_variance(variances: Tensor, mean: Tensor) -> Tensor:
+    """Compute the variance that is added in every direction: a millionth of the mean variance.
+
+    It is a share, so that features in other units have the same distances. Samples that are all the
+    same have no variance to take a share of: theirs is one of their mean square, or of 1 if they
+    are zero.
+
+    Args:
+        variances: (F,), of each feature.
+        mean: (F,), of each feature.
+
+    Returns:
+        A number, more than 0.
+    """
+    if bool((variances > (_ROUNDING * mean).square()).any()):
+        return _LEAST_SHARE * variances.mean()
+    square = mean.square().mean()
+    return _LEAST_SHARE * torch.where(square > 0, square, 1.0)
+
+
+def shrunk(moments: Moments, shrinkage: float) -> Tensor:
+    """Move a covariance towards equal variances: (1 − s) C + (s tr C / F + ε) I, (F, F).
+
+    ε is `least_variance`.
+    """
+    covariance, variances = moments.covariance, moments.covariance.diagonal()
+    level = shrinkage * variances.mean() + least_variance(variances, moments.mean)
+    return (1 - shrinkage) * covariance + level * torch.eye(len(covariance)).to(covariance)
 
 
 def whitening(covariance: Tensor) -> Tensor:
-    """Give W, (F, F), with W Wᵀ = C⁻¹, so that ‖(f − μ) W‖² = (f − μ)ᵀ C⁻¹ (f − μ).
+    """Compute W, (F, F), with W Wᵀ = C⁻¹, so that ‖(f − μ) W‖² = (f − μ)ᵀ C⁻¹ (f − μ).
 
     With C = L Lᵀ it is L⁻ᵀ. Where rounding has left a covariance without an inverse, its smallest
     variances are taken as a millionth of its largest one.
@@ -64,7 +88,7 @@ def whitening(covariance: Tensor) -> Tensor:
     lower, failed = torch.linalg.cholesky_ex(covariance)
     if failed:
         variances, axes = torch.linalg.eigh(covariance)
-        return axes / variances.clamp(min=float(variances[-1]) * LEAST_VARIANCE).sqrt()
+        return axes / variances.clamp(min=float(variances[-1]) * _LEAST_SHARE).sqrt()
     identity = torch.eye(len(covariance), dtype=covariance.dtype, device=covariance.device)
     return torch.linalg.solve_triangular(lower, identity, upper=False).mT
 
@@ -85,9 +109,10 @@ class Compared:
     """What a set of samples is compared by: each of many with each other takes few operations.
 
     Attributes:
-        moments: theirs.
+        moments: theirs, with `least_variance` in every direction: what does not vary at all is
+            compared by that.
         precision: Σ⁻¹ of their shrunk covariance, (F, F).
-        own: tr(Σ⁻¹ C), how far they are from their own Gaussian on average.
+        own: tr(Σ⁻¹ C), how far they are from their own Gaussian on average; at most F.
     """
 
     moments: Moments
@@ -97,25 +122,30 @@ class Compared:
     @classmethod
     def of(cls, moments: Moments, shrinkage: float) -> Compared:
         """Invert the covariance once."""
-        white = whitening(shrunk(moments.covariance, shrinkage))
+        white, covariance = whitening(shrunk(moments, shrinkage)), moments.covariance
+        least = least_variance(covariance.diagonal(), moments.mean)
+        known = covariance + least * torch.eye(len(covariance)).to(covariance)
         precision = white @ white.mT
-        return cls(moments, precision, (precision * moments.covariance).sum())
+        own = (precision * known).sum()
+        return cls(replace(moments, covariance=known), precision, own)
+
+    def distance_of(self, moments: Moments) -> Tensor:
+        """Compute the mean squared distance of samples with such moments from this Gaussian.
+
+        tr(Σ⁻¹ C) + (μ − m)ᵀ Σ⁻¹ (μ − m), where C and m are theirs.
+        """
+        step = moments.mean - self.moments.mean
+        return (self.precision * moments.covariance).sum() + step @ self.precision @ step
 
 
 def unlikeness(one: Compared, other: Compared) -> float:
-    """Say how many times farther samples are from the other's Gaussian than from their own.
+    """Compute how many times farther samples are from the other's Gaussian than from their own.
 
-    The mean squared distance of samples with moments i from the Gaussian of j is
-    a(i, j) = tr(Σⱼ⁻¹ Cᵢ) + (μᵢ − μⱼ)ᵀ Σⱼ⁻¹ (μᵢ − μⱼ), where Σ is shrunk. This is the larger one of
-    a(1, 2) / a(1, 1) and a(2, 1) / a(2, 2): 1 where the two coincide.
+    With the mean squared distance a(i, j) of samples i from the Gaussian of j, this is the larger
+    one of a(1, 2) / a(1, 1) and a(2, 1) / a(2, 2): 1 where the two coincide.
     """
-    step = one.moments.mean - other.moments.mean
-
-    def ratio(samples: Compared, gaussian: Compared) -> Tensor:
-        spread = (gaussian.precision * samples.moments.covariance).sum()
-        return (spread + step @ gaussian.precision @ step) / samples.own
-
-    return float(torch.maximum(ratio(one, other), ratio(other, one)))
+    there, back = other.distance_of(one.moments), one.distance_of(other.moments)
+    return float(torch.maximum(there / one.own, back / other.own))
 
 
 def packed(correlations: Tensor, dtype: torch.dtype) -> Tensor:

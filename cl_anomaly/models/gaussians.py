@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import cached_property
+from functools import cached_property, reduce
 from typing import ClassVar, Literal
 
 import torch
@@ -12,7 +12,8 @@ from torch import Tensor
 from cl_anomaly.errors import InputError
 from cl_anomaly.models.base import BACKGROUND, DISTANCES, Distances
 from cl_anomaly.models.closed_form import ClosedForm
-from cl_anomaly.models.components import components_of
+from cl_anomaly.models.components import components_of, shares_of
+from cl_anomaly.models.covariances import together
 from cl_anomaly.models.feature_maps import FeatureMap, Histograms, Pixels, is_image
 from cl_anomaly.models.flops import products_of
 from cl_anomaly.models.gaussian_concepts import GaussianConcepts
@@ -35,12 +36,22 @@ class FromGaussians(Distances):
     @cached_property
     def distances(self) -> Tensor:
         """Squared Mahalanobis distances, (R, B, T)."""
-        own, tasks = self._model.concepts, int(self._model.learnt.max())
+        own, tasks = self._model.concepts, self._tasks
+        return torch.stack([own.distances(f, r, tasks) for r, f in enumerate(self._features)])
+
+    @property
+    def left_out(self) -> Tensor:
+        """The same, each sample left out of the Gaussian that has learnt it."""
+        own, tasks = self._model.concepts, self._tasks
+        each = [own.distances_left_out(f, r, tasks) for r, f in enumerate(self._features)]
+        return torch.stack(each)
+
+    @property
+    def _tasks(self) -> int:
+        tasks = int(self._model.learnt.max())
         if not tasks:
             raise InputError(f"Expected {self._model.name} to have learnt a task, but it has none.")
-        return torch.stack(
-            [own.distances(f, replica, tasks) for replica, f in enumerate(self._features)]
-        )
+        return tasks
 
     @cached_property
     def background(self) -> Tensor:
@@ -117,7 +128,9 @@ class Gaussians(ClosedForm):
             raise InputError(f"Expected `curvatures` to be 0 or more, but got {curvatures}.")
         self.map = _made(features, shape, seeds, grid, (directions, curvatures), width)
         self._form = form_for(self.map.size, rank, stored)
-        self.concepts = GaussianConcepts(len(seeds), self.map.size, shrinkage, merge, self._form)
+        self.concepts = GaussianConcepts(
+            len(seeds), self.map.size, shrinkage, merge, self._form, pooling
+        )
         self.register_buffer("learnt", torch.zeros(len(seeds), dtype=torch.int64))
 
     def features_of(self, x: Tensor, replica: int) -> Tensor:
@@ -135,10 +148,20 @@ class Gaussians(ClosedForm):
         if anew:
             self.concepts.clear(replica)
         self.learnt[replica] += 1
-        task = int(self.learnt[replica])
-        numbers = generator(self._seeds[replica], "components", task)
-        own = components_of(torch.cat(list(features)), self._components, self._pooling, numbers)
-        self.concepts.add(replica, task, own)
+        task, x, own = int(self.learnt[replica]), torch.cat(list(features)), self.concepts
+        # The same numbers for each task: the order of tasks should change nothing.
+        numbers = generator(self._seeds[replica], "components")
+        parts = components_of(x, self._components, self._pooling, numbers)
+        if not (first := own.returned(replica, reduce(together, parts))):
+            own.add(replica, task, parts)
+        elif len(centres := own.means[replica, own.places(replica, first)]) == len(parts) == 1:
+            own.join(replica, task, first, parts)
+        else:
+            own.join(replica, task, first, shares_of(x, centres, self._pooling))
+
+    def tasks_joined(self) -> list[list[int]]:
+        """Return for each replica which task each was learnt as, see `Model.tasks_joined`."""
+        return [self.concepts.tasks_joined(replica) for replica in range(self.replicas)]
 
     def scoring_flops(self, tasks: int) -> int:
         """Count f + T K d for a sample, as if no Gaussian had joined another.

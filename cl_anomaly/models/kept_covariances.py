@@ -9,7 +9,8 @@ import torch
 from torch import Tensor
 
 from cl_anomaly.models.covariances import (
-    LEAST_VARIANCE,
+    Moments,
+    least_variance,
     packed,
     shrunk,
     squared_distance,
@@ -37,11 +38,25 @@ class Operations(NamedTuple):
     distance: int
 
 
+class Spectrum(NamedTuple):
+    """A covariance by its axes: C = U Λ Uᵀ + r (I − U Uᵀ), float64.
+
+    Attributes:
+        variances: Λ, (k,).
+        axes: U, (F, k), orthogonal.
+        rest: r, the variance in all other directions.
+    """
+
+    variances: Tensor
+    axes: Tensor
+    rest: Tensor
+
+
 class Form(Protocol):
     """A form in which a covariance (F, F) is kept, as tensors by name."""
 
     def shapes(self) -> dict[str, tuple[tuple[int, ...], torch.dtype]]:
-        """Give the shape and the type of each tensor."""
+        """Return the shape and the type of each tensor."""
         ...
 
     def keep(self, covariance: Tensor) -> dict[str, Tensor]:
@@ -49,11 +64,15 @@ class Form(Protocol):
         ...
 
     def covariance(self, kept: dict[str, Tensor]) -> Tensor:
-        """Give it back, float64, as it was up to rounding and what the form leaves out."""
+        """Return it, float64, as it was up to rounding and what the form leaves out."""
+        ...
+
+    def spectrum(self, kept: dict[str, Tensor]) -> Spectrum:
+        """Return the same by its axes."""
         ...
 
     def distance(self, kept: dict[str, Tensor], mean: Tensor, shrinkage: float) -> Distance:
-        """Give what tells distances from a mean (F,) by the covariance, shrunk as `shrunk` does."""
+        """Make what tells distances from a mean (F,) by the covariance, shrunk as by `shrunk`."""
         ...
 
     def operations(self) -> Operations:
@@ -89,6 +108,10 @@ class Triangle:
     def covariance(self, kept: dict[str, Tensor]) -> Tensor:  # noqa: D102
         spread = kept["deviations"].double()
         return unpacked(kept["correlations"], self._size) * torch.outer(spread, spread)
+
+    def spectrum(self, kept: dict[str, Tensor]) -> Spectrum:  # noqa: D102
+        variances, axes = torch.linalg.eigh(self.covariance(kept))
+        return Spectrum(variances.clamp(min=0), axes, variances.new_zeros(()))
 
     def distance(self, kept: dict[str, Tensor], mean: Tensor, shrinkage: float) -> Distance:  # noqa: D102
         return dense_distance(self.covariance(kept), mean, shrinkage)
@@ -130,17 +153,22 @@ class Axes:
         }
 
     def covariance(self, kept: dict[str, Tensor]) -> Tensor:  # noqa: D102
-        axes, rest = _straight(kept["axes"]), kept["rest"].double()
+        variances, axes, rest = self.spectrum(kept)
         identity = torch.eye(self._size, dtype=torch.float64, device=axes.device)
-        return (axes * (kept["variances"].double() - rest)) @ axes.mT + rest * identity
+        return (axes * (variances - rest)) @ axes.mT + rest * identity
+
+    def spectrum(self, kept: dict[str, Tensor]) -> Spectrum:  # noqa: D102
+        # Rounding has bent the axes.
+        axes = torch.linalg.qr(kept["axes"].double()).Q
+        return Spectrum(kept["variances"].double(), axes, kept["rest"].double())
 
     def distance(self, kept: dict[str, Tensor], mean: Tensor, shrinkage: float) -> Distance:  # noqa: D102
-        variances, rest = kept["variances"].double(), kept["rest"].double()
-        level = (variances.sum() + (self._size - self._rank) * rest) / self._size
-        floor = shrinkage * level + LEAST_VARIANCE
+        variances, axes, rest = self.spectrum(kept)
+        of_features = axes.square() @ (variances - rest) + rest
+        floor = shrinkage * of_features.mean() + least_variance(of_features, mean.double())
         within = ((1 - shrinkage) * variances + floor).float()
         beyond = ((1 - shrinkage) * rest + floor).float()
-        axes = _straight(kept["axes"]).float()
+        axes = axes.float()
 
         def distance(f: Tensor) -> Tensor:
             away = f - mean
@@ -160,14 +188,9 @@ class Axes:
 
 
 def dense_distance(covariance: Tensor, mean: Tensor, shrinkage: float) -> Distance:
-    """Give what tells distances from a mean by a covariance (F, F), shrunk."""
-    white = whitening(shrunk(covariance, shrinkage)).float()
+    """Make what tells distances from a mean (F,) by a covariance (F, F), shrunk."""
+    white = whitening(shrunk(Moments(0, mean.double(), covariance), shrinkage)).float()
     return lambda f: squared_distance(f, mean, white)
-
-
-def _straight(axes: Tensor) -> Tensor:
-    """Make axes (F, rank) orthogonal again, which rounding has bent; float64."""
-    return torch.linalg.qr(axes.double()).Q
 
 
 def form_for(size: int, rank: int, stored: Stored) -> Form:

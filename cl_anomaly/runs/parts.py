@@ -76,6 +76,8 @@ class Parts:
         if config.stream == "concept-aware":
             return config.scores
         able = [name for name in CHEAP_SCORES if SCORES[name].needs <= self.model.abilities]
+        if config.stream == "concept-agnostic":  # nobody is told where a task ends
+            able = [name for name in able if not SCORES[name].learns()]
         return list(dict.fromkeys([*able, *config.scores]))
 
     def strategy_options(self, config: RunConfig) -> dict[str, Any]:

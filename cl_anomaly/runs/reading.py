@@ -27,6 +27,7 @@ from cl_anomaly.storage.status import (
     ENVIRONMENT_FILE,
     TIMING_FILE,
     recorded_failures,
+    recorded_notes,
 )
 
 
@@ -68,6 +69,7 @@ def read_run(folder: str | Path) -> Result:
             weights={name: tensor.numpy() for name, tensor in weights.items()},
             timing=read_json(folder / TIMING_FILE),
             failures=[Failure(**failure) for failure in recorded_failures(folder)],
+            notes=recorded_notes(folder),
             strategy_source=own.read_text(encoding="utf-8") if own.exists() else None,
             made_from=made_from,
             pictures=read_arrays(pictures) if pictures.exists() else {},

@@ -51,6 +51,7 @@ class Result:
         seen: by metric and score, (R, N), what else is measured of all tasks so far; not of runs of
             earlier versions.
         cost: seconds, samples, operations and bytes, see `cost_of`; empty of earlier versions.
+        notes: sentences about what came of the tasks, such as those that returned.
     """
 
     config: ResolvedConfig
@@ -76,6 +77,7 @@ class Result:
     untrained: dict[str, NDArray[np.float64]] = field(default_factory=dict, repr=False)
     seen: dict[str, dict[str, NDArray[np.float64]]] = field(default_factory=dict, repr=False)
     cost: dict[str, Any] = field(default_factory=dict, repr=False)
+    notes: list[str] = field(default_factory=list, repr=False)
 
     def detector(self, device: str = "cpu") -> Detector:
         """Give the trained detector.

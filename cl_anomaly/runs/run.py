@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
+from itertools import chain
 from typing import Any
 
 from cl_anomaly.errors import InputError, explained
@@ -16,6 +17,7 @@ from cl_anomaly.runs.keeping import Keeper
 from cl_anomaly.runs.measurements import Measurements
 from cl_anomaly.runs.picture_recorder import PictureRecorder
 from cl_anomaly.runs.result import Result
+from cl_anomaly.runs.returned_tasks import about_returned
 from cl_anomaly.runs.thresholds import ThresholdRecord
 from cl_anomaly.scenarios.base import all_test_indices
 from cl_anomaly.state import State
@@ -113,6 +115,8 @@ class Run:
             task, progress.step, self._keeper.wanted, paused=lambda: self._keep("in the middle")
         )
         self.measured.fail(task, learnt.failures)
+        for note in self._about_returned().get(task, []):
+            progress.notice(note)
         if self.config.calibration:
             found = self.detector.calibrate()
             alarms = self.detector.alarms_of(self._test, self._test_indices)
@@ -139,6 +143,10 @@ class Run:
         self._learnt = task
         progress.evaluated(task, aurocs)
         self._keep("at the end")
+
+    def _about_returned(self) -> dict[int, list[str]]:
+        models = [learner.strategy.model for learner in self.detector.groups.learners]
+        return about_returned(models, list(self.measured.failures))
 
     def _set_from(self, task: int) -> str:
         learner = self.detector.groups.learners[0]
@@ -222,6 +230,7 @@ class Run:
             failures=list(measured.failures.values()),
             strategy_source=plan.strategy_source,
             made_from=asdict(self.detector.blueprint),
+            notes=list(chain.from_iterable(self._about_returned().values())),
             statistics={name: own.numpy() for name, own in self.detector.statistics().items()},
             pictures=self.pictures.arrays(),
             losses=self.pictures.losses(

@@ -28,6 +28,7 @@ from cl_anomaly.storage.status import (
     METRICS_FILE,
     SUMMARY_FILE,
     TIMING_FILE,
+    StatusName,
     fingerprint_of,
     write_status,
 )
@@ -69,7 +70,8 @@ def write_results(result: Result, folder: Path) -> None:
     write_json(folder / COST_FILE, result.cost)
     failures = [asdict(failure) for failure in result.failures]
     said = [str(failure) for failure in result.failures]
-    write_status(folder, "failed" if failures else "finished", said, failures=failures)
+    name: StatusName = "failed" if failures else "finished"
+    write_status(folder, name, said, failures=failures, notes=result.notes)
     result.metrics.to_csv(folder / METRICS_FILE, index=False)
     for name, table in result.threshold_tables.items():
         table.to_csv(folder / name, index=False)

@@ -129,6 +129,7 @@ def write_status(
     why: list[str],
     traceback: str | None = None,
     failures: Sequence[dict[str, Any]] = (),
+    notes: Sequence[str] = (),
 ) -> None:
     """Write down how a run is doing, for `status_of`; the traceback is for whoever mends it.
 
@@ -138,14 +139,25 @@ def write_status(
     more: dict[str, Any] = {"traceback": traceback} if traceback else {}
     if failures:
         more["failures"] = list(failures)
+    if notes:
+        more["notes"] = list(notes)
     with replacing(folder / STATUS_FILE) as partial:
         write_json(partial, {"status": name, "why": why} | more)
 
 
 def recorded_failures(folder: Path) -> list[dict[str, Any]]:
-    """Give the replicas' failures as a run wrote them down; earlier versions did not."""
+    """Return the replicas' failures as a run wrote them down; earlier versions did not."""
+    return _recorded(folder, "failures")
+
+
+def recorded_notes(folder: Path) -> list[str]:
+    """Return the sentences that a run wrote down about what came of its tasks."""
+    return _recorded(folder, "notes")
+
+
+def _recorded(folder: Path, name: str) -> list[Any]:
     path = folder / STATUS_FILE
-    return read_json(path).get("failures", []) if path.exists() else []
+    return read_json(path).get(name, []) if path.exists() else []
 
 
 def _written(folder: Path, otherwise: StatusName) -> tuple[StatusName, list[str]]:

@@ -43,6 +43,39 @@ def test_the_cap_is_what_four_in_five_exceed_in_the_task_with_least() -> None:
     assert score.bytes_kept() == 8
 
 
+@pytest.mark.parametrize("count", [10, 50, 101])
+def test_the_cap_is_the_fifth_part_of_many_margins(count: int) -> None:
+    margins = np.random.default_rng(0).uniform(0.1, 4, count).astype(np.float32)
+    distances = torch.from_numpy(np.stack([np.exp(margins), np.ones(count)], axis=1))[None].float()
+    score = AutoMargin()
+    score.learn([(Given(distances), _all(distances))])
+    expected = np.quantile(margins, 0.2, method="inverted_cdf")
+    assert float(score.state_dict()["caps"]) == pytest.approx(expected, rel=1e-5)
+
+
+def test_the_cap_is_by_distances_of_what_was_left_out() -> None:
+    class LeftOut(Given):
+        @property
+        def left_out(self) -> Tensor:
+            return self.distances * torch.tensor([1.0, 2.0])
+
+    score, distances = AutoMargin(), torch.tensor([[[9.0, 1.0]] * 5])
+    score.learn([(LeftOut(distances), _all(distances))])
+    assert float(score.state_dict()["caps"]) == pytest.approx(np.log(9 / 2), rel=1e-5)
+
+
+def test_background_of_one_task_alone_is_the_distance_from_it() -> None:
+    class Both(Given):
+        background = torch.full((1, 3), 0.5)  # type: ignore[assignment]
+
+    alone, two = torch.tensor([[[4.0], [1.0], [9.0]]]), torch.tensor([[[4.0, 2.0]] * 3])
+    score = SCORES["background"]()
+    assert score(Both(alone)).tolist() == [[4.0, 1.0, 9.0]]
+    infinite = torch.cat([alone, torch.full_like(alone, float("inf"))], dim=2)
+    assert score(Both(infinite)).tolist() == [[4.0, 1.0, 9.0]]
+    assert score(Both(two)).tolist() == [[1.5] * 3]
+
+
 def test_a_cap_for_each_replica() -> None:
     distances = torch.tensor([[[1.0, np.e]], [[1.0, np.e]]])
     found = capped_margin(distances, torch.tensor([[0.25], [9.0]]))

@@ -141,7 +141,8 @@ def test_the_code_is_what_the_last_layer_gives(name: str) -> None:
 def test_covariance_has_an_inverse_for_any_number_of_samples(count: int) -> None:
     x = torch.randn(count, 8, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
     found = shrunk_covariance(x)
-    expected = LedoitWolf().fit(x.numpy()).covariance_ + 1e-6 * np.eye(8)
+    least = 1e-6 * np.cov(x.numpy().T, bias=True).trace() / 8
+    expected = LedoitWolf().fit(x.numpy()).covariance_ + least * np.eye(8)
     np.testing.assert_allclose(found.numpy(), expected, rtol=1e-9, atol=1e-12)
     assert bool(torch.linalg.inv(found).isfinite().all())
 
@@ -182,8 +183,8 @@ def test_bytes_are_those_that_the_list_says(name: str, model: VAE) -> None:
     each = {
         "mahalanobis": tasks * (code**2 + code),
         "nap": features**2 + 2 * features + 1,
-        "mahalanobis-auto-margin": concepts * ((code**2 + 3 * code) // 2 + 3) + 2 + tasks,
-    }.get(name, concepts * ((code**2 + 3 * code) // 2 + 3) + 2)
+        "mahalanobis-auto-margin": concepts * ((code**2 + 3 * code) // 2 + 3) + 3 * tasks,
+    }.get(name, concepts * ((code**2 + 3 * code) // 2 + 3) + 2 * tasks)
     assert score.bytes_kept() == 2 * 4 * each
     assert all(own.is_contiguous() and len(own) == 2 for own in score.state_dict().values())
 

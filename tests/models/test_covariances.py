@@ -39,7 +39,7 @@ def test_shrunk_distance_is_scikit_learns(shrinkage: float) -> None:
     x, new = _samples(1, 200), _samples(2, 30)
     reference = ShrunkCovariance(shrinkage=shrinkage).fit(x.numpy())
     own = moments_of(x)
-    found = squared_distance(new, own.mean, whitening(shrunk(own.covariance, shrinkage)))
+    found = squared_distance(new, own.mean, whitening(shrunk(own, shrinkage)))
     np.testing.assert_allclose(found, reference.mahalanobis(new.numpy()), rtol=1e-4)
 
 

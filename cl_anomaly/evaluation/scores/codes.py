@@ -46,6 +46,13 @@ class CodeDistances(Distances):
         own = [self._concepts.distances(f, r, self._tasks) for r, f in enumerate(self.x)]
         return torch.stack(own)
 
+    @property
+    def left_out(self) -> Tensor:
+        """The same, each of the last task's samples left out of its Gaussian."""
+        own = self._concepts
+        each = [own.distances_left_out(f, r, self._tasks) for r, f in enumerate(self.x)]
+        return torch.stack(each)
+
     @cached_property
     def background(self) -> Tensor:
         """Squared Mahalanobis distance from one Gaussian of all tasks, (R, B)."""
@@ -56,7 +63,7 @@ class CodeScore(LearntScore):
     """A rule for the distances of codes from each task's Gaussian."""
 
     needs = frozenset({HIDDEN})
-    statistics = "(C² + 3 C) / 2 + 3 for each concept, and 2"
+    statistics = "(C² + 3 C) / 2 + 3 for each concept, 2 for each task"
     rule: ClassVar[type[DistanceRule]]
 
     def __init__(self) -> None:
@@ -73,11 +80,11 @@ class CodeScore(LearntScore):
             # Of a replica that has failed nothing is finite, and there would be no inverse.
             x = own[which].double().nan_to_num(0.0, 0.0, 0.0)
             moments = Moments(float(len(x)), x.mean(0), shrunk_covariance(x))
-            concepts.add(replica, tasks + 1, [moments])
-        self._kept = {
-            **concepts.state_dict(),
-            "learnt": torch.full((len(codes),), tasks + 1, device=codes.device),
-        }
+            if first := concepts.returned(replica, moments):
+                concepts.join(replica, tasks + 1, first, [moments])
+            else:
+                concepts.add(replica, tasks + 1, [moments])
+        self._kept = concepts.state_dict()
         if self._rule.learns():
             self._rule.learn([(CodeDistances(codes, concepts, tasks + 1), counts)])
             self._kept |= {f"{_OF_RULE}{k}": own for k, own in self._rule.state_dict().items()}
@@ -98,11 +105,10 @@ class CodeScore(LearntScore):
             names = {name for name, _ in own.named_buffers()}
             if self._kept:
                 self._concepts.load_state_dict({name: self._kept[name] for name in names})
-        tasks = int(self._kept["learnt"][0]) if self._kept else 0
-        return self._concepts, tasks
+        return self._concepts, self._concepts.joined.shape[1]
 
     def _distances(self, output: Any) -> CodeDistances:
-        self._statistic("learnt")
+        self._statistic("joined")
         codes = output.hidden[-1].flatten(2)
         return CodeDistances(codes, *self._loaded(codes))
 
@@ -138,5 +144,5 @@ class MahalanobisAutoMargin(CodeScore):
     """The rule `auto-margin` for the codes' distances from each task's Gaussian."""
 
     name = "mahalanobis-auto-margin"
-    statistics = "(C² + 3 C) / 2 + 3 for each concept, 1 for each task, and 2"
+    statistics = "(C² + 3 C) / 2 + 3 for each concept, 3 for each task"
     rule = AutoMargin

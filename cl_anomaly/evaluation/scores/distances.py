@@ -119,18 +119,21 @@ class AutoMargin(LearntScore, DistanceRule):
 
     log D₁ − min(m, c), where m = log D₂ − log D₁. For the cap c, each task's own samples say, just
     after it was learnt, which margin four in five of them exceed, and c is the smallest of these
-    numbers. Where tasks lie apart, as classes of images do, c is large, and most of the margin
-    counts. Where they touch, as parts of one cloud do, normal samples lie between them, c is small,
-    and little more than log D₁ is left. It is learnt from normal samples alone, and depends a
-    little on the order of tasks: those of earlier ones are not there any more.
+    numbers. They are as far from their task as if it had been learnt without them, where the model
+    can tell that (`Distances.left_out`): from what was fitted to them they are nearer than others.
+    Where tasks lie apart, as classes of images do, c is large, and most of the margin counts. Where
+    they touch, as parts of one cloud do, normal samples lie between them, c is small, and little
+    more than log D₁ is left. It is learnt from normal samples alone, and depends a little on the
+    order of tasks: those of earlier ones are not there any more.
     """
 
     name = "auto-margin"
+    is_cheap = True
     statistics = "1 for each task"
 
     @torch.no_grad()
     def learn(self, batches: Iterable[tuple[Reconstruction, Tensor]]) -> None:  # noqa: D102
-        parts = [(margin(output.distances), counts) for output, counts in batches]  # type: ignore[attr-defined]
+        parts = [(margin(output.left_out), counts) for output, counts in batches]  # type: ignore[attr-defined]
         margins, counts = (torch.cat(own, dim=1) for own in zip(*parts, strict=True))
         each = [_exceeded(own[which]) for own, which in zip(margins, counts, strict=True)]
         caps = torch.stack(each)[:, None]

@@ -9,9 +9,7 @@ from torch import Tensor
 from cl_anomaly.evaluation.scores.base import LearntScore
 from cl_anomaly.evaluation.scores.distances import least, two_nearest
 from cl_anomaly.models.base import HIDDEN, Reconstruction
-
-# Keeps a code that is the same for all samples from having no inverse.
-_LEAST_VARIANCE = 1e-6
+from cl_anomaly.models.covariances import least_variance
 
 
 class Mahalanobis(LearntScore):
@@ -81,11 +79,13 @@ def shrunk_covariance(x: Tensor) -> Tensor:
         (C, C), always with an inverse.
     """
     count, size = x.shape
-    x = x - x.mean(0)
+    centre = x.mean(0)
+    x = x - centre
     own, identity = x.mT @ x / count, torch.eye(size, dtype=x.dtype, device=x.device)
     mean = own.trace() / size
     distance = (own - mean * identity).square().sum()
     # Σₖ ‖xₖ xₖᵀ − S‖² = Σₖ ‖xₖ‖⁴ − n ‖S‖²
     spread = (x.square().sum(1).square().sum() - count * own.square().sum()) / count**2
     shrinkage = (spread.clamp(min=0) / distance).clamp(max=1) if distance > 0 else 1.0
-    return (1 - shrinkage) * own + (shrinkage * mean + _LEAST_VARIANCE) * identity
+    least = least_variance(own.diagonal(), centre)
+    return (1 - shrinkage) * own + (shrinkage * mean + least) * identity
