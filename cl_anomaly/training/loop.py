@@ -14,6 +14,7 @@ from torch import Tensor
 from cl_anomaly.machine import now
 from cl_anomaly.models.closed_form import ClosedForm
 from cl_anomaly.randomness import Draws
+from cl_anomaly.training.adam import Adam
 from cl_anomaly.training.hooks import StepHooks
 from cl_anomaly.training.outcome import Learnt, OnStep, Pause, TrainingTime
 
@@ -58,7 +59,7 @@ def train_on_batches(
 
 
 def train_on_batch(
-    optimizer: torch.optim.Optimizer,
+    optimizer: Adam,
     hooks: StepHooks,
     x: Tensor,
     noise: Draws,

@@ -12,6 +12,7 @@ from cl_anomaly.errors import RunError
 from cl_anomaly.randomness import StepRandom
 from cl_anomaly.state import State
 from cl_anomaly.strategies import Strategy
+from cl_anomaly.training.adam import Adam
 from cl_anomaly.training.hooks import StepHooks
 from cl_anomaly.training.loop import train_on_batch
 
@@ -87,12 +88,7 @@ class TrainStep:
         weights = settings.sample_weights
         self._weights = None if weights is None else weights.to(device)
         self._noise = StepRandom(seeds, "noise", strategy.task_number, device=device)
-        self._optimizer = torch.optim.Adam(
-            trained_by(strategy),
-            lr=settings.learning_rate,
-            fused=True,
-            capturable=device.type == "cuda",
-        )
+        self._optimizer = Adam(trained_by(strategy), settings.learning_rate)
         half = device.type == "cuda" and settings.precision == torch.bfloat16
         # The cache would keep copies of weights from before a replay.
         autocast = torch.autocast(device.type, torch.bfloat16, enabled=half, cache_enabled=False)
@@ -182,7 +178,7 @@ class TrainStep:
     def state(self) -> State:
         """Give where it is between two steps: Adam, the noise, and what the strategy draws."""
         state = State({"replay_seconds": self.replay_seconds, "samples": self.samples})
-        for place, moments in self._optimizer.state_dict()["state"].items():
+        for place, moments in enumerate(self._optimizer.state()):
             state.add(f"adam.{place}", moments)
         for name, random in self._randoms():
             own = random.state()
@@ -194,17 +190,14 @@ class TrainStep:
         """Be where `state` was given."""
         self.samples = state.values["samples"]
         self._hooks.extend_seconds = state.values["replay_seconds"]
-        adam = self._optimizer.state_dict()
-        places = adam["param_groups"][0]["params"]
-        adam["state"] = {place: state.part(f"adam.{place}") for place in places}
-        for place, weight in zip(places, trained_by(self._strategy), strict=True):
-            # Adam would write beyond the end of smaller ones.
-            if adam["state"][place]["exp_avg"].shape != weight.shape:
-                raise RunError(
-                    f"Expected `stepped` of {self._strategy.name} to list the same in the same "
-                    f"order after `load_state_dict`, but it lists something else."
-                )
-        self._optimizer.load_state_dict(adam)
+        places = range(len(trained_by(self._strategy)))
+        try:
+            self._optimizer.restore([state.part(f"adam.{place}") for place in places])
+        except ValueError as error:
+            raise RunError(
+                f"Expected `stepped` of {self._strategy.name} to list the same in the same order "
+                f"after `load_state_dict`, but it lists something else."
+            ) from error
         for name, random in self._randoms():
             random.restore(State(state.values[name], state.part(name)))
 
