@@ -21,6 +21,7 @@ SHARED_WITH_BOUNDS = (
     "task_order",
     "classes_per_task",
     "epochs",
+    "steps",
 )
 """Settings that a run's Lower and Upper Bound have in common with it."""
 

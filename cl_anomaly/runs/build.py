@@ -27,11 +27,13 @@ from cl_anomaly.machine import (
 )
 from cl_anomaly.models import Model
 from cl_anomaly.models.base import GENERATE
+from cl_anomaly.models.closed_form import ClosedForm
 from cl_anomaly.runs.defaults import (
-    epochs_of,
+    batch_sizes,
     with_batch_size,
     with_classes,
     with_fitting_defaults,
+    with_length,
 )
 from cl_anomaly.runs.look_up import looked_up, reading_of
 from cl_anomaly.runs.parts import Parts, find_parts
@@ -82,6 +84,8 @@ def _resolved(config: RunConfig) -> _Resolved:
     replicas = make_replicas(config)
     scenarios = make_scenarios(config, dataset, replicas)
     config, about_batches = with_batch_size(config, spec.batch_size, scenarios)
+    if issubclass(parts.model, ClosedForm):
+        about_batches = None
     config, about_data = with_fitting_defaults(config, dataset, parts.model)
     said = " ".join(dict.fromkeys(filter(None, [*notes, *about_data, about_batches])))
     if isinstance(config, ResolvedConfig):
@@ -98,13 +102,12 @@ def _with_own_defaults(config: RunConfig) -> tuple[RunConfig, str | None]:
         note = f"The folder of datasets, {config.data_root}, is not needed for {config.dataset}."
     device, parts = choose_device(config.device), find_parts(config)
     precision = choose_precision(config.precision, device)
-    epochs, about_epochs = epochs_of(config, spec.epochs, parts.model)
+    config, about_epochs = with_length(config, spec.epochs, parts.model)
     filled: dict[str, Any] = {
         "strategy": with_absolute_file(config.strategy),
         "dataset": absolute(name),
         "device": device.type,
         "precision": precision_name(precision),
-        "epochs": epochs,
         "strategy_options": parts.strategy_options(config),
     }
     return replace(config, **filled), " ".join(filter(None, [note, about_epochs])) or None
@@ -241,6 +244,7 @@ def _learner(
         config.learning_rate,
         plan.precision,
         sample_weights(config, plan.dataset),
+        config.steps,
     )
     scores, is_told = plan.parts.recorded_scores(config), config.stream == "concept-aware"
     return Learner(strategy, seeds, scenarios, settings, scores, is_told)
@@ -257,7 +261,8 @@ def _seeds(plan: Plan) -> list[int]:
 def _group_sizes(plan: Plan) -> list[int]:
     one = plan.parts.make_model(plan.config, plan.dataset.features, plan.config.seed_list[:1])
     memory = one.training_bytes(plan.config.batch_size)
-    return group_sizes(len(plan.scenarios), memory, plan.device, threads_to_use())
+    sizes = [batch_sizes(plan.config.batch_size, scenario) for scenario in plan.scenarios]
+    return group_sizes(sizes, memory, plan.device, threads_to_use())
 
 
 def _blueprint(plan: Plan, sizes: Sequence[int]) -> Blueprint:

@@ -67,7 +67,7 @@ class Learner:
         self.scores, self._is_told = make_scores(scores), is_told
         self._training: Training | None = None
         check_fits(type(strategy.model), strategy)
-        self._losses = EpochLosses([0] * len(seeds), settings.epochs, torch.device("cpu"))
+        self._losses = EpochLosses([0] * len(seeds), settings.parts, torch.device("cpu"))
         refuse_leaks_ahead(strategy, scenarios, seeds)
 
     @property
@@ -87,6 +87,13 @@ class Learner:
         if self._training is None:
             raise RuntimeError("Expected `begin` to be called first.")
         return self._training
+
+    @property
+    def steps(self) -> list[int]:
+        """Steps that each replica makes in the task that has begun; 0 of what is in closed form."""
+        if isinstance(self.strategy.model, ClosedForm):
+            return [0] * len(self.seeds)
+        return self.training.steps
 
     def begin(self, number: int) -> None:
         """Make the strategy ready for a task, from 1.
@@ -112,10 +119,11 @@ class Learner:
     def _start(self, number: int) -> None:
         self._training = self._new_training(number)
         device = self.strategy.samples.stored.device
-        self._losses = EpochLosses(self._training.steps, self.settings.epochs, device)
+        self._losses = EpochLosses(self._training.steps, self.settings.parts, device)
 
     def _new_training(self, number: int) -> Training:
-        strategy, settings = self.strategy, self.settings
+        tasks = [scenario.tasks[number - 1] for scenario in self.scenarios]
+        strategy, settings = self.strategy, self.settings.for_task(tasks)
         if isinstance(strategy, TrainsItself):
             return strategy.own_training(self.scenarios[0], self.seeds[0], settings)
         visible = visible_indices(strategy, self.scenarios, self.seeds, number)

@@ -6,6 +6,7 @@ it, and `hooks.py` looks at what a strategy's hooks give.
 """
 
 from collections.abc import Callable, Iterable
+from statistics import fmean
 from typing import Protocol
 
 import torch
@@ -37,9 +38,10 @@ def learn_task(
     while not replicas.is_done:
         save()
         trained = replicas.train(on_step, pause)
-    failures, started = replicas.failures(), now(replicas.device)
+    failures, steps = replicas.failures(), fmean(replicas.steps())
+    started = now(replicas.device)
     replicas.conclude()  # the strategy's `after_task`, and what the scores keep of the task
-    return Learnt(trained, now(replicas.device) - started, failures)
+    return Learnt(trained, now(replicas.device) - started, failures, steps)
 
 
 def train_on_batches(
@@ -129,6 +131,8 @@ class Learning(Protocol):
     def begin(self, number: int) -> None: ...  # noqa: D102
 
     def train(self, on_step: OnStep, pause: Pause) -> TrainingTime: ...  # noqa: D102
+
+    def steps(self) -> list[int]: ...  # noqa: D102
 
     def failures(self) -> dict[int, tuple[int, str]]: ...  # noqa: D102
 

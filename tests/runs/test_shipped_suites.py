@@ -51,7 +51,9 @@ def test_a_file_in_the_working_directory_stays_a_path() -> None:
 
 @pytest.mark.parametrize("given", ["digts", "gone.toml", "folder/digits.toml"])
 def test_an_unknown_name_is_answered_with_those_that_there_are(given: str) -> None:
-    with pytest.raises(InputError, match="detectors, digits, equal-bytes, mnist") as raised:
+    with pytest.raises(
+        InputError, match="detectors, digits, equal-bytes, equal-steps, mnist"
+    ) as raised:
         suite_file(Path(given))
     assert ("Did you mean 'digits'?" in str(raised.value)) == (given != "gone.toml")
 
