@@ -264,6 +264,17 @@ def _default(own: dataclasses.Field[Any]) -> Any:
     return REQUIRED if own.default is dataclasses.MISSING else own.default
 
 
+def merged(*layers: Mapping[str, Any]) -> dict[str, Any]:
+    """Merge settings, of which later ones replace earlier ones; steps replace epochs, too."""
+    whole: dict[str, Any] = {}
+    for layer in layers:
+        for name, other in (("steps", "epochs"), ("epochs", "steps")):
+            if layer.get(name) is not None:
+                whole.pop(other, None)
+        whole |= layer
+    return whole
+
+
 def checked_settings(settings: Mapping[str, Any]) -> dict[str, Any]:
     """Give some settings of `RunConfig` as their types have them.
 

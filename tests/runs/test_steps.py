@@ -9,10 +9,13 @@ import pandas as pd
 import pytest
 
 from cl_anomaly import RunConfig, run
+from cl_anomaly.config import merged
 from cl_anomaly.errors import InputError
 from cl_anomaly.evaluation.bounds import gaps_closed, kind_of
 from cl_anomaly.runs.build import prepare
 from cl_anomaly.runs.cost import COST_COLUMNS, new_samples
+from cl_anomaly.runs.shipped_suites import suite_file
+from cl_anomaly.runs.suite_files import read_suite_file
 from tests.command import cli, plain
 
 SMALL: dict[str, Any] = {"dataset": "digits", "device": "cpu", "task_order": [1, 2, 3]}
@@ -113,3 +116,12 @@ def test_new_samples_are_those_of_the_steps() -> None:
     assert new_samples(own) == 2 * 3 * 7 * 32
     epochs = prepare(RunConfig(**SMALL | MODEL, strategy="upper", epochs=2))
     assert new_samples(epochs) == 2 * sum(len(t.indices) for t in epochs.scenarios[0].tasks)
+
+
+def test_a_flag_of_the_one_takes_the_place_of_the_other(tmp_path: Path) -> None:
+    assert merged({"epochs": 2, "seeds": 3}, {"steps": 5}) == {"seeds": 3, "steps": 5}
+    assert merged({"epochs": None, "steps": 5}, {"epochs": 2}) == {"epochs": 2}
+    suite = read_suite_file(suite_file(Path("digits")))
+    assert {own.steps for own in suite.configs({"steps": 9}).values()} == {9}
+    equal = read_suite_file(suite_file(Path("equal-steps")))
+    assert {(own.steps, own.epochs) for own in equal.configs({}).values()} == {(500, None)}

@@ -1,4 +1,4 @@
-"""Adam, against PyTorch's own and by hand; whose bits do not depend on what lies beside a number."""
+"""Adam, against PyTorch's own and by hand, and that its bits depend on no neighbours."""
 
 from collections.abc import Iterator
 
