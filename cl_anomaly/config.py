@@ -145,8 +145,11 @@ class RunConfig:
             sets the thresholds after each task.
         epochs: passes over each task's samples. Default: the dataset's, see `list datasets`. In a
             concept-agnostic stream, passes over each portion; default: 1.
-        batch_size: new samples in each batch. Default: the dataset's, or as many as the smallest
-            task has.
+        steps: optimisation steps in each task, in place of epochs: as many for a strategy that
+            sees all past samples as for one that sees the new ones. In a concept-agnostic stream,
+            steps in each portion.
+        batch_size: new samples in each batch; a task that has fewer trains with all of them.
+            Default: the dataset's, see `list datasets`.
         learning_rate: of Adam.
         class_weights: by class, what the loss of its samples is multiplied by in training, such as
             3=2,5=0.5; 1 where none is given, and for what a strategy replays.
@@ -182,6 +185,7 @@ class RunConfig:
     model_options: dict[str, Any] = field(default_factory=dict)
     calibration: Share = 0.0
     epochs: Count | None = None
+    steps: Count | None = None
     batch_size: Count | None = None
     learning_rate: Rate = 1e-3
     class_weights: ClassWeights = field(default_factory=dict)
@@ -195,7 +199,7 @@ class RunConfig:
 
         Raises:
             InputError: a value has the wrong type, is out of range, or is not a list of seeds or
-                classes.
+                classes; or both epochs and steps are given.
         """
         for name, value in plain_settings(self.to_dict()).items():
             object.__setattr__(self, name, value)
@@ -203,6 +207,11 @@ class RunConfig:
             value = getattr(self, option.name)
             if not isinstance(value, GivenClass):
                 object.__setattr__(self, option.name, option.checked(value))
+        if self.epochs is not None and self.steps is not None:
+            raise InputError(
+                f"Expected `epochs` or `steps`, but got both: {self.epochs} epochs and "
+                f"{self.steps} steps. Leave one out."
+            )
 
     @property
     def seed_list(self) -> list[int]:
@@ -243,7 +252,6 @@ class ResolvedConfig(RunConfig):
     """
 
     dataset: str = field()  # pyright: ignore[reportGeneralTypeIssues]
-    epochs: int = field()  # pyright: ignore[reportGeneralTypeIssues]
     batch_size: int = field()  # pyright: ignore[reportGeneralTypeIssues]
     # What runs of earlier versions showed where they did not say.
     score: Scores = "recon"
@@ -275,6 +283,17 @@ def _default(own: dataclasses.Field[Any]) -> Any:
     if own.default_factory is not dataclasses.MISSING:
         return own.default_factory()
     return REQUIRED if own.default is dataclasses.MISSING else own.default
+
+
+def merged(*layers: Mapping[str, Any]) -> dict[str, Any]:
+    """Merge settings, of which later ones replace earlier ones; steps replace epochs, too."""
+    whole: dict[str, Any] = {}
+    for layer in layers:
+        for name, other in (("steps", "epochs"), ("epochs", "steps")):
+            if layer.get(name) is not None:
+                whole.pop(other, None)
+        whole |= layer
+    return whole
 
 
 def checked_settings(settings: Mapping[str, Any]) -> dict[str, Any]:

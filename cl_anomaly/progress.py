@@ -16,8 +16,8 @@ class Progress:
 
     _next_update = 0.0
 
-    def task(self, number: int, tasks: int, epochs: int) -> None:
-        """Training on a task begins: its number from 1, of how many, and its epochs."""
+    def task(self, number: int, tasks: int, epochs: int | None) -> None:
+        """Training on a task begins: its number from 1, of how many; its epochs, if it has any."""
 
     def step(self, done: int, total: int, loss: "Tensor") -> None:
         """A training step is done, of how many in this task; the loss of each replica, (R,)."""

@@ -14,7 +14,7 @@ from cl_anomaly.cli.own_options import own_options
 from cl_anomaly.cli.ways import parted, trackers_of
 from cl_anomaly.code.catalogue import check_strategy_name
 from cl_anomaly.code.trust import check_strategies
-from cl_anomaly.config import DEFAULT_STRATEGIES, RunConfig
+from cl_anomaly.config import DEFAULT_STRATEGIES, RunConfig, merged
 from cl_anomaly.errors import CLAnomalyError, InputError
 from cl_anomaly.options import did_you_mean
 from cl_anomaly.runs.look_up import check_folder, check_name_is_free, looked_up
@@ -76,7 +76,7 @@ def _run(given: Given) -> None:
     for owner in ("strategy", "model"):
         name = f"{owner}_options"
         settings[name] = kept.get(name, {}) | given.dotted.get(owner, {})
-    config = looked_up(RunConfig(**kept | settings))
+    config = looked_up(RunConfig(**merged(kept, settings)))
     _check_place(how)
     if how["name"] and not how["again"]:
         check_name_is_free(how["out"] / how["name"], config)

@@ -131,7 +131,7 @@ class _Bar(_Notices):
         super().__init__(console, among_many)
         self._bars, self._aurocs, self._started = bars, "", time.monotonic()
         self._id = bars.add_task(escape(run), total=None, where="", loss="")
-        self._number, self._epochs = 1, 1
+        self._number, self._epochs = 1, None
 
     def end(self) -> str:
         """Take the bar away, and say what came of the run."""
@@ -139,7 +139,7 @@ class _Bar(_Notices):
         took = f"{time.monotonic() - self._started:.1f} s"
         return f"AUROC {self._aurocs}, {took}" if self._aurocs else took
 
-    def task(self, number: int, tasks: int, epochs: int) -> None:
+    def task(self, number: int, tasks: int, epochs: int | None) -> None:
         self._number, self._tasks, self._epochs = number, tasks, epochs
         self._bars.update(self._id, total=tasks, completed=number - 1)
 
@@ -147,11 +147,13 @@ class _Bar(_Notices):
         self._aurocs = mean_and_spread(aurocs)
 
     def update(self, done: int, total: int, loss: float) -> None:
-        epoch = max(1, math.ceil(self._epochs * done / total))
+        part = f"step {done:,}/{total:,}"
+        if self._epochs:
+            part = f"epoch {max(1, math.ceil(self._epochs * done / total))}/{self._epochs}"
         self._bars.update(
             self._id,
             completed=self._number - 1 + done / total,
-            where=f"task {self._number}/{self._tasks} epoch {epoch}/{self._epochs}",
+            where=f"task {self._number}/{self._tasks} {part}",
             loss=_loss_shown(loss),
         )
 
@@ -167,7 +169,7 @@ class _Lines(_Notices):
         self._run = run
         self._loss = math.nan
 
-    def task(self, number: int, tasks: int, epochs: int) -> None:
+    def task(self, number: int, tasks: int, epochs: int | None) -> None:
         self._tasks, self._started = tasks, time.monotonic()
 
     def update(self, done: int, total: int, loss: float) -> None:

@@ -84,7 +84,7 @@ class Teller(Progress):
         if self._send(kind, content):
             signal.raise_signal(signal.SIGTERM)  # the run saves what it has done, and ends
 
-    def task(self, number: int, tasks: int, epochs: int) -> None:
+    def task(self, number: int, tasks: int, epochs: int | None) -> None:
         """Pass it on, see `Progress.task`."""
         self._tell("task", number, tasks, epochs)
 

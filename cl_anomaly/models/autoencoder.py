@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from cl_anomaly.errors import InputError
 from cl_anomaly.models.base import HIDDEN, RECONSTRUCT, Generator, Model, Reconstruction
 from cl_anomaly.models.layers import mlp
+from cl_anomaly.models.logistic import sigmoid
 from cl_anomaly.models.losses import RECONSTRUCTION_LOSSES
 from cl_anomaly.randomness import Draws, generator
 
@@ -45,7 +46,7 @@ class Decoder(Generator):
 
     def means_of(self, output: Tensor) -> Tensor:
         """Turn what the layers give into means; in [0, 1], unless the decoder is linear."""
-        return output if self._is_linear else torch.sigmoid(output)
+        return output if self._is_linear else sigmoid(output)
 
     def generate(self, count: int, random: Draws) -> Tensor:
         """Give the means at z ~ N(0, I), (R, count, *features), float32, see `cut`."""

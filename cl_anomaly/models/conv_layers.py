@@ -1,7 +1,8 @@
-"""Convolutions with a replica axis: R independent sets of weights, one grouped call for all."""
+"""Convolutions with a replica axis: R independent sets of weights."""
 
 import math
 from collections.abc import Callable, Sequence
+from functools import partial
 
 import torch
 import torch.nn.functional as F
@@ -74,9 +75,7 @@ class Conv2d(_Convolution):
 
     def forward(self, x: Tensor) -> Tensor:
         """Map (R, B, inputs, H, W) to (R, B, outputs, ⌈H/2⌉, ⌈W/2⌉)."""
-        weight, bias = self.weight.flatten(0, 1), self.bias.flatten()
-        y = F.conv2d(_beside(x), weight, bias, STRIDE, PADDING, groups=len(x))
-        return _apart(y, len(x))
+        return _convolved(partial(F.conv2d, stride=STRIDE, padding=PADDING), x, self)
 
     def squared_gradients(self, x: Tensor, output_gradients: Tensor) -> dict[str, Tensor]:
         """Sum the squares of every sample's own gradient over the batch.
@@ -122,9 +121,10 @@ class ConvTranspose2d(_Convolution):
 
     def forward(self, x: Tensor) -> Tensor:
         """Map (R, B, inputs, ⌈H/2⌉, ⌈W/2⌉) to (R, B, outputs, H, W)."""
-        weight, bias, groups = self.weight.flatten(0, 1), self.bias.flatten(), len(x)
-        y = F.conv_transpose2d(_beside(x), weight, bias, STRIDE, PADDING, self._more, groups)
-        return _apart(y, groups)
+        undo = partial(
+            F.conv_transpose2d, stride=STRIDE, padding=PADDING, output_padding=self._more
+        )
+        return _convolved(undo, x, self)
 
     def squared_gradients(self, x: Tensor, output_gradients: Tensor) -> dict[str, Tensor]:
         """Sum the squares of every sample's own gradient over the batch, see `Conv2d`."""
@@ -139,13 +139,19 @@ def halved(size: tuple[int, int]) -> tuple[int, int]:
     return -(-size[0] // STRIDE), -(-size[1] // STRIDE)
 
 
-def _beside(x: Tensor) -> Tensor:
-    """Put the replicas' channels beside each other: (R, B, C, H, W) as (B, R · C, H, W)."""
-    return x.transpose(0, 1).flatten(1, 2)
+def _convolved(convolve: Callable[..., Tensor], x: Tensor, layer: _Convolution) -> Tensor:
+    """Convolve each replica's samples with its own weights, (R, B, outputs, H, W).
 
-
-def _apart(y: Tensor, replicas: int) -> Tensor:
-    return y.unflatten(1, (replicas, -1)).transpose(0, 1)
+    A GPU takes all replicas in one grouped call. A processor's library chooses by the number of
+    groups how it adds up, and is as fast with one call for each.
+    """
+    if not x.is_cuda:
+        return torch.stack(
+            [convolve(*own) for own in zip(x, layer.weight, layer.bias, strict=True)]
+        )
+    beside = x.transpose(0, 1).flatten(1, 2)
+    y = convolve(beside, layer.weight.flatten(0, 1), layer.bias.flatten(), groups=len(x))
+    return y.unflatten(1, (len(x), -1)).transpose(0, 1)
 
 
 def _each(x: Tensor, gradients: Tensor) -> list[tuple[Tensor, Tensor]]:

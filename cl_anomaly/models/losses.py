@@ -2,8 +2,9 @@
 
 from collections.abc import Callable
 
-import torch.nn.functional as F
 from torch import Tensor
+
+from cl_anomaly.models.logistic import cross_entropy_with_logits
 
 
 def bernoulli_negative_log_likelihood(
@@ -21,8 +22,7 @@ def bernoulli_negative_log_likelihood(
     Returns:
         (R, B), in nats.
     """
-    terms = F.binary_cross_entropy_with_logits(logits, x, reduction="none")
-    return _summed(terms, weights)
+    return _summed(cross_entropy_with_logits(logits, x), weights)
 
 
 def gaussian_negative_log_likelihood(

@@ -17,6 +17,7 @@ _COMPARABLE = (
     "task_order",
     "classes_per_task",
     "epochs",
+    "steps",
     "batch_size",
     "model",
     "learning_rate",

@@ -73,6 +73,8 @@ def check_portion(config: RunConfig) -> None:
 def about_portions(config: RunConfig) -> str:
     """Say in a sentence how samples arrive, once nothing is left open."""
     passes = "one pass" if config.epochs == 1 else f"{config.epochs} passes"
+    if config.steps is not None:
+        passes = f"{config.steps} steps"
     return f"Samples arrive in portions of {config.portion}, with {passes} over each."
 
 

@@ -27,13 +27,15 @@ from cl_anomaly.machine import (
 )
 from cl_anomaly.models import Model
 from cl_anomaly.models.base import GENERATE
+from cl_anomaly.models.closed_form import ClosedForm
 from cl_anomaly.runs.agnostic import DEFAULT_PORTION, about_portions, is_agnostic
 from cl_anomaly.runs.defaults import (
-    epochs_of,
+    batch_sizes,
     standardised_by,
     with_batch_size,
     with_classes,
     with_fitting_defaults,
+    with_length,
 )
 from cl_anomaly.runs.look_up import looked_up, reading_of
 from cl_anomaly.runs.parts import Parts, find_parts
@@ -46,7 +48,7 @@ from cl_anomaly.runs.replicas import (
 )
 from cl_anomaly.runs.thresholds import about_thresholds
 from cl_anomaly.scenarios.base import Replica, Scenario
-from cl_anomaly.scenarios.portions import Portioned, as_trained, side_by_side
+from cl_anomaly.scenarios.portions import Portioned, as_trained, rhythm
 from cl_anomaly.training.groups import AnyLearner, ReplicaGroups, group_sizes
 from cl_anomaly.training.learner import Learner, TrainsItself
 from cl_anomaly.training.portions import PortionLearner
@@ -89,6 +91,8 @@ def _resolved(config: RunConfig) -> _Resolved:
     check_weights(config, dataset, scenarios)
     notes.append(about_thresholds(scenarios))
     config, about_batches = with_batch_size(config, spec.batch_size, as_trained(scenarios))
+    if issubclass(parts.model, ClosedForm):
+        about_batches = None
     config, about_data = with_fitting_defaults(config, scenarios[0].dataset, parts.model)
     said = " ".join(dict.fromkeys(filter(None, [*notes, *about_data, about_batches])))
     if isinstance(config, ResolvedConfig):
@@ -106,13 +110,12 @@ def _with_own_defaults(config: RunConfig) -> tuple[RunConfig, str | None]:
     device, parts = choose_device(config.device), find_parts(config)
     precision = choose_precision(config.precision, device)
     passes = 1 if is_agnostic(config) else spec.epochs
-    epochs, about_epochs = epochs_of(config, passes, parts.model)
+    config, about_epochs = with_length(config, passes, parts.model)
     filled: dict[str, Any] = {
         "strategy": with_absolute_file(config.strategy),
         "dataset": absolute(name),
         "device": device.type,
         "precision": precision_name(precision),
-        "epochs": epochs,
         "strategy_options": parts.strategy_options(config),
     }
     if is_agnostic(config):
@@ -253,6 +256,7 @@ def _learner(
         config.learning_rate,
         plan.precision,
         sample_weights(config, plan.dataset),
+        config.steps,
     )
     scores, is_told = plan.parts.recorded_scores(config), config.stream == "concept-aware"
     if portioned := [own for own in scenarios if isinstance(own, Portioned)]:
@@ -271,8 +275,12 @@ def _seeds(plan: Plan) -> list[int]:
 def _group_sizes(plan: Plan) -> list[int]:
     one = plan.parts.make_model(plan.config, plan.dataset.features, plan.config.seed_list[:1])
     memory = one.training_bytes(plan.config.batch_size)
-    alike, threads = side_by_side(plan.scenarios), threads_to_use()
-    return [own for count in alike for own in group_sizes(count, memory, plan.device, threads)]
+    size, scenarios = plan.config.batch_size, plan.scenarios
+    alike = [
+        (batch_sizes(size, trained), rhythm(own))
+        for own, trained in zip(scenarios, as_trained(scenarios), strict=True)
+    ]
+    return group_sizes(alike, memory, plan.device, threads_to_use())
 
 
 def _blueprint(plan: Plan, sizes: Sequence[int]) -> Blueprint:

@@ -33,9 +33,15 @@ COST_COLUMNS = (
 
 
 def new_samples(plan: Plan) -> int:
-    """Count samples × epochs of all tasks and replicas, each task's own samples alone."""
-    samples = sum(len(task.indices) for own in plan.scenarios for task in own.tasks)
-    return samples * plan.config.epochs
+    """Count samples × epochs of all tasks and replicas, each task's own samples alone.
+
+    With a fixed number of steps, those in the steps' batches.
+    """
+    counts = [len(task.indices) for own in plan.scenarios for task in own.tasks]
+    config = plan.config
+    if config.steps is None:
+        return sum(counts) * (config.epochs or 1)
+    return config.steps * sum(min(config.batch_size, count) for count in counts)
 
 
 def cost_of(plan: Plan, tasks: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
@@ -46,7 +52,8 @@ def cost_of(plan: Plan, tasks: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
         tasks: what each task took, see `Run`.
 
     Returns:
-        `replicas`; seconds of all tasks; `samples` trained on, replayed ones included;
+        `replicas`; seconds of all tasks; `samples` trained on, replayed ones included; `steps` of
+        one replica over all tasks, the mean where they differ, 0 in closed form;
         `forward_flops` of one sample after the last task, and `training_flops` (see the functions
         of these names): what a strategy computes beside its batches is not in it.
         `model_bytes`, `strategy_bytes` (None where unknown) and `score_bytes` (by score) that are
@@ -69,12 +76,18 @@ def cost_of(plan: Plan, tasks: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
         "replicas": len(plan.replicas),
         **seconds,
         "samples": sum(by_task),
+        "steps": _whole(sum(task["steps"] for task in tasks)),
         "forward_flops": forward_flops(model, len(tasks)),
         "training_flops": training_flops(model, by_task, len(plan.replicas)),
         **last,
         "stores_samples": plan.parts.strategy.stores_samples,
         "tasks": [dict(task) for task in tasks],
     }
+
+
+def _whole(value: float) -> float:
+    """Write a whole number as one."""
+    return int(value) if value == int(value) else value
 
 
 def cost_table(costs: Mapping[str, Mapping[str, Any]], score: str) -> pd.DataFrame:

@@ -23,6 +23,9 @@ from cl_anomaly.scenarios.class_stream import anomaly_classes
 from cl_anomaly.scenarios.concepts import is_of_concepts
 from cl_anomaly.scenarios.tasks import known_labels
 
+# Tasks that a note names.
+_NAMED_TASKS = 5
+
 
 def with_classes(config: RunConfig, dataset: Dataset) -> RunConfig:
     """Choose the scenario, where it is open, and name its classes.
@@ -98,43 +101,63 @@ def _default_anomaly(config: RunConfig, dataset: Dataset) -> Label:
     )
 
 
-def epochs_of(config: RunConfig, default: int, model: type[Model]) -> tuple[int, str | None]:
-    """Choose the epochs, where they are open; a model that learns in closed form has one.
+def with_length(
+    config: RunConfig, default: int, model: type[Model]
+) -> tuple[RunConfig, str | None]:
+    """Choose how long tasks are trained, where it is open; in closed form it is one look.
+
+    Args:
+        config: whose epochs or steps may be given.
+        default: epochs, where neither is.
+        model: the class.
 
     Returns:
-        Their number, and a sentence for the user where they do not apply.
+        The configuration with epochs or steps, and a sentence for the user where they do not apply.
     """
     if not issubclass(model, ClosedForm):
-        return config.epochs or default, None
-    return 1, (
+        epochs = config.epochs or (default if config.steps is None else None)
+        return replace(config, epochs=epochs), None
+    return replace(config, epochs=1, steps=None), (
         f"{model.name} learns each task in closed form, from one look at its samples: epochs, "
-        f"batch size and learning rate do not apply."
+        f"steps, batch size and learning rate do not apply."
     )
 
 
 def with_batch_size(
     config: RunConfig, default: int, scenarios: Sequence[Scenario]
 ) -> tuple[RunConfig, str | None]:
-    """Choose the size of a batch, where it is open: no more than the smallest task has.
+    """Choose the size of a batch, where it is open.
+
+    A task that has fewer samples trains with all of them in each batch, see `batch_sizes`: what a
+    replica does depends on its own tasks alone.
 
     Returns:
-        The configuration, and a sentence for the user where the default is too large.
-
-    Raises:
-        InputError: one that was given is.
+        The configuration, and a sentence for the user where tasks have fewer.
     """
-    smallest = min((task for s in scenarios for task in s.tasks), key=lambda t: len(t.indices))
-    count = len(smallest.indices)
-    if config.batch_size is None:
-        note = f"Batches hold {count} samples, as many as task {smallest.number} has."
-        size = min(default, count)
-        return replace(config, batch_size=size), note if size < default else None
-    if config.batch_size > count:
-        raise InputError(
-            f"Expected `batch_size` to be at most the number of samples of the smallest task, "
-            f"{count} (task {smallest.number}), but got {config.batch_size}."
-        )
-    return config, None
+    size = config.batch_size or default
+    few: dict[int, list[int]] = {}
+    for task in (task for scenario in scenarios for task in scenario.tasks):
+        if len(task.indices) < size:
+            few.setdefault(task.number, []).append(len(task.indices))
+    config = replace(config, batch_size=size)
+    if not few:
+        return config, None
+    named = [f"task {number} ({_range(few[number])})" for number in sorted(few)]
+    more = len(named) - _NAMED_TASKS
+    listed_tasks = ", ".join(named[:_NAMED_TASKS]) + (f" and {more} more" if more > 0 else "")
+    return config, (
+        f"Batches hold {size} samples, and all samples of tasks that have fewer: {listed_tasks}."
+    )
+
+
+def _range(counts: Sequence[int]) -> str:
+    low, high = min(counts), max(counts)
+    return str(low) if low == high else f"{low} to {high}"
+
+
+def batch_sizes(size: int, scenario: Scenario) -> tuple[int, ...]:
+    """List the batch size of each of a replica's tasks: no more than the task has samples."""
+    return tuple(min(size, len(task.indices)) for task in scenario.tasks)
 
 
 def fitting_defaults(dataset: Dataset, model: type[Model]) -> dict[str, Any]:

@@ -82,7 +82,7 @@ def estimated(plan: Plan, rates: dict[str, float]) -> Estimate:
 def _key(config: dict[str, Any]) -> str:
     """Name what a rate depends on."""
     names = "strategy strategy_options model model_options dataset score scenario device precision"
-    return repr([config.get(name) for name in names.split()])
+    return repr([*(config.get(name) for name in names.split()), config.get("steps") is None])
 
 
 def _alike(plan: Plan) -> str:
@@ -98,7 +98,7 @@ def _alike(plan: Plan) -> str:
     size = len(str(math.prod(plan.dataset.features)))
     tasks = len(plan.scenarios[0].tasks)
     own = [getattr(config, name) for name in [*names, "portion"]]
-    return repr([*own, options, size, tasks, len(plan.replicas)])
+    return repr([*own, config.steps is None, options, size, tasks, len(plan.replicas)])
 
 
 def _probed(plan: Plan) -> float:
@@ -121,7 +121,8 @@ def _probed(plan: Plan) -> float:
     timed = groups.train(on_step, pause).seconds - first
     seconds = timed * steps[1] / (steps[0] - warm) if steps[0] > warm else first
     tasks = plan.scenarios[0].tasks
-    share = sum(len(task.indices) for task in tasks) / len(tasks[0].indices)
+    samples = [len(task.indices) for task in tasks]
+    share = len(tasks) if plan.config.steps else sum(samples) / samples[0]
     training = (seconds + begun) * share * _growth(plan)
     one = (training + _evaluation(plan, groups) * len(tasks)) / len(tried.replicas)
     return one * len(plan.replicas)
@@ -131,9 +132,10 @@ def _growth(plan: Plan) -> float:
     """Guess how much more than task 1 an average task takes, for each of its own samples."""
     strategy, tasks = plan.parts.make_strategy(plan.config), plan.scenarios[0].tasks
     visible = 1.0
-    with suppress(Exception):  # of one that asks for what only training gives it
-        seen = [strategy.training_indices(task, tasks[: n + 1]) for n, task in enumerate(tasks)]
-        visible = sum(map(len, seen)) / sum(len(task.indices) for task in tasks)
+    if plan.config.steps is None:  # whose number does not depend on what is seen
+        with suppress(Exception):  # of one that asks for what only training gives it
+            seen = [strategy.training_indices(task, tasks[: n + 1]) for n, task in enumerate(tasks)]
+            visible = sum(map(len, seen)) / sum(len(task.indices) for task in tasks)
     # Of one that joins batches of its own: one for each past task, as generative replay does.
     return visible * ((len(tasks) + 1) / 2 if overrides(strategy, "extend") else 1.0)
 

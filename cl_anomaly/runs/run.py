@@ -130,6 +130,7 @@ class Run:
             "after_task_seconds": learnt.after_task_seconds,
             "evaluation_seconds": now(self.detector.device) - started,
             "samples": learnt.trained.samples,
+            "steps": learnt.steps,
             "model_bytes": self.detector.groups.model_bytes(),
             "strategy_bytes": self.detector.groups.strategy_bytes(),
             "score_bytes": self.detector.groups.score_bytes(),

@@ -6,7 +6,7 @@ from itertools import product
 from pathlib import Path
 from typing import Any
 
-from cl_anomaly.config import RunConfig, checked_settings, parse_seeds
+from cl_anomaly.config import RunConfig, checked_settings, merged, parse_seeds
 from cl_anomaly.data.names import is_own, short_name
 from cl_anomaly.errors import InputError
 from cl_anomaly.labels import listed
@@ -113,7 +113,7 @@ class Suite:
         members = {}
         for combination in self._combinations():
             for run, own in self.runs.items():
-                whole = self.shared | settings | combination | own
+                whole = merged(self.shared, settings, combination, own)
                 if run in chosen:
                     given = whole.get("strategy_options", {})
                     whole["strategy_options"] = given | dict(chosen[run])
@@ -160,7 +160,7 @@ class Suite:
             own = self.runs[run]
             found[run] = {}
             for name, options in self.tuning.candidates(run).items():
-                whole = self.shared | settings | own | self.tuning.settings
+                whole = merged(self.shared, settings, own, self.tuning.settings)
                 given = whole.get("strategy_options", {}) | options
                 config = self._config(run, whole | {"strategy_options": given})
                 found[run][name] = Member(f"{run} {name}", run, run, config)

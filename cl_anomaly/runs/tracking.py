@@ -123,7 +123,7 @@ class _Tracked(Progress):
         for tracker in self._trackers:
             tracker.tell(kind, *content)
 
-    def task(self, number: int, tasks: int, epochs: int) -> None:
+    def task(self, number: int, tasks: int, epochs: int | None) -> None:
         self._task, self._epochs = number, epochs
         self._progress.task(number, tasks, epochs)
         self._look_for_complaints()
@@ -134,7 +134,7 @@ class _Tracked(Progress):
 
     def update(self, done: int, total: int, loss: float) -> None:
         if math.isfinite(loss):
-            epochs = self._epochs * (self._task - 1 + done / total)
+            epochs = (self._epochs or 1) * (self._task - 1 + done / total)
             self._tell("loss", round(_STEPS_OF_AN_EPOCH * epochs), loss, time.time())
 
     def evaluated(self, number: int, aurocs: Sequence[float]) -> None:

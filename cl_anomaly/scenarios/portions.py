@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from itertools import accumulate, groupby
+from itertools import accumulate
 
 import torch
 from torch import Tensor
@@ -126,17 +126,11 @@ def as_trained(scenarios: Sequence[Scenario]) -> list[Scenario]:
     return [own.as_trained() if isinstance(own, Portioned) else own for own in scenarios]
 
 
-def side_by_side(scenarios: Sequence[Scenario]) -> list[int]:
-    """Count the neighbours that can be evaluated at the same time, and so train side by side.
+def rhythm(scenario: Scenario) -> tuple[tuple[int, ...], tuple[int, ...]] | None:
+    """Return what replicas must share to be trained and evaluated side by side, or None.
 
-    Returns:
-        Sizes of runs of scenarios whose tasks end with the same portions; all in one where there
-        are no portions.
+    These are the portions with which tasks end, and how many samples each portion has.
     """
-    return [len(list(alike)) for _, alike in groupby(scenarios, _rhythm)]
-
-
-def _rhythm(scenario: Scenario) -> tuple[tuple[int, ...], tuple[int, ...]] | None:
     if not isinstance(scenario, Portioned):
         return None
     return scenario.ends, tuple(len(own.indices) for own in scenario.portions)

@@ -52,4 +52,4 @@ class AGEM(Replay):
 def _dot(one: list[Tensor] | tuple[Tensor, ...], other: tuple[Tensor, ...]) -> Tensor:
     """Sum the products of all elements of each replica, (R,)."""
     products = [(a * b).flatten(1).sum(1) for a, b in zip(one, other, strict=True)]
-    return torch.stack(products).sum(0)
+    return torch.stack(products, dim=1).sum(1)

@@ -79,7 +79,7 @@ class VCL(Strategy):
             moved = (self.model.get_parameter(name) - mean).square()
             ratio = ((2 * log_sigma).exp() + moved) * (-2 * before).exp()
             terms.append((before - log_sigma + 0.5 * (ratio - 1)).flatten(1).sum(1))
-        return self.lam * torch.stack(terms).sum(0) / self.size
+        return self.lam * torch.stack(terms, dim=1).sum(1) / self.size
 
     def after_task(self, tasks: Sequence[Task]) -> None:
         """Make the posterior the next task's prior."""

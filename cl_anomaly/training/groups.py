@@ -2,7 +2,8 @@
 
 import math
 import threading
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
+from itertools import groupby
 
 import numpy as np
 import torch
@@ -29,14 +30,17 @@ _CACHE_BYTES = 48 * 2**20
 AnyLearner = Learner | PortionLearner
 
 
-def group_sizes(replicas: int, memory: int, device: torch.device, threads: int) -> list[int]:
+def group_sizes(
+    batches: Sequence[Hashable], memory: int, device: torch.device, threads: int
+) -> list[int]:
     """Divide replicas into groups that train side by side.
 
-    On a GPU all are one group: the more, the busier it is. On a processor a group is what its cache
-    holds, or less, so that each thread has as many groups as the others.
+    Those of a group have the same sizes of batches in all tasks. On a GPU, neighbours that have
+    are one group: the more, the busier it is. On a processor a group is what its cache holds, or
+    less, so that each thread has as many groups as the others.
 
     Args:
-        replicas: how many, in all.
+        batches: of each replica, the batch size of each of its tasks.
         memory: bytes that each step of one replica reads and writes, see `Model.training_bytes`.
         device: what they train on.
         threads: that train groups at the same time.
@@ -44,11 +48,15 @@ def group_sizes(replicas: int, memory: int, device: torch.device, threads: int) 
     Returns:
         The size of each group.
     """
+    alike = [len(list(same)) for _, same in groupby(batches)]
     if device.type != "cpu":
-        return [replicas]
+        return alike
     at_once = max(1, _CACHE_BYTES // memory)
-    rounds = math.ceil(replicas / (at_once * threads))
-    return _sizes(replicas, min(replicas, rounds * threads))
+    sizes = []
+    for replicas in alike:
+        rounds = math.ceil(replicas / (at_once * threads))
+        sizes += _sizes(replicas, min(replicas, rounds * threads))
+    return sizes
 
 
 def _sizes(replicas: int, groups: int) -> list[int]:
@@ -125,6 +133,10 @@ class ReplicaGroups:
         times = self._threads.map(train, self.learners)
         self._seconds += now(self.device) - started
         return _together(times, self._seconds)
+
+    def steps(self) -> list[int]:
+        """Return how many steps each replica makes in this task, see `Learner`."""
+        return [own for learner in self.learners for own in learner.steps]
 
     def failures(self) -> dict[int, tuple[int, str]]:
         """Give the step at which a replica failed in this task, and what of it, by its place."""

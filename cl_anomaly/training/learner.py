@@ -70,7 +70,7 @@ class Learner:
         self._training: Training | None = None
         self._visible: list[Tensor] | None = None
         check_fits(type(strategy.model), strategy)
-        self._losses = EpochLosses([0] * len(seeds), settings.epochs, torch.device("cpu"))
+        self._losses = EpochLosses([0] * len(seeds), settings.parts, torch.device("cpu"))
         refuse_leaks_ahead(strategy, scenarios, seeds)
 
     @property
@@ -90,6 +90,13 @@ class Learner:
         if self._training is None:
             raise RuntimeError("Expected `begin` to be called first.")
         return self._training
+
+    @property
+    def steps(self) -> list[int]:
+        """Steps that each replica makes in the task that has begun; 0 of what is in closed form."""
+        if isinstance(self.strategy.model, ClosedForm):
+            return [0] * len(self.seeds)
+        return self.training.steps
 
     def begin(self, number: int) -> None:
         """Make the strategy ready for a task, from 1.
@@ -115,10 +122,11 @@ class Learner:
     def _start(self, number: int) -> None:
         self._training = self._new_training(number)
         device = self.strategy.samples.stored.device
-        self._losses = EpochLosses(self._training.steps, self.settings.epochs, device)
+        self._losses = EpochLosses(self._training.steps, self.settings.parts, device)
 
     def _new_training(self, number: int) -> Training:
-        strategy, settings = self.strategy, self.settings
+        tasks = [scenario.tasks[number - 1] for scenario in self.scenarios]
+        strategy, settings = self.strategy, self.settings.for_task(tasks)
         if isinstance(strategy, TrainsItself):
             return strategy.own_training(self.scenarios[0], self.seeds[0], settings)
         visible = visible_indices(strategy, self.scenarios, self.seeds, number)
@@ -126,10 +134,10 @@ class Learner:
         if isinstance(strategy.model, ClosedForm):
             return OnePass(strategy, visible, self._earlier(number))
         rehearse(strategy, self.scenarios, visible, settings.batch_size)
-        return self._new_steps(visible)
+        return self._new_steps(visible, settings)
 
-    def _new_steps(self, visible: Sequence[Tensor]) -> TaskTraining:
-        return TaskTraining(self.strategy, visible, self.seeds, self.settings)
+    def _new_steps(self, visible: Sequence[Tensor], settings: TrainingSettings) -> TaskTraining:
+        return TaskTraining(self.strategy, visible, self.seeds, settings)
 
     def _earlier(self, number: int) -> list[Tensor]:
         """Give each replica's samples of the tasks before one."""

@@ -6,6 +6,7 @@ it, and `hooks.py` looks at what a strategy's hooks give.
 """
 
 from collections.abc import Callable, Iterable
+from statistics import fmean
 from typing import Protocol
 
 import torch
@@ -14,6 +15,7 @@ from torch import Tensor
 from cl_anomaly.machine import now
 from cl_anomaly.models.closed_form import ClosedForm
 from cl_anomaly.randomness import Draws
+from cl_anomaly.training.adam import Adam
 from cl_anomaly.training.hooks import StepHooks
 from cl_anomaly.training.outcome import Learnt, OnStep, Pause, TrainingTime
 
@@ -36,9 +38,10 @@ def learn_task(
     while not replicas.is_done:
         save()
         trained = replicas.train(on_step, pause)
-    failures, started = replicas.failures(), now(replicas.device)
+    failures, steps = replicas.failures(), fmean(replicas.steps())
+    started = now(replicas.device)
     replicas.conclude()  # the strategy's `after_task`, and what the scores keep of the task
-    return Learnt(trained, now(replicas.device) - started, failures)
+    return Learnt(trained, now(replicas.device) - started, failures, steps)
 
 
 def train_on_batches(
@@ -58,7 +61,7 @@ def train_on_batches(
 
 
 def train_on_batch(
-    optimizer: torch.optim.Optimizer,
+    optimizer: Adam,
     hooks: StepHooks,
     x: Tensor,
     noise: Draws,
@@ -128,6 +131,8 @@ class Learning(Protocol):
     def begin(self, number: int) -> None: ...  # noqa: D102
 
     def train(self, on_step: OnStep, pause: Pause) -> TrainingTime: ...  # noqa: D102
+
+    def steps(self) -> list[int]: ...  # noqa: D102
 
     def failures(self) -> dict[int, tuple[int, str]]: ...  # noqa: D102
 

@@ -73,9 +73,9 @@ class LearnerOfPortions(Learner):
 
     adam: Mapping[str, Tensor] = MappingProxyType({})
 
-    def _new_steps(self, visible: Sequence[Tensor]) -> PortionTraining:
+    def _new_steps(self, visible: Sequence[Tensor], settings: TrainingSettings) -> PortionTraining:
         adam = {} if self.strategy.begins_anew else self.adam
-        return PortionTraining(self.strategy, visible, self.seeds, self.settings, adam)
+        return PortionTraining(self.strategy, visible, self.seeds, settings, adam)
 
     def conclude(self) -> None:
         """Keep Adam for the next portion, and let the strategy keep what it needs of this one."""

@@ -43,8 +43,10 @@ class Learnt:
         trained: time and samples.
         after_task_seconds: that the strategy took to keep what it needs.
         failures: by replica, the step at which it failed, and what was not finite.
+        steps: of a replica, their mean over the replicas; 0 of what learns in closed form.
     """
 
     trained: TrainingTime
     after_task_seconds: float
     failures: dict[int, tuple[int, str]]
+    steps: float

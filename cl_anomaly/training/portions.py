@@ -50,7 +50,7 @@ class PortionLearner:
         self.strategy, self.seeds, self.scenarios = strategy, seeds, trained
         self.scores, self._ends = self._portions.scores, scenarios[0].ends
         self._walk: PortionWalk | None = None
-        self._losses = torch.full((len(seeds), settings.epochs), torch.nan, dtype=torch.float64)
+        self._losses = torch.full((len(seeds), settings.parts), torch.nan, dtype=torch.float64)
 
     @property
     def has_begun(self) -> bool:
@@ -68,6 +68,11 @@ class PortionLearner:
     def calibration(self) -> Calibration:
         """What sets thresholds, with what it keeps of past portions."""
         return self._portions.calibration
+
+    @property
+    def steps(self) -> list[int]:
+        """Steps that each replica makes in the task that has begun."""
+        return self.training.steps
 
     def told(self, indices: Tensor) -> None:
         """Return nothing: scores are not told which task a test sample belongs to."""
@@ -137,7 +142,7 @@ class PortionWalk:
         self.portion, self._done = first - 1, 0
         self.failed: dict[int, tuple[int, str]] = {}
         self._time = TrainingTime(0.0, 0.0, 0)
-        shape = 2, len(learner.seeds), learner.settings.epochs
+        shape = 2, len(learner.seeds), learner.settings.parts
         self._losses = torch.zeros(shape, dtype=torch.float64)  # sums, and how many are in them
         self._ahead = {number: self._steps_of(number) for number in range(first, last + 1)}
 
@@ -167,7 +172,8 @@ class PortionWalk:
             with suppress(Exception):  # of one that asks for what only training gives it
                 copy = stand_in(strategy)
                 visible = copy.training_indices(tasks[number - 1], tasks[:number])
-        return self._learner.settings.steps([visible])[0]
+        settings = self._learner.settings.for_task([tasks[number - 1]])
+        return settings.steps(len(visible))
 
     @property
     def time(self) -> TrainingTime:

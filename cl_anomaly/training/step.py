@@ -3,21 +3,26 @@
 import math
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import torch
 from torch import Tensor
 
 from cl_anomaly.errors import RunError
 from cl_anomaly.randomness import StepRandom
+from cl_anomaly.scenarios.class_stream import Task
 from cl_anomaly.state import State
 from cl_anomaly.strategies import Strategy
+from cl_anomaly.training.adam import Adam
 from cl_anomaly.training.hooks import StepHooks
 from cl_anomaly.training.loop import train_on_batch
 
 # Steps that a GPU takes one kernel at a time before it records one: libraries set themselves up in
 # the first, which cannot be recorded.
 _WARM_UP_STEPS = 3
+
+# Of a task trained by a fixed number of steps, which has no epochs.
+_PARTS = 10
 
 # Steps whose losses are kept until somebody looks whether they were finite.
 _TRACED_STEPS = 64
@@ -37,23 +42,46 @@ class TrainingSettings:
     """How each task is trained.
 
     Attributes:
-        epochs: passes over each task's visible samples.
-        batch_size: visible samples in a batch.
+        epochs: passes over each task's visible samples; None where `fixed_steps` is given.
+        batch_size: visible samples in a batch, or all of a task that has fewer of its own.
         learning_rate: of Adam.
         precision: what the factors of matrix products are rounded to; weights and losses are
             float32.
         sample_weights: (N,), what the loss of each training sample is multiplied by; None for 1.
+        fixed_steps: of each replica in each task, however many samples it sees; None for epochs.
     """
 
-    epochs: int
+    epochs: int | None
     batch_size: int
     learning_rate: float
     precision: torch.dtype
     sample_weights: Tensor | None = field(default=None, compare=False)
+    fixed_steps: int | None = None
 
-    def steps(self, indices: Sequence[Tensor]) -> list[int]:
-        """Count each replica's steps: its epochs' samples in full batches, rounded up."""
-        return [math.ceil(self.epochs * len(own) / self.batch_size) for own in indices]
+    @property
+    def parts(self) -> int:
+        """Parts of a task whose mean losses are recorded: its epochs, or ten parts of its steps."""
+        return self.epochs or min(_PARTS, self.fixed_steps or 1)
+
+    def steps(self, visible: int) -> int:
+        """Count the steps of a replica that sees so many samples, in full batches, rounded up."""
+        if self.epochs is None:
+            return self.fixed_steps or 0
+        return math.ceil(self.epochs * visible / self.batch_size)
+
+    def for_task(self, tasks: Sequence[Task]) -> "TrainingSettings":
+        """Return these with the batch size of a task: no more than it has samples.
+
+        Args:
+            tasks: the task as each replica sees it.
+
+        Raises:
+            ValueError: replicas that train side by side would need different sizes.
+        """
+        sizes = {min(self.batch_size, len(task.indices)) for task in tasks}
+        if len(sizes) > 1:
+            raise ValueError(f"Expected replicas with one batch size, but got {sorted(sizes)}.")
+        return replace(self, batch_size=sizes.pop())
 
 
 class TrainStep:
@@ -87,12 +115,7 @@ class TrainStep:
         weights = settings.sample_weights
         self._weights = None if weights is None else weights.to(device)
         self._noise = StepRandom(seeds, "noise", strategy.task_number, device=device)
-        self._optimizer = torch.optim.Adam(
-            trained_by(strategy),
-            lr=settings.learning_rate,
-            fused=True,
-            capturable=device.type == "cuda",
-        )
+        self._optimizer = Adam(trained_by(strategy), settings.learning_rate)
         half = device.type == "cuda" and settings.precision == torch.bfloat16
         # The cache would keep copies of weights from before a replay.
         autocast = torch.autocast(device.type, torch.bfloat16, enabled=half, cache_enabled=False)
@@ -182,7 +205,7 @@ class TrainStep:
     def state(self) -> State:
         """Give where it is between two steps: Adam, the noise, and what the strategy draws."""
         state = State({"replay_seconds": self.replay_seconds, "samples": self.samples})
-        for place, moments in self._optimizer.state_dict()["state"].items():
+        for place, moments in enumerate(self._optimizer.state()):
             state.add(f"adam.{place}", moments)
         for name, random in self._randoms():
             own = random.state()
@@ -194,17 +217,14 @@ class TrainStep:
         """Be where `state` was given."""
         self.samples = state.values["samples"]
         self._hooks.extend_seconds = state.values["replay_seconds"]
-        adam = self._optimizer.state_dict()
-        places = adam["param_groups"][0]["params"]
-        adam["state"] = {place: state.part(f"adam.{place}") for place in places}
-        for place, weight in zip(places, trained_by(self._strategy), strict=True):
-            # Adam would write beyond the end of smaller ones.
-            if adam["state"][place]["exp_avg"].shape != weight.shape:
-                raise RunError(
-                    f"Expected `stepped` of {self._strategy.name} to list the same in the same "
-                    f"order after `load_state_dict`, but it lists something else."
-                )
-        self._optimizer.load_state_dict(adam)
+        places = range(len(trained_by(self._strategy)))
+        try:
+            self._optimizer.restore([state.part(f"adam.{place}") for place in places])
+        except ValueError as error:
+            raise RunError(
+                f"Expected `stepped` of {self._strategy.name} to list the same in the same order "
+                f"after `load_state_dict`, but it lists something else."
+            ) from error
         for name, random in self._randoms():
             random.restore(State(state.values[name], state.part(name)))
 

@@ -68,7 +68,7 @@ class TaskTraining:
     ) -> None:
         self._strategy, self.indices = strategy, indices
         self._seeds, self._settings = seeds, settings
-        self.steps = settings.steps(indices)
+        self.steps = [settings.steps(len(own)) for own in indices]
         self.done = 0
         self.failed: dict[int, tuple[int, str]] = {}
         changed = [*strategy.model.parameters(), *strategy.stepped]

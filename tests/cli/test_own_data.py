@@ -81,7 +81,7 @@ def test_classes_with_names_and_values_of_any_range() -> None:
     said = plain(finished.err)
     assert "Values of a lie outside [0, 1]: each feature is scaled" in said
     assert "Default for such data: reconstruction mse." in said
-    assert "Batches hold 14 samples, as many as task 1 has." in said
+    assert "all samples of tasks that have fewer: task 1 (14)" in said
     config = config_of(folder)
     assert (config["score"], config["anomaly_class"], config["batch_size"]) == ("mse", "bad", 14)
     assert config["scenario"] == "class-stream"

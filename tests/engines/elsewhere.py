@@ -45,7 +45,7 @@ class Heard(Progress):
     def __init__(self, run: str, all_told: list[tuple[str, str, Any]], act: Callable[..., None]):
         self._run, self._all, self._act = run, all_told, act
 
-    def task(self, number: int, tasks: int, epochs: int) -> None:
+    def task(self, number: int, tasks: int, epochs: int | None) -> None:
         self._all.append((self._run, "task", number))
         self._act(self._run, number)
 

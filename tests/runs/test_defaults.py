@@ -12,6 +12,7 @@ from cl_anomaly.evaluation.scores import SCORES
 from cl_anomaly.models import MODELS
 from cl_anomaly.options import options_of
 from cl_anomaly.runs.defaults import (
+    batch_sizes,
     fitting_defaults,
     with_batch_size,
     with_classes,
@@ -86,15 +87,26 @@ def test_what_the_range_is_of_is_said() -> None:
     assert "outside [0, 1]: all pixels together are scaled" in notes[0]
 
 
-def test_a_batch_is_no_larger_than_the_smallest_task() -> None:
+def test_a_small_task_has_small_batches_and_the_others_do_not() -> None:
     small = labelled([0] * 50 + [1] * 40 + [2] * 9, [0, 1, 2])
-    scenarios = [build_scenario(small)]
-    config, note = with_batch_size(RunConfig(), 32, scenarios)
-    assert (config.batch_size, note) == (9, "Batches hold 9 samples, as many as task 2 has.")
-    assert with_batch_size(RunConfig(), 8, scenarios)[0].batch_size == 8
-    assert with_batch_size(RunConfig(batch_size=9), 32, scenarios)[0].batch_size == 9
-    with pytest.raises(InputError, match=r"`batch_size` .* 9 \(task 2\), but got 10"):
-        with_batch_size(RunConfig(batch_size=10), 32, scenarios)
+    scenarios = [build_scenario(small, 0), build_scenario(small, 1)]
+    assert [batch_sizes(32, own) for own in scenarios] == [(32, 9), (32, 9)]
+    for given in (RunConfig(), RunConfig(batch_size=32)):
+        config, note = with_batch_size(given, 32, scenarios)
+        assert config.batch_size == 32
+        assert (
+            note == "Batches hold 32 samples, and all samples of tasks that have fewer: task 2 (9)."
+        )
+    _, note = with_batch_size(RunConfig(batch_size=60), 32, scenarios)
+    assert "task 1 (40 to 50), task 2 (9)." in str(note)
+    for size in (8, 9):
+        assert with_batch_size(RunConfig(), size, scenarios) == (RunConfig(batch_size=size), None)
+
+
+def test_a_note_names_no_more_than_five_tasks() -> None:
+    many = labelled([label for label in range(9) for _ in range(3)], [0, 1])
+    _, note = with_batch_size(RunConfig(), 4, [build_scenario(many, 0)])
+    assert "task 4 (3), task 5 (3) and 3 more." in str(note)
 
 
 def test_one_class_to_train_on_is_one_class() -> None:

@@ -11,8 +11,8 @@ from cl_anomaly.scenarios.class_stream import build_scenario
 from cl_anomaly.scenarios.portions import (
     arrival_of,
     in_portions,
+    rhythm,
     scaled_by_first_portion,
-    side_by_side,
 )
 from cl_anomaly.scenarios.scaling import scaled
 from tests.learning import small_dataset, small_scenario
@@ -97,5 +97,6 @@ def test_replicas_train_side_by_side_where_their_tasks_end_together() -> None:
         for seed in (0, 1)
         for own in [small_scenario(task_order=order)]
     ]
-    assert side_by_side(scenarios) == [2, 2]
-    assert side_by_side([small_scenario(), small_scenario(task_order=[3, 1, 2])]) == [2]
+    own = [rhythm(scenario) for scenario in scenarios]
+    assert own[0] == own[1] != own[2] == own[3]
+    assert rhythm(small_scenario()) == rhythm(small_scenario(task_order=[3, 1, 2]))

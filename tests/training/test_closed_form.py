@@ -112,7 +112,7 @@ def test_a_strategy_that_acts_on_steps_is_refused(strategy: str, why: str) -> No
 def test_epochs_do_not_apply_and_it_says_so() -> None:
     config = resolve(_config(epochs=7))
     assert config.epochs == 1
-    assert "epochs, batch size and learning rate do not apply" in str(config.dataset_note)
+    assert "epochs, steps, batch size and learning rate do not apply" in str(config.dataset_note)
     assert config == resolve(_config(epochs=3))
 
 

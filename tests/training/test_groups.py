@@ -27,9 +27,16 @@ CPU = torch.device("cpu")
 def test_a_group_is_what_the_cache_holds_and_threads_have_as_many(
     replicas: int, weights: int, threads: int, groups: list[int]
 ) -> None:
-    assert group_sizes(replicas, 16 * weights, CPU, threads) == groups
+    assert group_sizes([(64,)] * replicas, 16 * weights, CPU, threads) == groups
     assert sum(groups) == replicas
 
 
 def test_a_gpu_trains_all_at_once() -> None:
-    assert group_sizes(100, 10**7, torch.device("cuda"), 8) == [100]
+    assert group_sizes([(64,)] * 100, 10**7, torch.device("cuda"), 8) == [100]
+
+
+def test_replicas_with_other_batches_are_in_other_groups() -> None:
+    batches = [(64, 9)] * 3 + [(9, 64)] * 2 + [(64, 9)]
+    assert group_sizes(batches, 16, torch.device("cuda"), 8) == [3, 2, 1]
+    assert group_sizes(batches, 16, CPU, 1) == [3, 2, 1]
+    assert group_sizes(batches, 16, CPU, 2) == [2, 1, 1, 1, 1]

@@ -62,4 +62,4 @@ def lower_bound(output: Any, mean: Tensor, log_variance: Tensor, noise: Tensor) 
     """
     sigma = (0.5 * log_variance).exp()
     losses = [output.negative_log_likelihood_at(mean + sigma * draw) for draw in noise]
-    return -torch.stack(losses).mean(0) - kl_to_standard_normal(mean, log_variance)
+    return -torch.stack(losses, dim=-1).mean(-1) - kl_to_standard_normal(mean, log_variance)

@@ -75,7 +75,7 @@ class IWAE(Score):
             - output.negative_log_likelihood_at(code)
             for draw, code in zip(noise, codes_drawn(output, noise), strict=True)
         ]
-        return math.log(IMPORTANCE_SAMPLES) - torch.stack(log_weights).logsumexp(0)
+        return math.log(IMPORTANCE_SAMPLES) - torch.stack(log_weights, dim=-1).logsumexp(-1)
 
 
 def log_prior_ratio(code: Tensor, draw: Tensor, log_variance: Tensor) -> Tensor:

@@ -1,6 +1,5 @@
 """Our steps in Avalanche's templates: order of samples, noise, and a look at what they train on."""
 
-import math
 import warnings
 from collections.abc import Iterator, Sequence
 from typing import Any
@@ -13,6 +12,7 @@ from cl_anomaly.errors import RunError
 from cl_anomaly.integrations.avalanche.model import Noise
 from cl_anomaly.integrations.avalanche.scenario import Rows, rows_and_places
 from cl_anomaly.randomness import ReplicaRandom, ShuffledIndices, StepRandom, generator
+from cl_anomaly.training.step import TrainingSettings
 
 # Steps whose batches are looked up at once, as in our own loop.
 _BLOCK_STEPS = 64
@@ -53,11 +53,13 @@ class OurSteps:
     Attributes:
         seed: of the replica.
         noise: what the model draws from.
+        settings: how the current task is trained.
         strategy_name: what `--strategy` calls it.
     """
 
     seed: int
     noise: Noise
+    settings: TrainingSettings
     strategy_name: str
 
     def make_train_dataloader(self: Any, **_: Any) -> None:
@@ -80,8 +82,8 @@ class OurSteps:
             self.dataloader = self._scheduled(self._again(loader))
 
     def _scheduled(self: Any, batches: Iterator[Any]) -> Batches:
-        samples = self.train_epochs * len(self.adapted_dataset)
-        return Batches(batches, math.ceil(samples / self.train_mb_size), self.train_epochs)
+        steps = self.settings.steps(len(self.adapted_dataset))
+        return Batches(batches, steps, self.train_epochs)
 
     def _batches_of(self: Any, parts: Sequence[tuple[Any, int]]) -> Iterator[list[Tensor]]:
         """Give batches, endlessly, that hold so many samples of each dataset, which may be seen."""

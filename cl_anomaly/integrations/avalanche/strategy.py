@@ -1,7 +1,6 @@
 """Avalanche's strategies in our runs: one replica each, trained by Avalanche's own loop."""
 
 import inspect
-import math
 import random
 import time
 from collections.abc import Callable, Iterator
@@ -83,7 +82,7 @@ class AvalancheStrategy(Strategy):
             optimizer=torch.optim.Adam(parameters, lr=settings.learning_rate, fused=True),
             criterion=Loss(),
             train_mb_size=settings.batch_size,
-            train_epochs=settings.epochs,
+            train_epochs=settings.parts,
             device=self.samples.stored.device,
             plugins=[*plugins, self._watch],
             # The default one computes accuracies, of what has none.
@@ -91,6 +90,7 @@ class AvalancheStrategy(Strategy):
             **options,
         )
         template.seed, template.noise, template.strategy_name = seed, noise, self.name
+        template.settings = settings
         if self._kept:
             rows, _ = rows_and_places(self._experiences[0].dataset)
             restore(template, self._kept, whole_stream(rows))
@@ -110,6 +110,8 @@ class AvalancheStrategy(Strategy):
         """Train on the current task, and tell after each step."""
         if self._template is None:
             self._template = self._make_template(seed, settings)
+        self._template.settings = settings
+        self._template.train_mb_size = settings.batch_size
         self._watch.tell = after_step
         rows, _ = rows_and_places(self._experiences[0].dataset)
         arrived = Arrived.by(self._scenario, self.task_number)
@@ -206,7 +208,7 @@ class AvalancheTraining:
 
     def __init__(self, strategy: AvalancheStrategy, seed: int, settings: TrainingSettings) -> None:
         self._strategy, self._seed, self._settings = strategy, seed, settings
-        self.steps = [math.ceil(settings.epochs * strategy.visible / settings.batch_size)]
+        self.steps = [settings.steps(strategy.visible)]
         self.done = 0
         self.failed: dict[int, tuple[int, str]] = {}
         self.time = TrainingTime(0.0, None, 0)

@@ -56,7 +56,9 @@ def _seeds(members: Sequence[Member]) -> str:
 
 
 def _epochs(members: Sequence[Member]) -> str:
-    epochs = _shared(members, "epochs")
+    epochs, steps = _shared(members, "epochs"), _shared(members, "steps")
+    if steps:
+        return f"{steps:,} step{'s' * (steps != 1)} for each task"
     if not epochs:
         return "different numbers of epochs"
     return f"{epochs} epoch{'s' * (epochs != 1)} for each task"

@@ -30,7 +30,7 @@ def squared_distance(
         squares = (weight - anchor[name]).square()
         weighted = squares if importance is None else importance[name] * squares
         terms.append(weighted.flatten(1).sum(1))
-    return torch.stack(terms).sum(0)
+    return torch.stack(terms, dim=1).sum(1)
 
 
 def loss_with(model: Model, weights: Mapping[str, Tensor], x: Tensor, random: Draws) -> Tensor:

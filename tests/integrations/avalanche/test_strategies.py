@@ -124,7 +124,7 @@ class _Stopping(Progress):
     def __init__(self, stop: StopRequest, task: int, step: int) -> None:
         self._stop, self._at, self._number = stop, (task, step), 0
 
-    def task(self, number: int, tasks: int, epochs: int) -> None:
+    def task(self, number: int, tasks: int, epochs: int | None) -> None:
         self._number = number
 
     def step(self, done: int, total: int, loss: torch.Tensor) -> None:
