@@ -50,6 +50,8 @@ CHANGED: dict[str, Any] = {
     "device": "cpu",
     "precision": "float32",
 }
+# In place of epochs, with which it is refused.
+STEPS = {"steps": 9}
 
 
 @pytest.mark.parametrize(
@@ -112,14 +114,14 @@ def test_task_order_that_is_none(value: Any) -> None:
     assert repr(value) in str(caught.value)
 
 
-@pytest.mark.parametrize("name", ["classes_per_task", "epochs", "batch_size"])
+@pytest.mark.parametrize("name", ["classes_per_task", "epochs", "steps", "batch_size"])
 @pytest.mark.parametrize("value", [0, -3, 2.5, True, "4"])
 def test_counts_are_whole_and_positive(name: str, value: Any) -> None:
     with pytest.raises(InputError, match=f"`{name}`.*{re.escape(repr(value))}"):
         RunConfig(**{name: value})
 
 
-@pytest.mark.parametrize("name", ["classes_per_task", "epochs", "batch_size"])
+@pytest.mark.parametrize("name", ["classes_per_task", "epochs", "steps", "batch_size"])
 def test_a_count_of_one_is_enough(name: str) -> None:
     settings: dict[str, Any] = {name: 1}
     assert getattr(RunConfig(**settings), name) == 1
@@ -176,7 +178,7 @@ def test_dictionaries_are_not_shared_between_configurations() -> None:
     assert RunConfig().strategy_options == {}
 
 
-@pytest.mark.parametrize("settings", [{}, CHANGED], ids=["defaults", "all changed"])
+@pytest.mark.parametrize("settings", [{}, CHANGED, STEPS], ids=["defaults", "all changed", "steps"])
 def test_a_configuration_survives_json(settings: dict[str, Any]) -> None:
     config = RunConfig(**settings)
     assert RunConfig(**json.loads(json.dumps(config.to_dict()))) == config
@@ -185,7 +187,7 @@ def test_a_configuration_survives_json(settings: dict[str, Any]) -> None:
 def test_the_dictionary_holds_every_setting() -> None:
     # Guards the tests that use CHANGED, too: a new setting must be added to it.
     names = {field.name for field in dataclasses.fields(RunConfig)}
-    assert set(RunConfig().to_dict()) == names == set(CHANGED)
+    assert set(RunConfig().to_dict()) == names == {*CHANGED, *STEPS}
 
 
 def test_a_resolved_configuration_can_be_run_again() -> None:
@@ -206,9 +208,9 @@ def test_the_fingerprint_is_the_same_for_the_same_settings() -> None:
     )
 
 
-@pytest.mark.parametrize("name", CHANGED)
+@pytest.mark.parametrize("name", [*CHANGED, *STEPS])
 def test_the_fingerprint_tells_settings_apart(name: str) -> None:
-    changed = RunConfig(**{name: CHANGED[name]})
+    changed = RunConfig(**{name: (CHANGED | STEPS)[name]})
     # The same data elsewhere is the same configuration.
     assert (changed.fingerprint() == RunConfig().fingerprint()) == (name == "data_root")
 

@@ -40,7 +40,7 @@ class DatasetSpec:
         name: what `--dataset` calls it.
         summary: what it is, in a line.
         epochs: by default.
-        batch_size: by default, where the smallest task has as many samples.
+        batch_size: by default; a task that has fewer samples trains with all of them.
         load: loads it; is given the folder of datasets.
         files: finds its files; is given the same.
         is_downloaded: whether a folder of datasets is looked into.

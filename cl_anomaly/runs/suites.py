@@ -231,6 +231,10 @@ def suite_from(configs: Mapping[str, RunConfig]) -> Suite:
     return Suite(shared, runs)
 
 
+# Settings that take each other's place.
+_INSTEAD = {"epochs": "steps", "steps": "epochs"}
+
+
 def check_flags(suite: Suite, given: Collection[str]) -> None:
     """Refuse flags that a suite would not obey.
 
@@ -247,14 +251,14 @@ def check_flags(suite: Suite, given: Collection[str]) -> None:
             f"Expected either `--suite` or `--strategies`, but got both: {suite.file} names its "
             f"runs itself, {', '.join(suite.runs)}."
         )
-    if listed_values := [name for name in given if name in suite.each]:
+    if listed_values := [n for n in suite.each if n in given or _INSTEAD.get(n) in given]:
         raise InputError(
             f"Expected flags for what the runs of {suite.file} share, but [each] of it sets "
             f"`{listed_values[0]}`, and a flag would not change it. Change it in the file, or "
             f"leave the flag out."
         )
     for run, own in suite.runs.items():
-        if settings := [name for name in own if name in given]:
+        if settings := [name for name in own if name in given or _INSTEAD.get(name) in given]:
             raise InputError(
                 f"Expected flags for what the runs of {suite.file} share, but run {run!r} sets "
                 f"`{settings[0]}` itself, and a flag would not change it. Change it in the file, "

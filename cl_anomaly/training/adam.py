@@ -44,6 +44,8 @@ class Adam:
         stepped = [own for own in self._weights if own.weight.grad is not None]
         if not stepped:
             return
+        uneven = [own for own in stepped if len(own.rest)]
+        _copy_each([own.filled for own in uneven], [own.rest for own in uneven])
         gradients = [part for own in stepped for part in own.gradients()]
         pieces = [piece for own in stepped for piece in own.pieces]
         adam(
@@ -64,8 +66,7 @@ class Adam:
             eps=1e-8,
             maximize=False,
         )
-        for own in stepped:
-            own.put_back()
+        _copy_each([own.rest for own in uneven], [own.filled for own in uneven])
 
     def state(self) -> list[dict[str, Tensor]]:
         """Return, for each of the weights, how many steps it has made and its two moments.
@@ -84,6 +85,11 @@ class Adam:
             own.restore(moments)
 
 
+def _copy_each(to: list[Tensor], of: list[Tensor]) -> None:
+    if to:
+        torch._foreach_copy_(to, of)
+
+
 class _Piece:
     """Numbers that fill vectors whole, with their moments."""
 
@@ -93,7 +99,14 @@ class _Piece:
 
 
 class _Weight:
-    """A parameter as Adam takes it: what fills vectors in place, and a copy of the rest."""
+    """A parameter as Adam takes it: what fills vectors in place, and a copy of the rest.
+
+    Attributes:
+        weight: the parameter.
+        rest: its last numbers, which do not fill a vector; perhaps none.
+        filled: their place in a vector filled up with zeros.
+        pieces: that Adam takes.
+    """
 
     def __init__(self, weight: Tensor) -> None:
         if not weight.is_contiguous():
@@ -105,33 +118,27 @@ class _Weight:
         count, vector = len(flat), _VECTOR if weight.device.type == "cpu" else 1
         self._whole = count - count % vector
         self._mean, self._square = (flat.new_zeros(-(-count // vector) * vector) for _ in range(2))
-        self._rest, self._copy = flat[self._whole :], flat.new_zeros(vector)
-        self._gradient = torch.zeros_like(self._copy)
+        self.rest, copy = flat[self._whole :], flat.new_zeros(vector)
+        self.filled, self._gradient = copy[: len(self.rest)], torch.zeros_like(copy)
+        self._filled_gradient = self._gradient[: len(self.rest)]
         self.pieces = [
             _Piece(values, self._mean[part], self._square[part])
             for values, part in (
                 (flat[: self._whole], slice(self._whole)),
-                (self._copy, slice(self._whole, None)),
+                (copy, slice(self._whole, None)),
             )
             if len(self._mean[part])
         ]
 
     def gradients(self) -> list[Tensor]:
-        """Return the gradient of each piece; the copy takes up the values as they are."""
+        """Return the gradient of each piece."""
         if self.weight.grad is None:
             raise TypeError("Expected a weight with a gradient.")
-        flat, size = self.weight.grad.reshape(-1), len(self._rest)
-        whole = [flat[: self._whole]] if self._whole else []
-        if not size:
-            return whole
-        self._copy[:size] = self._rest
-        self._gradient[:size] = flat[self._whole :]
-        return [*whole, self._gradient]
-
-    def put_back(self) -> None:
-        """Write the rest's new values to where they belong."""
-        if len(self._rest):
-            self._rest.copy_(self._copy[: len(self._rest)])
+        flat = self.weight.grad.reshape(-1)
+        if not len(self.rest):
+            return [flat]
+        self._filled_gradient.copy_(flat[self._whole :])
+        return [flat[: self._whole], self._gradient] if self._whole else [self._gradient]
 
     def state(self) -> dict[str, Tensor]:
         count, shape = self.weight.numel(), self.weight.shape

@@ -151,6 +151,9 @@ MISTAKES = {
     "compare --suite own.toml --epochs 5": "Expected flags for what the runs of own.toml share, "
     "but run 'a' sets `--epochs` itself, and a flag would not change it. Change it in the file, or "
     "leave the flag out.",
+    "compare --suite own.toml --steps 5": "Expected flags for what the runs of own.toml share, "
+    "but run 'a' sets `--epochs` itself, and a flag would not change it. Change it in the file, or "
+    "leave the flag out.",
     "plot": "Expected folders of runs or comparisons after `cl-anomaly plot`, but got nothing. See "
     "`cl-anomaly plot --help`.",
     "plot gone": "Expected folders of runs, but got gone, which are none. `cl-anomaly runs` lists "

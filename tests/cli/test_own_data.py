@@ -55,7 +55,7 @@ def test_a_folder_as_mvtec_ad_has_it_is_of_one_class() -> None:
     assert folder.name.startswith("screws-gr-")
     config = config_of(folder)
     assert (config["scenario"], config["normal_class"]) == ("one-class", "good")
-    assert (config["anomaly_class"], config["batch_size"]) == ("all", 12)
+    assert (config["anomaly_class"], config["batch_size"]) == ("all", 32)
     metrics = pd.read_csv(folder / "metrics.csv")
     assert set(metrics["anomaly_class"]) == {"not good"} and set(metrics["classes"]) == {"good"}
     assert set(metrics["metric"]) == {
@@ -83,7 +83,7 @@ def test_classes_with_names_and_values_of_any_range() -> None:
     assert "Default for such data: reconstruction mse." in said
     assert "all samples of tasks that have fewer: task 1 (14)" in said
     config = config_of(folder)
-    assert (config["score"], config["anomaly_class"], config["batch_size"]) == ("mse", "bad", 14)
+    assert (config["score"], config["anomaly_class"], config["batch_size"]) == ("mse", "bad", 32)
     assert config["scenario"] == "class-stream"
     metrics = pd.read_csv(folder / "metrics.csv")
     assert metrics["classes"].unique().tolist() == ["'good one'", "ugly"]
@@ -155,13 +155,19 @@ def test_all_normal_classes_at_once() -> None:
     assert set(metrics["classes"]) == {"1 2 3 4 5 6 7 8 9", "0 1 2 3 5 6 7 8 9"}
 
 
-def test_small_data_runs_with_defaults_and_a_batch_that_is_too_large_is_refused() -> None:
+def test_small_data_runs_with_defaults_and_a_batch_that_is_too_large() -> None:
     x, y = np.random.default_rng(0).random((60, 5)), np.repeat([0, 1, 2], 20)
     np.savez("small.npz", x_train=x, y_train=y, x_test=x, y_test=y)
-    _, folder = done("--dataset", "small.npz")
-    assert config_of(folder)["batch_size"] == 20
-    refused = cli(*RUN, "--dataset", "small.npz", "--batch-size", "32")
-    assert (refused.code, "`--batch-size` to be at most" in refused.err) == (2, True)
+    small, folder = done("--dataset", "small.npz")
+    assert config_of(folder)["batch_size"] == 32
+    given, other = done("--dataset", "small.npz", "--batch-size", "64")
+    assert config_of(other)["batch_size"] == 64
+    for size, finished in ((32, small), (64, given)):
+        said = plain(finished.err)
+        assert f"Batches hold {size} samples, and all samples of tasks that have fewer: " in said
+        assert "task 1 (20), task 2 (20)." in said
+    # Both train with batches of 20.
+    assert (folder / "metrics.csv").read_bytes() == (other / "metrics.csv").read_bytes()
 
 
 @pytest.mark.parametrize(

@@ -66,7 +66,7 @@ def test_a_tiny_task_has_small_batches_and_the_others_full_ones(
     batch = Samples.batch
 
     def watched(self: Samples, indices: Any) -> Any:
-        asked.append(indices.shape[1])
+        asked.extend(indices.shape[1:2])
         return batch(self, indices)
 
     monkeypatch.setattr(Samples, "batch", watched)

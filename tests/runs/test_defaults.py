@@ -104,7 +104,7 @@ def test_a_small_task_has_small_batches_and_the_others_do_not() -> None:
 
 
 def test_a_note_names_no_more_than_five_tasks() -> None:
-    many = labelled([label for label in range(9) for _ in range(3)], [0, 1])
+    many = labelled([label for label in range(9) for _ in range(3)], list(range(9)))
     _, note = with_batch_size(RunConfig(), 4, [build_scenario(many, 0)])
     assert "task 4 (3), task 5 (3) and 3 more." in str(note)
 
