@@ -17,6 +17,7 @@ SHARED_WITH_BOUNDS = (
     "scenario",
     "stream",
     "blur",
+    "portion",
     "concepts",
     "task_order",
     "classes_per_task",
