@@ -17,6 +17,7 @@ SHARED_WITH_BOUNDS = (
     "scenario",
     "stream",
     "blur",
+    "portion",
     "concepts",
     "cluster_scaling",
     "cluster_anomalies",
