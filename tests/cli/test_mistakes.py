@@ -26,6 +26,8 @@ FILES = {
         | {"anomaly_class": 0, "task_order": "ascending", "classes_per_task": 1, "model": "vae"}
         | {"model_options": {"hidden_sizes": [400, 400], "beta": 1.0}, "latent_size": 16}
         | {"learning_rate": 0.001, "score": "recon", "seeds": [0]}
+        | {"held_out": 0.0, "frozen_features": "pixels"}
+        | {"cluster_scaling": "first", "cluster_anomalies": "shared"}
     ),
 }
 STRATEGIES = (
