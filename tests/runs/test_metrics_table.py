@@ -158,9 +158,11 @@ def test_cost_says_what_was_computed_and_kept(result: Result) -> None:
     assert cost["training_seconds"] == pytest.approx(result.timing["training_seconds"])
     # A decoder of each replica in float32: 16 → 400 → 400 → 64, with biases.
     decoder = 16 * 400 + 400 + 400 * 400 + 400 + 400 * 64 + 64
-    assert cost["strategy_bytes"] == 2 * 4 * decoder
+    # To set thresholds, the residuals of 64 features, and 101 quantiles of them for each task.
+    kept = [2 * 4 * (decoder + 64 + 101 * task) for task in (1, 2, 3)]
+    assert cost["strategy_bytes"] == kept[-1]
     assert cost["score_bytes"] == result.timing["score_bytes"]
-    assert [task["strategy_bytes"] for task in cost["tasks"]] == [2 * 4 * decoder] * 3
+    assert [task["strategy_bytes"] for task in cost["tasks"]] == kept
 
 
 def test_cost_of_closed_form_is_that_of_one_pass() -> None:
