@@ -70,8 +70,8 @@ def write_results(result: Result, folder: Path) -> None:
     write_json(folder / COST_FILE, result.cost)
     failures = [asdict(failure) for failure in result.failures]
     said = [str(failure) for failure in result.failures]
-    name: StatusName = "failed" if failures else "finished"
-    write_status(folder, name, said, failures=failures, notes=result.notes)
+    status: StatusName = "failed" if failures else "finished"
+    write_status(folder, status, said, failures=failures, notes=result.notes)
     result.metrics.to_csv(folder / METRICS_FILE, index=False)
     for name, table in result.threshold_tables.items():
         table.to_csv(folder / name, index=False)

@@ -1,6 +1,7 @@
 """The parts of a task: where they begin, how many there are, and what does not change them."""
 
 from itertools import permutations
+from typing import Any
 
 import numpy as np
 import pytest
@@ -12,6 +13,8 @@ from cl_anomaly.data.datasets import load_dataset
 from cl_anomaly.models.components import components_of, k_means
 from cl_anomaly.models.gaussians import Gaussians
 from tests.models.gaussian_tasks import distances_of, learnt, task
+
+_POOLING: list[dict[str, Any]] = [{}, {"pooling": 0.5}, {"pooling": 0.75}]
 
 
 def _about(place: float, count: int) -> Tensor:
@@ -37,7 +40,7 @@ def test_centres_begin_apart(seed: int) -> None:
     # From k-means++, ten kinds that are far apart are found at once, as scikit-learn finds them.
     x = torch.cat([_about(1000.0 * place, 12 + place) for place in range(10)])
     found = k_means(x, 10, torch.Generator().manual_seed(seed))
-    reference = KMeans(10, n_init=20, random_state=0).fit(x.numpy())
+    reference: Any = KMeans(10, n_init="auto", random_state=0).fit(x.numpy())
     order, expected = found[:, 0].argsort(), reference.cluster_centers_[:, 0].argsort()
     np.testing.assert_allclose(found[order], reference.cluster_centers_[expected], atol=0.01)
 
@@ -77,10 +80,7 @@ def test_each_seed_begins_elsewhere() -> None:
 
 def test_parts_pool_half_by_default() -> None:
     tasks, new = [task(1, 300, size=12)], task(1, 50, seed=5, size=12)
-    usual, half, more = (
-        distances_of(learnt(tasks, components=3, **own), new)
-        for own in ({}, {"pooling": 0.5}, {"pooling": 0.75})
-    )
+    usual, half, more = (distances_of(learnt(tasks, components=3, **own), new) for own in _POOLING)
     assert torch.equal(usual, half) and not torch.equal(usual, more)
 
 

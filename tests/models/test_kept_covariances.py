@@ -1,6 +1,6 @@
 """Covariances as they are kept: distances by them, and what a change of units does to these."""
 
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import pytest
@@ -18,7 +18,7 @@ _SCALES = [1e-6, 1e-4, 1e-2, 1e2, 1e4, 1e6]
 
 @pytest.mark.parametrize("scale", _SCALES)
 @pytest.mark.parametrize("options", [{}, {"rank": 3}, {"components": 3}], ids=str)
-def test_other_units_change_no_distance(scale: float, options: dict[str, int]) -> None:
+def test_other_units_change_no_distance(scale: float, options: dict[str, Any]) -> None:
     tasks, x = [task(1, size=12), task(2, size=12)], task(1, 50, seed=5, size=12)
     expected = distances_of(learnt(tasks, stored="float32", **options), x)
     found = distances_of(
