@@ -154,7 +154,7 @@ MISTAKES = {
     "but run 'a' sets `--epochs` itself, and a flag would not change it. Change it in the file, or "
     "leave the flag out.",
     "compare --suite own.toml --steps 5": "Expected flags for what the runs of own.toml share, "
-    "but run 'a' sets `--epochs` itself, and a flag would not change it. Change it in the file, or "
+    "but run 'a' sets `epochs` itself, and a flag would not change it. Change it in the file, or "
     "leave the flag out.",
     "plot": "Expected folders of runs or comparisons after `cl-anomaly plot`, but got nothing. See "
     "`cl-anomaly plot --help`.",

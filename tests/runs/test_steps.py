@@ -78,7 +78,7 @@ def test_what_learns_in_closed_form_makes_none_and_says_so() -> None:
 def test_epochs_and_steps_together_are_refused(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="`epochs` or `steps`, but got both: 2 epochs and 5 steps"):
         RunConfig(epochs=2, steps=5)
-    done = cli("run", "--dataset", "digits", "--epochs", 2, "--steps", 5, "--out", tmp_path)
+    done = cli("run", "--dataset", "digits", "--epochs", "2", "--steps", "5", "--out", tmp_path)
     assert done.code == 2 and "got both" in plain(done.err)
     assert not list(tmp_path.iterdir())
     assert cli("run", "--dataset", "digits", "--steps", "0", "--out", tmp_path).code == 2
@@ -87,7 +87,7 @@ def test_epochs_and_steps_together_are_refused(tmp_path: Path) -> None:
 def test_the_command_line_takes_steps(tmp_path: Path) -> None:
     small = "--dataset digits --task-order 1,2 --device cpu --seeds 1 --quiet".split()
     folders = []
-    for steps in (3, 4):
+    for steps in ("3", "4"):
         done = cli("run", *small, "--strategy", "upper", "--steps", steps, "--out", tmp_path)
         assert done.code == 0, done.err
         folders.append(done.last_line)
