@@ -210,7 +210,8 @@ def test_the_fingerprint_is_the_same_for_the_same_settings() -> None:
 
 @pytest.mark.parametrize("name", [*CHANGED, *STEPS])
 def test_the_fingerprint_tells_settings_apart(name: str) -> None:
-    changed = RunConfig(**{name: (CHANGED | STEPS)[name]})
+    own: dict[str, Any] = {name: (CHANGED | STEPS)[name]}
+    changed = RunConfig(**own)
     # The same data elsewhere is the same configuration.
     assert (changed.fingerprint() == RunConfig().fingerprint()) == (name == "data_root")
 

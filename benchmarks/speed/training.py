@@ -15,7 +15,7 @@ from cl_anomaly.models.fisher import fisher_diagonal
 from cl_anomaly.randomness import ReplicaRandom
 from cl_anomaly.runs.build import prepare
 from cl_anomaly.runs.run import Run
-from cl_anomaly.training.learner import Learner
+from cl_anomaly.training.groups import AnyLearner
 from cl_anomaly.training.task import TaskTraining
 
 
@@ -93,7 +93,7 @@ def _beside_plain_loop(ours: Ours, flush_denormals: bool, repeats: int) -> dict[
     plain = partial(
         train_plain,
         ours.samples,
-        config.epochs,
+        config.epochs or 1,
         config.batch_size,
         config.model_options["latent_size"],
         flush_denormals,
@@ -157,7 +157,7 @@ def curve(config: RunConfig, repeats: int) -> Iterator[Row]:
         )
 
 
-def _visible(learner: Learner) -> torch.Tensor:
+def _visible(learner: AnyLearner) -> torch.Tensor:
     """Where the samples of the first task are, (n,)."""
     learner.begin(1)
     scenario = learner.scenarios[0]

@@ -87,7 +87,7 @@ class Adam:
 
 def _copy_each(to: list[Tensor], of: list[Tensor]) -> None:
     if to:
-        torch._foreach_copy_(to, of)
+        torch._foreach_copy_(to, of)  # pyright: ignore[reportPrivateImportUsage]
 
 
 class _Piece:

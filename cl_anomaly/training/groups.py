@@ -186,7 +186,7 @@ class ReplicaGroups:
     def alarms(self, samples: Samples, indices: Tensor) -> NDArray[np.bool_]:
         """Tell which samples are beyond the limit of their nearest task, (R, rates, n)."""
 
-        def alarms(learner: Learner) -> NDArray[np.bool_]:
+        def alarms(learner: AnyLearner) -> NDArray[np.bool_]:
             own = samples.scaled_by(learner.strategy.samples.scaling)
             return alarms_by_limits(
                 learner.strategy.model, own, indices, learner.calibration.limits

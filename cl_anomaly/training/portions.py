@@ -48,6 +48,7 @@ class PortionLearner:
         trained = [own.as_trained() for own in scenarios]
         self._portions = LearnerOfPortions(strategy, seeds, trained, settings, scores)
         self.strategy, self.seeds, self.scenarios = strategy, seeds, trained
+        self.settings = settings
         self.scores, self._ends = self._portions.scores, scenarios[0].ends
         self._walk: PortionWalk | None = None
         self._losses = torch.full((len(seeds), settings.parts), torch.nan, dtype=torch.float64)

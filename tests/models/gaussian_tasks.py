@@ -1,5 +1,7 @@
 """Small tasks for Gaussians, and what they have learnt of them."""
 
+from typing import Any
+
 import torch
 from torch import Tensor
 
@@ -13,9 +15,9 @@ def task(place: float, count: int = 200, seed: int = 0, size: int = 4) -> Tensor
     return torch.randn(count, size, generator=numbers) @ mixed + 10 * place
 
 
-def learnt(tasks: list[Tensor], seeds: tuple[int, ...] = (0,), **options: object) -> Gaussians:
+def learnt(tasks: list[Tensor], seeds: tuple[int, ...] = (0,), **options: Any) -> Gaussians:
     """Teach a model each task, all replicas the same."""
-    model = Gaussians(tuple(tasks[0].shape[1:]), seeds, **options)  # type: ignore[arg-type]
+    model = Gaussians(tuple(tasks[0].shape[1:]), seeds, **options)
     for x in tasks:
         for replica in range(len(seeds)):
             model.learn(replica, [model.features_of(x, replica)], anew=False)

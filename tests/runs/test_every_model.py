@@ -63,7 +63,7 @@ def test_convolutions_train_in_smaller_groups_than_dense_layers() -> None:
         weights = 16 * sum(parameter.numel() for parameter in model.parameters())
         memory = model.training_bytes(64)
         assert (memory > weights) == (one is plan)
-        at_once.append(max(group_sizes(100, memory, one.device, 1)))
+        at_once.append(max(group_sizes([()] * 100, memory, one.device, 1)))
     assert at_once[0] < 48 * 2**20 // (16 * 190_000)
     assert at_once[1] >= 1
 

@@ -160,8 +160,8 @@ def test_deviations_are_over_the_replicas_that_all_runs_have(tmp_path: Path) -> 
 
 def test_a_run_alone_is_read_as_a_comparison_of_one(run: Path) -> None:
     one, alone = read_any(run), read_run(run)
-    assert (one.kind, one.scores_shown) == ("run", {"lower": "mse"})
     row = one.table.iloc[0]
+    assert (one.kind, row["score"]) == ("run", "mse")
     last = alone.headline["mse"][:, -1]
     assert (row["run"], row["mean"]) == ("lower", pytest.approx(last.mean()))
     assert row["sd"] == pytest.approx(last.std(ddof=1))

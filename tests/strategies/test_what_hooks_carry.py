@@ -60,7 +60,7 @@ def test_synaptic_intelligence_is_the_loop_written_out() -> None:
 def _batches(indices: Tensor, order: torch.Generator) -> list[Tensor]:
     """Full batches of shuffled passes, one after another, as many as two epochs have."""
     passes = [indices[torch.randperm(len(indices), generator=order)] for _ in range(4)]
-    steps = -(-SETTINGS.epochs * len(indices) // SETTINGS.batch_size)
+    steps = SETTINGS.steps(len(indices))
     return list(torch.cat(passes).split(SETTINGS.batch_size)[:steps])
 
 
