@@ -35,12 +35,10 @@ class Recording(TorchDispatchMode):
         self, func: Any, types: Any, args: Any = (), kwargs: dict[str, Any] | None = None
     ) -> Any:
         kwargs = kwargs or {}
-        if func._schema.is_mutable:
-            for tensor in tree_leaves((args, kwargs)):
-                if isinstance(tensor, Tensor):
-                    # With itself: the id of what is gone would be given to another.
-                    kept = (tensor, tensor.detach(), tensor.detach().clone())
-                    self._before.setdefault(id(tensor), kept)
+        for tensor in _written(func, args, kwargs):
+            # With itself: the id of what is gone would be given to another.
+            kept = (tensor, tensor.detach(), tensor.detach().clone())
+            self._before.setdefault(id(tensor), kept)
         out = func(*args, **kwargs)
         self._calls.append((func, args, kwargs, out))
         return out
@@ -53,6 +51,17 @@ class Recording(TorchDispatchMode):
             for old, new in zip(tree_leaves(out), tree_leaves(again), strict=True):
                 if isinstance(old, Tensor) and old.data_ptr() != new.data_ptr():
                     old.copy_(new)
+
+
+def _written(func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> list[Tensor]:
+    """The tensors that an operation writes into, and none that it only reads."""
+    given = kwargs | {own.name: value for own, value in zip(func._schema.arguments, args)}  # noqa: B905
+    written = [
+        given[own.name]
+        for own in func._schema.arguments
+        if own.alias_info is not None and own.alias_info.is_write and own.name in given
+    ]
+    return [own for own in tree_leaves(written) if isinstance(own, Tensor)]
 
 
 @contextmanager

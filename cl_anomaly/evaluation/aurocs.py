@@ -101,13 +101,13 @@ def read_aurocs(metrics: pd.DataFrame) -> list[Aurocs]:
     Args:
         metrics: in tidy form, with a column `run`.
     """
-    tasks, found = metrics.groupby("run")["task"].max().to_dict(), []
+    tasks, found = metrics.groupby(["run", "dataset"])["task"].max().to_dict(), []
     keys = ["run", "strategy", "dataset", "anomaly_class"]
     # As objects, labels stay Python's own.
     groups = metrics.astype({"anomaly_class": object}).groupby(keys, sort=False)
     for group, rows in groups:
         key: tuple[Any, ...] = group
-        seeds, count = rows["seed"].unique().tolist(), int(tasks[key[0]])
+        seeds, count = rows["seed"].unique().tolist(), int(tasks[key[0], key[2]])
         seen = {
             str(metric): _after_each_task(own, seeds, count)
             for metric, own in rows.groupby("metric", sort=False)

@@ -25,8 +25,13 @@ SHARED_WITH_BOUNDS = (
     "frozen_features",
     "task_order",
     "classes_per_task",
+    "calibration",
     "epochs",
     "steps",
+    "batch_size",
+    "learning_rate",
+    "class_weights",
+    "precision",
 )
 """Settings that a run's Lower and Upper Bound have in common with it."""
 

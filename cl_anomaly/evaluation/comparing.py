@@ -172,7 +172,8 @@ class _Work:
         self._lower_is_better, self._alpha, self._resamples = lower_is_better, alpha, resamples
         self._runs = [run for run in values.columns if values[run].notna().any()]
         self._paired = values[values[self._runs].notna().all(axis=1)]
-        self._ranked = units(self._paired[self._runs])
+        self._units = "blocks" if has_blocks(values[self._runs].dropna(how="all")) else "seeds"
+        self._ranked = units(self._paired[self._runs], self._units == "blocks")
         self._ranks = (
             ranks.ranks_of(self._ranked, lower_is_better).mean(0)
             if len(self._ranked)
@@ -196,7 +197,7 @@ class _Work:
             values=self._values,
             table=table.assign(not_different_from=pd.Series(named, dtype=object).where(is_ranked)),
             pairs=pairs,
-            units="blocks" if has_blocks(self._paired) else "seeds",
+            units=self._units,
             count=len(self._ranked),
             best=_best(table, self._lower_is_better),
             named=tuple(self._named),
@@ -274,8 +275,7 @@ class _Work:
         ]
 
     def _about_power(self, pairs: pd.DataFrame) -> list[str]:
-        kind = "blocks" if has_blocks(self._paired) else "seeds"
-        return too_few(pairs, self._named, kind, self._alpha)
+        return too_few(pairs, self._named, self._units, self._alpha)
 
 
 def _best(table: pd.DataFrame, lower_is_better: bool) -> str | None:

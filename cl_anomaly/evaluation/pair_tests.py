@@ -14,7 +14,7 @@ import pandas as pd
 
 from cl_anomaly.evaluation import ranks
 from cl_anomaly.evaluation.intervals import bootstrap_interval, mean_of_blocks
-from cl_anomaly.evaluation.pairing import by_block, units
+from cl_anomaly.evaluation.pairing import by_block, has_blocks, units
 
 NOT_DIFFERENT, BETTER, WORSE = "not different", "better", "worse"
 NOT_TESTED = "not tested"
@@ -67,7 +67,7 @@ def _pair(
     sides = [by_block(both[name]) for name in (run, other)]
     better = sides[::-1] if lower_is_better else sides
     interval = bootstrap_interval(table, confidence=confidence, resamples=resamples)
-    observed = units(both[[run, other]])
+    observed = units(both[[run, other]], has_blocks(values.dropna(how="all")))
     test = ranks.wilcoxon(observed[:, 0] - observed[:, 1])
     return row | {
         "difference": float(mean_of_blocks(table)),

@@ -57,19 +57,20 @@ def by_block(values: pd.Series) -> NDArray[np.float64]:
     return values.unstack("seed").to_numpy(dtype=np.float64)  # noqa: PD010
 
 
-def units(values: pd.DataFrame) -> NDArray[np.float64]:
+def units(values: pd.DataFrame, are_blocks: bool) -> NDArray[np.float64]:
     """Compute the observations of tests: the mean of each block; the seeds of an only block.
 
     Seeds that all give the same result, as those of a closed form, are one observation.
 
     Args:
         values: a row for each replica, a column for each of k runs; without NaN.
+        are_blocks: whether the comparison has several blocks, even if these values have one.
 
     Returns:
         (N, k).
     """
     means = values.groupby(_BLOCK, sort=False).mean()
-    if len(means) > 1:
+    if are_blocks:
         return means.to_numpy(dtype=np.float64)
     seeds = values.to_numpy(dtype=np.float64)
     return seeds[:1] if (seeds == seeds[:1]).all() else seeds

@@ -116,7 +116,7 @@ def _means_over_classes(table: pd.DataFrame) -> pd.DataFrame:
 
 def _gaps(table: pd.DataFrame, kinds: Mapping[tuple[str, str], Kind]) -> pd.DataFrame:
     seen = table[table["metric"] == HEADLINE]
-    last = seen[seen["task"] == seen.groupby("run")["task"].transform("max")]
+    last = seen[seen["task"] == seen.groupby(["run", "dataset"])["task"].transform("max")]
     gaps, keys = [], ["dataset", "anomaly_class", "score", "task"]
     if "anomaly_classes" in table:
         keys.append("anomaly_classes")

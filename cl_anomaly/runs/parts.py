@@ -12,7 +12,7 @@ from cl_anomaly.models import Model, find_model
 from cl_anomaly.models.base import check_abilities
 from cl_anomaly.models.closed_form import ClosedForm
 from cl_anomaly.options import Option, fill, fill_options, options_of
-from cl_anomaly.runs.agnostic import check_is_agnostic, is_agnostic
+from cl_anomaly.runs.agnostic import is_agnostic
 from cl_anomaly.strategies import Strategy, find_strategy
 from cl_anomaly.training.closed_form import check_fits
 from cl_anomaly.training.learner import TrainsItself
@@ -48,7 +48,7 @@ class Parts:
                 f"strategy {strategy.name}."
             )
         if is_agnostic(config):
-            check_is_agnostic(config, strategy, self.model)
+            _check_is_agnostic(config, strategy, self.model)
         if config.stream == "concept-aware":
             self._check_is_aware(config)
 
@@ -131,3 +131,33 @@ def strategy_options_of(strategy: type[Strategy]) -> Sequence[Option]:
     """List the options of a strategy."""
     own, skip = strategy.options_class()
     return options_of(own, skip, untyped=own is not strategy)
+
+
+def _check_is_agnostic(config: RunConfig, strategy: Strategy, model: type[Model]) -> None:
+    """Refuse what must be told where concepts end, or which samples belong to which.
+
+    Args:
+        config: of an agnostic stream.
+        strategy: with its options.
+        model: its class.
+
+    Raises:
+        InputError: something must be told.
+    """
+    told = [strategy.told_boundaries]
+    if isinstance(strategy, TrainsItself):
+        told.append(f"the strategy {strategy.name}, which trains by a loop of its own,")
+    if model.keeps_tasks_apart or model.begin_task is not Model.begin_task:
+        told.append(f"the model {model.name}")
+    told += [f"the score {name}" for name in config.scores if SCORES[name].learns()]
+    if found := next(filter(None, told), None):
+        number = " Give `ratio` a number, such as 1." if found.startswith("`ratio`") else ""
+        raise InputError(
+            f"Expected `stream` to be concept-incremental, because {found} has to be told where a "
+            f"task ends and the next begins, but got concept-agnostic.{number}"
+        )
+    if config.class_weights:
+        raise InputError(
+            "Expected no `class_weights` with `stream` concept-agnostic, in which training is not "
+            "told the class of a sample."
+        )

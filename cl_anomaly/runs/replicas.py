@@ -1,6 +1,6 @@
 """The replicas of a run, and the tasks that each of them sees."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import torch
 from torch import Tensor
@@ -11,11 +11,12 @@ from cl_anomaly.data.samples import Dataset
 from cl_anomaly.errors import InputError
 from cl_anomaly.labels import OWN, parse_labels
 from cl_anomaly.models.frozen_features import with_frozen_features
-from cl_anomaly.runs.agnostic import as_portions, is_agnostic
+from cl_anomaly.runs.agnostic import DEFAULT_PORTION, is_agnostic
 from cl_anomaly.scenarios.base import Replica, Scenario
 from cl_anomaly.scenarios.class_stream import scenario_of
 from cl_anomaly.scenarios.clusters import ANOMALY, clustered, standardised
 from cl_anomaly.scenarios.one_class import one_class_replicas
+from cl_anomaly.scenarios.portions import arrival_of, in_portions, scaled_by_first_portion
 from cl_anomaly.scenarios.scaling import scaled
 from cl_anomaly.scenarios.tasks import known_labels, places_of
 
@@ -78,8 +79,35 @@ def make_scenarios(
     found = [scenario_of(dataset, replica, together, aside, config.blur) for replica in replicas]
     by_first = config.scenario == "clusters" and config.cluster_scaling == "first"
     if agnostic:
-        return as_portions(config, dataset, replicas, found, standardised if by_first else scaled)
+        return _as_portions(config, dataset, replicas, found, standardised if by_first else scaled)
     return [standardised(own) for own in found] if by_first else found
+
+
+def _as_portions(
+    config: RunConfig,
+    dataset: Dataset,
+    replicas: Sequence[Replica],
+    scenarios: Sequence[Scenario],
+    scale: Callable[[Scenario], Scenario],
+) -> list[Scenario]:
+    """Cut each replica's stream into portions.
+
+    Args:
+        config: with a `portion`.
+        dataset: as it was before scenarios scaled it.
+        replicas: R of them.
+        scenarios: one for each replica, with nothing kept aside.
+        scale: scales a scenario by its first task.
+
+    Raises:
+        InputError: nothing of a portion would be left to train on.
+    """
+    found: list[Scenario] = []
+    for replica, scenario in zip(replicas, scenarios, strict=True):
+        order, size = arrival_of(scenario, replica.seed), config.portion or DEFAULT_PORTION
+        cut = in_portions(scenario, order, size, replica.seed, config.calibration)
+        found.append(scaled_by_first_portion(cut, dataset, scale))
+    return found
 
 
 def sample_weights(config: RunConfig, dataset: Dataset) -> Tensor | None:

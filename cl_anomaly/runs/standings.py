@@ -109,5 +109,6 @@ def _deviation(compared: Comparison, run: str) -> float:
     has = [name for name in compared.values.columns if compared.values[name].notna().any()]
     if run not in has:
         return float("nan")
-    values = units(compared.values.loc[compared.values[has].notna().all(axis=1), [run]])
+    paired = compared.values.loc[compared.values[has].notna().all(axis=1), [run]]
+    values = units(paired, compared.units == "blocks")
     return float(values.std(ddof=1)) if len(values) > 1 else float("nan")

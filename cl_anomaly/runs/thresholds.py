@@ -143,10 +143,12 @@ class ThresholdRecord:
         after: Sequence[NDArray[np.float64]],
     ) -> NDArray[np.float32]:
         """Mark a replica's alarms after a task with 1, (n,), others with 0; NaN without any."""
+        own = scores[place, task - 1]
         if (alarms := self._alarms[task - 1]) is not None:
-            return alarms[place, column].astype(np.float32)
+            above = alarms[place, column].astype(np.float32)
+            return above if np.isfinite(own).all() else np.full_like(above, np.nan)
         threshold = after[task - 1][place, column]
-        above = (scores[place, task - 1] > threshold).astype(np.float32)
+        above = (own > threshold).astype(np.float32)
         return np.full_like(above, np.nan) if np.isnan(threshold) else above
 
     def _rates(self, place: int, task: int, above: NDArray[np.float32]) -> list[tuple[Any, ...]]:

@@ -23,6 +23,10 @@ _BEFORE_STREAMS = {
     "blur": 0.0,
     "stream": "concept-incremental",
     "class_weights": {},
+    "held_out": 0.0,
+    "frozen_features": "pixels",
+    "cluster_scaling": "first",
+    "cluster_anomalies": "shared",
 }
 
 

@@ -105,7 +105,7 @@ class Calibration:
         """
         strategy = self._strategy
         places = [_places(strategy, scenario, number) for scenario in self._scenarios]
-        if self._has_limits(places, number):
+        if self._has_limits():
             self._learn_limits(places, number)
             none = np.full((len(places), len(TARGET_RATES)), np.nan)
             return {score.name: none.copy() for score in self._scores}
@@ -129,7 +129,7 @@ class Calibration:
         """Name what the thresholds after a task are set from, in a word or two."""
         strategy, scenario = self._strategy, self._scenarios[0]
         places = _places(strategy, scenario, number)
-        if self._has_limits([places], number):
+        if self._has_limits():
             return "each task"
         if number > 1 and len(places) > len(scenario.tasks[number - 1].calibration):
             return "all tasks"
@@ -139,12 +139,10 @@ class Calibration:
             return "this task and recalled samples"
         return "this task"
 
-    def _has_limits(self, places: Sequence[Tensor], number: int) -> bool:
-        """Whether each task has a limit: a model keeps them apart, and this one's alone is seen."""
-        model = self._strategy.model
-        counts = zip(places, self._aside(number), strict=False)
-        alone = all(len(some) <= own for some, own in counts)
-        return model.keeps_tasks_apart and DISTANCES in model.abilities and alone
+    def _has_limits(self) -> bool:
+        """Whether each task has a limit: the model keeps tasks apart, and the strategy as well."""
+        model, sees_past = self._strategy.model, overrides(self._strategy, "calibration_indices")
+        return model.keeps_tasks_apart and DISTANCES in model.abilities and not sees_past
 
     def _learn_limits(self, places: Sequence[Tensor], number: int) -> None:
         parts: list[list[Tensor]] = [[] for _ in places]

@@ -51,6 +51,7 @@ class PortionLearner:
         self.settings = settings
         self.scores, self._ends = self._portions.scores, scenarios[0].ends
         self._walk: PortionWalk | None = None
+        self._thresholds: Thresholds = {}
         self._losses = torch.full((len(seeds), settings.parts), torch.nan, dtype=torch.float64)
 
     @property
@@ -80,8 +81,10 @@ class PortionLearner:
 
     def begin(self, number: int) -> None:
         """Turn to the portions of a task, from 1; hooks are called when a portion begins."""
-        first = self._ends[number - 2] + 1 if number > 1 else 1
-        self._walk = PortionWalk(self._portions, first, self._ends[number - 1])
+        first, last = self._ends[number - 2] + 1 if number > 1 else 1, self._ends[number - 1]
+        self._walk = PortionWalk(self._portions, first, last)
+        if first <= last:
+            self._thresholds = {}
 
     def train(self, on_step: OnStep, pause: Pause = never) -> TrainingTime:
         """Train on the task that has begun, see `PortionWalk.run`."""
@@ -96,13 +99,19 @@ class PortionLearner:
         self._losses, self._walk = self.training.losses(), None
 
     def thresholds(self) -> Thresholds:
-        """Set thresholds after the last portion, see `Calibration`."""
-        return self._portions.thresholds()
+        """Return thresholds after the last portion, see `Calibration`.
+
+        Where no portion has come since they were set, they are as they were.
+        """
+        if not self._thresholds:
+            self._thresholds = self._portions.thresholds()
+        return self._thresholds
 
     def state(self) -> State:
         """Return weights, Adam, what the strategy keeps, and where in the stream it is."""
         state = self._portions.state()
         state.tensors["mean losses"] = self._losses
+        state.add("thresholds", {k: torch.from_numpy(v) for k, v in self._thresholds.items()})
         if self._walk is not None:
             walk = self._walk.state()
             state.values["walk"] = walk.values
@@ -117,10 +126,12 @@ class PortionLearner:
             number: of the task that was being learnt, or had been.
         """
         self._losses, portion = state.tensors["mean losses"], self._ends[number - 1]
+        known = {name: own.cpu().numpy() for name, own in state.part("thresholds").items()}
         if "walk" in state.values:
             self.begin(number)
             self.training.restore(State(state.values["walk"], state.part("walk")))
             portion = self.training.portion
+        self._thresholds = known
         self._portions.restore(state, max(1, portion))
 
 

@@ -170,7 +170,6 @@ BAD_INPUT = {
     "seeds-huge": ("--seeds 99999999999999999999999", "`--seeds` 99999999999999999999999"),
     "epochs": ("--epochs 0", "`--epochs` '0'."),
     "no-class-named": ("--strategy my_file.py", "my_file.py:CLASS"),
-    "batch-size": ("--batch-size 4000", "`--batch-size` 4000 task"),
     "no-file": ("--strategy gone.py:Mine", "gone.py Mine"),
     "no-class": ("--strategy my_file.py:Gone", "my_file.py Gone MyStrategy"),
     "syntax": ("--strategy syntax.py:Mine", "syntax.py SyntaxError"),

@@ -341,3 +341,19 @@ def test_one_name_for_two_runs_of_a_scenario_is_refused() -> None:
 def test_a_metric_that_no_run_has_is_refused() -> None:
     with pytest.raises(ValueError, match="`auroc_seen` by the score nap, but none has it"):
         values_of(metrics_of(three_runs()), "nap")
+
+
+def test_classes_stay_the_observations_of_pairs_that_share_but_one() -> None:
+    random = np.random.default_rng(0)
+    rows = [
+        {"run": run, "dataset": "d", "anomaly_class": place, "seed": seed, "task": 1}
+        | {"score": "mse", "metric": "auroc_seen", "value": level + 0.01 * random.random()}
+        for run, level, classes in (("a", 0.9, 10), ("b", 0.8, 10), ("c", 0.7, 1))
+        for place in range(classes)
+        for seed in range(3)
+    ]
+    found = compare_runs(pd.DataFrame(rows), "mse", resamples=10)
+    pairs = found.pairs.set_index(["run", "other"])
+    assert (found.units, found.count) == ("blocks", 1)
+    assert pairs["observations"].to_dict() == {("a", "b"): 10, ("a", "c"): 1, ("b", "c"): 1}
+    assert pairs.loc[("a", "c"), "p_wilcoxon"] == 1.0, "seeds of one class are one class"

@@ -272,6 +272,19 @@ def test_bounds_are_those_of_the_same_model() -> None:
     assert "vae_gr" not in set(alone.loc[alone["metric"] == "gap_closed", "run"])
 
 
+def test_a_method_may_have_fewer_tasks_on_one_dataset_than_on_another() -> None:
+    short, long = [[0.9]], [[0.9, 0.5], [0.8, 0.9]]
+    metrics = [
+        rows(strategy, 0, [0.9, end][-count:], matrix, run=strategy).assign(dataset=dataset)
+        for strategy, end in (("lower", 0.5), ("gr", 0.8), ("upper", 0.9))
+        for dataset, count, matrix in (("short", 1, short), ("long", 2, long))
+    ]
+    table = summarise(pd.concat(metrics, ignore_index=True))
+    closed = table[table["metric"] == "gap_closed"].set_index(["run", "dataset"])["mean"]
+    for dataset in ("short", "long"):
+        assert closed["gr", dataset] == pytest.approx(0.75)
+
+
 def test_bounds_are_those_of_the_same_dataset() -> None:
     matrix = [[0.9, 0.5], [0.8, 0.9]]
     ends = {"lower": (0.5, 0.7), "gr": (0.8, 0.8), "upper": (0.9, 0.9)}

@@ -15,7 +15,6 @@ import pytest
 from cl_anomaly.storage.files import locked
 from cl_anomaly.storage.status import find_runs, status_of
 from tests.command import SMALL, Done, cli, config_of, plain
-from tests.places import GOLDEN
 
 LOWER = ("run", *SMALL, "--strategy", "lower", "--quiet")
 
@@ -28,6 +27,20 @@ class Mine(Strategy):
 
     def training_indices(self, task, seen):
         return task.indices[: 50 + self.amount]
+"""
+
+STOPS = """
+import os
+import signal
+
+from cl_anomaly.strategies import Strategy
+
+
+class Stops(Strategy):
+    def extend(self, x):
+        if not os.environ.get("GO_ON"):
+            os.kill(os.getpid(), signal.SIGTERM)
+        return x
 """
 
 KEEPS_WITHOUT_SAYING = """
@@ -207,9 +220,13 @@ def test_another_process_that_writes_the_run_is_not_disturbed(
 def test_resume_where_the_folder_was_moved_to(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    moved = tmp_path / "my runs" / "of May (2)"
-    shutil.copytree(GOLDEN / "interrupted", moved)
+    file, moved = tmp_path / "stops.py", tmp_path / "my runs" / "of May (2)"
+    file.write_text(STOPS)
+    run(tmp_path / "out", "--strategy", f"{file}:Stops", code=128 + signal.SIGTERM)
+    (begun,) = (tmp_path / "out").iterdir()
+    shutil.copytree(begun, moved)
     monkeypatch.chdir(moved)
+    monkeypatch.setenv("GO_ON", "1")
     done = cli("resume", ".", "--quiet")
     assert done.code == 0, done.err
     assert done.last_line == moved

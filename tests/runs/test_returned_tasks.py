@@ -79,9 +79,3 @@ def test_all_rules_for_distances_are_recorded(model: str, stream: str) -> None:
     result = run(_config(stream, model=model, seeds=1, epochs=1, score="least"))
     assert set(result.scores) == rules
     assert {"score.auto-margin.caps"} <= set(result.statistics)
-
-
-def test_no_rule_is_recorded_that_has_to_be_told_where_a_task_ends(stream: str) -> None:
-    config = _config(stream, model="experts", seeds=1, score="least", stream="concept-agnostic")
-    plan = prepare(config)
-    assert "auto-margin" not in plan.parts.recorded_scores(plan.config)

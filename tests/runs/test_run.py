@@ -8,7 +8,6 @@ import torch
 from torch import Tensor
 
 from cl_anomaly import Result, RunConfig, run
-from cl_anomaly.errors import InputError
 from cl_anomaly.machine import choose_precision
 from cl_anomaly.models.vae import VAE
 from cl_anomaly.progress import Progress
@@ -143,12 +142,6 @@ def test_run_sets_up_the_processor(threads: None, monkeypatch: pytest.MonkeyPatc
     torch.set_num_threads(1)
     config = RunConfig(dataset="digits", strategy="lower", epochs=1, device="cpu", task_order=[1])
     assert run(config).environment["threads"] == 2
-
-
-def test_batch_larger_than_a_task_is_refused() -> None:
-    with pytest.raises(InputError, match=r"`batch_size`.* 124 \(task 2\), but got 125"):
-        _spied(batch_size=125)
-    _spied(batch_size=124)
 
 
 def test_after_task_draws_from_generators_of_its_own() -> None:

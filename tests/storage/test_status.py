@@ -1,12 +1,10 @@
 """Runs on disk: how they are doing, and those of earlier versions."""
 
-import json
 import shutil
 import subprocess
 import sys
 from pathlib import Path
 
-import pandas as pd
 import pytest
 
 from cl_anomaly.storage.files import locked, read_sealed, write_sealed
@@ -75,34 +73,3 @@ def test_the_list_of_runs_does_not_wait_for_pytorch(finished: Path) -> None:
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)  # noqa: S603
     assert done.returncode == 0, done.stderr
     assert "finished" in done.stdout
-
-
-def test_old_runs_stay_readable(tmp_path: Path) -> None:
-    # Of version 0.1.0: finished, with a failed seed, and interrupted in its second task.
-    golden = tmp_path / "golden"
-    shutil.copytree(GOLDEN, golden)
-    assert {name: status[0] for name, status in _statuses(golden).items()} == {
-        "finished": "finished",
-        "interrupted": "interrupted",
-    }
-    shown = cli("plot", golden / "finished", "--out", tmp_path / "figure")
-    assert shown.code == 0, shown.err
-    done = cli("resume", golden / "interrupted", "--quiet")
-    assert done.code == 0, done.err
-    assert "from task 2 of 2" in plain(done.err)
-    assert "not the machine, or not the versions" in plain(done.err)
-    (here,) = json.loads((done.last_line / "timing.json").read_text())["resumed_on"]
-    assert here["cl_anomaly"]
-    begun = json.loads((golden / "interrupted" / "environment.json").read_text())
-    assert begun["git_commit"] != here["git_commit"]
-    found, expected = (
-        pd.read_csv(golden / name / "metrics.csv") for name in ("interrupted", "finished")
-    )
-    # What there was then; this version adds rows of other names.
-    found = found[found["metric"].isin(expected["metric"])].reset_index(drop=True)
-    keys = ["seed", "task", "score", "metric"]
-    assert found[keys].equals(expected[keys])
-    # Another processor or version may round otherwise: the first task's are as they were.
-    first = expected["task"] == 1
-    assert found["value"][first].equals(expected["value"][first])
-    assert (found["value"] - expected["value"]).abs().max() < 0.05

@@ -91,3 +91,12 @@ def test_budget_in_bytes() -> None:
     assert capacity(500, 10_000, 784) == 12
     with pytest.raises(InputError, match="a sample of 784 bytes and a counter of 8, but got 791"):
         capacity(500, 791, 784)
+
+
+def test_fewer_slots_than_before_give_up_the_last() -> None:
+    ours, places = Reservoir(), [torch.arange(30)]
+    for slots in (20, 12):
+        indices, is_new = ours.offer(places, slots, ReplicaRandom([0], "t", 1), torch.device("cpu"))
+        ours.put("place", indices, is_new)
+    assert ours.kept["place"].shape == (1, 12)
+    assert int(ours.kept["seen"]) == 60

@@ -294,3 +294,16 @@ def test_a_strategy_that_sees_unlike_numbers_of_samples_is_refused_by_name() -> 
     ours.begin(1)
     with pytest.raises(RunError, match=r"Unlike.training_indices to give as many .* portion 1"):
         ours.train(lambda *_: None)
+
+
+def test_concepts_that_end_with_the_same_portion_have_the_same_thresholds() -> None:
+    settings: dict[str, Any] = {"strategy_options": {"ratio": 1.0}, "portion": 200, "seeds": 1}
+    plan = prepare(agnostic(strategy="replay", calibration=0.2, **settings))
+    assert isinstance(plan.scenarios[0], Portioned)
+    ends, table = plan.scenarios[0].ends, executed(plan).threshold_tables["thresholds.csv"]
+    own = table[(table["score"] == "mse") & (table["target_fpr"] == 0.05)]
+    thresholds = own.set_index("task")["threshold"].to_dict()
+    assert len(set(ends)) < len(ends)
+    for task in range(1, len(ends)):
+        same = thresholds[task] == thresholds[task + 1]
+        assert same == (ends[task - 1] == ends[task])

@@ -35,6 +35,7 @@ _OF_TEMPLATES = {
     "loss",
     "noise",
     "seed",
+    "settings",
     "strategy_name",
     "optimized_param_id",
     "current_eval_stream",

@@ -96,10 +96,15 @@ class Reservoir:
         return places.gather(1, last.clamp(min=0)), last >= 0
 
     def put(self, name: str, values: Tensor, is_new: Tensor) -> None:
-        """Keep something of the samples that have come, (R, slots in use, ...), where `is_new`."""
+        """Keep something of the samples that have come, (R, slots in use, ...), where `is_new`.
+
+        Of more slots than are in use now, the last are given up: what is in any of a reservoir's
+        slots is as good a sample of the past as what is in all.
+        """
         old = values.clone()
         if name in self.kept:
-            old[:, : self.kept[name].shape[1]] = self.kept[name]
+            before = self.kept[name][:, : old.shape[1]]
+            old[:, : before.shape[1]] = before
         where = is_new.reshape(*is_new.shape, *[1] * (values.dim() - 2))
         self.kept[name] = torch.where(where, values, old)
 
