@@ -73,3 +73,15 @@ def test_the_list_of_runs_does_not_wait_for_pytorch(finished: Path) -> None:
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)  # noqa: S603
     assert done.returncode == 0, done.stderr
     assert "finished" in done.stdout
+
+
+def test_old_runs_stay_readable(tmp_path: Path) -> None:
+    # Written before: finished, with a failed seed, and interrupted in its second task.
+    golden = tmp_path / "golden"
+    shutil.copytree(GOLDEN, golden)
+    assert {name: status[0] for name, status in _statuses(golden).items()} == {
+        "finished": "finished",
+        "interrupted": "interrupted",
+    }
+    shown = cli("plot", golden / "finished", "--out", tmp_path / "figure")
+    assert shown.code == 0, shown.err
