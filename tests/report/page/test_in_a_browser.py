@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import pytest
 
 from cl_anomaly.report.page.content import Content
@@ -96,7 +97,11 @@ def test_of_many_runs_no_band_is_drawn_and_nothing_is_complained_of(
 ) -> None:
     (upper, *_) = content.with_results
     many = tuple(replace(upper, name=f"r{n}", line=f"r{n}") for n in range(MOST_BANDS + 1))
-    (tmp_path / "many.html").write_text(page_of(replace(content, members=many)), encoding="utf-8")
+    table = content.standings[upper.dataset]
+    row = table[table["run"] == upper.line]
+    rows = pd.concat([row.assign(run=own.line) for own in many], ignore_index=True)
+    crowded = replace(content, members=many, standings={upper.dataset: rows})
+    (tmp_path / "many.html").write_text(page_of(crowded), encoding="utf-8")
     opened = Opened(browser, tmp_path / "many.html")
     assert opened.said == []
     assert opened.lines() == len(many)
