@@ -21,12 +21,12 @@ import torch
 from numpy.typing import NDArray
 
 from cl_anomaly import Result, read_run
-from cl_anomaly.evaluation.metrics import auroc
-from cl_anomaly.evaluation.scores import SCORES
-from cl_anomaly.evaluation.scoring import reconstructed, score_samples
-from cl_anomaly.evaluation.statistics import t_interval
 from cl_anomaly.models import MODELS, Model
-from cl_anomaly.runs.build import Plan, prepare
+from cl_anomaly.plan.build import Plan, prepare
+from cl_anomaly.scores import SCORES
+from cl_anomaly.scores.scoring import reconstructed, score_samples
+from cl_anomaly.statistics.matrix import auroc
+from cl_anomaly.statistics.summary import t_interval
 
 _EACH = 10  # of the test samples, where a score is dear
 Scored = tuple[slice, NDArray[np.float32], int]

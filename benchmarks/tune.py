@@ -16,9 +16,9 @@ from pathlib import Path
 from typing import Any
 
 from cl_anomaly import RunConfig, run
-from cl_anomaly.errors import InputError
-from cl_anomaly.runs.tuning import MOST_WIDENINGS, beyond
+from cl_anomaly.core.errors import InputError
 from cl_anomaly.strategies import strategies
+from cl_anomaly.suites.tuning import MOST_WIDENINGS, beyond
 
 GRID: dict[str, dict[str, list[Any]]] = {
     "lower": {},

@@ -11,12 +11,12 @@ from cl_anomaly.version import __version__
 
 if TYPE_CHECKING:
     from cl_anomaly.api import run
-    from cl_anomaly.config import RunConfig
     from cl_anomaly.detector import Detector
     from cl_anomaly.detector.estimator import ContinualAnomalyDetector
+    from cl_anomaly.results.suite_results import SuiteResults, read_suite
     from cl_anomaly.runs.reading import read_run
     from cl_anomaly.runs.result import Result
-    from cl_anomaly.runs.suite_results import SuiteResults, read_suite
+    from cl_anomaly.settings.run_config import RunConfig
     from cl_anomaly.strategies import Strategy
 
 __all__ = [
@@ -36,11 +36,11 @@ _HOME = {
     "ContinualAnomalyDetector": "cl_anomaly.detector.estimator",
     "Detector": "cl_anomaly.detector",
     "Result": "cl_anomaly.runs.result",
-    "RunConfig": "cl_anomaly.config",
+    "RunConfig": "cl_anomaly.settings.run_config",
     "Strategy": "cl_anomaly.strategies",
-    "SuiteResults": "cl_anomaly.runs.suite_results",
+    "SuiteResults": "cl_anomaly.results.suite_results",
     "read_run": "cl_anomaly.runs.reading",
-    "read_suite": "cl_anomaly.runs.suite_results",
+    "read_suite": "cl_anomaly.results.suite_results",
     "run": "cl_anomaly.api",
 }
 

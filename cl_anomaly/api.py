@@ -7,16 +7,16 @@ from pathlib import Path
 
 from rich.console import Console
 
-from cl_anomaly.cli.screen import Screen
-from cl_anomaly.config import RunConfig
-from cl_anomaly.errors import InputError
-from cl_anomaly.integrations.trackers import check_trackers
-from cl_anomaly.progress import Progress
-from cl_anomaly.runs.build import prepare
-from cl_anomaly.runs.lifecycle import Listener, perform
+from cl_anomaly.core.errors import InputError
+from cl_anomaly.core.progress import Progress
+from cl_anomaly.listeners.screen import Screen
+from cl_anomaly.listeners.trackers import check_trackers
+from cl_anomaly.plan.build import prepare
+from cl_anomaly.runs.perform import Listener, perform
 from cl_anomaly.runs.reading import read_run
 from cl_anomaly.runs.result import Result
 from cl_anomaly.runs.run import Run
+from cl_anomaly.settings.run_config import RunConfig
 
 
 def run(

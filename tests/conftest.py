@@ -14,13 +14,13 @@ import torch
 from cl_anomaly.data import downloads
 from cl_anomaly.data.datasets import Dataset, load_dataset
 from cl_anomaly.data.downloads import Published
-from tests.helpers import (
+from tests.support.helpers import (
     IDX_FILES,
     REAL_DOWNLOAD,
     FileHandler,
     mnist_files,
 )
-from tests.isolation import Watch, set_environment
+from tests.support.isolation import Watch, set_environment
 
 # Read before `machine_independent` hides it.
 _REAL_DATA_ROOT = os.environ.get("CL_ANOMALY_DATA")

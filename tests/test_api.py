@@ -14,12 +14,12 @@ from torch import Tensor
 
 import cl_anomaly
 from cl_anomaly import Result, RunConfig, Strategy, read_run, run
-from cl_anomaly.errors import InputError
-from cl_anomaly.progress import Progress
-from cl_anomaly.storage.files import DamagedError
+from cl_anomaly.core.errors import InputError
+from cl_anomaly.core.progress import Progress
+from cl_anomaly.store.files import DamagedError
 from cl_anomaly.strategies.ewc import EWC
-from tests.command import cli, config_of, run_quietly
-from tests.places import GOLDEN
+from tests.support.command import cli, config_of, run_quietly
+from tests.support.places import GOLDEN
 
 SHORT = {"dataset": "digits", "epochs": 1, "device": "cpu", "task_order": [1, 2, 3]}
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.isolation import ROOT, Watch
+from tests.support.isolation import ROOT, Watch
 
 WAYS: dict[str, Callable[[Path], object]] = {
     "write": lambda path: path.write_text("mine"),

@@ -19,14 +19,14 @@ from rich.table import Table
 from training import curve, fisher, one_replica, share_of_gemm, ten_replicas
 from whole_process import figure, memory, start, usual_script, workers
 
-from cl_anomaly.config import RunConfig
-from cl_anomaly.machine import (
+from cl_anomaly.core.machine import (
     available_cores,
     choose_device,
     describe_environment,
     set_up_processor,
 )
-from cl_anomaly.runs.build import resolve
+from cl_anomaly.plan.build import resolve
+from cl_anomaly.settings.run_config import RunConfig
 
 COLUMNS = ("what", "measured", "target", "from")
 

@@ -11,8 +11,8 @@ from plain_loop import train as train_plain
 from report import Row
 from training import Ours
 
-from cl_anomaly.config import RunConfig
 from cl_anomaly.data.downloads import data_roots
+from cl_anomaly.settings.run_config import RunConfig
 
 
 def avalanche(config: RunConfig, repeats: int) -> Iterator[Row]:

@@ -14,9 +14,9 @@ import torch
 from report import Row
 
 from cl_anomaly import ContinualAnomalyDetector
-from cl_anomaly.config import RunConfig
 from cl_anomaly.detector import Blueprint, Detector
 from cl_anomaly.models.vae import VAE
+from cl_anomaly.settings.run_config import RunConfig
 
 # On Linux a process begins with the peak of the one that started it: a small one has to.
 _PEAK = (

@@ -11,14 +11,14 @@ import time
 from dataclasses import replace
 from pathlib import Path
 
-from cl_anomaly.cli.jobs import job_of
-from cl_anomaly.config import RunConfig
+from cl_anomaly.core.progress import Progress
 from cl_anomaly.engines.base import Engine, Job, Outcome
 from cl_anomaly.engines.local import LocalEngine
 from cl_anomaly.engines.ray import RayEngine
 from cl_anomaly.engines.slurm import SlurmEngine
-from cl_anomaly.progress import Progress
-from cl_anomaly.runs.build import prepare
+from cl_anomaly.plan.build import prepare
+from cl_anomaly.settings.run_config import RunConfig
+from cl_anomaly.suites.jobs import job_of
 
 
 def _jobs(count: int) -> list[Job]:

@@ -7,9 +7,9 @@ from clock import in_turns, seconds
 from report import Row
 from training import Ours
 
-from cl_anomaly.config import RunConfig
-from cl_anomaly.evaluation.scores import CHEAP_SCORES, SCORES, make_scores
-from cl_anomaly.evaluation.scoring import GroupPlaces, score_samples
+from cl_anomaly.scores import CHEAP_SCORES, SCORES, make_scores
+from cl_anomaly.scores.scoring import GroupPlaces, score_samples
+from cl_anomaly.settings.run_config import RunConfig
 
 
 def evaluation(config: RunConfig, repeats: int) -> Iterator[Row]:

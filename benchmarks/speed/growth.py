@@ -7,11 +7,11 @@ import torch
 from clock import seconds
 from report import Row
 
-from cl_anomaly.config import RunConfig
+from cl_anomaly.core.machine import choose_precision, set_up_processor
 from cl_anomaly.data.datasets import Dataset, Samples
-from cl_anomaly.machine import choose_precision, set_up_processor
 from cl_anomaly.models.vae import VAE
 from cl_anomaly.scenarios.class_stream import build_scenario
+from cl_anomaly.settings.run_config import RunConfig
 from cl_anomaly.strategies import find_strategy
 from cl_anomaly.training.learner import Learner
 from cl_anomaly.training.step import TrainingSettings

@@ -19,11 +19,11 @@ from report import Row
 from whole_process import command
 
 from cl_anomaly.api import run
-from cl_anomaly.config import RunConfig
-from cl_anomaly.runs.build import prepare
+from cl_anomaly.plan.build import prepare
 from cl_anomaly.runs.run_folder import folder_name
-from cl_anomaly.runs.suite_files import read_suite_file
-from cl_anomaly.storage.files import publish
+from cl_anomaly.settings.run_config import RunConfig
+from cl_anomaly.store.files import publish
+from cl_anomaly.suites.suite_file import read_suite_file
 
 # Ten methods, ten anomaly classes, ten seeds.
 SUITE = """

@@ -8,8 +8,8 @@ import torch
 from clock import in_turns
 from report import Row
 
-from cl_anomaly.config import RunConfig
-from cl_anomaly.matrix_products import Way, affine, multiplying, processor_way
+from cl_anomaly.core.products import Way, affine, multiplying, processor_way
+from cl_anomaly.settings.run_config import RunConfig
 
 # (replicas, batch, inputs, outputs): a batch alone, one with eight replayed tasks, and a group.
 _SIZES = ((1, 64, 784, 400), (1, 576, 784, 400), (3, 576, 784, 400))

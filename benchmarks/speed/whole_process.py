@@ -12,9 +12,9 @@ from statistics import median
 from clock import in_turns, seconds
 from report import Row
 
-from cl_anomaly.config import RunConfig
+from cl_anomaly.core.machine import available_cores
 from cl_anomaly.data.downloads import data_roots
-from cl_anomaly.machine import available_cores
+from cl_anomaly.settings.run_config import RunConfig
 
 HERE = Path(__file__).parent
 
@@ -91,7 +91,7 @@ def workers(config: RunConfig, repeats: int) -> Iterator[Row]:
 
 _PEAK = """
 import sys, torch
-from cl_anomaly.machine import peak_memory
+from cl_anomaly.core.machine import peak_memory
 def peak():
     return peak_memory(torch.device("cpu"))["host_bytes"]
 imported = peak()

@@ -15,8 +15,8 @@ from collections.abc import Callable
 from cl_anomaly.checks.models import MODEL_CHECKS
 from cl_anomaly.checks.scores import SCORE_CHECKS
 from cl_anomaly.checks.strategies import STRATEGY_CHECKS
-from cl_anomaly.evaluation.scores import Score
 from cl_anomaly.models import Model
+from cl_anomaly.scores import Score
 from cl_anomaly.strategies import Strategy
 
 __all__ = [

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from cl_anomaly.checks.small import by_name, expect, same
-from cl_anomaly.evaluation.scores import SCORES
+from cl_anomaly.core.randomness import ReplicaRandom
 from cl_anomaly.models import Model
 from cl_anomaly.models.base import (
     ABILITIES,
@@ -24,7 +24,7 @@ from cl_anomaly.models.base import (
 )
 from cl_anomaly.models.closed_form import ClosedForm
 from cl_anomaly.models.fisher import squared_gradients
-from cl_anomaly.randomness import ReplicaRandom
+from cl_anomaly.scores import SCORES
 
 SEEDS = [3, 7]
 _FEATURES = (4, 4)

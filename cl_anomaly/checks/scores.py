@@ -15,10 +15,10 @@ from cl_anomaly.checks.small import (
     small_dataset,
     small_scenario,
 )
-from cl_anomaly.evaluation.metrics import auroc
-from cl_anomaly.evaluation.scores import Score
-from cl_anomaly.evaluation.scoring import reconstructed
 from cl_anomaly.models import MODELS, Model
+from cl_anomaly.scores import Score
+from cl_anomaly.scores.scoring import reconstructed
+from cl_anomaly.statistics.matrix import auroc
 from cl_anomaly.strategies import Strategy
 from cl_anomaly.training.learner import Learner
 from cl_anomaly.training.step import TrainingSettings

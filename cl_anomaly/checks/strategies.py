@@ -13,7 +13,7 @@ from cl_anomaly.checks.small import (
     small_scenario,
     weights,
 )
-from cl_anomaly.options import fill_options, options_of, summary
+from cl_anomaly.settings.options import fill_options, options_of, summary
 from cl_anomaly.strategies import Strategy
 
 Make = Callable[[], Strategy]

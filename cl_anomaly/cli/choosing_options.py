@@ -6,13 +6,13 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from cl_anomaly.cli.suite_runs import How, prepared, run_missing
+from cl_anomaly.cli.missing_runs import How, prepared, run_missing
+from cl_anomaly.core.errors import InputError
 from cl_anomaly.engines.base import Outcome
-from cl_anomaly.errors import InputError
+from cl_anomaly.plan.build import Plan
 from cl_anomaly.report.suite_table import about_edge
-from cl_anomaly.runs.build import Plan
-from cl_anomaly.runs.suites import Member, Suite
-from cl_anomaly.runs.tuning import MOST_WIDENINGS, Choice, beyond, check_apart, chosen
+from cl_anomaly.suites.suite import Member, Suite
+from cl_anomaly.suites.tuning import MOST_WIDENINGS, Choice, beyond, check_apart, chosen
 
 
 @dataclass(frozen=True)

@@ -5,10 +5,16 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from cl_anomaly.cli.flags import Command
-from cl_anomaly.config import DEFAULT_STRATEGIES, Count, Name, is_text, settings_of_a_run
-from cl_anomaly.kinds import Reader
-from cl_anomaly.options import REQUIRED, Option
 from cl_anomaly.report.pictures import PICTURES
+from cl_anomaly.settings.kinds import Reader
+from cl_anomaly.settings.options import REQUIRED, Option
+from cl_anomaly.settings.run_config import (
+    DEFAULT_STRATEGIES,
+    Count,
+    Name,
+    is_text,
+    settings_of_a_run,
+)
 
 
 def _path(value: Any) -> Path:

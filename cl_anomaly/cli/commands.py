@@ -4,36 +4,36 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from cl_anomaly.cli.jobs import ALL_SAVED, job_of
-from cl_anomaly.cli.reporting import name_page
-from cl_anomaly.cli.screen import Screen, say, show_notice
+from cl_anomaly.cli.report import name_page
 from cl_anomaly.cli.screen_tables import show_aurocs, show_list, show_standings
-from cl_anomaly.code.catalogue import OF_THE_RUN
-from cl_anomaly.config import ResolvedConfig, RunConfig
+from cl_anomaly.core.errors import InputError, Interrupted, RunError
+from cl_anomaly.core.progress import Progress
 from cl_anomaly.data.datasets import DATASETS, OWN, find_dataset
 from cl_anomaly.engines.base import Engine, Job, Listener, Outcome
 from cl_anomaly.engines.local import LocalEngine
-from cl_anomaly.errors import InputError, Interrupted, RunError
-from cl_anomaly.evaluation.pair_tests import Named
-from cl_anomaly.evaluation.scores import CHEAP_SCORES, SCORES, Score
+from cl_anomaly.listeners.screen import Screen, say, show_notice
 from cl_anomaly.models import MODELS
-from cl_anomaly.options import options_of, summary
-from cl_anomaly.progress import Progress
-from cl_anomaly.report.labels import labelled
-from cl_anomaly.runs.build import Plan, check_together, prepare
-from cl_anomaly.runs.comparison import check_same_comparison, write_comparison
-from cl_anomaly.runs.lifecycle import Finished, find_finished, find_finished_in, perform
-from cl_anomaly.runs.provenance import code_note, results_from_before
+from cl_anomaly.plan.build import Plan, check_together, prepare
+from cl_anomaly.report.run_names import labelled
+from cl_anomaly.results.suite_results import read_suite
+from cl_anomaly.runs.perform import Finished, find_finished, find_finished_in, perform
 from cl_anomaly.runs.resume import resume
 from cl_anomaly.runs.run_folder import FIGURE_NAME, folder_name
-from cl_anomaly.runs.shipped_suites import shipped_suites
-from cl_anomaly.runs.suite_files import read_suite_file
-from cl_anomaly.runs.suite_results import read_suite
-from cl_anomaly.storage.files import check_writable
-from cl_anomaly.storage.names import checked_name
-from cl_anomaly.storage.results import read_results
-from cl_anomaly.storage.status import CONFIG_FILE, PAGE_FILE
+from cl_anomaly.scores import CHEAP_SCORES, SCORES, Score
+from cl_anomaly.settings.catalogue import OF_THE_RUN
+from cl_anomaly.settings.options import options_of, summary
+from cl_anomaly.settings.run_config import ResolvedConfig, RunConfig
+from cl_anomaly.statistics.pair_tests import Named
+from cl_anomaly.store.files import check_writable
+from cl_anomaly.store.finished import read_results
+from cl_anomaly.store.folder_names import checked_name
+from cl_anomaly.store.provenance import code_note, results_from_before
+from cl_anomaly.store.status import CONFIG_FILE, PAGE_FILE
 from cl_anomaly.strategies import strategies
+from cl_anomaly.suites.comparison_folder import check_same_comparison, write_comparison
+from cl_anomaly.suites.jobs import ALL_SAVED, job_of
+from cl_anomaly.suites.shipped import shipped_suites
+from cl_anomaly.suites.suite_file import read_suite_file
 
 
 def run_one(

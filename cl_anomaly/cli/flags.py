@@ -5,9 +5,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from cl_anomaly.errors import InputError
-from cl_anomaly.kinds import Text
-from cl_anomaly.options import Option, did_you_mean
+from cl_anomaly.core.errors import InputError
+from cl_anomaly.settings.kinds import Text
+from cl_anomaly.settings.options import Option, did_you_mean
 
 
 @dataclass(frozen=True)

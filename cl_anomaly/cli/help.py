@@ -5,7 +5,7 @@ from textwrap import fill
 from typing import Any, Literal, get_args, get_origin
 
 from cl_anomaly.cli.flags import Command
-from cl_anomaly.options import REQUIRED, Option
+from cl_anomaly.settings.options import REQUIRED, Option
 
 _WIDTH, _COLUMN = 100, 26
 

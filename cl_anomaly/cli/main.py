@@ -12,17 +12,17 @@ from cl_anomaly.cli.flags import Given, as_typed, read
 from cl_anomaly.cli.help import help_of, overview
 from cl_anomaly.cli.own_options import own_options
 from cl_anomaly.cli.ways import parted, trackers_of
-from cl_anomaly.code.catalogue import check_strategy_name
-from cl_anomaly.code.trust import check_strategies
-from cl_anomaly.config import DEFAULT_STRATEGIES, RunConfig, merged
-from cl_anomaly.errors import CLAnomalyError, InputError
-from cl_anomaly.options import did_you_mean
-from cl_anomaly.runs.look_up import check_folder, check_name_is_free, looked_up
-from cl_anomaly.runs.shipped_suites import suite_file
-from cl_anomaly.runs.suite_files import read_suite_file
-from cl_anomaly.runs.suites import Suite, check_flags, suite_name, suite_of
-from cl_anomaly.storage.config_files import read_settings
-from cl_anomaly.storage.names import checked_name
+from cl_anomaly.core.errors import CLAnomalyError, InputError
+from cl_anomaly.plan.check import check_folder, check_name_is_free, looked_up
+from cl_anomaly.settings.catalogue import check_strategy_name
+from cl_anomaly.settings.options import did_you_mean
+from cl_anomaly.settings.run_config import DEFAULT_STRATEGIES, RunConfig, merged
+from cl_anomaly.settings.trust import check_strategies
+from cl_anomaly.store.config_files import read_settings
+from cl_anomaly.store.folder_names import checked_name
+from cl_anomaly.suites.shipped import suite_file
+from cl_anomaly.suites.suite import Suite, check_flags, suite_name, suite_of
+from cl_anomaly.suites.suite_file import read_suite_file
 from cl_anomaly.version import __version__
 
 
@@ -132,7 +132,7 @@ def _bench(given: Given) -> None:
             return
     suite.members(settings, {})
     suite.candidates(settings)
-    from cl_anomaly.cli import benching
+    from cl_anomaly.cli import bench as benching
 
     if check:
         benching.check(suite, how["out"], how["name"])
@@ -205,7 +205,7 @@ def _runs(given: Given) -> None:
 
 
 def _remove(given: Given) -> None:
-    from cl_anomaly.cli.removing import remove_folders
+    from cl_anomaly.cli.remove import remove_folders
 
     remove_folders(given.operands, "yes" in given.values)
 
@@ -216,7 +216,7 @@ def _plot(given: Given) -> None:
             f"Expected folders of runs, but got {', '.join(map(str, given.operands))}, which are "
             f"none. `cl-anomaly runs` lists the runs that there are."
         )
-    from cl_anomaly.cli.plotting import Wanted, plot, plot_picture, plot_ranks
+    from cl_anomaly.cli.plot import Wanted, plot, plot_picture, plot_ranks
     from cl_anomaly.report.words import Words
 
     values, kind = given.values, given.values.get("kind", AUROC)
@@ -239,7 +239,7 @@ def _report(given: Given) -> None:
             f"Expected the folder of a run, a comparison or a suite, but {folder} is none. "
             f"`cl-anomaly runs` lists the runs that there are."
         )
-    from cl_anomaly.cli.reporting import report
+    from cl_anomaly.cli.report import report
 
     report(folder, given.values.get("out"), "overwrite" in given.values)
 
@@ -248,7 +248,7 @@ def _export(given: Given) -> None:
     (folder,), values = given.operands, given.values
     if "to" not in values:
         raise InputError("Expected `--to` with latex, markdown, csv or parquet, but got none.")
-    from cl_anomaly.cli.exporting import export
+    from cl_anomaly.cli.export import export
 
     spread, overwrite = values.get("spread", "sd"), "overwrite" in values
     export(folder, values["to"], values.get("out"), spread, overwrite)
@@ -265,7 +265,7 @@ def _score(given: Given) -> None:
         raise InputError(
             f"Expected `input` to be a file, a folder or -, but there is no {source!r}."
         )
-    from cl_anomaly.cli.scoring import Wanted, score_input
+    from cl_anomaly.cli.score import Wanted, score_input
 
     ignored = [name.strip() for name in values.get("ignore", "").split(",") if name.strip()]
     rate, column = values.get("rate", 0.05), values.get("name_column")

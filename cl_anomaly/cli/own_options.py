@@ -3,11 +3,11 @@
 from collections.abc import Callable, Sequence
 
 from cl_anomaly.cli.flags import Command, Given
-from cl_anomaly.code.catalogue import catalogue, check_strategy_name
-from cl_anomaly.config import RunConfig
-from cl_anomaly.engines.names import engine_options
-from cl_anomaly.options import Option
-from cl_anomaly.runs.look_up import looked_up
+from cl_anomaly.engines.registry import engine_options
+from cl_anomaly.plan.check import looked_up
+from cl_anomaly.settings.catalogue import catalogue, check_strategy_name
+from cl_anomaly.settings.options import Option
+from cl_anomaly.settings.run_config import RunConfig
 
 
 def own_options(command: Command, given: Given) -> list[tuple[str, str, Sequence[Option]]]:
@@ -24,7 +24,7 @@ def _options_of_strategy(name: str) -> Sequence[Option]:
     check_strategy_name(name)
     if known := catalogue("strategies").get(name):
         return known.options
-    from cl_anomaly.runs.parts import strategy_options_of
+    from cl_anomaly.plan.classes import strategy_options_of
     from cl_anomaly.strategies import find_strategy
 
     return strategy_options_of(find_strategy(name))

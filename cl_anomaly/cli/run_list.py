@@ -7,9 +7,9 @@ from pathlib import Path
 from textwrap import wrap
 from typing import Any
 
-from cl_anomaly.data.names import short_name
-from cl_anomaly.runs.choosing import in_order, where
-from cl_anomaly.runs.listing import Headline, Listed, list_results
+from cl_anomaly.data.dataset_names import short_name
+from cl_anomaly.store.filter import in_order, where
+from cl_anomaly.store.listing import Headline, Listed, list_results
 
 _NARROWEST, _WIDEST = 80, 120
 _COLUMNS = ("strategy", "dataset", "class", "epochs", "seeds", "AUROC")

@@ -11,12 +11,12 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from cl_anomaly.cli.screen import mean_and_spread, say
+from cl_anomaly.listeners.screen import mean_and_spread, say
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from cl_anomaly.runs.suite_results import SuiteResults
+    from cl_anomaly.results.suite_results import SuiteResults
 
 
 def show_aurocs(metrics: pd.DataFrame, score: str) -> None:
@@ -27,7 +27,7 @@ def show_aurocs(metrics: pd.DataFrame, score: str) -> None:
         score: which of the scores.
     """
     # Only here: the list of runs does not wait for pandas.
-    from cl_anomaly.report.labels import headline_of, panels_of
+    from cl_anomaly.report.run_names import headline_of, panels_of
 
     headline, console = headline_of(metrics, score), Console()
     for which, rows in panels_of(headline):
@@ -84,7 +84,7 @@ _OF_TASKS, _OF_A_RUN = 8, 16
 
 def _over(headline: pd.DataFrame, panel: pd.DataFrame) -> str:
     """Say over what the numbers of a panel are means."""
-    from cl_anomaly.report.labels import is_of_several
+    from cl_anomaly.report.run_names import is_of_several
 
     classes = panel["anomaly_class"].iloc[0]
     if is_of_several(classes):
@@ -95,8 +95,8 @@ def _over(headline: pd.DataFrame, panel: pd.DataFrame) -> str:
 
 
 def _auroc_table(headline: pd.DataFrame) -> Table:
-    from cl_anomaly.evaluation.statistics import t_interval
-    from cl_anomaly.report.labels import is_of_several
+    from cl_anomaly.report.run_names import is_of_several
+    from cl_anomaly.statistics.summary import t_interval
 
     table, runs = Table(), list(headline["run"].unique())
     spread = t_interval if is_of_several(headline["anomaly_class"].iloc[0]) else statistics.stdev

@@ -6,11 +6,11 @@ from pathlib import Path
 from typing import Any
 
 from cl_anomaly.cli.screen_tables import show_narrow_table
-from cl_anomaly.json_files import read_json
+from cl_anomaly.core.json_files import read_json
 from cl_anomaly.report.suite_table import COST, QUALITY, about_edge, read_table, screen_rows
-from cl_anomaly.runs.suites import Suite
-from cl_anomaly.runs.up_to_date import how_many, is_up_to_date
-from cl_anomaly.storage.status import PAGE_FILE, SUITE_FILE
+from cl_anomaly.store.status import PAGE_FILE, SUITE_FILE
+from cl_anomaly.suites.suite import Suite
+from cl_anomaly.suites.up_to_date import how_many, is_up_to_date
 
 
 def shown_again(
@@ -68,6 +68,6 @@ def _name_page(folder: Path) -> None:
     if (folder / PAGE_FILE).exists():
         print(f"page:    {folder / PAGE_FILE}")
     else:
-        from cl_anomaly.cli.reporting import name_page  # with PyTorch
+        from cl_anomaly.cli.report import name_page  # with PyTorch
 
         name_page(folder, is_new=True)

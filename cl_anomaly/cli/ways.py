@@ -4,10 +4,10 @@ from typing import Any
 
 from cl_anomaly.cli.command_table import OF_ENGINE, OF_RESULTS
 from cl_anomaly.cli.flags import Given
+from cl_anomaly.core.errors import InputError
 from cl_anomaly.engines.base import Engine
-from cl_anomaly.engines.names import find_engine
-from cl_anomaly.errors import InputError
-from cl_anomaly.integrations.trackers import check_trackers
+from cl_anomaly.engines.registry import find_engine
+from cl_anomaly.listeners.trackers import check_trackers
 
 
 def parted(given: Given) -> tuple[dict[str, Any], dict[str, Any]]:

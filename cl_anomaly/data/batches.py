@@ -10,8 +10,8 @@ from typing import IO, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from cl_anomaly.core.errors import InputError
 from cl_anomaly.data.image_folder import ENDINGS, read_image
-from cl_anomaly.errors import InputError
 
 BATCH_SIZE = 4096
 _IMAGES = 256  # at a time

@@ -5,8 +5,8 @@ import hashlib
 import numpy as np
 import torch
 
-from cl_anomaly.data.samples import Dataset, Samples
-from cl_anomaly.labels import Label
+from cl_anomaly.core.labels import Label
+from cl_anomaly.data.dataset import Dataset, Samples
 
 
 def dataset_of_bytes(

@@ -8,11 +8,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from cl_anomaly.core.errors import InputError
 from cl_anomaly.data.bytes import dataset_of_bytes
+from cl_anomaly.data.dataset import Dataset
+from cl_anomaly.data.dataset_names import CLASSES
 from cl_anomaly.data.downloads import Published, folder_with
-from cl_anomaly.data.names import CLASSES
-from cl_anomaly.data.samples import Dataset
-from cl_anomaly.errors import InputError
 
 _TRAIN = tuple(f"data_batch_{number}" for number in range(1, 6))
 _TEST = ("test_batch",)

@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from cl_anomaly.data.arrays import LabelledArrays
+from cl_anomaly.core.errors import InputError
 from cl_anomaly.data.npz import names_in, open_npz, read_array
-from cl_anomaly.errors import InputError
+from cl_anomaly.data.own_arrays import LabelledArrays
 
 NORMAL, ANOMALOUS = "concept", "anomaly"
 _PARTS = ("train_x", "test_x", "test_y")

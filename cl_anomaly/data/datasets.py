@@ -4,15 +4,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from cl_anomaly.data.arrays import LabelledArrays, dataset_of
+from cl_anomaly.core.errors import InputError
 from cl_anomaly.data.cifar10 import cifar10_files, load_cifar10
 from cl_anomaly.data.concept_file import read_concepts
-from cl_anomaly.data.digits import load_digits
-from cl_anomaly.data.downloads import NotFoundError
-from cl_anomaly.data.image_folder import image_files, read_images
-from cl_anomaly.data.loaded_once import loaded_once
-from cl_anomaly.data.mnist import load_mnist_like, mnist_files
-from cl_anomaly.data.names import (
+from cl_anomaly.data.dataset import Dataset, Samples
+from cl_anomaly.data.dataset_names import (
     CONCEPTS,
     FOLDER,
     OR_YOUR_OWN,
@@ -24,10 +20,14 @@ from cl_anomaly.data.names import (
     short_name,
     size_of,
 )
+from cl_anomaly.data.digits import load_digits
+from cl_anomaly.data.downloads import NotFoundError
+from cl_anomaly.data.image_folder import image_files, read_images
+from cl_anomaly.data.loaded_once import loaded_once
+from cl_anomaly.data.mnist import load_mnist_like, mnist_files
 from cl_anomaly.data.npz import read_npz
-from cl_anomaly.data.samples import Dataset, Samples
+from cl_anomaly.data.own_arrays import LabelledArrays, dataset_of
 from cl_anomaly.data.tables import read_table
-from cl_anomaly.errors import InputError
 
 __all__ = ["DATASETS", "Dataset", "DatasetSpec", "OWN", "Samples", "find_dataset", "load_dataset"]
 

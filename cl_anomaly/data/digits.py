@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 
 from cl_anomaly.data.bytes import dataset_of_bytes
-from cl_anomaly.data.samples import Dataset
+from cl_anomaly.data.dataset import Dataset
 
 
 def load_digits() -> Dataset:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from http.client import HTTPException
 from pathlib import Path
 
-from cl_anomaly.errors import InputError
+from cl_anomaly.core.errors import InputError
 
 DOWNLOAD_TIMEOUT = 10.0
 

@@ -5,10 +5,10 @@ from dataclasses import replace
 
 import torch
 
-from cl_anomaly.data.samples import Dataset
+from cl_anomaly.core.errors import InputError
+from cl_anomaly.core.labels import listed
+from cl_anomaly.data.dataset import Dataset
 from cl_anomaly.data.splits import seeded_split
-from cl_anomaly.errors import InputError
-from cl_anomaly.labels import listed
 
 
 def held_out(dataset: Dataset, share: float) -> Dataset:

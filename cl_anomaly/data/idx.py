@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from cl_anomaly.errors import InputError
+from cl_anomaly.core.errors import InputError
 
 _UNSIGNED_BYTES = 0x08
 

@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageOps
 
-from cl_anomaly.data.arrays import LabelledArrays
-from cl_anomaly.errors import InputError
+from cl_anomaly.core.errors import InputError
+from cl_anomaly.data.own_arrays import LabelledArrays
 
 ENDINGS = (".png", ".jpg", ".jpeg")
 _GREY = ("1", "L", "LA", "I;16", "I;16B", "I;16L", "I")

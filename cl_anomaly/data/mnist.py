@@ -2,11 +2,11 @@
 
 from pathlib import Path
 
+from cl_anomaly.core.errors import InputError
 from cl_anomaly.data.bytes import dataset_of_bytes
+from cl_anomaly.data.dataset import Dataset
 from cl_anomaly.data.downloads import Published, folder_with
 from cl_anomaly.data.idx import read_labelled
-from cl_anomaly.data.samples import Dataset
-from cl_anomaly.errors import InputError
 
 _IDX_FILES = {
     split: (f"{stem}-images-idx3-ubyte", f"{stem}-labels-idx1-ubyte")

@@ -15,9 +15,9 @@ import numpy as np
 from numpy.lib import format as npy
 from numpy.typing import NDArray
 
-from cl_anomaly.data.arrays import LabelledArrays, float32_of
+from cl_anomaly.core.errors import InputError
+from cl_anomaly.data.own_arrays import LabelledArrays, float32_of
 from cl_anomaly.data.splits import seeded_split
-from cl_anomaly.errors import InputError
 
 _HEADER_READERS = {(1, 0): npy.read_array_header_1_0, (2, 0): npy.read_array_header_2_0}
 

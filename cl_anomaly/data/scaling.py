@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
-from cl_anomaly.errors import InputError
+from cl_anomaly.core.errors import InputError
 
 # In widths of the range: what lies further out is as anomalous at this distance, and a single
 # value of 1e20 does not turn a whole sample's score into infinity.

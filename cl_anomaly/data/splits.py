@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from cl_anomaly.randomness import generator
+from cl_anomaly.core.randomness import generator
 
 TEST_SHARE = 0.3
 

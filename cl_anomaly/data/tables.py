@@ -8,9 +8,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from cl_anomaly.data.arrays import LabelledArrays, float32_of
+from cl_anomaly.core.errors import InputError
+from cl_anomaly.data.own_arrays import LabelledArrays, float32_of
 from cl_anomaly.data.splits import seeded_split
-from cl_anomaly.errors import InputError
 
 _SPLITS = ("train", "test")
 

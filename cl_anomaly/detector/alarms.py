@@ -6,13 +6,13 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from cl_anomaly.data.samples import Samples
+from cl_anomaly.core.errors import InputError
+from cl_anomaly.data.dataset import Samples
 from cl_anomaly.detector.blueprint import Blueprint
-from cl_anomaly.errors import InputError
-from cl_anomaly.evaluation.limits import TaskLimits, thresholds_by_limits
-from cl_anomaly.evaluation.scores import Score
-from cl_anomaly.evaluation.thresholds import TARGET_RATES
 from cl_anomaly.models import Model
+from cl_anomaly.scores import Score
+from cl_anomaly.scores.limits import TaskLimits, thresholds_by_limits
+from cl_anomaly.statistics.thresholds import TARGET_RATES
 
 
 def known_rates(blueprint: Blueprint, limits: Iterable[TaskLimits]) -> tuple[float, ...]:

@@ -11,12 +11,12 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from cl_anomaly.data.samples import Samples
+from cl_anomaly.core.errors import InputError
+from cl_anomaly.data.dataset import Samples
 from cl_anomaly.data.scaling import Scaling
-from cl_anomaly.errors import InputError
-from cl_anomaly.evaluation.scores import SCORES
 from cl_anomaly.models import MODELS, Model, find_model
-from cl_anomaly.python_values import GivenModel
+from cl_anomaly.scores import SCORES
+from cl_anomaly.settings.python_values import GivenModel
 
 
 @dataclass(frozen=True)

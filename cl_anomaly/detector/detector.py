@@ -18,7 +18,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from cl_anomaly.data.samples import Samples
+from cl_anomaly.core.errors import InputError
+from cl_anomaly.core.machine import choose_device, set_up_processor
+from cl_anomaly.data.dataset import Samples
 from cl_anomaly.detector.alarms import by_limits, check_rate, known_rates, of_replicas
 from cl_anomaly.detector.blueprint import (
     Blueprint,
@@ -34,15 +36,13 @@ from cl_anomaly.detector.statistics import (
     side_by_side,
     statistics_of,
 )
-from cl_anomaly.errors import InputError
-from cl_anomaly.evaluation.limits import TaskLimits
-from cl_anomaly.evaluation.scores import SCORES, Score
-from cl_anomaly.evaluation.scoring import nearest_tasks, score_samples
-from cl_anomaly.evaluation.thresholds import TARGET_RATES
-from cl_anomaly.machine import choose_device, set_up_processor
 from cl_anomaly.models import Model
-from cl_anomaly.storage.detectors import read_detector, write_detector
-from cl_anomaly.storage.files import locked, publish
+from cl_anomaly.scores import SCORES, Score
+from cl_anomaly.scores.limits import TaskLimits
+from cl_anomaly.scores.scoring import nearest_tasks, score_samples
+from cl_anomaly.statistics.thresholds import TARGET_RATES
+from cl_anomaly.store.detectors import read_detector, write_detector
+from cl_anomaly.store.files import locked, publish
 from cl_anomaly.training.calibration import Thresholds
 from cl_anomaly.training.groups import ReplicaGroups
 from cl_anomaly.training.loop import learn_task

@@ -13,6 +13,7 @@ from sklearn.base import BaseEstimator, OutlierMixin
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted, validate_data
 
+from cl_anomaly.core.errors import InputError
 from cl_anomaly.detector.stream import (
     Learnt,
     Recipe,
@@ -22,8 +23,7 @@ from cl_anomaly.detector.stream import (
     score_each,
     thresholds_of_each,
 )
-from cl_anomaly.errors import InputError
-from cl_anomaly.storage.estimators import read_estimator, write_estimator
+from cl_anomaly.store.estimators import read_estimator, write_estimator
 
 # With contamination="auto": the share that is kept aside, and the rate of alarms among it.
 _RATE = 0.05

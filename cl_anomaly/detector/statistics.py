@@ -9,8 +9,8 @@ import torch
 from torch import Tensor
 
 from cl_anomaly.detector.blueprint import Blueprint
-from cl_anomaly.evaluation.limits import TaskLimits
-from cl_anomaly.evaluation.scores import Score, make_scores
+from cl_anomaly.scores import Score, make_scores
+from cl_anomaly.scores.limits import TaskLimits
 
 _LIMITS = "limits."
 

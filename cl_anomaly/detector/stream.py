@@ -11,23 +11,23 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from cl_anomaly.code.catalogue import OF_THE_RUN
-from cl_anomaly.data.samples import Dataset, Samples
+from cl_anomaly.core.errors import InputError
+from cl_anomaly.core.machine import set_up_processor
+from cl_anomaly.core.randomness import generator
+from cl_anomaly.core.state import State
+from cl_anomaly.data.dataset import Dataset, Samples
 from cl_anomaly.data.scaling import Scaling
 from cl_anomaly.detector.blueprint import Blueprint
 from cl_anomaly.detector.detector import Detector
-from cl_anomaly.errors import InputError
-from cl_anomaly.evaluation.scores import SCORES
-from cl_anomaly.evaluation.thresholds import TARGET_RATES
-from cl_anomaly.machine import set_up_processor
 from cl_anomaly.models import MODELS
 from cl_anomaly.models.base import check_abilities
-from cl_anomaly.options import fill_options, options_of
-from cl_anomaly.randomness import generator
 from cl_anomaly.scenarios.base import Scenario, Task, TestGroup
-from cl_anomaly.state import State
+from cl_anomaly.scores import SCORES
+from cl_anomaly.settings.catalogue import OF_THE_RUN
+from cl_anomaly.settings.options import fill_options, options_of
+from cl_anomaly.statistics.thresholds import TARGET_RATES
 from cl_anomaly.strategies import Strategy, find_strategy
-from cl_anomaly.training.closed_form import check_fits
+from cl_anomaly.training.closed_form_fit import check_fits
 from cl_anomaly.training.hooks import overrides
 from cl_anomaly.training.learner import Learner, TrainsItself
 from cl_anomaly.training.step import TrainingSettings

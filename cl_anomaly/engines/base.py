@@ -6,8 +6,8 @@ from itertools import count
 from pathlib import Path
 from typing import Protocol
 
-from cl_anomaly.config import RunConfig
-from cl_anomaly.progress import Progress
+from cl_anomaly.core.progress import Progress
+from cl_anomaly.settings.run_config import RunConfig
 
 # Nothing here imports PyTorch: a worker says first how many threads it may have.
 

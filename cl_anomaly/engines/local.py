@@ -14,9 +14,9 @@ from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 from typing import Any
 
+from cl_anomaly.core.progress import Progress
 from cl_anomaly.engines.base import Job, Listener, Outcome
-from cl_anomaly.engines.carrying import Reply, Teller, carried_out, interrupts_ignored, retell
-from cl_anomaly.progress import Progress
+from cl_anomaly.engines.worker import Reply, Teller, carried_out, interrupts_ignored, retell
 from cl_anomaly.runs.interrupts import stop_requested_by_signals
 
 # Nothing here imports PyTorch before a worker has said how many threads it may have.
@@ -32,7 +32,7 @@ class LocalEngine:
     @property
     def at_a_time(self) -> int:
         """How many runs go at a time."""
-        from cl_anomaly.machine import available_cores
+        from cl_anomaly.core.machine import available_cores
 
         return self._workers or available_cores()
 

@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from cl_anomaly.engines.carrying import Reply
+from cl_anomaly.engines.worker import Reply
 
 _REPLY = "reply"
 

@@ -7,13 +7,13 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from cl_anomaly.code.strategy_names import file_of, with_file
-from cl_anomaly.config import RunConfig
-from cl_anomaly.errors import InputError
-from cl_anomaly.json_files import write_json
-from cl_anomaly.runs.claims import claimed
-from cl_anomaly.storage.files import LOCK_FILE, MANIFEST_FILE, PARTIAL, check_files, publish
-from cl_anomaly.storage.status import (
+from cl_anomaly.core.errors import InputError
+from cl_anomaly.core.json_files import write_json
+from cl_anomaly.runs.folder_lock import claimed
+from cl_anomaly.settings.run_config import RunConfig
+from cl_anomaly.settings.strategy_names import file_of, with_file
+from cl_anomaly.store.files import LOCK_FILE, MANIFEST_FILE, PARTIAL, check_files, publish
+from cl_anomaly.store.status import (
     CHECKPOINTS_FOLDER,
     CONFIG_FILE,
     TRACKED_FILE,

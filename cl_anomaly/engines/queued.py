@@ -8,14 +8,14 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from cl_anomaly.core.errors import InputError
+from cl_anomaly.core.json_files import read_json, write_json
+from cl_anomaly.core.progress import Progress
 from cl_anomaly.engines.base import Job, Listener, Outcome
-from cl_anomaly.engines.carrying import Reply, retell
 from cl_anomaly.engines.message_files import MessageFile
-from cl_anomaly.errors import InputError
-from cl_anomaly.json_files import read_json, write_json
-from cl_anomaly.progress import Progress
+from cl_anomaly.engines.worker import Reply, retell
 from cl_anomaly.runs.interrupts import StopRequest
-from cl_anomaly.storage.files import replacing
+from cl_anomaly.store.files import replacing
 
 _JOBS_FILE = "jobs.json"
 _SECONDS_BETWEEN_LOOKS = 0.5

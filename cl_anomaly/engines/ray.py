@@ -12,16 +12,16 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from cl_anomaly.config import Count
+from cl_anomaly.core.errors import InputError, RunError
+from cl_anomaly.core.progress import Progress
 from cl_anomaly.engines.base import Job, Listener, Outcome
-from cl_anomaly.engines.carrying import Reply, Teller, carried_out, retell
 from cl_anomaly.engines.parcels import OwnCode, Parcel, unpacked_code
 from cl_anomaly.engines.ray_post import Post, sender
 from cl_anomaly.engines.sent_data import SentData, key_of, packed, take_in
-from cl_anomaly.errors import InputError, RunError
-from cl_anomaly.progress import Progress
+from cl_anomaly.engines.worker import Reply, Teller, carried_out, retell
 from cl_anomaly.runs.interrupts import StopRequest, stop_requested_by_signals
-from cl_anomaly.storage.files import PARTIAL, is_locked
+from cl_anomaly.settings.run_config import Count
+from cl_anomaly.store.files import PARTIAL, is_locked
 
 # How long a process of a node that is gone may take to be gone as well.
 _SECONDS_TO_BE_FREE = 60.0
@@ -54,7 +54,7 @@ class RayEngine:
     @property
     def at_a_time(self) -> int:
         """How many runs go at a time: of a cluster that is there already, this machine's cores."""
-        from cl_anomaly.machine import available_cores
+        from cl_anomaly.core.machine import available_cores
 
         return self._workers or available_cores()
 

@@ -3,8 +3,8 @@
 from dataclasses import dataclass, fields
 from typing import Any
 
-from cl_anomaly.config import RunConfig
-from cl_anomaly.data.names import Reading
+from cl_anomaly.data.dataset_names import Reading
+from cl_anomaly.settings.run_config import RunConfig
 
 
 @dataclass(frozen=True)
@@ -29,7 +29,7 @@ def packed(config: RunConfig) -> SentData:
     from torch import Tensor
 
     from cl_anomaly.data.datasets import Samples, load_dataset
-    from cl_anomaly.runs.look_up import reading_of
+    from cl_anomaly.plan.check import reading_of
 
     name, reading = str(config.dataset), reading_of(config)
     dataset = load_dataset(name, config.data_root, reading)

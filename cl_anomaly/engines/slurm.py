@@ -7,12 +7,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Literal
 
-from cl_anomaly.config import Count, Rate
+from cl_anomaly.core.errors import RunError
 from cl_anomaly.engines.base import Job, Listener, Outcome
-from cl_anomaly.engines.carrying import Teller, carried_out, interrupts_ignored
 from cl_anomaly.engines.queued import Followed, Queue
-from cl_anomaly.errors import RunError
+from cl_anomaly.engines.worker import Teller, carried_out, interrupts_ignored
 from cl_anomaly.runs.interrupts import stop_requested_by_signals
+from cl_anomaly.settings.run_config import Count, Rate
 
 FOLDER = ".slurm"
 # submitit gives a job up that was requeued so many times; a run goes on as long as it gets on.
@@ -74,7 +74,7 @@ class SlurmEngine:
     @property
     def at_a_time(self) -> int:
         """How many jobs go at a time; what a queue allows is not known."""
-        from cl_anomaly.machine import available_cores
+        from cl_anomaly.core.machine import available_cores
 
         return self._workers or available_cores()
 

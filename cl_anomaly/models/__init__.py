@@ -4,9 +4,9 @@ import importlib
 import inspect
 import pkgutil
 
-from cl_anomaly.code.catalogue import check_listed
 from cl_anomaly.models.base import Model
-from cl_anomaly.python_values import GivenModel
+from cl_anomaly.settings.catalogue import check_listed
+from cl_anomaly.settings.python_values import GivenModel
 
 __all__ = ["MODELS", "Model", "find_model"]
 

@@ -5,8 +5,8 @@ from typing import ClassVar, Literal
 
 from torch import Tensor
 
+from cl_anomaly.core.randomness import Draws
 from cl_anomaly.models.autoencoder import Autoencoder, Decoded
-from cl_anomaly.randomness import Draws
 
 
 class AEReconstruction(Decoded):

@@ -8,12 +8,12 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
-from cl_anomaly.errors import InputError
+from cl_anomaly.core.errors import InputError
+from cl_anomaly.core.randomness import Draws, generator
 from cl_anomaly.models.base import HIDDEN, RECONSTRUCT, Generator, Model, Reconstruction
 from cl_anomaly.models.layers import mlp
 from cl_anomaly.models.logistic import sigmoid
 from cl_anomaly.models.losses import RECONSTRUCTION_LOSSES
-from cl_anomaly.randomness import Draws, generator
 
 LossName = Literal["bce", "mse", "l1"]
 

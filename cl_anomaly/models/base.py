@@ -8,9 +8,9 @@ from typing import ClassVar
 
 from torch import Tensor, nn
 
-from cl_anomaly.errors import InputError
+from cl_anomaly.core.errors import InputError
+from cl_anomaly.core.randomness import Draws
 from cl_anomaly.models.losses import kl_to_standard_normal
-from cl_anomaly.randomness import Draws
 
 RECONSTRUCT = "reconstruct"
 GENERATE = "generate"

@@ -7,9 +7,9 @@ from typing import ClassVar
 
 from torch import Tensor
 
-from cl_anomaly.errors import InputError
+from cl_anomaly.core.errors import InputError
+from cl_anomaly.core.randomness import Draws
 from cl_anomaly.models.base import Model
-from cl_anomaly.randomness import Draws
 
 # Beside few weights, replicas share what a processor's cache holds of a batch's features.
 _BYTES_PER_REPLICA = 2**20

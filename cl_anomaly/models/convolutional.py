@@ -7,7 +7,7 @@ from itertools import pairwise
 import torch
 from torch import Tensor, nn
 
-from cl_anomaly.errors import InputError
+from cl_anomaly.core.errors import InputError
 from cl_anomaly.models.autoencoder import Autoencoder
 from cl_anomaly.models.conv_layers import Conv2d, ConvTranspose2d, halved
 from cl_anomaly.models.layers import Linear

@@ -8,11 +8,11 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from cl_anomaly.errors import InputError
+from cl_anomaly.core.errors import InputError
+from cl_anomaly.core.randomness import Draws, generator
 from cl_anomaly.models.autoencoder import check_sizes
 from cl_anomaly.models.base import GENERATE, NOISE, Generator, Model, NoisePrediction
 from cl_anomaly.models.layers import mlp
-from cl_anomaly.randomness import Draws, generator
 
 _TIME_NUMBERS = 32
 # Where in the schedule samples are scored, and with how many draws of noise in each place.

@@ -10,9 +10,9 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor, nn
 
-from cl_anomaly.errors import InputError
+from cl_anomaly.core.errors import InputError
+from cl_anomaly.core.randomness import Draws
 from cl_anomaly.models.base import DISTANCES, NOISE, RECONSTRUCT, Distances, Model
-from cl_anomaly.randomness import Draws
 
 # Options that say how large a model is, in units or channels.
 _SIZES = ("hidden_sizes", "channels")

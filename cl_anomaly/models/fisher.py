@@ -7,10 +7,10 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from cl_anomaly.core.errors import RunError
+from cl_anomaly.core.randomness import Draws
 from cl_anomaly.data.datasets import Samples
-from cl_anomaly.errors import RunError
 from cl_anomaly.models.base import Model
-from cl_anomaly.randomness import Draws
 
 _CHUNK = 256
 

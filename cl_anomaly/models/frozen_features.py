@@ -7,8 +7,8 @@ from functools import lru_cache
 import torch
 from torch import Tensor
 
-from cl_anomaly.data.samples import Dataset, Samples
-from cl_anomaly.errors import InputError
+from cl_anomaly.core.errors import InputError
+from cl_anomaly.data.dataset import Dataset, Samples
 from cl_anomaly.models.feature_maps import FeatureMap, Histograms, is_image
 from cl_anomaly.models.random_maps import RandomConvolutions
 

@@ -9,7 +9,8 @@ from typing import ClassVar, Literal
 import torch
 from torch import Tensor
 
-from cl_anomaly.errors import InputError
+from cl_anomaly.core.errors import InputError
+from cl_anomaly.core.randomness import generator
 from cl_anomaly.models.base import BACKGROUND, DISTANCES, Distances
 from cl_anomaly.models.closed_form import ClosedForm
 from cl_anomaly.models.components import components_of, shares_of
@@ -19,7 +20,6 @@ from cl_anomaly.models.flops import products_of
 from cl_anomaly.models.gaussian_concepts import GaussianConcepts
 from cl_anomaly.models.kept_covariances import form_for
 from cl_anomaly.models.random_maps import RandomConvolutions, RandomUnits
-from cl_anomaly.randomness import generator
 
 
 class FromGaussians(Distances):

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from cl_anomaly.matrix_products import affine
+from cl_anomaly.core.products import affine
 
 
 class Linear(nn.Module):

@@ -5,9 +5,9 @@ from typing import ClassVar, Literal
 
 from torch import Tensor
 
+from cl_anomaly.core.randomness import Draws
 from cl_anomaly.models.ae import AE
 from cl_anomaly.models.autoencoder import check_weight
-from cl_anomaly.randomness import Draws
 
 
 class SparseAE(AE):

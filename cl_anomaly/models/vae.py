@@ -6,6 +6,7 @@ from typing import ClassVar, Literal
 
 from torch import Tensor
 
+from cl_anomaly.core.randomness import Draws
 from cl_anomaly.models.autoencoder import Autoencoder, Decoded, Decoder, check_weight
 from cl_anomaly.models.base import (
     GENERATE,
@@ -16,7 +17,6 @@ from cl_anomaly.models.base import (
     Posterior,
 )
 from cl_anomaly.models.losses import kl_to_standard_normal
-from cl_anomaly.randomness import Draws
 
 
 class VAEReconstruction(Decoded, Posterior):

@@ -4,8 +4,8 @@ from collections.abc import Sequence
 
 import pandas as pd
 
-from cl_anomaly.report.labels import named_classes
-from cl_anomaly.storage.recorded import RecordedRun
+from cl_anomaly.report.run_names import named_classes
+from cl_anomaly.store.recorded import RecordedRun
 
 _SHORT = 12  # characters of a class's name
 

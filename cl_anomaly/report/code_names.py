@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from itertools import combinations
 from typing import Any
 
-from cl_anomaly.storage.results import RunResults
+from cl_anomaly.store.finished import RunResults
 
 UNKNOWN = "not recorded"
 _OWN_FILE = "strategy.py"  # what a run's record calls the file of its strategy

@@ -6,14 +6,14 @@ import matplotlib as mpl
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from cl_anomaly.errors import InputError
-from cl_anomaly.evaluation.comparing import Comparison
-from cl_anomaly.evaluation.pair_tests import counted
-from cl_anomaly.evaluation.ranks import groups_not_different
+from cl_anomaly.core.errors import InputError
 from cl_anomaly.report.canvas import new_figure
 from cl_anomaly.report.how_tested import in_p
 from cl_anomaly.report.legends import width_of, wrapped
 from cl_anomaly.report.styles import FIGURE_STYLE, Style, styles_of
+from cl_anomaly.statistics.comparison import Comparison
+from cl_anomaly.statistics.pair_tests import counted
+from cl_anomaly.statistics.ranks import groups_not_different
 
 _POINTS = 72.0  # in an inch
 # Inches: the scale, a name's column at most, a line of text, the room between two bars, the rest.

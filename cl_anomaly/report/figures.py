@@ -10,12 +10,12 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MultipleLocator
 
-from cl_anomaly.evaluation.statistics import t_interval
 from cl_anomaly.report.canvas import new_figure
-from cl_anomaly.report.labels import headline_of, is_of_several, panels_of
 from cl_anomaly.report.legends import place_legend, width_of, wrapped
+from cl_anomaly.report.run_names import headline_of, is_of_several, panels_of
 from cl_anomaly.report.styles import FIGURE_STYLE, Style, styles_of
 from cl_anomaly.report.words import NO_WORDS, Words
+from cl_anomaly.statistics.summary import t_interval
 
 _MOST_IN_A_ROW = 4
 _POINTS = 72.0  # in an inch

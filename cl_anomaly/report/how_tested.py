@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from cl_anomaly.evaluation.pair_tests import BEST, counted
+from cl_anomaly.statistics.pair_tests import BEST, counted
 
 if TYPE_CHECKING:  # it takes SciPy
-    from cl_anomaly.evaluation.comparing import Comparison
+    from cl_anomaly.statistics.comparison import Comparison
 
 _MOST_NAMED = 6
 

@@ -3,7 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from cl_anomaly.errors import InputError
+from cl_anomaly.core.errors import InputError
 
 
 def as_images(samples: NDArray[np.float32], leading: int, whose: str) -> NDArray[np.float32]:

@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from matplotlib.font_manager import FontProperties
 from matplotlib.textpath import TextToPath
 
-from cl_anomaly.storage.recorded import RecordedRun
+from cl_anomaly.store.recorded import RecordedRun
 
 _POINTS = 72.0  # in an inch
 _BESIDE = 76.0  # points: labels that are wider stand below the axes

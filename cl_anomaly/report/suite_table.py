@@ -12,7 +12,7 @@ from cl_anomaly.report.cells import WHAT_THEY_ARE, written
 from cl_anomaly.report.how_tested import how_tested
 
 if TYPE_CHECKING:  # it takes PyTorch
-    from cl_anomaly.evaluation.comparing import Comparison
+    from cl_anomaly.statistics.comparison import Comparison
 
 TABLE_FILE = "table.csv"
 

@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from cl_anomaly.errors import InputError
-from cl_anomaly.options import did_you_mean
+from cl_anomaly.core.errors import InputError
+from cl_anomaly.settings.options import did_you_mean
 
 
 @dataclass(frozen=True)

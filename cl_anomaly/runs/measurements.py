@@ -9,15 +9,15 @@ import pandas as pd
 import torch
 from numpy.typing import NDArray
 
-from cl_anomaly.config import ResolvedConfig
-from cl_anomaly.evaluation.aurocs import ARRIVED, Measures
-from cl_anomaly.evaluation.detection import average_precision, fpr_at_tpr
-from cl_anomaly.evaluation.metrics import auroc
-from cl_anomaly.evaluation.scoring import GroupPlaces
-from cl_anomaly.labels import Label
+from cl_anomaly.core.labels import Label
+from cl_anomaly.core.state import State
 from cl_anomaly.runs.metrics_table import Measured, metrics_table
 from cl_anomaly.scenarios.base import Replica, Scenario, all_test_indices
-from cl_anomaly.state import State
+from cl_anomaly.scores.scoring import GroupPlaces
+from cl_anomaly.settings.run_config import ResolvedConfig
+from cl_anomaly.statistics.aurocs import ARRIVED, Measures
+from cl_anomaly.statistics.detection import average_precision, fpr_at_tpr
+from cl_anomaly.statistics.matrix import auroc
 
 _SEEN = {
     "average_precision_0.1_seen": average_precision,

@@ -8,20 +8,20 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from cl_anomaly.code.fingerprint import OWN_FILE
-from cl_anomaly.config import ResolvedConfig
-from cl_anomaly.errors import InputError
-from cl_anomaly.evaluation.aurocs import Aurocs, read_aurocs
-from cl_anomaly.json_files import read_json
+from cl_anomaly.core.errors import InputError
+from cl_anomaly.core.json_files import read_json
+from cl_anomaly.plan.replicas import make_replicas
 from cl_anomaly.runs.measurements import Failure
-from cl_anomaly.runs.replicas import make_replicas
+from cl_anomaly.runs.recorded_thresholds import THRESHOLD_FILES
 from cl_anomaly.runs.result import Result
-from cl_anomaly.runs.thresholds import THRESHOLD_FILES
-from cl_anomaly.storage.config_files import read_configuration
-from cl_anomaly.storage.detectors import read_detector
-from cl_anomaly.storage.recorded import LOSSES_FILE, PICTURES_FILE, SCORES_FILE, read_arrays
-from cl_anomaly.storage.results import read_metrics
-from cl_anomaly.storage.status import (
+from cl_anomaly.settings.run_config import ResolvedConfig
+from cl_anomaly.statistics.aurocs import Aurocs, read_aurocs
+from cl_anomaly.store.config_files import read_configuration
+from cl_anomaly.store.detectors import read_detector
+from cl_anomaly.store.fingerprint import OWN_FILE
+from cl_anomaly.store.finished import read_metrics
+from cl_anomaly.store.recorded import LOSSES_FILE, PICTURES_FILE, SCORES_FILE, read_arrays
+from cl_anomaly.store.status import (
     CONFIG_FILE,
     COST_FILE,
     ENVIRONMENT_FILE,

@@ -9,13 +9,13 @@ import pandas as pd
 import torch
 from numpy.typing import NDArray
 
-from cl_anomaly.config import ResolvedConfig
+from cl_anomaly.core.errors import InputError
+from cl_anomaly.core.labels import listed
 from cl_anomaly.detector import Detector
-from cl_anomaly.errors import InputError
-from cl_anomaly.labels import listed
 from cl_anomaly.report.notebooks import as_html
 from cl_anomaly.runs.measurements import Failure
 from cl_anomaly.scenarios.base import Replica
+from cl_anomaly.settings.run_config import ResolvedConfig
 
 
 @dataclass(frozen=True, eq=False)

@@ -5,19 +5,19 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from cl_anomaly.code.fingerprint import OWN_FILE, changes, in_short, recorded_code
-from cl_anomaly.code.strategy_names import family_of, file_of, with_file
-from cl_anomaly.code.trust import check_trusted, sha256_of
-from cl_anomaly.config import RunConfig
-from cl_anomaly.errors import InputError
-from cl_anomaly.json_files import read_json
-from cl_anomaly.python_values import FAMILY
-from cl_anomaly.runs.build import prepare
-from cl_anomaly.runs.claims import claimed
-from cl_anomaly.runs.lifecycle import Finished, Listener, perform_in, remove_checkpoints
-from cl_anomaly.storage.config_files import read_configuration
-from cl_anomaly.storage.files import MANIFEST_FILE, check_files
-from cl_anomaly.storage.status import CONFIG_FILE, ENVIRONMENT_FILE, is_finished, status_of
+from cl_anomaly.core.errors import InputError
+from cl_anomaly.core.json_files import read_json
+from cl_anomaly.plan.build import prepare
+from cl_anomaly.runs.folder_lock import claimed
+from cl_anomaly.runs.perform import Finished, Listener, perform_in, remove_checkpoints
+from cl_anomaly.settings.python_values import FAMILY
+from cl_anomaly.settings.run_config import RunConfig
+from cl_anomaly.settings.strategy_names import family_of, file_of, with_file
+from cl_anomaly.settings.trust import check_trusted, sha256_of
+from cl_anomaly.store.config_files import read_configuration
+from cl_anomaly.store.files import MANIFEST_FILE, check_files
+from cl_anomaly.store.fingerprint import OWN_FILE, changes, in_short, recorded_code
+from cl_anomaly.store.status import CONFIG_FILE, ENVIRONMENT_FILE, is_finished, status_of
 
 
 def resume(

@@ -8,19 +8,19 @@ from datetime import UTC, datetime
 from itertools import chain
 from typing import Any
 
-from cl_anomaly.errors import InputError, explained
-from cl_anomaly.machine import now, peak_memory
-from cl_anomaly.progress import Progress
-from cl_anomaly.runs.build import Plan, assemble
-from cl_anomaly.runs.cost import cost_of, new_samples
-from cl_anomaly.runs.keeping import Keeper
+from cl_anomaly.core.errors import InputError, explained
+from cl_anomaly.core.machine import now, peak_memory
+from cl_anomaly.core.progress import Progress
+from cl_anomaly.core.state import State
+from cl_anomaly.plan.build import Plan, assemble
+from cl_anomaly.results.cost import cost_of, new_samples
+from cl_anomaly.runs.checkpointing import Keeper
 from cl_anomaly.runs.measurements import Measurements
-from cl_anomaly.runs.picture_recorder import PictureRecorder
+from cl_anomaly.runs.recorded_pictures import PictureRecorder
+from cl_anomaly.runs.recorded_thresholds import ThresholdRecord
 from cl_anomaly.runs.result import Result
 from cl_anomaly.runs.returned_tasks import about_returned
-from cl_anomaly.runs.thresholds import ThresholdRecord
 from cl_anomaly.scenarios.base import all_test_indices
-from cl_anomaly.state import State
 
 
 @dataclass(frozen=True)

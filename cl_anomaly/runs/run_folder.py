@@ -8,20 +8,20 @@ from typing import Any
 import numpy as np
 import torch
 
-from cl_anomaly.code.fingerprint import OWN_FILE
-from cl_anomaly.config import ResolvedConfig
-from cl_anomaly.data.names import short_name
-from cl_anomaly.evaluation.aurocs import aurocs_by_class
-from cl_anomaly.evaluation.statistics import summarise
-from cl_anomaly.json_files import write_json
+from cl_anomaly.core.json_files import write_json
+from cl_anomaly.data.dataset_names import short_name
+from cl_anomaly.plan.build import Plan
 from cl_anomaly.report.canvas import save_figure
 from cl_anomaly.report.figures import draw_auroc
-from cl_anomaly.report.labels import one_line
-from cl_anomaly.runs.build import Plan
+from cl_anomaly.report.run_names import one_line
 from cl_anomaly.runs.result import Result
-from cl_anomaly.storage.detectors import write_detector
-from cl_anomaly.storage.recorded import LOSSES_FILE, PICTURES_FILE, SCORES_FILE
-from cl_anomaly.storage.status import (
+from cl_anomaly.settings.run_config import ResolvedConfig
+from cl_anomaly.statistics.aurocs import aurocs_by_class
+from cl_anomaly.statistics.summary import summarise
+from cl_anomaly.store.detectors import write_detector
+from cl_anomaly.store.fingerprint import OWN_FILE
+from cl_anomaly.store.recorded import LOSSES_FILE, PICTURES_FILE, SCORES_FILE
+from cl_anomaly.store.status import (
     CONFIG_FILE,
     COST_FILE,
     ENVIRONMENT_FILE,

@@ -7,10 +7,10 @@ from contextlib import suppress
 import numpy as np
 from numpy.typing import NDArray
 
-from cl_anomaly.errors import InputError
-from cl_anomaly.evaluation.aurocs import HEADLINE
+from cl_anomaly.core.errors import InputError
 from cl_anomaly.report.images import as_images
 from cl_anomaly.runs.run import Run
+from cl_anomaly.statistics.aurocs import HEADLINE
 
 _MOST_REPLICAS = 20
 

@@ -12,16 +12,16 @@ from typing import Any
 
 from torch import Tensor
 
-from cl_anomaly.errors import InputError, Interrupted, RunError, reason
-from cl_anomaly.integrations.trackers import missing_library
-from cl_anomaly.integrations.trackers.base import End, TrackedRun
-from cl_anomaly.integrations.trackers.beside import TrackerBeside
-from cl_anomaly.json_files import read_json, write_json
-from cl_anomaly.progress import Progress
+from cl_anomaly.core.errors import InputError, Interrupted, RunError, reason
+from cl_anomaly.core.json_files import read_json, write_json
+from cl_anomaly.core.progress import Progress
+from cl_anomaly.listeners.trackers import missing_library
+from cl_anomaly.listeners.trackers.base import End, TrackedRun
+from cl_anomaly.listeners.trackers.beside import TrackerBeside
 from cl_anomaly.runs.run import Run
 from cl_anomaly.runs.tracked_values import measured_after, pictures_after
-from cl_anomaly.storage.files import replacing
-from cl_anomaly.storage.status import TRACKED_FILE, flat_settings
+from cl_anomaly.store.files import replacing
+from cl_anomaly.store.status import TRACKED_FILE, flat_settings
 
 STORE_FOLDER = ".tracked"
 """Beside the runs' folders: what trackers keep on this machine. It is hidden, for it is no run."""

@@ -8,8 +8,8 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from cl_anomaly.data.samples import Dataset
-from cl_anomaly.labels import Label
+from cl_anomaly.core.labels import Label
+from cl_anomaly.data.dataset import Dataset
 
 __all__ = ["Label", "Replica", "Scenario", "Task", "TestGroup", "all_test_indices"]
 

@@ -6,7 +6,7 @@ from dataclasses import replace
 import torch
 from torch import Tensor
 
-from cl_anomaly.randomness import generator
+from cl_anomaly.core.randomness import generator
 from cl_anomaly.scenarios.base import Task
 
 

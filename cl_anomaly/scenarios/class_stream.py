@@ -2,14 +2,14 @@
 
 from collections.abc import Sequence
 
-from cl_anomaly.data.samples import Dataset
-from cl_anomaly.errors import InputError
-from cl_anomaly.labels import OWN, Label
+from cl_anomaly.core.errors import InputError
+from cl_anomaly.core.labels import OWN, Label
+from cl_anomaly.data.dataset import Dataset
 from cl_anomaly.scenarios.base import Replica, Scenario, Task
 from cl_anomaly.scenarios.blur import blurred
 from cl_anomaly.scenarios.concepts import build_concepts
 from cl_anomaly.scenarios.one_class import build_one_class
-from cl_anomaly.scenarios.scaling import scaled
+from cl_anomaly.scenarios.stream_scaling import scaled
 from cl_anomaly.scenarios.tasks import (
     check_share,
     check_tested,

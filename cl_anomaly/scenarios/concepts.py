@@ -3,13 +3,13 @@
 from collections.abc import Sequence
 from dataclasses import replace
 
+from cl_anomaly.core.errors import InputError
+from cl_anomaly.core.labels import OWN, Label
 from cl_anomaly.data.concept_file import ANOMALOUS, NORMAL, anomalies_of
-from cl_anomaly.data.samples import Dataset
-from cl_anomaly.errors import InputError
-from cl_anomaly.labels import OWN, Label
+from cl_anomaly.data.dataset import Dataset
 from cl_anomaly.scenarios.base import Scenario, TestGroup
 from cl_anomaly.scenarios.blur import blurred
-from cl_anomaly.scenarios.scaling import scaled
+from cl_anomaly.scenarios.stream_scaling import scaled
 from cl_anomaly.scenarios.tasks import check_share, make_task, ordered_classes, places_of
 
 

@@ -2,11 +2,11 @@
 
 from collections.abc import Sequence
 
-from cl_anomaly.data.samples import Dataset
-from cl_anomaly.errors import InputError
-from cl_anomaly.labels import Label, listed
+from cl_anomaly.core.errors import InputError
+from cl_anomaly.core.labels import Label, listed
+from cl_anomaly.data.dataset import Dataset
 from cl_anomaly.scenarios.base import Replica, Scenario
-from cl_anomaly.scenarios.scaling import scaled
+from cl_anomaly.scenarios.stream_scaling import scaled
 from cl_anomaly.scenarios.tasks import check_share, check_tested, known_labels, make_task, places_of
 
 OTHERS = "not "

@@ -10,9 +10,9 @@ from itertools import accumulate
 import torch
 from torch import Tensor
 
-from cl_anomaly.data.samples import Dataset
-from cl_anomaly.errors import InputError
-from cl_anomaly.randomness import generator
+from cl_anomaly.core.errors import InputError
+from cl_anomaly.core.randomness import generator
+from cl_anomaly.data.dataset import Dataset
 from cl_anomaly.scenarios.base import Scenario, Task, TestGroup
 from cl_anomaly.scenarios.tasks import check_share
 

@@ -6,10 +6,10 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from cl_anomaly.data.samples import Dataset
-from cl_anomaly.errors import InputError
-from cl_anomaly.labels import Label, find_label, listed, same_label
-from cl_anomaly.randomness import generator
+from cl_anomaly.core.errors import InputError
+from cl_anomaly.core.labels import Label, find_label, listed, same_label
+from cl_anomaly.core.randomness import generator
+from cl_anomaly.data.dataset import Dataset
 from cl_anomaly.scenarios.base import Task, TestGroup
 
 

@@ -7,11 +7,11 @@ from collections.abc import Callable
 from importlib.metadata import EntryPoint, entry_points
 from typing import Any
 
-from cl_anomaly.code.catalogue import FAMILIES_GROUP, STRATEGIES_GROUP, check_strategy_name
-from cl_anomaly.code.own_files import load_class, loading
-from cl_anomaly.code.strategy_names import family_of, file_of, within_family
-from cl_anomaly.errors import InputError
-from cl_anomaly.python_values import FAMILY, GivenStrategy
+from cl_anomaly.core.errors import InputError
+from cl_anomaly.settings.catalogue import FAMILIES_GROUP, STRATEGIES_GROUP, check_strategy_name
+from cl_anomaly.settings.own_files import load_class, loading
+from cl_anomaly.settings.python_values import FAMILY, GivenStrategy
+from cl_anomaly.settings.strategy_names import family_of, file_of, within_family
 from cl_anomaly.strategies.base import Strategy, misspelt_hooks, unfit_hooks
 
 __all__ = ["Strategy", "find_strategy", "strategies"]

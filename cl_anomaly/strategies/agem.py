@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor
 
-from cl_anomaly.errors import InputError
+from cl_anomaly.core.errors import InputError
 from cl_anomaly.strategies.replay import Replay
 
 

@@ -9,9 +9,9 @@ from typing import ClassVar
 
 from torch import Tensor
 
+from cl_anomaly.core.randomness import Draws, ReplicaRandom
 from cl_anomaly.data.datasets import Samples
 from cl_anomaly.models import Model
-from cl_anomaly.randomness import Draws, ReplicaRandom
 from cl_anomaly.scenarios.class_stream import Task
 
 # Between 0 and 1, of two names: `penalti`, `after_taks` and `extended` are above it.

@@ -6,7 +6,7 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from cl_anomaly.errors import InputError
+from cl_anomaly.core.errors import InputError
 from cl_anomaly.models.base import GENERATE, POSTERIOR, Generator
 from cl_anomaly.scenarios.class_stream import Task
 from cl_anomaly.strategies.generative_replay import GenerativeReplay

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from cl_anomaly.errors import InputError
+from cl_anomaly.core.errors import InputError
 from cl_anomaly.models.autoencoder import check_weight
 from cl_anomaly.scenarios.class_stream import Task
 from cl_anomaly.strategies.base import Strategy

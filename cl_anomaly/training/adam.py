@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 from torch.optim.adam import adam
 
-from cl_anomaly.errors import RunError
+from cl_anomaly.core.errors import RunError
 
 # A processor's Adam computes in vectors of up to 16 numbers, and what does not fill one, at the end
 # of a tensor or of a thread's share, by instructions that round otherwise. PyTorch cuts the shares

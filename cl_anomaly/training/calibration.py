@@ -8,16 +8,16 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from cl_anomaly.errors import RunError
-from cl_anomaly.evaluation.limits import TaskLimits
-from cl_anomaly.evaluation.scores import Score
-from cl_anomaly.evaluation.scoring import reconstructed
-from cl_anomaly.evaluation.thresholds import TARGET_RATES, threshold_of_mixture
-from cl_anomaly.matrix_products import matrix_products_in
+from cl_anomaly.core.errors import RunError
+from cl_anomaly.core.products import matrix_products_in
+from cl_anomaly.core.randomness import ReplicaRandom
+from cl_anomaly.core.state import State
 from cl_anomaly.models.base import DISTANCES, RECONSTRUCT
-from cl_anomaly.randomness import ReplicaRandom
 from cl_anomaly.scenarios.base import Scenario
-from cl_anomaly.state import State
+from cl_anomaly.scores import Score
+from cl_anomaly.scores.limits import TaskLimits
+from cl_anomaly.scores.scoring import reconstructed
+from cl_anomaly.statistics.thresholds import TARGET_RATES, threshold_of_mixture
 from cl_anomaly.strategies import Strategy
 from cl_anomaly.training.hooks import call, named, overrides, shown
 from cl_anomaly.training.residuals import Residuals

@@ -10,17 +10,17 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from cl_anomaly.core.machine import now
+from cl_anomaly.core.products import matrix_products_in
+from cl_anomaly.core.state import CannotKeepError, State, Wanted
 from cl_anomaly.data.datasets import Samples
-from cl_anomaly.evaluation.limits import alarms_by_limits
-from cl_anomaly.evaluation.scoring import score_samples
-from cl_anomaly.machine import now
-from cl_anomaly.matrix_products import matrix_products_in
-from cl_anomaly.state import CannotKeepError, State, Wanted
+from cl_anomaly.scores.limits import alarms_by_limits
+from cl_anomaly.scores.scoring import score_samples
 from cl_anomaly.training.calibration import Thresholds
 from cl_anomaly.training.hooks import call
 from cl_anomaly.training.learner import Learner
 from cl_anomaly.training.outcome import OnStep, Pause, TrainingTime, never
-from cl_anomaly.training.portions import PortionLearner
+from cl_anomaly.training.portion_learner import PortionLearner
 from cl_anomaly.training.threads import Threads
 
 # Where a processor's cache does not keep weights, gradients and moments from one step to the next,

@@ -11,9 +11,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from cl_anomaly.errors import CLAnomalyError, RunError, reason
-from cl_anomaly.randomness import Draws
-from cl_anomaly.state import CannotKeepError
+from cl_anomaly.core.errors import CLAnomalyError, RunError, reason
+from cl_anomaly.core.randomness import Draws
+from cl_anomaly.core.state import CannotKeepError
 from cl_anomaly.strategies import Strategy
 
 

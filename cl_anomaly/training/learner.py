@@ -6,15 +6,15 @@ from typing import Protocol, runtime_checkable
 import torch
 from torch import Tensor
 
-from cl_anomaly.errors import RunError
-from cl_anomaly.evaluation.scores import make_scores
+from cl_anomaly.core.errors import RunError
+from cl_anomaly.core.randomness import ReplicaRandom, StepRandom
+from cl_anomaly.core.state import CannotKeepError, State
 from cl_anomaly.models.closed_form import ClosedForm
-from cl_anomaly.randomness import ReplicaRandom, StepRandom
 from cl_anomaly.scenarios.class_stream import Scenario
-from cl_anomaly.state import CannotKeepError, State
+from cl_anomaly.scores import make_scores
 from cl_anomaly.strategies import Strategy
 from cl_anomaly.training.calibration import Calibration, Thresholds
-from cl_anomaly.training.closed_form import OnePass, check_fits
+from cl_anomaly.training.closed_form_fit import OnePass, check_fits
 from cl_anomaly.training.epoch_losses import EpochLosses
 from cl_anomaly.training.hooks import call
 from cl_anomaly.training.learning_scores import learn_scores

@@ -5,11 +5,11 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from cl_anomaly.data.samples import Samples
-from cl_anomaly.evaluation.scores import Score
-from cl_anomaly.evaluation.scoring import reconstructed
+from cl_anomaly.data.dataset import Samples
 from cl_anomaly.models import Model
 from cl_anomaly.scenarios.base import Scenario
+from cl_anomaly.scores import Score
+from cl_anomaly.scores.scoring import reconstructed
 
 # Of a task of which only a part is visible: enough that its statistics are worth more than those of
 # the whole task under weights that have moved since.

@@ -7,8 +7,8 @@ from types import MappingProxyType
 
 from torch import Tensor
 
-from cl_anomaly.errors import RunError
-from cl_anomaly.state import State
+from cl_anomaly.core.errors import RunError
+from cl_anomaly.core.state import State
 from cl_anomaly.strategies import Strategy
 from cl_anomaly.training.hooks import named
 from cl_anomaly.training.learner import Learner

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
-from cl_anomaly.state import Wanted
+from cl_anomaly.core.state import Wanted
 
 OnStep = Callable[[int, int, Tensor], None]
 """Told after each step: steps done, steps in all, and the loss of each replica (R,)."""

@@ -5,8 +5,8 @@ from collections.abc import Iterator, Sequence
 import torch
 from torch import Tensor
 
-from cl_anomaly.errors import RunError
-from cl_anomaly.randomness import StepRandom
+from cl_anomaly.core.errors import RunError
+from cl_anomaly.core.randomness import StepRandom
 from cl_anomaly.scenarios.class_stream import Scenario
 from cl_anomaly.strategies import Strategy
 from cl_anomaly.training.hooks import extended, named, overrides, penalty, stand_in

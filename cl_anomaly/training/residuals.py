@@ -5,8 +5,8 @@ from collections.abc import Iterable
 import torch
 from torch import Tensor
 
+from cl_anomaly.core.randomness import Draws
 from cl_anomaly.models.base import Reconstruction
-from cl_anomaly.randomness import Draws
 
 _LEVELS = 101
 _TINY = 1e-12

@@ -8,10 +8,10 @@ from dataclasses import dataclass, field, replace
 import torch
 from torch import Tensor
 
-from cl_anomaly.errors import RunError
-from cl_anomaly.randomness import StepRandom
+from cl_anomaly.core.errors import RunError
+from cl_anomaly.core.randomness import StepRandom
+from cl_anomaly.core.state import State
 from cl_anomaly.scenarios.class_stream import Task
-from cl_anomaly.state import State
 from cl_anomaly.strategies import Strategy
 from cl_anomaly.training.adam import Adam
 from cl_anomaly.training.hooks import StepHooks

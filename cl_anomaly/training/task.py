@@ -7,10 +7,10 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
-from cl_anomaly.machine import now
-from cl_anomaly.matrix_products import matrix_products_in
-from cl_anomaly.randomness import ShuffledIndices, generator
-from cl_anomaly.state import State, Wanted
+from cl_anomaly.core.machine import now
+from cl_anomaly.core.products import matrix_products_in
+from cl_anomaly.core.randomness import ShuffledIndices, generator
+from cl_anomaly.core.state import State, Wanted
 from cl_anomaly.strategies import Strategy
 from cl_anomaly.training.loop import train_on_batches
 from cl_anomaly.training.outcome import OnStep, Pause, TrainingTime, never

@@ -8,9 +8,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from cl_anomaly.core.errors import CLAnomalyError, InputError, RunError
+from cl_anomaly.core.randomness import StepRandom
 from cl_anomaly.data.datasets import Samples
-from cl_anomaly.errors import CLAnomalyError, InputError, RunError
-from cl_anomaly.randomness import StepRandom
 from cl_anomaly.scenarios.base import Label, Scenario
 from cl_anomaly.strategies import Strategy
 from cl_anomaly.training.hooks import call, named, overrides, shown, stand_in

@@ -11,14 +11,14 @@ from typing import Any
 from sphinx.application import Sphinx
 
 from cl_anomaly import __all__ as public_names
-from cl_anomaly.code.catalogue import OF_THE_RUN, catalogue
-from cl_anomaly.config import settings_of_a_run
+from cl_anomaly.data.dataset_names import CLASSES
 from cl_anomaly.data.datasets import DATASETS, OWN
-from cl_anomaly.data.names import CLASSES
-from cl_anomaly.evaluation.scores import SCORES
-from cl_anomaly.kinds import in_words
 from cl_anomaly.models import MODELS
-from cl_anomaly.options import REQUIRED, Option, options_of
+from cl_anomaly.scores import SCORES
+from cl_anomaly.settings.catalogue import OF_THE_RUN, catalogue
+from cl_anomaly.settings.kinds import in_words
+from cl_anomaly.settings.options import REQUIRED, Option, options_of
+from cl_anomaly.settings.run_config import settings_of_a_run
 from cl_anomaly.strategies import find_strategy
 
 MARK = re.compile(r"^<!-- made from: ([a-z ]+) -->$", flags=re.MULTILINE)

@@ -7,7 +7,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from tests.places import ROOT
+from tests.support.places import ROOT
 
 SCRIPT = ROOT / "benchmarks" / "agreement.py"
 

@@ -8,8 +8,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from tests.command import cli
-from tests.places import ROOT
+from tests.support.command import cli
+from tests.support.places import ROOT
 
 SCORES = ("mse", "sap", "nap", "mahalanobis")
 FLAGS = "--dataset digits --epochs 1 --device cpu --classes-per-task 9 --anomaly-class 0,4".split()

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from cl_anomaly.machine import available_cores
-from tests.helpers import write_mnist
-from tests.places import ROOT
+from cl_anomaly.core.machine import available_cores
+from tests.support.helpers import write_mnist
+from tests.support.places import ROOT
 
 SPEED = ROOT / "benchmarks" / "speed"
 

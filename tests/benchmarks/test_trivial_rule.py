@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from tests.places import ROOT
+from tests.support.places import ROOT
 
 
 def printed(*arguments: str | Path) -> str:

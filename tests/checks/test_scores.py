@@ -7,7 +7,7 @@ import pytest
 from torch import Tensor
 
 from cl_anomaly.checks import SCORE_CHECKS, check_score
-from cl_anomaly.evaluation.scores import MSE, SCORES, Score
+from cl_anomaly.scores import MSE, SCORES, Score
 
 
 @pytest.mark.parametrize("check", SCORE_CHECKS.values(), ids=SCORE_CHECKS.keys())

@@ -5,15 +5,15 @@ from collections.abc import Callable, Sequence
 import pytest
 import torch
 
-from cl_anomaly import matrix_products
 from cl_anomaly.checks import STRATEGY_CHECKS, check_strategy
-from cl_anomaly.errors import RunError
-from cl_anomaly.machine import choose_precision
-from cl_anomaly.matrix_products import Way
+from cl_anomaly.core import products as matrix_products
+from cl_anomaly.core.errors import RunError
+from cl_anomaly.core.machine import choose_precision
+from cl_anomaly.core.products import Way
 from cl_anomaly.scenarios.class_stream import Task
 from cl_anomaly.strategies import Strategy, strategies
-from tests.learning import learn, prepare, small_scenario, weights, with_precision
-from tests.recording import recorded_steps
+from tests.support.learning import learn, prepare, small_scenario, weights, with_precision
+from tests.support.recording import recorded_steps
 
 MULTIPLIES_IN_BFLOAT16 = choose_precision("auto", torch.device("cpu")) == torch.bfloat16
 

@@ -10,13 +10,13 @@ import pytest
 from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
-from cl_anomaly.config import RunConfig
-from cl_anomaly.errors import InputError
-from cl_anomaly.runs.build import resolve
-from cl_anomaly.runs.suite_files import read_suite_file
+from cl_anomaly.core.errors import InputError
+from cl_anomaly.plan.build import resolve
+from cl_anomaly.settings.run_config import RunConfig
 from cl_anomaly.strategies import find_strategy
-from tests.command import cli
-from tests.examples import FEW, MANY, SOME, check_refused
+from cl_anomaly.suites.suite_file import read_suite_file
+from tests.support.command import cli
+from tests.support.examples import FEW, MANY, SOME, check_refused
 
 FIELDS = [field.name for field in dataclasses.fields(RunConfig)]
 NAMES = st.sampled_from([*FIELDS, "runs", "config", "out", "nope", "a.b", "__path__", "", " "])
@@ -182,7 +182,7 @@ ERRORS = [
     and not issubclass(cls, UnicodeError | Warning)
 ]
 ERRORS += ["import sys; sys.exit(0)", "import gone", "b''.decode('ascii', 3)", "1 / 0"]
-ERRORS += ["from cl_anomaly.errors import RunError; raise RunError('late')"]
+ERRORS += ["from cl_anomaly.core.errors import RunError; raise RunError('late')"]
 
 
 @pytest.mark.parametrize("error", ERRORS)

@@ -11,7 +11,7 @@ import pytest
 import torch
 
 import cl_anomaly
-from tests.command import SMALL, Done, cli, config_of, run_quietly
+from tests.support.command import SMALL, Done, cli, config_of, run_quietly
 
 MY_STRATEGY = '''
 from cl_anomaly.strategies import Strategy

@@ -8,12 +8,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from cl_anomaly.evaluation.comparing import compare_runs
-from cl_anomaly.runs.exporting import best_run
-from tests.command import cli
-from tests.evaluation.test_comparing import metrics_of, stream
-from tests.made_up import made_up_comparison, made_up_run
-from tests.places import ROOT
+from cl_anomaly.report.export import best_run
+from cl_anomaly.statistics.comparison import compare_runs
+from tests.statistics.test_comparison import metrics_of, stream
+from tests.support.command import cli
+from tests.support.made_up import made_up_comparison, made_up_run
+from tests.support.places import ROOT
 
 REFERENCE = ROOT / "results" / "reference" / "mnist"
 

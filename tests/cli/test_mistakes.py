@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from cl_anomaly.code.catalogue import catalogue
-from cl_anomaly.score_names import SCORE_NAMES
-from tests.command import cli, config_of, run_quietly
+from cl_anomaly.settings.catalogue import catalogue
+from cl_anomaly.settings.score_names import SCORE_NAMES
+from tests.support.command import cli, config_of, run_quietly
 
 FILES = {
     "option.toml": '[runs.a]\nstrategy = "ewc"\nstrategy_options = { lamb = 3 }\n',

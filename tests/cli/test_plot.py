@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.command import Done, cli
-from tests.made_up import made_up_comparison, made_up_run
+from tests.support.command import Done, cli
+from tests.support.made_up import made_up_comparison, made_up_run
 
 
 @pytest.fixture

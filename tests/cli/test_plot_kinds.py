@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.command import Done, cli, run_quietly
-from tests.made_up import made_up_run
+from tests.support.command import Done, cli, run_quietly
+from tests.support.made_up import made_up_run
 
 
 @pytest.fixture(scope="module")

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.command import SMALL, cli, run_quietly
+from tests.support.command import SMALL, cli, run_quietly
 
 
 @pytest.fixture(scope="module")

@@ -8,11 +8,11 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from cl_anomaly.evaluation.statistics import t_interval
-from cl_anomaly.storage.files import read_sealed, write_sealed
-from tests.command import cli, config_of
-from tests.folders import write_folder
-from tests.made_up import made_up_run
+from cl_anomaly.statistics.summary import t_interval
+from cl_anomaly.store.files import read_sealed, write_sealed
+from tests.support.command import cli, config_of
+from tests.support.folders import write_folder
+from tests.support.made_up import made_up_run
 
 SETTINGS = "--dataset digits --epochs 1 --device cpu --task-order 1,2".split()
 WHY = (

@@ -13,14 +13,14 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as npst
 
-from cl_anomaly.data.arrays import dataset_of
+from cl_anomaly.core.errors import InputError
 from cl_anomaly.data.datasets import load_dataset
 from cl_anomaly.data.idx import read_idx, read_labelled
 from cl_anomaly.data.npz import read_npz
-from cl_anomaly.errors import InputError
-from tests.command import cli
-from tests.examples import MANY, SOME, check_refused, damaged
-from tests.helpers import IDX_FILES, idx_bytes, mnist_files
+from cl_anomaly.data.own_arrays import dataset_of
+from tests.support.command import cli
+from tests.support.examples import MANY, SOME, check_refused, damaged
+from tests.support.helpers import IDX_FILES, idx_bytes, mnist_files
 
 
 @pytest.fixture(autouse=True)

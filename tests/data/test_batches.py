@@ -6,9 +6,9 @@ import pandas as pd
 import pytest
 from PIL import Image
 
+from cl_anomaly.core.errors import InputError
 from cl_anomaly.data import batches
 from cl_anomaly.data.batches import Batch, read_batches
-from cl_anomaly.errors import InputError
 
 X = np.random.default_rng(0).random((10, 3), dtype=np.float32)
 

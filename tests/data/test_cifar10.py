@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 import torch
 
+from cl_anomaly.core.errors import InputError
 from cl_anomaly.data.datasets import load_dataset
-from cl_anomaly.errors import InputError
 
 RANDOM = np.random.default_rng(0)
 FILES = [*(f"data_batch_{n}" for n in range(1, 6)), "test_batch"]

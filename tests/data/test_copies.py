@@ -7,12 +7,12 @@ import pandas as pd
 import pytest
 import torch
 
-from cl_anomaly.config import RunConfig
+from cl_anomaly.core.randomness import generator
+from cl_anomaly.data.dataset_names import Reading
 from cl_anomaly.data.datasets import Dataset, load_dataset
-from cl_anomaly.data.names import Reading
 from cl_anomaly.data.splits import seeded_split
-from cl_anomaly.randomness import generator
-from cl_anomaly.runs.build import resolve
+from cl_anomaly.plan.build import resolve
+from cl_anomaly.settings.run_config import RunConfig
 
 NUMBERS = np.random.default_rng(0)
 # 150 distinct rows, a third of them three times, one of them as -0.0 once; ten anomalies.

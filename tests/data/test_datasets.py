@@ -8,7 +8,7 @@ import pytest
 import torch
 from sklearn.datasets import load_digits
 
-from cl_anomaly.config import RunConfig
+from cl_anomaly.core.errors import InputError
 from cl_anomaly.data.datasets import (
     Dataset,
     Samples,
@@ -16,9 +16,9 @@ from cl_anomaly.data.datasets import (
     load_dataset,
 )
 from cl_anomaly.data.downloads import data_roots
-from cl_anomaly.errors import InputError
-from cl_anomaly.runs.look_up import looked_up
-from tests.helpers import IDX_FILES, TEST_LABELS, TRAIN_LABELS, write_mnist
+from cl_anomaly.plan.check import looked_up
+from cl_anomaly.settings.run_config import RunConfig
+from tests.support.helpers import IDX_FILES, TEST_LABELS, TRAIN_LABELS, write_mnist
 
 MNIST_LIKE = {"mnist": "MNIST", "fashion-mnist": "FashionMNIST", "kmnist": "KMNIST"}
 

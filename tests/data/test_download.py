@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
+from cl_anomaly.core.errors import InputError
 from cl_anomaly.data.datasets import choose_dataset, load_dataset
 from cl_anomaly.data.downloads import data_roots
-from cl_anomaly.errors import InputError
-from tests.helpers import TEST_LABELS, TRAIN_LABELS, mnist_files
+from tests.support.helpers import TEST_LABELS, TRAIN_LABELS, mnist_files
 
 
 def cache() -> Path:
@@ -102,7 +102,7 @@ def test_a_server_that_does_not_answer(
 
 def test_failed_download_takes_its_folders_away_again(tmp_path: Path) -> None:
     # The fixtures' refusal comes before anything is made; a server that is not there comes after.
-    from tests.helpers import REAL_DOWNLOAD
+    from tests.support.helpers import REAL_DOWNLOAD
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("torchvision.datasets.MNIST.mirrors", ["http://127.0.0.1:1/"])

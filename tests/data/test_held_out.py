@@ -5,11 +5,11 @@ import pytest
 import torch
 
 from cl_anomaly.api import run
-from cl_anomaly.config import RunConfig
+from cl_anomaly.core.errors import InputError
 from cl_anomaly.data.datasets import Dataset
 from cl_anomaly.data.held_out import held_out
-from cl_anomaly.errors import InputError
-from cl_anomaly.runs.build import prepare
+from cl_anomaly.plan.build import prepare
+from cl_anomaly.settings.run_config import RunConfig
 
 
 def rows_of(x: torch.Tensor) -> set[bytes]:

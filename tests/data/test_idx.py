@@ -5,8 +5,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from cl_anomaly.core.errors import InputError
 from cl_anomaly.data.idx import read_idx, read_labelled
-from cl_anomaly.errors import InputError
 
 # Two images of 2x3 pixels, written out: magic (unsigned bytes, 3 dimensions), lengths, pixels.
 PIXELS = bytes([0, 1, 2, 3, 4, 5, 250, 251, 252, 253, 254, 255])

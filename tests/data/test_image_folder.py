@@ -7,11 +7,11 @@ import pytest
 import torch
 from PIL import Image
 
+from cl_anomaly.core.errors import InputError
+from cl_anomaly.data.dataset import Dataset
+from cl_anomaly.data.dataset_names import Reading
 from cl_anomaly.data.datasets import load_dataset
 from cl_anomaly.data.image_folder import read_images
-from cl_anomaly.data.names import Reading
-from cl_anomaly.data.samples import Dataset
-from cl_anomaly.errors import InputError
 
 GREY = np.arange(12, dtype=np.uint8).reshape(3, 4) * 20
 COLOUR = np.stack([GREY, GREY // 2, 255 - GREY], axis=2)

@@ -12,11 +12,11 @@ import pandas as pd
 import pytest
 import torch
 
+from cl_anomaly.core.errors import InputError
+from cl_anomaly.data.dataset import Samples
 from cl_anomaly.data.datasets import find_dataset, load_dataset
 from cl_anomaly.data.npz import read_npz
-from cl_anomaly.data.samples import Samples
-from cl_anomaly.errors import InputError
-from tests.command import cli, config_of
+from tests.support.command import cli, config_of
 
 # Two features, three classes, and both ends of what samples may be.
 X_TRAIN = np.array([[0, 255], [51, 102], [1, 2], [3, 4]], dtype=np.uint8)

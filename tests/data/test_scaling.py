@@ -5,9 +5,9 @@ import pytest
 import torch
 from sklearn.preprocessing import MinMaxScaler
 
-from cl_anomaly.data.samples import Samples
+from cl_anomaly.core.errors import InputError
+from cl_anomaly.data.dataset import Samples
 from cl_anomaly.data.scaling import FURTHEST, Scaling
-from cl_anomaly.errors import InputError
 
 RANDOM = np.random.default_rng(0)
 VECTORS = torch.tensor(RANDOM.normal(size=(20, 3)) * [1, 50, 0.1] + [0, 7, -2]).float()

@@ -8,12 +8,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from cl_anomaly.data.arrays import dataset_of
+from cl_anomaly.core.errors import InputError
+from cl_anomaly.data.dataset_names import Reading
 from cl_anomaly.data.datasets import load_dataset
-from cl_anomaly.data.names import Reading
+from cl_anomaly.data.own_arrays import dataset_of
 from cl_anomaly.data.tables import read_table
-from cl_anomaly.errors import InputError
-from cl_anomaly.runs.look_up import looked_up
+from cl_anomaly.plan.check import looked_up
 
 TABLE = "width,kind,height\n1,cat,-2.5\n3,dog,4e2\n5,cat,0\n7,NA,1\n"
 
@@ -150,7 +150,7 @@ def test_parquet_is_read_by_pandas(tmp_path: Path, monkeypatch: pytest.MonkeyPat
 
 
 def test_a_table_needs_its_label_column_named(table: Path) -> None:
-    from cl_anomaly.config import RunConfig
+    from cl_anomaly.settings.run_config import RunConfig
 
     with pytest.raises(InputError, match="`label_column`.* it has width, kind, height"):
         looked_up(RunConfig(dataset=str(table)))

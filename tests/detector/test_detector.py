@@ -9,11 +9,11 @@ import pytest
 import torch
 
 from cl_anomaly import Detector, RunConfig, read_run, run
+from cl_anomaly.core.errors import InputError
 from cl_anomaly.data.datasets import Dataset
-from cl_anomaly.errors import InputError
-from cl_anomaly.runs import build
-from tests.command import SMALL, cli, run_quietly
-from tests.places import GOLDEN
+from cl_anomaly.plan import build
+from tests.support.command import SMALL, cli, run_quietly
+from tests.support.places import GOLDEN
 
 STRATEGIES = ("lower", "upper", "gr", "ewc")
 

@@ -15,8 +15,8 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.utils.estimator_checks import check_estimator
 
 from cl_anomaly import ContinualAnomalyDetector
+from cl_anomaly.core.errors import InputError
 from cl_anomaly.data.datasets import load_dataset
-from cl_anomaly.errors import InputError
 
 SMALL: dict[str, Any] = {"model_options": {"hidden_sizes": [16], "latent_size": 2}}
 

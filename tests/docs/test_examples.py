@@ -12,9 +12,9 @@ import pytest
 from PIL import Image
 
 from cl_anomaly.engines.local import LocalEngine
-from tests.command import cli, run_quietly
 from tests.docs.pages import AVALANCHE, MODELS, PAGES, README, TUTORIAL, Page
-from tests.places import ROOT
+from tests.support.command import cli, run_quietly
+from tests.support.places import ROOT
 
 _BLOCKS = [(page, block) for page in PAGES for block in page.blocks("python")]
 _ANYWHERE = ["--device", "cpu", "--precision", "float32"]

@@ -8,7 +8,7 @@ import nbformat
 import pytest
 from nbclient import NotebookClient
 
-from tests.places import ROOT
+from tests.support.places import ROOT
 
 NOTEBOOKS = sorted(ROOT.glob("docs/notebooks/*.ipynb"))
 

@@ -7,11 +7,11 @@ import shlex
 import pandas as pd
 import pytest
 
-from cl_anomaly.options import options_of
-from cl_anomaly.runs.suite_files import read_suite_file
+from cl_anomaly.settings.options import options_of
 from cl_anomaly.strategies import find_strategy
+from cl_anomaly.suites.suite_file import read_suite_file
 from tests.docs.pages import AVALANCHE, PUBLISHED, README, SCORES, SPEED, STRATEGIES, rows
-from tests.places import ROOT
+from tests.support.places import ROOT
 
 _REFERENCE = ROOT / "results" / "reference"
 

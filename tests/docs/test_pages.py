@@ -7,11 +7,11 @@ import tomllib
 import pytest
 
 from cl_anomaly import models
-from cl_anomaly.runs.parts import strategy_options_of
+from cl_anomaly.plan.classes import strategy_options_of
 from cl_anomaly.strategies import Strategy, find_strategy, strategies
 from tests.docs.pages import CONTRIBUTING, MODELS, PAGES, README, STRATEGIES, SURVIVING, Page, rows
-from tests.learning import learn, prepare, small_scenario
-from tests.places import ROOT
+from tests.support.learning import learn, prepare, small_scenario
+from tests.support.places import ROOT
 
 _LONGEST_README = 249
 

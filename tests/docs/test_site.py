@@ -14,14 +14,14 @@ import pytest
 import snowballstemmer
 
 from cl_anomaly import __all__ as public_names
-from cl_anomaly.config import settings_of_a_run
 from cl_anomaly.data.datasets import DATASETS
-from cl_anomaly.evaluation.scores import SCORES
 from cl_anomaly.models import MODELS
+from cl_anomaly.scores import SCORES
+from cl_anomaly.settings.run_config import settings_of_a_run
 from cl_anomaly.strategies import find_strategy
 from cl_anomaly.version import __version__
 from tests.docs.pages import CONCEPTS, STRATEGIES, rows
-from tests.places import ROOT
+from tests.support.places import ROOT
 
 _REMOTE = ("http://", "https://", "//")
 # The house's words, which people search for first.

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from cl_anomaly.runs import tracking
-from tests.command import run_quietly
 from tests.docs.pages import TRACKERS
+from tests.support.command import run_quietly
 
 
 def test_the_tracker_of_the_page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

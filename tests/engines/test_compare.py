@@ -6,8 +6,8 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from cl_anomaly.storage.status import find_runs
-from tests.command import SMALL, Done, cli, config_of, run_quietly
+from cl_anomaly.store.status import find_runs
+from tests.support.command import SMALL, Done, cli, config_of, run_quietly
 
 FAILING = """
 import os

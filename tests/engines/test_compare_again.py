@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.command import SMALL, cli
+from tests.support.command import SMALL, cli
 
 
 def test_workers_use_one_thread_each(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -11,10 +11,10 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from cl_anomaly.storage.files import is_locked
-from cl_anomaly.storage.status import find_runs
-from tests.command import cli, open_interruptible
-from tests.places import ROOT
+from cl_anomaly.store.files import is_locked
+from cl_anomaly.store.status import find_runs
+from tests.support.command import cli, open_interruptible
+from tests.support.places import ROOT
 
 SETTINGS = "--dataset digits --epochs 2 --seeds 1 --device cpu --workers 2".split()
 # Both have begun, and neither is through: in their second task they linger.

@@ -6,14 +6,14 @@ from pathlib import Path
 
 import pytest
 
-from cl_anomaly.config import RunConfig
+from cl_anomaly.core.errors import InputError
 from cl_anomaly.engines.base import Job
-from cl_anomaly.engines.carrying import Reply
 from cl_anomaly.engines.message_files import MessageFile
 from cl_anomaly.engines.parcels import Parcel
-from cl_anomaly.errors import InputError
-from cl_anomaly.storage.files import check_files
-from tests.command import run_quietly
+from cl_anomaly.engines.worker import Reply
+from cl_anomaly.settings.run_config import RunConfig
+from cl_anomaly.store.files import check_files
+from tests.support.command import run_quietly
 
 
 @pytest.fixture(scope="module")

@@ -13,18 +13,18 @@ import pytest
 import ray
 from ray.cluster_utils import Cluster
 
-from cl_anomaly.cli.jobs import job_of
-from cl_anomaly.config import RunConfig
+from cl_anomaly.core.errors import RunError
 from cl_anomaly.engines.local import LocalEngine
 from cl_anomaly.engines.ray import RayEngine
 from cl_anomaly.engines.sent_data import SentData, packed
-from cl_anomaly.errors import RunError
-from cl_anomaly.runs.build import prepare
-from cl_anomaly.storage.files import is_locked
-from cl_anomaly.storage.status import find_runs
-from tests.command import open_interruptible
+from cl_anomaly.plan.build import prepare
+from cl_anomaly.settings.run_config import RunConfig
+from cl_anomaly.store.files import is_locked
+from cl_anomaly.store.status import find_runs
+from cl_anomaly.suites.jobs import job_of
 from tests.engines.elsewhere import NUMBERS, Runs, same_numbers
-from tests.places import ROOT
+from tests.support.command import open_interruptible
+from tests.support.places import ROOT
 
 pytestmark = pytest.mark.cluster
 

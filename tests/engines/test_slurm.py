@@ -11,10 +11,10 @@ import pytest
 
 from cl_anomaly.engines.local import LocalEngine
 from cl_anomaly.engines.slurm import FOLDER, SlurmEngine
-from cl_anomaly.storage.files import is_locked
-from cl_anomaly.storage.status import find_runs
-from tests.command import open_interruptible
+from cl_anomaly.store.files import is_locked
+from cl_anomaly.store.status import find_runs
 from tests.engines.elsewhere import NUMBERS, Runs, same_numbers
+from tests.support.command import open_interruptible
 
 pytestmark = pytest.mark.cluster
 
@@ -185,7 +185,7 @@ def test_what_slurm_is_asked_for(runs: Runs, monkeypatch: pytest.MonkeyPatch) ->
 
 
 def test_a_queue_that_takes_no_jobs_says_why(runs: Runs, monkeypatch: pytest.MonkeyPatch) -> None:
-    from cl_anomaly.errors import RunError
+    from cl_anomaly.core.errors import RunError
 
     monkeypatch.setenv("PATH", "")
     with pytest.raises(RunError, match="The queue did not take the jobs"):

@@ -7,10 +7,10 @@ import time
 from pathlib import Path
 from typing import Any
 
-from cl_anomaly.config import RunConfig
+from cl_anomaly.core.progress import Progress
 from cl_anomaly.engines.base import Job, Outcome
 from cl_anomaly.engines.local import LocalEngine
-from cl_anomaly.progress import Progress
+from cl_anomaly.settings.run_config import RunConfig
 
 STRATEGY = """
 import os

@@ -7,7 +7,8 @@ import torch
 from torch import Tensor, nn
 from torch.distributions import Bernoulli, Laplace, Normal, kl_divergence
 
-from cl_anomaly.errors import InputError
+from cl_anomaly.core.errors import InputError
+from cl_anomaly.core.randomness import ReplicaRandom
 from cl_anomaly.models.ae import AE
 from cl_anomaly.models.autoencoder import Autoencoder
 from cl_anomaly.models.base import Generator
@@ -16,8 +17,7 @@ from cl_anomaly.models.conv_vae import ConvVAE
 from cl_anomaly.models.denoising_ae import DenoisingAE
 from cl_anomaly.models.sparse_ae import SparseAE
 from cl_anomaly.models.vae import VAE
-from cl_anomaly.randomness import ReplicaRandom
-from tests.learning import Drawn
+from tests.support.learning import Drawn
 
 SMALL: dict[str, Any] = {"latent_size": 2, "hidden_sizes": (6,)}
 NOTHING = Drawn(torch.empty(0, 0, 0))

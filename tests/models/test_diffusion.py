@@ -5,10 +5,10 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from cl_anomaly.errors import InputError
+from cl_anomaly.core.errors import InputError
+from cl_anomaly.core.randomness import ReplicaRandom
 from cl_anomaly.models.diffusion import Denoiser, Diffusion, cosine_schedule, time_embedding
-from cl_anomaly.randomness import ReplicaRandom
-from tests.learning import Drawn
+from tests.support.learning import Drawn
 
 
 def _model(**options: int) -> Diffusion:

@@ -8,15 +8,15 @@ import pytest
 import torch
 
 from cl_anomaly import Detector, RunConfig
-from cl_anomaly.errors import InputError
+from cl_anomaly.core.errors import InputError
+from cl_anomaly.core.progress import Progress
 from cl_anomaly.models.conv_ae import ConvAE
 from cl_anomaly.models.experts import Experts
 from cl_anomaly.models.vae import VAE
-from cl_anomaly.progress import Progress
-from cl_anomaly.runs.build import prepare
-from cl_anomaly.runs.keeping import Keeper
+from cl_anomaly.plan.build import prepare
+from cl_anomaly.runs.checkpointing import Keeper
 from cl_anomaly.runs.run import Run
-from tests.resuming import Recorder, run_from
+from tests.support.resuming import Recorder, run_from
 
 SETTINGS: dict[str, Any] = {
     "model": "experts",

@@ -8,7 +8,7 @@ import torch
 from numpy.typing import NDArray
 from scipy.signal import correlate2d
 
-from cl_anomaly.errors import InputError
+from cl_anomaly.core.errors import InputError
 from cl_anomaly.models.feature_maps import Histograms, Pixels, Pooling
 from cl_anomaly.models.random_maps import RandomConvolutions, RandomUnits
 

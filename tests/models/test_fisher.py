@@ -4,15 +4,15 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from cl_anomaly.core.errors import RunError
+from cl_anomaly.core.randomness import ReplicaRandom
 from cl_anomaly.data.datasets import Samples
-from cl_anomaly.errors import RunError
 from cl_anomaly.models import MODELS
 from cl_anomaly.models.closed_form import ClosedForm
 from cl_anomaly.models.fisher import fisher_diagonal, squared_gradients
 from cl_anomaly.models.vae import VAE
-from cl_anomaly.randomness import ReplicaRandom
-from tests.learning import Drawn
-from tests.per_sample import squared_per_sample
+from tests.support.learning import Drawn
+from tests.support.per_sample import squared_per_sample
 
 SEEDS = [0, 5]
 

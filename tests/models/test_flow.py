@@ -6,10 +6,10 @@ from torch import Tensor
 from torch.distributions import Normal
 from torch.func import jacrev, vmap
 
-from cl_anomaly.errors import InputError
+from cl_anomaly.core.errors import InputError
+from cl_anomaly.core.randomness import ReplicaRandom, generator
 from cl_anomaly.models.flow import Coupling, Flow
-from cl_anomaly.randomness import ReplicaRandom, generator
-from tests.learning import Drawn
+from tests.support.learning import Drawn
 
 
 def _model(features: tuple[int, ...], seeds: list[int]) -> Flow:

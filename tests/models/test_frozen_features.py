@@ -7,12 +7,12 @@ from scipy.ndimage import convolve1d
 from sklearn.metrics import roc_auc_score
 
 from cl_anomaly.api import run
-from cl_anomaly.config import RunConfig
+from cl_anomaly.core.errors import InputError
+from cl_anomaly.core.randomness import generator
 from cl_anomaly.data.datasets import Dataset
-from cl_anomaly.errors import InputError
 from cl_anomaly.models.frozen_features import with_frozen_features
-from cl_anomaly.randomness import generator
-from cl_anomaly.runs.build import prepare
+from cl_anomaly.plan.build import prepare
+from cl_anomaly.settings.run_config import RunConfig
 
 
 def histograms(image: np.ndarray) -> np.ndarray:

@@ -8,9 +8,9 @@ import torch
 from sklearn.covariance import LedoitWolf
 from torch import Tensor
 
-from cl_anomaly.evaluation.scores.gaussian import shrunk_covariance
 from cl_anomaly.models.covariances import moments_of
 from cl_anomaly.models.kept_covariances import Axes, form_for
+from cl_anomaly.scores.gaussian import shrunk_covariance
 from tests.models.gaussian_tasks import distances_of, learnt, task
 
 _SCALES = [1e-6, 1e-4, 1e-2, 1e2, 1e4, 1e6]

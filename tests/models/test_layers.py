@@ -1,8 +1,8 @@
 import torch
 from torch import nn
 
+from cl_anomaly.core.randomness import generator
 from cl_anomaly.models.layers import Linear, mlp
-from cl_anomaly.randomness import generator
 
 
 def _generators(seeds: list[int]) -> list[torch.Generator]:

@@ -9,14 +9,14 @@ from sklearn.covariance import ShrunkCovariance
 from torch import Tensor
 
 from cl_anomaly.data.datasets import load_dataset
-from cl_anomaly.evaluation.scores.codes import CodeDistances
-from cl_anomaly.evaluation.scores.distances import AutoMargin
-from cl_anomaly.evaluation.scores.gaussian import shrunk_covariance
 from cl_anomaly.models.components import nearest_centres
 from cl_anomaly.models.covariances import Moments, moments_of
 from cl_anomaly.models.gaussian_concepts import GaussianConcepts
 from cl_anomaly.models.gaussians import Gaussians
 from cl_anomaly.models.kept_covariances import Triangle
+from cl_anomaly.scores.codes import CodeDistances
+from cl_anomaly.scores.distances import AutoMargin
+from cl_anomaly.scores.gaussian import shrunk_covariance
 from tests.models.gaussian_tasks import distances_of, learnt, task
 
 

@@ -8,10 +8,10 @@ import torch
 from torch import Tensor
 
 from cl_anomaly import RunConfig, run
-from cl_anomaly.errors import InputError
+from cl_anomaly.core.errors import InputError
 from cl_anomaly.models.vae import VAE
-from cl_anomaly.runs.build import prepare
-from tests.learning import Drawn
+from cl_anomaly.plan.build import prepare
+from tests.support.learning import Drawn
 
 SHORT: dict[str, Any] = {"dataset": "digits", "epochs": 1, "task_order": [1, 2], "device": "cpu"}
 

@@ -4,7 +4,7 @@ from torch.distributions import Bernoulli, Normal, kl_divergence
 
 from cl_anomaly.models.layers import Linear
 from cl_anomaly.models.vae import VAE
-from tests.learning import Drawn
+from tests.support.learning import Drawn
 
 
 def test_sizes_follow_the_paper_and_the_dataset() -> None:

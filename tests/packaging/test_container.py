@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from tests.packaging.conftest import Built
-from tests.places import ROOT
+from tests.support.places import ROOT
 
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 

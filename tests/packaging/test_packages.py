@@ -11,10 +11,10 @@ from pathlib import Path
 
 import pytest
 
-from cl_anomaly.runs.shipped_suites import shipped_suites
+from cl_anomaly.suites.shipped import shipped_suites
 from cl_anomaly.version import __version__
 from tests.packaging.conftest import Built
-from tests.places import ROOT
+from tests.support.places import ROOT
 
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 

@@ -7,10 +7,10 @@ import pandas as pd
 import pytest
 from matplotlib.figure import Figure
 
-from cl_anomaly.errors import InputError
-from cl_anomaly.evaluation.comparing import Comparison, compare_runs
+from cl_anomaly.core.errors import InputError
 from cl_anomaly.report.canvas import save_figure
 from cl_anomaly.report.critical_difference import draw_critical_difference
+from cl_anomaly.statistics.comparison import Comparison, compare_runs
 
 LONG = "gr, learning rate 0.0001, a/path/to/results/that/somebody_has_named_by_its_settings "
 

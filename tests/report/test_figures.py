@@ -14,7 +14,7 @@ from PIL import Image
 
 from cl_anomaly.report.canvas import save_figure
 from cl_anomaly.report.figures import draw_auroc
-from cl_anomaly.report.labels import one_line
+from cl_anomaly.report.run_names import one_line
 from cl_anomaly.report.words import Words
 
 TWO_RUNS = {

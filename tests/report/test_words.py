@@ -2,7 +2,7 @@
 
 import pytest
 
-from cl_anomaly.errors import InputError
+from cl_anomaly.core.errors import InputError
 from cl_anomaly.report.words import check_task_names, relabelled
 
 NAMES = ["gr", "ewc", "ewc, epochs 5", "a=b"]

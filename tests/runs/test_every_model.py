@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 
 from cl_anomaly import RunConfig
-from cl_anomaly.errors import InputError
+from cl_anomaly.core.errors import InputError
+from cl_anomaly.core.progress import Progress
 from cl_anomaly.models import MODELS
 from cl_anomaly.models.base import GENERATE
-from cl_anomaly.progress import Progress
-from cl_anomaly.runs import build
+from cl_anomaly.plan import build
 from cl_anomaly.runs.run import Run
 from cl_anomaly.strategies import strategies
 from cl_anomaly.training.groups import group_sizes

@@ -6,17 +6,17 @@ import pytest
 import torch
 
 from cl_anomaly import Result, RunConfig, run
-from cl_anomaly.errors import InputError
-from cl_anomaly.evaluation.scores import SCORES
+from cl_anomaly.core.errors import InputError
 from cl_anomaly.models import MODELS
 from cl_anomaly.models.base import RECONSTRUCT
 from cl_anomaly.models.vae import VAE
-from cl_anomaly.runs import build
-from cl_anomaly.runs.build import resolve
+from cl_anomaly.plan import build
+from cl_anomaly.plan.build import resolve
 from cl_anomaly.runs.run import Run
-from cl_anomaly.storage.results import METRICS_COLUMNS
+from cl_anomaly.scores import SCORES
+from cl_anomaly.store.finished import METRICS_COLUMNS
 from cl_anomaly.strategies import Strategy
-from tests.learning import prepare, small_scenario, vae_of
+from tests.support.learning import prepare, small_scenario, vae_of
 
 
 def _short(**settings: object) -> Result:

@@ -11,9 +11,9 @@ from torch import Tensor
 
 from cl_anomaly import Result, RunConfig, run
 from cl_anomaly.runs.measurements import Failure
-from cl_anomaly.storage.status import status_of
+from cl_anomaly.store.status import status_of
 from cl_anomaly.training import groups
-from tests.command import SMALL, Done, cli, plain
+from tests.support.command import SMALL, Done, cli, plain
 
 SEEDS = [3, 7, 9]
 
@@ -34,7 +34,7 @@ class Spoiling(Strategy):
         # Which of the replicas, (R,): the generators' seeds are all that a strategy sees of them.
         if self.what != what or self.task_number != self.task or self.steps < self.step:
             return torch.zeros(len(self.random._generators), dtype=torch.bool)
-        from cl_anomaly.randomness import generator
+        from cl_anomaly.core.randomness import generator
 
         own = [numbers.initial_seed() for numbers in self.random._generators]
         name = "strategy" if hasattr(self.random, "next_step") else "after task"
@@ -113,7 +113,7 @@ def test_one_replica_ends_and_the_others_go_on(
 ) -> None:
     # Alone in its group, with one other, with both.
     monkeypatch.setattr(groups, "group_sizes", lambda *_: [most] * (3 // most) + [1] * (3 % most))
-    monkeypatch.setattr("cl_anomaly.runs.build.group_sizes", groups.group_sizes)
+    monkeypatch.setattr("cl_anomaly.plan.build.group_sizes", groups.group_sizes)
     result = _run(strategy, what=what)
     assert result.failures == [failure]
     expected = healthy.metrics[(healthy.metrics["seed"] != 7) | (healthy.metrics["task"] < 2)]

@@ -15,14 +15,14 @@ from typing import Any
 import pytest
 
 from cl_anomaly.runs import run_folder as store
-from cl_anomaly.storage import checkpoints
-from cl_anomaly.storage.files import check_files
-from cl_anomaly.storage.status import find_runs, status_of
+from cl_anomaly.store import checkpoints
+from cl_anomaly.store.files import check_files
+from cl_anomaly.store.status import find_runs, status_of
 from cl_anomaly.strategies.generative_replay import GenerativeReplay
 from cl_anomaly.training import groups
 from cl_anomaly.training.step import TrainStep
-from tests.command import cli
-from tests.faults import failing
+from tests.support.command import cli
+from tests.support.faults import failing
 
 RUN = "run --dataset digits --epochs 2 --device cpu --task-order 1,2 --strategy gr --quiet".split()
 SMALL_MODEL = ("--model.hidden-sizes", "[4]")

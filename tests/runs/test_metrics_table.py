@@ -9,12 +9,12 @@ import torch
 from sklearn.metrics import average_precision_score, roc_auc_score, roc_curve
 
 from cl_anomaly import Result, RunConfig, read_run, run
-from cl_anomaly.evaluation.transfer import transfer_of
+from cl_anomaly.core.progress import Progress
 from cl_anomaly.models.vae import VAE
-from cl_anomaly.progress import Progress
-from cl_anomaly.runs.build import prepare
+from cl_anomaly.plan.build import prepare
 from cl_anomaly.runs.run import Run
-from cl_anomaly.storage.results import METRICS_COLUMNS
+from cl_anomaly.statistics.transfer import transfer_of
+from cl_anomaly.store.finished import METRICS_COLUMNS
 
 SETTINGS = {"dataset": "digits", "device": "cpu", "epochs": 1, "task_order": [3, 1, 2]}
 SETTINGS |= {"strategy": "gr", "seeds": [3, 7], "calibration": 0.2, "score": ["mse", "nap"]}

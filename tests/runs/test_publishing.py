@@ -9,12 +9,12 @@ from pathlib import Path
 
 import pytest
 
-from cl_anomaly.runs import lifecycle as runner
-from cl_anomaly.storage.files import check_files, is_complete
-from cl_anomaly.storage.status import status_of
+from cl_anomaly.runs import perform as runner
+from cl_anomaly.store.files import check_files, is_complete
+from cl_anomaly.store.status import status_of
 from cl_anomaly.training.step import TrainStep
-from tests.command import SMALL, Done, cli
-from tests.faults import failing
+from tests.support.command import SMALL, Done, cli
+from tests.support.faults import failing
 
 RUN = ("run", *SMALL, "--strategy", "gr", "--model.hidden-sizes", "[4]", "--out")
 FILES = ("metrics.csv", "model.safetensors", "scores.npz", "summary.csv", "config.json")

@@ -9,13 +9,13 @@ from typing import Any
 import pytest
 import torch
 
+from cl_anomaly.core.state import State
 from cl_anomaly.models.vae import VAE
-from cl_anomaly.runs.keeping import Keeper
-from cl_anomaly.state import State
+from cl_anomaly.runs.checkpointing import Keeper
 from cl_anomaly.strategies import strategies
 from cl_anomaly.training import groups
-from tests.command import cli
-from tests.resuming import Recorder, run_from
+from tests.support.command import cli
+from tests.support.resuming import Recorder, run_from
 
 # A small model: every strategy goes on from a dozen states.
 HIDDEN = (32,)
@@ -131,7 +131,7 @@ WHOLE = (
 
 
 def _killed(moments: str, out: Path, strategy: str) -> list[int]:
-    command = [sys.executable, "-m", "tests.killing", moments, *WHOLE]
+    command = [sys.executable, "-m", "tests.support.killing", moments, *WHOLE]
     done = subprocess.run(  # noqa: S603
         [*command, "--strategy", strategy, "--out", str(out)], capture_output=True, text=True
     )

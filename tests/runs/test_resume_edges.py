@@ -8,18 +8,19 @@ import pytest
 import torch
 from torch import Tensor
 
-from cl_anomaly import RunConfig, randomness
-from cl_anomaly.progress import Progress
-from cl_anomaly.randomness import StepRandom
-from cl_anomaly.runs import build
-from cl_anomaly.runs.keeping import Keeper
+from cl_anomaly import RunConfig
+from cl_anomaly.core import randomness
+from cl_anomaly.core.progress import Progress
+from cl_anomaly.core.randomness import StepRandom
+from cl_anomaly.core.state import State, Wanted
+from cl_anomaly.plan import build
+from cl_anomaly.runs.checkpointing import Keeper
 from cl_anomaly.runs.measurements import Failure
 from cl_anomaly.runs.run import Run
-from cl_anomaly.state import State, Wanted
 from cl_anomaly.strategies import Strategy
 from cl_anomaly.training.learner import Learner
-from tests.learning import SETTINGS, prepare, small_scenario, weights
-from tests.resuming import Recorder, kept, run_from
+from tests.support.learning import SETTINGS, prepare, small_scenario, weights
+from tests.support.resuming import Recorder, kept, run_from
 
 SEEDS = [3, 7, 9]
 ORDERS = ([1, 2, 3], [2, 1, 3], [2, 3, 1])

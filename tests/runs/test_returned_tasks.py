@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 from cl_anomaly import RunConfig, run
-from cl_anomaly.progress import Progress
-from cl_anomaly.runs.build import prepare
-from cl_anomaly.runs.lifecycle import perform
+from cl_anomaly.core.progress import Progress
+from cl_anomaly.plan.build import prepare
+from cl_anomaly.runs.perform import perform
 from cl_anomaly.runs.reading import read_run
 
 _SAID = "Task {} coincides with task {} and was learnt as its return{}. "

@@ -8,15 +8,15 @@ import torch
 from torch import Tensor
 
 from cl_anomaly import Result, RunConfig, run
-from cl_anomaly.machine import choose_precision
+from cl_anomaly.core.machine import choose_precision
+from cl_anomaly.core.progress import Progress
+from cl_anomaly.core.randomness import ReplicaRandom, StepRandom
 from cl_anomaly.models.vae import VAE
-from cl_anomaly.progress import Progress
-from cl_anomaly.randomness import ReplicaRandom, StepRandom
-from cl_anomaly.runs.build import prepare
+from cl_anomaly.plan.build import prepare
 from cl_anomaly.runs.run import Run
 from cl_anomaly.strategies import Strategy
 from cl_anomaly.training import groups
-from tests.learning import weights
+from tests.support.learning import weights
 
 
 class _Spy(Strategy):

@@ -7,13 +7,13 @@ import pandas as pd
 import pytest
 
 from cl_anomaly import Result, RunConfig, run
-from cl_anomaly.config import ResolvedConfig
+from cl_anomaly.core.json_files import write_json
 from cl_anomaly.data.datasets import Dataset
-from cl_anomaly.json_files import write_json
-from cl_anomaly.report.labels import labelled
-from cl_anomaly.runs.lifecycle import write_run
-from cl_anomaly.storage.results import read_results
-from tests.folders import write_folder
+from cl_anomaly.report.run_names import labelled
+from cl_anomaly.runs.perform import write_run
+from cl_anomaly.settings.run_config import ResolvedConfig
+from cl_anomaly.store.finished import read_results
+from tests.support.folders import write_folder
 
 EVERYTHING = {
     "strategy": "lower",

@@ -9,14 +9,14 @@ import pandas as pd
 import pytest
 
 from cl_anomaly import RunConfig, run
-from cl_anomaly.config import merged
-from cl_anomaly.errors import InputError
-from cl_anomaly.evaluation.bounds import gaps_closed, kind_of
-from cl_anomaly.runs.build import prepare
-from cl_anomaly.runs.cost import COST_COLUMNS, new_samples
-from cl_anomaly.runs.shipped_suites import suite_file
-from cl_anomaly.runs.suite_files import read_suite_file
-from tests.command import cli, plain
+from cl_anomaly.core.errors import InputError
+from cl_anomaly.plan.build import prepare
+from cl_anomaly.results.cost import COST_COLUMNS, new_samples
+from cl_anomaly.settings.run_config import merged
+from cl_anomaly.statistics.bounds import gaps_closed, kind_of
+from cl_anomaly.suites.shipped import suite_file
+from cl_anomaly.suites.suite_file import read_suite_file
+from tests.support.command import cli, plain
 
 SMALL: dict[str, Any] = {"dataset": "digits", "device": "cpu", "task_order": [1, 2, 3]}
 MODEL: dict[str, Any] = {"model_options": {"hidden_sizes": [12], "latent_size": 2}}

@@ -3,12 +3,12 @@
 import pytest
 import torch
 
-from cl_anomaly.config import RunConfig
+from cl_anomaly.core.errors import InputError
 from cl_anomaly.data.datasets import Dataset
-from cl_anomaly.errors import InputError
-from cl_anomaly.runs.build import prepare
+from cl_anomaly.plan.build import prepare
 from cl_anomaly.scenarios.class_stream import build_scenario
-from tests.learning import small_dataset
+from cl_anomaly.settings.run_config import RunConfig
+from tests.support.learning import small_dataset
 
 
 @pytest.mark.parametrize("share", [0.1, 0.5])

@@ -5,11 +5,11 @@ from dataclasses import replace
 import pytest
 import torch
 
+from cl_anomaly.core.errors import InputError
 from cl_anomaly.data.datasets import Dataset
-from cl_anomaly.errors import InputError
 from cl_anomaly.scenarios.base import Label, Replica, Scenario, Task, all_test_indices
 from cl_anomaly.scenarios.class_stream import anomaly_classes, build_scenario, scenario_of
-from tests.helpers import labelled
+from tests.support.helpers import labelled
 
 
 def classes(scenario: Scenario) -> list[tuple[Label, ...]]:

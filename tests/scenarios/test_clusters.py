@@ -11,12 +11,12 @@ from sklearn.metrics import roc_auc_score
 from sklearn.preprocessing import StandardScaler
 
 from cl_anomaly.api import run
-from cl_anomaly.config import RunConfig
+from cl_anomaly.core.errors import InputError
 from cl_anomaly.data.datasets import Dataset, load_dataset
-from cl_anomaly.errors import InputError
-from cl_anomaly.runs.build import prepare
+from cl_anomaly.plan.build import prepare
 from cl_anomaly.scenarios.class_stream import build_scenario
 from cl_anomaly.scenarios.clusters import clustered
+from cl_anomaly.settings.run_config import RunConfig
 
 CENTRES = [(0.0, 0.0), (30.0, 1000.0), (60.0, 0.0)]
 SIZES = [120, 300, 60]

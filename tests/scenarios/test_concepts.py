@@ -9,12 +9,12 @@ import pytest
 from sklearn.metrics import roc_auc_score
 
 from cl_anomaly.api import run
-from cl_anomaly.config import RunConfig
+from cl_anomaly.core.errors import InputError
 from cl_anomaly.data.datasets import load_dataset
-from cl_anomaly.errors import InputError
-from cl_anomaly.evaluation.aurocs import read_aurocs
 from cl_anomaly.scenarios.concepts import build_concepts, is_of_concepts
-from tests.helpers import labelled
+from cl_anomaly.settings.run_config import RunConfig
+from cl_anomaly.statistics.aurocs import read_aurocs
+from tests.support.helpers import labelled
 
 
 def arrays(concepts: int = 3, features: int = 4) -> dict[str, Any]:

@@ -3,13 +3,13 @@
 import pytest
 import torch
 
-from cl_anomaly.data.samples import Dataset, Samples
+from cl_anomaly.core.errors import InputError
+from cl_anomaly.data.dataset import Dataset, Samples
 from cl_anomaly.data.scaling import Scaling
-from cl_anomaly.errors import InputError
 from cl_anomaly.scenarios.base import Replica
 from cl_anomaly.scenarios.class_stream import build_scenario, scenario_of
 from cl_anomaly.scenarios.one_class import build_one_class, one_class_replicas
-from tests.helpers import labelled
+from tests.support.helpers import labelled
 
 
 @pytest.fixture

@@ -5,8 +5,8 @@ from dataclasses import replace
 import pytest
 import torch
 
+from cl_anomaly.core.errors import InputError
 from cl_anomaly.data.datasets import Dataset, Samples
-from cl_anomaly.errors import InputError
 from cl_anomaly.scenarios.class_stream import build_scenario
 from cl_anomaly.scenarios.portions import (
     arrival_of,
@@ -14,8 +14,8 @@ from cl_anomaly.scenarios.portions import (
     rhythm,
     scaled_by_first_portion,
 )
-from cl_anomaly.scenarios.scaling import scaled
-from tests.learning import small_dataset, small_scenario
+from cl_anomaly.scenarios.stream_scaling import scaled
+from tests.support.learning import small_dataset, small_scenario
 
 
 def test_samples_arrive_task_after_task_in_an_order_that_the_seed_draws() -> None:

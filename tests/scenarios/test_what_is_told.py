@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 
 from cl_anomaly.api import run
-from cl_anomaly.config import RunConfig
-from cl_anomaly.errors import InputError
+from cl_anomaly.core.errors import InputError
 from cl_anomaly.models.vae import VAE
-from cl_anomaly.runs.build import prepare
+from cl_anomaly.plan.build import prepare
+from cl_anomaly.settings.run_config import RunConfig
 from cl_anomaly.strategies import Strategy
 
 

@@ -1,10 +1,10 @@
 import pytest
 import torch
 
-from cl_anomaly.errors import InputError
-from cl_anomaly.randomness import ReplicaRandom
+from cl_anomaly.core.errors import InputError
+from cl_anomaly.core.randomness import ReplicaRandom
 from cl_anomaly.strategies.agem import AGEM
-from tests.learning import learn, prepare, small_scenario
+from tests.support.learning import learn, prepare, small_scenario
 
 SEEDS = [3, 7]
 

@@ -5,12 +5,12 @@ import pytest
 import torch
 from torch import Tensor
 
-from cl_anomaly.errors import InputError
+from cl_anomaly.core.errors import InputError
 from cl_anomaly.scenarios.class_stream import Task
 from cl_anomaly.strategies import Strategy, find_strategy, strategies
 from cl_anomaly.strategies.ewc import EWC
 from cl_anomaly.strategies.lower import Lower
-from tests.learning import learn, prepare, small_scenario, weights
+from tests.support.learning import learn, prepare, small_scenario, weights
 
 
 def test_hooks_do_nothing_until_they_are_overridden() -> None:

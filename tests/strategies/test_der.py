@@ -3,14 +3,14 @@ from typing import Any
 import pytest
 import torch
 
-from cl_anomaly.errors import InputError
+from cl_anomaly.core.errors import InputError
+from cl_anomaly.core.randomness import ReplicaRandom
 from cl_anomaly.models.ae import AE
 from cl_anomaly.models.base import Model, check_abilities
 from cl_anomaly.models.flow import Flow
-from cl_anomaly.randomness import ReplicaRandom
 from cl_anomaly.scenarios.class_stream import build_scenario
 from cl_anomaly.strategies.der import DER
-from tests.learning import learn, prepare, small_dataset, small_scenario
+from tests.support.learning import learn, prepare, small_dataset, small_scenario
 
 SEEDS = [3, 7]
 

@@ -1,12 +1,12 @@
 import pytest
 import torch
 
-from cl_anomaly.errors import InputError
+from cl_anomaly.core.errors import InputError
+from cl_anomaly.core.randomness import ReplicaRandom
 from cl_anomaly.models.fisher import fisher_diagonal
-from cl_anomaly.randomness import ReplicaRandom
 from cl_anomaly.strategies.ewc import EWC
-from tests.learning import learn, prepare, small_scenario, vae_of, weights
-from tests.per_sample import squared_per_sample
+from tests.support.learning import learn, prepare, small_scenario, vae_of, weights
+from tests.support.per_sample import squared_per_sample
 
 # What is trained on says nothing of the weights.
 BATCH = torch.zeros(2, 8, 3, 3)

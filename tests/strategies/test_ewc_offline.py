@@ -1,9 +1,9 @@
 import torch
 
+from cl_anomaly.core.randomness import ReplicaRandom
 from cl_anomaly.models.fisher import fisher_diagonal
-from cl_anomaly.randomness import ReplicaRandom
 from cl_anomaly.strategies.ewc_offline import EWCOffline
-from tests.learning import learn, prepare, small_scenario
+from tests.support.learning import learn, prepare, small_scenario
 
 SEEDS = [3, 7]
 BATCH = torch.zeros(2, 8, 3, 3)

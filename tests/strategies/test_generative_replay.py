@@ -2,12 +2,12 @@ import pytest
 import torch
 from torch import Tensor
 
-from cl_anomaly.errors import InputError
+from cl_anomaly.core.errors import InputError
+from cl_anomaly.core.randomness import ReplicaRandom, StepRandom
 from cl_anomaly.models.vae import Decoder
-from cl_anomaly.randomness import ReplicaRandom, StepRandom
 from cl_anomaly.strategies.generative_replay import GenerativeReplay
 from cl_anomaly.training import learner
-from tests.learning import learn, prepare, small_scenario, vae_of
+from tests.support.learning import learn, prepare, small_scenario, vae_of
 
 
 def _after_first_task(strategy: GenerativeReplay, seeds: list[int]) -> GenerativeReplay:

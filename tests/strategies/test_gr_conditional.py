@@ -2,13 +2,13 @@ import numpy as np
 import pytest
 import torch
 
-from cl_anomaly.errors import InputError
+from cl_anomaly.core.errors import InputError
+from cl_anomaly.core.randomness import ReplicaRandom
 from cl_anomaly.models.base import check_abilities
 from cl_anomaly.models.flow import Flow
-from cl_anomaly.randomness import ReplicaRandom
 from cl_anomaly.strategies.gr_conditional import GRConditional
 from cl_anomaly.strategies.shared.latent import aggregate_posterior
-from tests.learning import learn, prepare, small_scenario, vae_of
+from tests.support.learning import learn, prepare, small_scenario, vae_of
 
 SEEDS = [3, 7]
 

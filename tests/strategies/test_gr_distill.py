@@ -3,9 +3,9 @@ from typing import Any
 import pytest
 import torch
 
-from cl_anomaly.randomness import ReplicaRandom
+from cl_anomaly.core.randomness import ReplicaRandom
 from cl_anomaly.strategies.gr_distill import GRDistill
-from tests.learning import learn, prepare, small_scenario, vae_of
+from tests.support.learning import learn, prepare, small_scenario, vae_of
 
 SEEDS = [3, 7]
 

@@ -5,11 +5,11 @@ import pytest
 import torch
 from scipy.stats import weibull_min
 
-from cl_anomaly.errors import InputError
-from cl_anomaly.randomness import ReplicaRandom
+from cl_anomaly.core.errors import InputError
+from cl_anomaly.core.randomness import ReplicaRandom
 from cl_anomaly.strategies.gr_evt import GREvt
 from cl_anomaly.strategies.shared.weibull import fit_weibull, tail_of, weibull_cdf
-from tests.learning import learn, prepare, small_scenario, vae_of
+from tests.support.learning import learn, prepare, small_scenario, vae_of
 
 SEEDS = [3, 7]
 

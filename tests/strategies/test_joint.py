@@ -3,7 +3,7 @@ import torch
 from cl_anomaly.models.vae import VAE
 from cl_anomaly.strategies.joint import Joint
 from cl_anomaly.strategies.upper import Upper
-from tests.learning import learn, prepare, small_scenario, weights
+from tests.support.learning import learn, prepare, small_scenario, weights
 
 SEEDS = [3, 7]
 

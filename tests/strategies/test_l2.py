@@ -1,9 +1,9 @@
 import pytest
 import torch
 
-from cl_anomaly.errors import InputError
+from cl_anomaly.core.errors import InputError
 from cl_anomaly.strategies.l2 import L2
-from tests.learning import learn, prepare, small_scenario, weights
+from tests.support.learning import learn, prepare, small_scenario, weights
 
 BATCH = torch.zeros(2, 8, 3, 3)
 

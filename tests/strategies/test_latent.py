@@ -3,8 +3,8 @@
 import pytest
 import torch
 
+from cl_anomaly.core.randomness import ReplicaRandom
 from cl_anomaly.models.base import Posterior
-from cl_anomaly.randomness import ReplicaRandom
 from cl_anomaly.strategies.shared.latent import posterior_codes
 
 VARIANCES = torch.tensor([4.0, 0.25, 1e-4])

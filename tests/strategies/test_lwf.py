@@ -1,7 +1,7 @@
 import torch
 
 from cl_anomaly.strategies.lwf import LwF
-from tests.learning import learn, prepare, small_scenario, vae_of
+from tests.support.learning import learn, prepare, small_scenario, vae_of
 
 SEEDS = [3, 7]
 

@@ -9,7 +9,7 @@ from cl_anomaly.models import MODELS, Model
 from cl_anomaly.models.base import RECONSTRUCT
 from cl_anomaly.models.fisher import absolute_gradients
 from cl_anomaly.strategies.mas import MAS
-from tests.learning import learn, prepare, small_scenario
+from tests.support.learning import learn, prepare, small_scenario
 
 BATCH = torch.zeros(2, 8, 3, 3)
 

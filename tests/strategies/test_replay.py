@@ -5,15 +5,15 @@ import pytest
 import torch
 from torch import Tensor
 
-from cl_anomaly.data.samples import Samples
+from cl_anomaly.core.errors import InputError
+from cl_anomaly.core.randomness import ReplicaRandom
+from cl_anomaly.data.dataset import Samples
 from cl_anomaly.data.scaling import Scaling
-from cl_anomaly.errors import InputError
-from cl_anomaly.randomness import ReplicaRandom
 from cl_anomaly.scenarios.class_stream import Scenario
 from cl_anomaly.strategies.agem import AGEM
 from cl_anomaly.strategies.der import DER
 from cl_anomaly.strategies.replay import Replay
-from tests.learning import learn, prepare, small_scenario
+from tests.support.learning import learn, prepare, small_scenario
 
 SEEDS = [3, 7]
 

@@ -6,8 +6,8 @@ import torch
 from scipy.stats import chisquare
 from torch import Tensor
 
-from cl_anomaly.errors import InputError
-from cl_anomaly.randomness import ReplicaRandom
+from cl_anomaly.core.errors import InputError
+from cl_anomaly.core.randomness import ReplicaRandom
 from cl_anomaly.strategies.shared.reservoir import Reservoir, capacity, check_budget
 
 CPU = torch.device("cpu")

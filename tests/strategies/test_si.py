@@ -4,9 +4,9 @@ import pytest
 import torch
 from torch import nn
 
-from cl_anomaly.errors import InputError
+from cl_anomaly.core.errors import InputError
 from cl_anomaly.strategies.si import SI
-from tests.learning import learn, prepare, small_scenario
+from tests.support.learning import learn, prepare, small_scenario
 
 BATCH = torch.zeros(2, 8, 3, 3)
 H = torch.tensor([[4.0, 0.5], [1.0, 9.0]])  # curvatures of two weights, of two replicas

@@ -1,7 +1,7 @@
 import torch
 
 from cl_anomaly.strategies.upper import Upper
-from tests.learning import learn, prepare, small_scenario
+from tests.support.learning import learn, prepare, small_scenario
 
 
 def test_sees_every_task_so_far_once_an_epoch() -> None:

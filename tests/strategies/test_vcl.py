@@ -4,12 +4,12 @@ import pytest
 import torch
 from torch.distributions import Normal, kl_divergence
 
-from cl_anomaly.errors import InputError
+from cl_anomaly.core.errors import InputError
+from cl_anomaly.core.randomness import ReplicaRandom
 from cl_anomaly.models.ae import AE
 from cl_anomaly.models.base import check_abilities
-from cl_anomaly.randomness import ReplicaRandom
 from cl_anomaly.strategies.vcl import VCL
-from tests.learning import Drawn, learn, prepare, small_scenario, vae_of
+from tests.support.learning import Drawn, learn, prepare, small_scenario, vae_of
 
 SEEDS = [3, 7]
 X = torch.rand(2, 8, 3, 3)

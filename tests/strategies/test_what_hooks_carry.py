@@ -7,17 +7,17 @@ import pytest
 import torch
 from torch import Tensor
 
-from cl_anomaly.errors import InputError, RunError
+from cl_anomaly.core.errors import InputError, RunError
+from cl_anomaly.core.randomness import Draws, ReplicaRandom, generator
+from cl_anomaly.core.state import Wanted
 from cl_anomaly.models.base import Model, check_abilities
-from cl_anomaly.randomness import Draws, ReplicaRandom, generator
 from cl_anomaly.scenarios.class_stream import Task
-from cl_anomaly.state import Wanted
 from cl_anomaly.strategies import Strategy
 from cl_anomaly.strategies.generative_replay import GenerativeReplay
 from cl_anomaly.strategies.lwf import LwF
 from cl_anomaly.strategies.si import SI
 from cl_anomaly.training.learner import Learner
-from tests.learning import SETTINGS, learn, prepare, small_scenario, weights
+from tests.support.learning import SETTINGS, learn, prepare, small_scenario, weights
 
 SEEDS = [3, 7]
 

@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from cl_anomaly.errors import RunError
+from cl_anomaly.core.errors import RunError
 from cl_anomaly.training.adam import Adam
 
 SIZES = (1, 5, 15, 16, 17, 65, 1000, 80025)

@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from scipy.stats import betabinom
 
 from cl_anomaly import ContinualAnomalyDetector
+from cl_anomaly.core.randomness import ReplicaRandom
 from cl_anomaly.models.base import Reconstruction
-from cl_anomaly.randomness import ReplicaRandom
 from cl_anomaly.training.residuals import Residuals
 
 Array = NDArray[np.float32]

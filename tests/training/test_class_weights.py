@@ -7,12 +7,12 @@ import torch
 from torch import Tensor
 
 from cl_anomaly import RunConfig, run
-from cl_anomaly.errors import InputError, RunError
-from cl_anomaly.labels import parse_class_weights
-from cl_anomaly.runs.build import check_together, prepare
+from cl_anomaly.core.errors import InputError, RunError
+from cl_anomaly.core.labels import parse_class_weights
+from cl_anomaly.plan.build import check_together, prepare
 from cl_anomaly.strategies import Strategy
 from cl_anomaly.training.hooks import StepHooks
-from tests.command import cli
+from tests.support.command import cli
 
 SMALL: dict[str, Any] = {
     "dataset": "digits",

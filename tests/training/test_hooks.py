@@ -8,11 +8,11 @@ import pytest
 import torch
 from torch import Tensor
 
-from cl_anomaly.errors import InputError, RunError
-from cl_anomaly.storage.status import find_runs, status_of
+from cl_anomaly.core.errors import InputError, RunError
+from cl_anomaly.store.status import find_runs, status_of
 from cl_anomaly.strategies import Strategy, find_strategy
-from tests.command import SMALL, Done, cli, plain
-from tests.learning import learn, prepare, small_scenario
+from tests.support.command import SMALL, Done, cli, plain
+from tests.support.learning import learn, prepare, small_scenario
 
 
 class Given(Strategy):

@@ -9,16 +9,16 @@ import torch
 from numpy.typing import NDArray
 from sklearn.covariance import LedoitWolf
 
-from cl_anomaly.evaluation.scores import SCORES
-from cl_anomaly.evaluation.scoring import reconstructed
+from cl_anomaly.core.state import State
 from cl_anomaly.scenarios.base import Scenario, Task
-from cl_anomaly.state import State
+from cl_anomaly.scores import SCORES
+from cl_anomaly.scores.scoring import reconstructed
 from cl_anomaly.strategies import Strategy
 from cl_anomaly.strategies.joint import Joint
 from cl_anomaly.strategies.lower import Lower
 from cl_anomaly.strategies.upper import Upper
 from cl_anomaly.training.learner import Learner
-from tests.learning import SETTINGS, prepare, small_scenario, vae_of
+from tests.support.learning import SETTINGS, prepare, small_scenario, vae_of
 
 SEEDS = [3, 7]
 Array = NDArray[np.float64]

@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from cl_anomaly.data.samples import Dataset, Samples
+from cl_anomaly.data.dataset import Dataset, Samples
 from cl_anomaly.models import MODELS
 from cl_anomaly.scenarios.class_stream import Scenario, build_scenario
 from cl_anomaly.strategies import find_strategy

@@ -7,11 +7,11 @@ import numpy as np
 import pytest
 import torch
 
-from cl_anomaly.runs.keeping import Keeper
-from cl_anomaly.state import State
+from cl_anomaly.core.state import State
+from cl_anomaly.runs.checkpointing import Keeper
 from cl_anomaly.strategies.lower import Lower
-from tests.resuming import Recorder, run_from
-from tests.training.test_portions import AGNOSTIC, FREE, learner, learnt
+from tests.support.resuming import Recorder, run_from
+from tests.training.test_portion_learner import AGNOSTIC, FREE, learner, learnt
 
 
 @pytest.mark.parametrize("settings", FREE, ids=lambda own: own["strategy"])

@@ -7,15 +7,15 @@ import pytest
 import torch
 from torch import Tensor
 
-from cl_anomaly.errors import RunError
-from cl_anomaly.randomness import StepRandom
-from cl_anomaly.state import Wanted
-from cl_anomaly.storage.status import status_of
+from cl_anomaly.core.errors import RunError
+from cl_anomaly.core.randomness import StepRandom
+from cl_anomaly.core.state import Wanted
+from cl_anomaly.store.status import status_of
 from cl_anomaly.strategies import Strategy, strategies
 from cl_anomaly.training import learner as learner_module
 from cl_anomaly.training.learner import Learner
-from tests.command import SMALL, cli
-from tests.learning import SETTINGS, learn, prepare, small_scenario, weights
+from tests.support.command import SMALL, cli
+from tests.support.learning import SETTINGS, learn, prepare, small_scenario, weights
 
 SEEDS = [3, 7, 9]
 

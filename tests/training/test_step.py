@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 import torch
 
-from cl_anomaly.errors import RunError
+from cl_anomaly.core.errors import RunError
 from cl_anomaly.training.step import replayable
 
 

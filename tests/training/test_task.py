@@ -5,13 +5,21 @@ import pytest
 import torch
 from torch import Tensor
 
-from cl_anomaly.errors import RunError
-from cl_anomaly.randomness import StepRandom
+from cl_anomaly.core.errors import RunError
+from cl_anomaly.core.randomness import StepRandom
 from cl_anomaly.scenarios.class_stream import build_scenario
 from cl_anomaly.strategies import Strategy
 from cl_anomaly.training.learner import Learner
 from cl_anomaly.training.task import TaskTraining
-from tests.learning import SETTINGS, Drawn, learn, prepare, small_dataset, small_scenario, weights
+from tests.support.learning import (
+    SETTINGS,
+    Drawn,
+    learn,
+    prepare,
+    small_dataset,
+    small_scenario,
+    weights,
+)
 
 
 def test_is_pytorchs_adam_on_the_mean_loss() -> None:

@@ -8,15 +8,15 @@ import pytest
 import torch
 from torch import Tensor
 
-from cl_anomaly.errors import InputError, RunError
+from cl_anomaly.core.errors import InputError, RunError
 from cl_anomaly.scenarios.base import Scenario
 from cl_anomaly.scenarios.class_stream import build_scenario
-from cl_anomaly.storage.status import status_of
+from cl_anomaly.store.status import status_of
 from cl_anomaly.strategies import Strategy
 from cl_anomaly.training.learner import Learner
 from cl_anomaly.training.visibility import Arrived
-from tests.command import SMALL, cli, plain
-from tests.learning import SETTINGS, learn, prepare, small_dataset, small_scenario, weights
+from tests.support.command import SMALL, cli, plain
+from tests.support.learning import SETTINGS, learn, prepare, small_dataset, small_scenario, weights
 
 # Of 10, 20, 30 and 25 samples in the small dataset.
 ANOMALOUS, FIRST, SECOND, THIRD = range(10), range(10, 30), range(30, 60), range(60, 85)

@@ -8,10 +8,10 @@ from typing import Any, Literal
 
 import pandas as pd
 
-from cl_anomaly.evaluation.comparing import Comparison
 from cl_anomaly.report.page.detected import SampleImages
-from cl_anomaly.storage.recorded import RecordedRun
-from cl_anomaly.storage.results import RunResults
+from cl_anomaly.statistics.comparison import Comparison
+from cl_anomaly.store.finished import RunResults
+from cl_anomaly.store.recorded import RecordedRun
 
 OWN_SCORE = "each run's own"
 """Stands for the score that each run was made to show, where these differ."""

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from cl_anomaly.errors import InputError
-from cl_anomaly.storage.recorded import RecordedRun
+from cl_anomaly.core.errors import InputError
+from cl_anomaly.store.recorded import RecordedRun
 
 MOST = 8
 """Samples of each kind."""

@@ -2,13 +2,13 @@
 
 from collections.abc import Mapping, Sequence
 
-from cl_anomaly.report.page import pictures
+from cl_anomaly.report.page import embedded_pictures as pictures
 from cl_anomaly.report.page.content import Member
 from cl_anomaly.report.page.detected import SampleImages, Scored, best_and_worst
 from cl_anomaly.report.page.draft import Draft, details, note
+from cl_anomaly.report.page.html_tables import detected_table
 from cl_anomaly.report.page.markup import Html, element
 from cl_anomaly.report.page.numbers import short_score
-from cl_anomaly.report.page.tables import detected_table
 
 _HEIGHT = 48  # pixels of a tile on the screen, about
 

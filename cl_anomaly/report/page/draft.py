@@ -1,11 +1,11 @@
 """The page while it is being made: its sections' names, its figures and their data."""
 
-from cl_anomaly.report.page import pictures
+from cl_anomaly.report.page import embedded_pictures as pictures
+from cl_anomaly.report.page.chart_data import Columns
 from cl_anomaly.report.page.content import Content
-from cl_anomaly.report.page.figure_data import Columns
 from cl_anomaly.report.page.look import looks_of
 from cl_anomaly.report.page.markup import Html, element
-from cl_anomaly.report.page.standings import standings_of
+from cl_anomaly.report.page.ranking import standings_of
 
 
 class Draft:

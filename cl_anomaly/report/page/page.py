@@ -2,7 +2,7 @@
 
 from importlib.resources import files
 
-from cl_anomaly.report.page import figure_sections, table_sections
+from cl_anomaly.report.page import chart_sections, table_sections
 from cl_anomaly.report.page.content import Content
 from cl_anomaly.report.page.detected_section import detected
 from cl_anomaly.report.page.draft import Draft
@@ -15,11 +15,11 @@ _SECTIONS = (
     table_sections.headline,
     table_sections.remarks,
     table_sections.overall,
-    figure_sections.aurocs,
-    figure_sections.differences,
-    figure_sections.costs,
-    figure_sections.matrices,
-    figure_sections.rates,
+    chart_sections.aurocs,
+    chart_sections.differences,
+    chart_sections.costs,
+    chart_sections.matrices,
+    chart_sections.rates,
     detected,
     samples,
     table_sections.chosen,

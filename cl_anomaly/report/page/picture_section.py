@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from cl_anomaly.report.page import pictures
+from cl_anomaly.report.page import embedded_pictures as pictures
 from cl_anomaly.report.page.draft import Draft, details, note
 from cl_anomaly.report.page.markup import Html, element
 

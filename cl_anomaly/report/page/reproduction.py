@@ -5,9 +5,9 @@ import shlex
 from collections.abc import Mapping
 from typing import Any
 
-from cl_anomaly.code.catalogue import catalogue
-from cl_anomaly.config import settings_of_a_run
-from cl_anomaly.options import REQUIRED, Option
+from cl_anomaly.settings.catalogue import catalogue
+from cl_anomaly.settings.options import REQUIRED, Option
+from cl_anomaly.settings.run_config import settings_of_a_run
 
 _OPTIONS = {"strategy_options": "strategy", "model_options": "model"}
 _ROOMS = {"strategy": "strategies", "model": "models"}

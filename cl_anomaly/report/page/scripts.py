@@ -4,9 +4,9 @@ import re
 from contextlib import suppress
 from functools import cache
 
+from cl_anomaly.core.errors import RunError
 from cl_anomaly.data.downloads import data_roots
-from cl_anomaly.errors import RunError
-from cl_anomaly.storage.files import replacing
+from cl_anomaly.store.files import replacing
 
 
 @cache

@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 from typing import Any
 
-from cl_anomaly.labels import listed
-from cl_anomaly.report.labels import named_classes
+from cl_anomaly.core.labels import listed
 from cl_anomaly.report.page.content import OWN_SCORE, Content, Member
+from cl_anomaly.report.run_names import named_classes
 
 _MOST_NAMES = 8
 

@@ -2,7 +2,7 @@
 
 from cl_anomaly.report.cells import WHAT_THEY_ARE
 from cl_anomaly.report.how_tested import how_tested
-from cl_anomaly.report.page import tables
+from cl_anomaly.report.page import html_tables as tables
 from cl_anomaly.report.page.controls import filters
 from cl_anomaly.report.page.draft import Draft, details, note
 from cl_anomaly.report.page.markup import Html, element

@@ -12,12 +12,12 @@ from dataclasses import dataclass
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from cl_anomaly.errors import InputError
+from cl_anomaly.core.errors import InputError
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-    from cl_anomaly.storage.recorded import RecordedRun
+    from cl_anomaly.store.recorded import RecordedRun
 
 PICTURES = tuple(sorted(module.name for module in pkgutil.iter_modules(__path__)))
 """The kinds that there are."""

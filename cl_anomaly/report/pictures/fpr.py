@@ -5,8 +5,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from cl_anomaly.errors import InputError
-from cl_anomaly.evaluation.intervals import mean_of_numbers
+from cl_anomaly.core.errors import InputError
 from cl_anomaly.report.captions import (
     classes_of_all_replicas,
     of_all_replicas,
@@ -14,7 +13,8 @@ from cl_anomaly.report.captions import (
 )
 from cl_anomaly.report.heat_maps import draw_heat_map, new_heat_maps
 from cl_anomaly.report.legends import put_title
-from cl_anomaly.storage.recorded import RecordedRun
+from cl_anomaly.statistics.intervals import mean_of_numbers
+from cl_anomaly.store.recorded import RecordedRun
 
 _WHAT = "False positives in %"
 

@@ -6,7 +6,7 @@ import numpy as np
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from cl_anomaly.errors import InputError
+from cl_anomaly.core.errors import InputError
 from cl_anomaly.report.captions import (
     classes_of_first_replica,
     number_of_task,
@@ -17,7 +17,7 @@ from cl_anomaly.report.images import as_images
 from cl_anomaly.report.legends import put_title, wrapped
 from cl_anomaly.report.page.numbers import short_score
 from cl_anomaly.report.tiles import GAP, Sheet
-from cl_anomaly.storage.recorded import RecordedRun
+from cl_anomaly.store.recorded import RecordedRun
 
 _TILE, _BETWEEN = 0.52, 0.4  # inches of a tile; between groups, in tiles
 _SCORE, _HEADING, _REST = 0.42, 0.7, 0.15  # heights in tiles: of words, and between the moments

@@ -5,7 +5,6 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from cl_anomaly.evaluation.metrics import auroc
 from cl_anomaly.report.canvas import new_figure
 from cl_anomaly.report.captions import (
     chosen_tasks,
@@ -15,7 +14,8 @@ from cl_anomaly.report.captions import (
 )
 from cl_anomaly.report.legends import put_title
 from cl_anomaly.report.styles import Style, styles_of_tasks
-from cl_anomaly.storage.recorded import RecordedRun
+from cl_anomaly.statistics.matrix import auroc
+from cl_anomaly.store.recorded import RecordedRun
 
 _MOST_TASKS = 10
 

@@ -2,7 +2,7 @@
 
 from matplotlib.figure import Figure
 
-from cl_anomaly.errors import InputError
+from cl_anomaly.core.errors import InputError
 from cl_anomaly.report.captions import (
     chosen_tasks,
     classes_of_first_replica,
@@ -12,7 +12,7 @@ from cl_anomaly.report.captions import (
 from cl_anomaly.report.images import as_images
 from cl_anomaly.report.legends import put_title
 from cl_anomaly.report.tiles import GAP, Sheet
-from cl_anomaly.storage.recorded import RecordedRun
+from cl_anomaly.store.recorded import RecordedRun
 
 _MOST_TASKS = 20
 

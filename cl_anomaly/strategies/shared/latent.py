@@ -5,12 +5,12 @@ from collections.abc import Iterable, Iterator, Sequence
 import torch
 from torch import Tensor
 
-from cl_anomaly.data.samples import Samples
-from cl_anomaly.errors import RunError
-from cl_anomaly.evaluation.scoring import reconstructed
+from cl_anomaly.core.errors import RunError
+from cl_anomaly.core.randomness import Draws
+from cl_anomaly.data.dataset import Samples
 from cl_anomaly.models import Model
 from cl_anomaly.models.base import Posterior, Reconstruction
-from cl_anomaly.randomness import Draws
+from cl_anomaly.scores.scoring import reconstructed
 
 _CHUNK = 1024
 

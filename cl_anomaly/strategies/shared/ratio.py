@@ -2,7 +2,7 @@
 
 from typing import Literal
 
-from cl_anomaly.errors import InputError
+from cl_anomaly.core.errors import InputError
 
 Ratio = float | Literal["proportional"]
 """Replayed samples for each new one; "proportional" for one of each past task."""

@@ -5,8 +5,8 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from cl_anomaly.errors import InputError
-from cl_anomaly.randomness import Draws
+from cl_anomaly.core.errors import InputError
+from cl_anomaly.core.randomness import Draws
 
 _CHUNK = 1024
 COUNTER_BYTES = 8

@@ -6,8 +6,8 @@ import torch
 from torch import Tensor, nn
 from torch.func import functional_call
 
+from cl_anomaly.core.randomness import Draws
 from cl_anomaly.models import Model
-from cl_anomaly.randomness import Draws
 
 
 def weights_now(model: Model) -> dict[str, Tensor]:

@@ -5,12 +5,12 @@ from pathlib import Path
 
 import pytest
 
-from cl_anomaly.config import ResolvedConfig
 from cl_anomaly.report.page.content import Content
 from cl_anomaly.report.page.page import page_of
-from cl_anomaly.runs.comparison import write_comparison
-from cl_anomaly.runs.report_content import read_content
-from tests.command import run_quietly
+from cl_anomaly.report.page.run_content import read_content
+from cl_anomaly.settings.run_config import ResolvedConfig
+from cl_anomaly.suites.comparison_folder import write_comparison
+from tests.support.command import run_quietly
 
 UNSAFE = '<script>alert("x")</script> & <b>gr</b>'
 """What a run is called: HTML that must stay text."""

@@ -14,16 +14,16 @@ from PIL import Image
 
 from cl_anomaly.data.datasets import DATASETS, Dataset
 from cl_anomaly.data.downloads import NotFoundError
-from cl_anomaly.report.page import pictures
+from cl_anomaly.report.page import embedded_pictures as pictures
 from cl_anomaly.report.page.content import Content
 from cl_anomaly.report.page.detected import BEST, FALSE_ALARMS, MISSED, MOST, best_and_worst
 from cl_anomaly.report.page.page import page_of
-from cl_anomaly.runs.report_content import read_content
-from cl_anomaly.runs.sample_images import DOWNLOADED, sample_images_of
-from cl_anomaly.storage.recorded import RecordedRun
-from cl_anomaly.storage.results import read_results
-from tests.command import run_quietly
+from cl_anomaly.report.page.run_content import read_content
+from cl_anomaly.report.page.sample_images import DOWNLOADED, sample_images_of
+from cl_anomaly.store.finished import read_results
+from cl_anomaly.store.recorded import RecordedRun
 from tests.report.page.reading import Elements, rows, section
+from tests.support.command import run_quietly
 
 
 def recorded(folder: Path) -> RecordedRun:

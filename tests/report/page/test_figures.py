@@ -7,19 +7,19 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from cl_anomaly.evaluation.aurocs import read_aurocs
-from cl_anomaly.evaluation.comparing import Comparison
-from cl_anomaly.report.page.content import Content, Member
-from cl_anomaly.report.page.figure_data import (
+from cl_anomaly.report.page.chart_data import (
     Columns,
     aurocs_after_tasks,
     cost_and_quality,
     false_positive_rates,
     result_matrices,
 )
-from cl_anomaly.report.page.figures import ranks_figure
+from cl_anomaly.report.page.charts import ranks_figure
+from cl_anomaly.report.page.content import Content, Member
 from cl_anomaly.report.page.look import looks_of
-from cl_anomaly.report.page.standings import standings_of
+from cl_anomaly.report.page.ranking import standings_of
+from cl_anomaly.statistics.aurocs import read_aurocs
+from cl_anomaly.statistics.comparison import Comparison
 from tests.report.page.conftest import UNSAFE
 from tests.report.page.reading import script
 

@@ -10,8 +10,8 @@ from typing import Any
 import pandas as pd
 import pytest
 
+from cl_anomaly.report.page.charts import MOST_BANDS
 from cl_anomaly.report.page.content import Content
-from cl_anomaly.report.page.figures import MOST_BANDS
 from cl_anomaly.report.page.page import page_of
 from tests.report.page.conftest import MISSING, UNSAFE
 

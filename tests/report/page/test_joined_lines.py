@@ -6,14 +6,14 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from cl_anomaly.report.page import run_content as report_content
 from cl_anomaly.report.page import table_sections
 from cl_anomaly.report.page.content import Content
 from cl_anomaly.report.page.page import page_of
-from cl_anomaly.report.page.standings import Standing, standings_of
-from cl_anomaly.runs import report_content
-from cl_anomaly.runs.report_content import read_content
-from tests.command import cli
+from cl_anomaly.report.page.ranking import Standing, standings_of
+from cl_anomaly.report.page.run_content import read_content
 from tests.report.page.reading import Elements, rows, script, section
+from tests.support.command import cli
 
 SHARED = """
 dataset = "digits"

@@ -13,12 +13,12 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from cl_anomaly.report.page import pictures
+from cl_anomaly.report.page import embedded_pictures as pictures
 from cl_anomaly.report.page.content import Content
 from cl_anomaly.report.page.detected import MOST
 from cl_anomaly.report.page.page import page_of
-from cl_anomaly.runs.report_content import read_content
-from cl_anomaly.storage.results import read_results
+from cl_anomaly.report.page.run_content import read_content
+from cl_anomaly.store.finished import read_results
 from tests.report.page.conftest import MISSING, UNSAFE
 from tests.report.page.reading import Elements, rows, script, section
 

@@ -7,9 +7,9 @@ import pytest
 
 from cl_anomaly.cli.command_table import COMMANDS
 from cl_anomaly.cli.flags import read
-from cl_anomaly.config import RunConfig
+from cl_anomaly.plan.check import looked_up
 from cl_anomaly.report.page.reproduction import command_of
-from cl_anomaly.runs.look_up import looked_up
+from cl_anomaly.settings.run_config import RunConfig
 
 RESOLVED: dict[str, Any] = {
     "dataset": "digits",

@@ -9,22 +9,22 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from cl_anomaly.config import ResolvedConfig
-from cl_anomaly.evaluation.comparing import Comparison, Decided, compare_runs, compare_values
-from cl_anomaly.evaluation.pair_tests import Named
-from cl_anomaly.evaluation.pairing import values_of
+from cl_anomaly.report.page import run_content as report_content
 from cl_anomaly.report.page.content import OWN_SCORE, Content
 from cl_anomaly.report.page.page import page_of
-from cl_anomaly.report.page.standings import standings_of
-from cl_anomaly.runs import report_content
-from cl_anomaly.runs.recorded_tests import read_tests
-from cl_anomaly.runs.report_content import read_content
-from cl_anomaly.runs.suite_folder import SuiteMember, write_suite
-from cl_anomaly.runs.suites import Suite
-from cl_anomaly.runs.tuning import Choice
-from tests.command import run_quietly
+from cl_anomaly.report.page.ranking import standings_of
+from cl_anomaly.report.page.run_content import read_content
+from cl_anomaly.results.recorded_tests import read_tests
+from cl_anomaly.settings.run_config import ResolvedConfig
+from cl_anomaly.statistics.comparison import Comparison, Decided, compare_runs, compare_values
+from cl_anomaly.statistics.pair_tests import Named
+from cl_anomaly.statistics.pairing import values_of
+from cl_anomaly.suites.folder import SuiteMember, write_suite
+from cl_anomaly.suites.suite import Suite
+from cl_anomaly.suites.tuning import Choice
 from tests.report.page.conftest import UNSAFE, config_of
 from tests.report.page.reading import Elements, rows, script, section
+from tests.support.command import run_quietly
 
 
 @pytest.fixture(scope="module")

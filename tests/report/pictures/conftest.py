@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from cl_anomaly.storage.recorded import RecordedRun
-from cl_anomaly.storage.results import read_results
-from tests.command import run_quietly
+from cl_anomaly.store.finished import read_results
+from cl_anomaly.store.recorded import RecordedRun
+from tests.support.command import run_quietly
 
 TASKS = (3, 1, 2)
 

@@ -9,12 +9,12 @@ import pytest
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from cl_anomaly.errors import InputError
-from cl_anomaly.evaluation.intervals import mean_of_numbers
+from cl_anomaly.core.errors import InputError
 from cl_anomaly.report.pictures import find_picture
-from cl_anomaly.storage.recorded import RecordedRun
-from tests.command import run_quietly
+from cl_anomaly.statistics.intervals import mean_of_numbers
+from cl_anomaly.store.recorded import RecordedRun
 from tests.report.pictures.conftest import TASKS, recorded
+from tests.support.command import run_quietly
 
 
 def numbers_in(axes: Axes) -> dict[tuple[int, int], str]:

@@ -8,15 +8,15 @@ import pytest
 import torch
 from matplotlib.axes import Axes
 
+from cl_anomaly.core.errors import InputError
 from cl_anomaly.data.datasets import Dataset
 from cl_anomaly.detector import Detector
-from cl_anomaly.errors import InputError
 from cl_anomaly.report.images import as_images
 from cl_anomaly.report.page.numbers import short_score
 from cl_anomaly.report.pictures import find_picture
-from cl_anomaly.storage.recorded import RecordedRun
-from tests.command import cli, run_quietly
+from cl_anomaly.store.recorded import RecordedRun
 from tests.report.pictures.conftest import TASKS, recorded
+from tests.support.command import cli, run_quietly
 
 
 def tiles_of(axes: Axes) -> list[np.ndarray]:

@@ -12,7 +12,7 @@ from PIL import Image
 from cl_anomaly.report.canvas import save_figure
 from cl_anomaly.report.captions import chosen_tasks, task_ticks
 from cl_anomaly.report.pictures import PICTURES, find_picture
-from cl_anomaly.storage.recorded import RecordedRun
+from cl_anomaly.store.recorded import RecordedRun
 
 DRAWN = [kind for kind in PICTURES if kind != "fpr"]  # which needs thresholds
 

@@ -1,0 +1,171 @@
+"""What an Avalanche strategy keeps from task to task, as tensors and JSON; nothing is pickled."""
+
+import importlib
+import json
+from collections import defaultdict
+from typing import Any
+
+import torch
+from avalanche.benchmarks.utils.data import AvalancheDataset
+from avalanche.training.utils import ParamData
+from torch import Tensor, nn
+
+from cl_anomaly.avalanche.scenario import rows_and_places
+from cl_anomaly.core.errors import RunError
+from cl_anomaly.core.state import CannotKeepError
+
+# Objects of these modules are made of what can be kept, and are made anew from it.
+_REBUILT = ("avalanche.training.storage_policy", "avalanche.training.regularization")
+
+# Made anew before the next task, or given by the run.
+_OF_PLUGINS = {"generator", "generator_strategy", "old_generator", "old_model", "loader"}
+_OF_TEMPLATES = {
+    "model",
+    "optimizer",
+    "device",
+    "plugins",
+    "experience",
+    "evaluator",
+    "clock",
+    "_criterion",
+    "dataloader",
+    "adapted_dataset",
+    "mbatch",
+    "mb_output",
+    "loss",
+    "noise",
+    "seed",
+    "settings",
+    "strategy_name",
+    "optimized_param_id",
+    "current_eval_stream",
+    "_eval_streams",
+    "_periodic_eval",
+}
+_JSON = "values"
+
+
+def state_of(template: Any) -> dict[str, Tensor]:
+    """Give everything that a template and its plugins keep, as tensors by name.
+
+    Raises:
+        CannotKeepError: they keep something that is neither a number, a text, a tensor, a dataset
+            nor a module.
+    """
+    tensors: dict[str, Tensor] = {}
+    values = {
+        name: {
+            key: _dump(value, f"{name}.{key}", tensors)
+            for key, value in vars(part).items()
+            if key not in left_out
+        }
+        for name, (part, left_out) in _parts(template).items()
+    }
+    text = json.dumps(values).encode()
+    return tensors | {_JSON: torch.frombuffer(bytearray(text), dtype=torch.uint8)}
+
+
+def restore(template: Any, state: dict[str, Tensor], root: AvalancheDataset) -> None:
+    """Let a template keep what another one kept.
+
+    Args:
+        template: made with the same options.
+        state: what `state_of` gave.
+        root: the training samples of the whole stream.
+    """
+    values = json.loads(bytes(state[_JSON].cpu().tolist()))
+    for name, (part, _) in _parts(template).items():
+        for key, value in values[name].items():
+            setattr(part, key, _load(value, state, getattr(part, key, None), root))
+
+
+def _parts(template: Any) -> dict[str, tuple[Any, set[str]]]:
+    plugins = [
+        plugin
+        for plugin in template.plugins
+        # Not evaluation, and not what watches the training for us.
+        if type(plugin).__name__ not in ("EvaluationPlugin", "PeriodicEval", "Watch")
+    ]
+    parts = {f"plugin.{number}": (own, _OF_PLUGINS) for number, own in enumerate(plugins)}
+    return {"template": (template, _OF_TEMPLATES)} | parts
+
+
+def _dump(value: Any, path: str, tensors: dict[str, Tensor]) -> Any:
+    """Turn a value into JSON that names tensors."""
+    if isinstance(value, bool | int | float | str | None):
+        return value
+    if isinstance(value, list | tuple | set):
+        items = [_dump(own, f"{path}.{place}", tensors) for place, own in enumerate(value)]
+        return {type(value).__name__: items}
+    if isinstance(value, dict):
+        return {"dict": [[key, _dump(v, f"{path}.{key}", tensors)] for key, v in value.items()]}
+    if type(value).__module__ in _REBUILT:
+        own = {key: _dump(v, f"{path}.{key}", tensors) for key, v in vars(value).items()}
+        return {"object": f"{type(value).__module__}:{type(value).__qualname__}", "vars": own}
+    return _dump_tensors(value, path, tensors)
+
+
+def _dump_tensors(value: Any, path: str, tensors: dict[str, Tensor]) -> Any:
+    if isinstance(value, Tensor):
+        tensors[path] = value.detach().clone()
+        return {"tensor": path}
+    if isinstance(value, ParamData):
+        tensors[path] = value.data.detach().clone()
+        return {"parameter": path, "name": value.name}
+    if isinstance(value, AvalancheDataset):
+        nothing = torch.empty(0, dtype=torch.int64)
+        try:
+            tensors[path] = rows_and_places(value)[1] if len(value) else nothing
+        except RunError as error:
+            raise CannotKeepError(f"`{path}` of the Avalanche strategy: {error}") from error
+        return {"dataset": path}
+    if isinstance(value, nn.Module):
+        for name, own in value.state_dict().items():
+            tensors[f"{path}.{name}"] = own.detach().clone()
+        return {"module": path}
+    raise CannotKeepError(
+        f"`{path}` of the Avalanche strategy is a {type(value).__qualname__}, which is neither a "
+        f"number, a text, a tensor, a dataset nor a module"
+    )
+
+
+def _load(kept: Any, state: dict[str, Tensor], now: Any, root: AvalancheDataset) -> Any:
+    """Make a value anew; `now` is what stands in its place in a new strategy."""
+    if not isinstance(kept, dict):
+        return kept
+    for kind in (list, tuple, set):
+        if kind.__name__ in kept:
+            return kind(_load(own, state, None, root) for own in kept[kind.__name__])
+    if "dict" in kept:
+        known = now if isinstance(now, dict) else {}
+        new = defaultdict(now.default_factory) if isinstance(now, defaultdict) else {}
+        new |= {key: _load(own, state, known.get(key), root) for key, own in kept["dict"]}
+        return new
+    if "object" in kept:
+        return _load_object(kept, state, now, root)
+    return _load_tensors(kept, state, now, root)
+
+
+def _load_object(kept: Any, state: dict[str, Tensor], now: Any, root: AvalancheDataset) -> Any:
+    module, _, name = kept["object"].partition(":")
+    if module not in _REBUILT:
+        raise CannotKeepError(f"{kept['object']} is none of what is made anew")
+    cls = getattr(importlib.import_module(module), name)
+    new = now if type(now) is cls else cls.__new__(cls)
+    for key, own in kept["vars"].items():
+        vars(new)[key] = _load(own, state, vars(new).get(key), root)
+    return new
+
+
+def _load_tensors(kept: Any, state: dict[str, Tensor], now: Any, root: AvalancheDataset) -> Any:
+    if "tensor" in kept:
+        return state[kept["tensor"]]
+    if "parameter" in kept:
+        own = state[kept["parameter"]]
+        return ParamData(kept["name"], own.shape, init_tensor=own, device=own.device)
+    if "dataset" in kept:
+        places = state[kept["dataset"]].tolist()
+        return root.subset(places) if places else now
+    start = f"{kept['module']}."
+    now.load_state_dict({k.removeprefix(start): v for k, v in state.items() if k.startswith(start)})
+    return now

@@ -1,0 +1,80 @@
+"""`cl-anomaly export`: a table for a paper, or its numbers for another program."""
+
+import os
+import sys
+from pathlib import Path
+from typing import Literal
+
+from cl_anomaly.core.errors import InputError
+from cl_anomaly.listeners.screen import say
+from cl_anomaly.report.export import numbers_of, paper_table
+from cl_anomaly.report.paper_table import Spread, latex, markdown
+from cl_anomaly.results.suite_results import SuiteResults, read_any
+from cl_anomaly.store.files import check_writable, replacing
+from cl_anomaly.store.provenance import code_note
+
+FormatName = Literal["latex", "markdown", "csv", "parquet"]
+
+
+def export(folder: Path, to: FormatName, out: Path | None, spread: Spread, overwrite: bool) -> None:
+    """Write the table of a run, a comparison or a suite.
+
+    Args:
+        folder: its own.
+        to: the format.
+        out: the file. Default: standard output.
+        spread: what stands beside a mean, in LaTeX and Markdown.
+        overwrite: replace a file that is there.
+
+    Raises:
+        InputError: there are no results, the file cannot be written, or pyarrow is not installed.
+    """
+    _check(to, out, overwrite)
+    suite = read_any(folder)
+    if suite.comparison is not None:
+        say(suite.comparison.remarks)
+    if note := code_note([folder]):
+        say([note])
+    if out is None:
+        sys.stdout.write(_text(suite, to, spread))
+        return
+    check_writable(out.parent)
+    with replacing(out) as partial:
+        if to == "parquet":
+            numbers_of(suite).to_parquet(partial, index=False)
+        else:
+            partial.write_text(_text(suite, to, spread), encoding="utf-8")
+    print(out)
+
+
+def _text(suite: SuiteResults, to: FormatName, spread: Spread) -> str:
+    if to == "csv":
+        return numbers_of(suite).to_csv(index=False, lineterminator="\n")
+    write = {"latex": latex, "markdown": markdown}[to]
+    return write(paper_table(suite, spread), spread)
+
+
+def _check(to: FormatName, out: Path | None, overwrite: bool) -> None:
+    if to == "parquet":
+        if out is None:
+            raise InputError("Expected `--out` with a file for parquet, which no terminal shows.")
+        _check_parquet()
+    if out is None:
+        return
+    if not out.name or os.path.isdir(out):
+        raise InputError(f"Expected `out` to be a file, but got the folder {str(out)!r}.")
+    if os.path.lexists(out) and not overwrite:
+        raise InputError(
+            f"Expected `out` to be a new file, but there is {out} already. Give another name with "
+            f"`--out`, or replace it with `--overwrite`."
+        )
+
+
+def _check_parquet() -> None:
+    try:
+        import pyarrow  # type: ignore[import-not-found]  # noqa: F401
+    except ImportError as error:
+        raise InputError(
+            "Expected pyarrow, with which parquet is written, but it is not installed. Install it "
+            'with `pip install "cl-anomaly[parquet]"`, or choose `--to csv`.'
+        ) from error

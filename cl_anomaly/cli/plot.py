@@ -1,0 +1,186 @@
+"""`cl-anomaly plot`: which runs are drawn, as what, and into which files."""
+
+import os
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from cl_anomaly.core.errors import InputError
+from cl_anomaly.listeners.screen import say
+from cl_anomaly.report.canvas import FORMATS, write_figure
+from cl_anomaly.report.figures import draw_auroc
+from cl_anomaly.report.pictures import find_picture
+from cl_anomaly.report.run_names import labelled
+from cl_anomaly.report.words import NO_WORDS, Words, check_task_names, relabelled
+from cl_anomaly.store.files import check_writable, replacing
+from cl_anomaly.store.finished import RunResults, read_what_can_be_drawn
+from cl_anomaly.store.provenance import code_note
+from cl_anomaly.store.recorded import RecordedRun
+from cl_anomaly.suites.comparison_folder import compare_results
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """How a figure is to be.
+
+    Attributes:
+        score: which of the scores. Default: that of the first run.
+        out: the figure's file, or its name without an ending.
+        overwrite: replace a figure that is there.
+        labels: names of the lines, see `report.words.relabelled`; none for their own.
+        words: that it says in place of its own.
+    """
+
+    score: str | None
+    out: Path
+    overwrite: bool
+    labels: Sequence[str] = ()
+    words: Words = NO_WORDS
+
+
+def plot(folders: Iterable[Path], wanted: Wanted) -> None:
+    """Draw finished runs in one figure, and print its files.
+
+    What has no results, or not the score, is left out where something else is left to draw.
+
+    Raises:
+        InputError: nothing is left, or the figure cannot be written to `out`.
+    """
+    files, score = _figure_files(wanted.out, wanted.overwrite), wanted.score
+    results, left_out = read_what_can_be_drawn(folders)
+    results, without = _with_score(results, score or results[0].score)
+    metrics, remarks = labelled(results)
+    if wanted.labels:
+        lines = [str(run) for run in metrics["run"].unique()]
+        metrics["run"] = metrics["run"].map(relabelled(wanted.labels, lines))
+    check_task_names(wanted.words.task_names, int(metrics["task"].max()))
+    scores = list(dict.fromkeys(own.score for own in results))
+    if score is None and len(scores) > 1:
+        remarks.append(
+            f"These runs show different scores ({', '.join(scores)}): drawn is {scores[0]}. "
+            f"`--score` chooses another."
+        )
+    if note := code_note([own.folder for own in results]):
+        remarks.append(note)
+    say([f"Left out: {why}" for why in [*left_out, *without]] + remarks)
+    check_writable(wanted.out.parent)
+    _write(draw_auroc(metrics, score or results[0].score, wanted.words), files)
+
+
+def plot_ranks(folders: Iterable[Path], wanted: Wanted) -> None:
+    """Draw the critical-difference diagram of finished runs, and print its files.
+
+    Runs of one name, as on several datasets, are one competitor.
+
+    Raises:
+        InputError: nothing can be ranked, or the figure cannot be written to `out`.
+    """
+    from cl_anomaly.report.critical_difference import draw_critical_difference
+
+    if wanted.words.task_names:
+        raise InputError("Expected no `task_names` with `--kind cd`, which shows no tasks.")
+    files = _figure_files(wanted.out, wanted.overwrite)
+    results, left_out = read_what_can_be_drawn(folders)
+    score = wanted.score or results[0].score
+    results, without = _with_score(results, score)
+    results = _named(results, wanted.labels)
+    compared = compare_results(results, score)
+    said = [f"Left out: {why}" for why in [*left_out, *without]]
+    if note := code_note([own.folder for own in results]):
+        said.append(note)
+    say([*said, *compared.remarks])
+    datasets = dict.fromkeys(own.dataset for own in results)
+    title = (
+        f"{next(iter(datasets)) if len(datasets) == 1 else f'{len(datasets)} datasets'}, {score}"
+    )
+    strategies = {own.name: own.strategy for own in results}
+    figure = draw_critical_difference(compared, strategies, wanted.words.title or title)
+    check_writable(wanted.out.parent)
+    _write(figure, files)
+
+
+def plot_picture(kind: str, folders: Sequence[Path], wanted: Wanted) -> None:
+    """Draw a picture of one finished run, and print its files.
+
+    Args:
+        kind: one of PICTURES.
+        folders: of the run, and of nothing else.
+        wanted: how it is to be; a score only where the picture is of scores.
+
+    Raises:
+        InputError: there is not exactly one run, it has not recorded what the picture needs, or the
+            figure cannot be written to `out`.
+    """
+    files, picture = _figure_files(wanted.out, wanted.overwrite), find_picture(kind)
+    if wanted.score is not None and not picture.is_of_scores:
+        raise InputError(f"Expected no `score` with `--kind {kind}`, which shows none.")
+    results, left_out = read_what_can_be_drawn(folders)
+    say([f"Left out: {why}" for why in left_out])
+    if len(results) > 1:
+        raise InputError(
+            f"Expected one run for `--kind {kind}`, but got {len(results)}: "
+            f"{', '.join(str(own.folder) for own in results)}. Draw them one by one, or all "
+            f"in one figure with `--kind auroc`."
+        )
+    if note := code_note([results[0].folder]):
+        say([note])
+    check_writable(wanted.out.parent)
+    (own,) = _named(results, wanted.labels)
+    check_task_names(wanted.words.task_names, int(own.metrics["task"].max()))
+    run = RecordedRun(own, wanted.words.title, wanted.words.task_names)
+    _write(picture.draw(run, wanted.score or own.score), files)
+
+
+def _named(results: list[RunResults], labels: Sequence[str]) -> list[RunResults]:
+    """Give runs the names that a person wants."""
+    if not labels:
+        return results
+    new = relabelled(labels, list(dict.fromkeys(own.name for own in results)))
+    return [replace(own, name=new[own.name]) for own in results]
+
+
+def _write(figure: "Figure", files: dict[Path, str]) -> None:
+    for file, ending in files.items():
+        with replacing(file) as partial:
+            write_figure(figure, partial, ending)
+        print(file)
+
+
+def _figure_files(out: Path, overwrite: bool) -> dict[Path, str]:
+    """Say which files a figure is written to, and as what."""
+    ending = out.suffix.removeprefix(".")
+    if not out.name or os.path.isdir(out):
+        raise InputError(f"Expected `out` to be a figure's file, but got the folder {str(out)!r}.")
+    if ending.lower() in FORMATS:
+        files = {out: ending.lower()}
+    elif ending.isalpha():
+        raise InputError(
+            f"Expected `out` to end in .{', .'.join(FORMATS)} or, for both .png and .svg, in "
+            f"nothing, but got {str(out)!r}."
+        )
+    else:
+        files = {out.with_name(f"{out.name}.{each}"): each for each in ("png", "svg")}
+    there = [str(file) for file in files if os.path.lexists(file)]
+    if there and not overwrite:
+        raise InputError(
+            f"Expected `out` to be a new figure, but there is {' and '.join(there)} already. Give "
+            f"another name with `--out`, or replace it with `--overwrite`."
+        )
+    return files
+
+
+def _with_score(results: list[RunResults], score: str) -> tuple[list[RunResults], list[str]]:
+    """Part runs that have a score from those that do not, of which a sentence says so."""
+    has = [score in set(own.metrics["score"]) for own in results]
+    if not any(has):
+        known = dict.fromkeys(name for own in results for name in own.metrics["score"].unique())
+        raise InputError(
+            f"Expected `score` to be one that a run has ({', '.join(known)}), but got {score!r}."
+        )
+    without = [f"{own.folder} does not have the score {score}." for own in results]
+    left_out = [why for why, there in zip(without, has, strict=True) if not there]
+    return [own for own, there in zip(results, has, strict=True) if there], left_out

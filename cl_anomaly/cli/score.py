@@ -1,0 +1,171 @@
+"""`cl-anomaly score`: a trained detector on somebody's data, from files or from a live feed."""
+
+import csv
+import json
+import math
+import os
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from itertools import chain
+from pathlib import Path
+from typing import IO, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cl_anomaly.core.errors import InputError, RunError
+from cl_anomaly.data.batches import read_batches, read_stream
+from cl_anomaly.detector import Detector
+from cl_anomaly.listeners.screen import show_notice
+from cl_anomaly.store.files import replacing
+
+FEED = "-"
+"""What stands for standard input."""
+
+_COLUMNS = ("name", "score", "threshold", "anomaly")
+_NEAREST = ("nearest_task", "second_task")
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What is to be scored, and by which replica.
+
+    Attributes:
+        source: a file, or FEED for lines of JSON on standard input.
+        seed: of the replica. Default: the first.
+        rate: false-positive rate for which the threshold was set.
+        name_column: of a table, the column with the samples' names.
+        ignored: columns of a table that are no features.
+    """
+
+    source: str
+    seed: int | None
+    rate: float
+    name_column: str | None
+    ignored: Sequence[str]
+
+
+def score_input(folder: Path, wanted: Wanted, output: Path | None) -> None:
+    """Score samples with a trained detector, and write a row for each.
+
+    Args:
+        folder: of a finished run, or a detector's own.
+        wanted: what is scored.
+        output: CSV file. Default: standard output.
+
+    Raises:
+        InputError: there is no such detector, replica or input, or its samples do not fit.
+        RunError: samples of a live feed could not be scored; the others were.
+    """
+    detector = Detector.load(folder).replica(wanted.seed)
+    rate = _known_rate(detector, wanted.rate)
+    if wanted.source == FEED:
+        _answer(detector, rate, sys.stdin, sys.stdout)
+        return
+    if rate is None:
+        show_notice(
+            f"{folder} has no threshold for a false-positive rate of {wanted.rate}: scores only. "
+            f"`run --calibration 0.05` keeps samples aside to set one."
+        )
+    scored = _scored_batches(detector, wanted, rate)
+    first = next(scored, [])  # what is wrong with the input is said before a line is written
+    with _opened(output) as stream:
+        rows = csv.writer(stream, lineterminator="\n")
+        rows.writerow((*_COLUMNS, *(_NEAREST if detector.knows_tasks else ())))
+        for batch in chain([first], scored):
+            rows.writerows(batch)
+
+
+def _known_rate(detector: Detector, rate: float) -> float | None:
+    """Return the rate; None if the detector has no thresholds. One with others says which."""
+    if not detector.rates:
+        return None
+    if rate not in detector.rates:
+        detector.thresholds(rate)
+    return rate
+
+
+def _scored_batches(
+    detector: Detector, wanted: Wanted, rate: float | None
+) -> Iterator[list[tuple[object, ...]]]:
+    source, features = Path(wanted.source), detector.blueprint.features
+    for batch in read_batches(source, features, wanted.name_column, wanted.ignored):
+        x = _shaped(detector, batch.x)
+        try:
+            scores = detector.score(x)
+        except InputError as error:
+            raise InputError(f"{wanted.source}: {error}") from error
+        limits = [None] * len(x) if rate is None else detector.thresholds_for(x, rate)
+        rows = [_row(*own) for own in zip(batch.names, scores, limits, strict=True)]
+        if detector.knows_tasks:
+            tasks = detector.nearest_tasks(x)
+            rows = [(*row, *_named(own)) for row, own in zip(rows, tasks, strict=True)]
+        yield rows
+
+
+def _row(name: str, score: np.float32, threshold: np.float64 | None) -> tuple[object, ...]:
+    if threshold is None:
+        return name, score, "", ""
+    return name, score, float(threshold), "yes" if score > threshold else "no"
+
+
+def _named(tasks: NDArray[np.int64]) -> list[int | str]:
+    """Give the nearest and the second task of a sample, (2,); nothing where there is none."""
+    return [int(task) or "" for task in tasks]
+
+
+def _shaped(detector: Detector, x: NDArray[Any]) -> NDArray[Any]:
+    """Give samples the shape of the detector's, where a table or a list has them in one row."""
+    features = detector.blueprint.features
+    fits = x.ndim == 2 and x.shape[1] == math.prod(features)
+    return x.reshape(len(x), *features) if fits else x
+
+
+@contextmanager
+def _opened(output: Path | None) -> Iterator[IO[str]]:
+    """Open what the rows go to: a file is there when it is whole."""
+    if output is None:
+        try:
+            yield sys.stdout
+            sys.stdout.flush()
+        except BrokenPipeError:  # whoever reads has had enough, such as `head`
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return
+    if not output.parent.is_dir():
+        raise InputError(f"Expected `output` in a folder that exists, but got {output}.")
+    with replacing(output) as partial, partial.open("w", encoding="utf-8", newline="") as stream:
+        yield stream
+
+
+def _answer(detector: Detector, rate: float | None, source: IO[str], answers: IO[str]) -> None:
+    """Answer each line of a live feed with a line of JSON, at once."""
+    failed = 0
+    for sample in read_stream(source):
+        if isinstance(sample, InputError):
+            answer: dict[str, object] = {"error": str(sample)}
+        else:
+            answer = _answer_to(detector, rate, *sample)
+        failed += "error" in answer
+        print(json.dumps(answer), file=answers, flush=True)
+    if failed:
+        raise RunError(f"{failed} lines of the input could not be scored; their answers say why.")
+
+
+def _answer_to(
+    detector: Detector, rate: float | None, name: str, x: NDArray[np.float32]
+) -> dict[str, object]:
+    shaped = _shaped(detector, x[None])
+    try:
+        score = float(detector.score(shaped)[0])
+    except InputError as error:
+        return {"name": name, "error": str(error)}
+    answer: dict[str, object] = {"name": name, "score": score}
+    if rate is not None:
+        threshold = float(detector.thresholds_for(shaped, rate)[0])
+        answer |= {"threshold": threshold, "anomaly": score > threshold}
+    if detector.knows_tasks:
+        tasks = _named(detector.nearest_tasks(shaped)[0])
+        answer |= {name: task or None for name, task in zip(_NEAREST, tasks, strict=True)}
+    return answer

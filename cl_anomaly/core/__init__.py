@@ -1,0 +1,1 @@
+"""Errors, labels, random numbers and products: what every room may use."""

@@ -1,0 +1,183 @@
+"""The machine that a run happens on: device, precision, threads, versions."""
+
+import os
+import platform
+import subprocess
+import sys
+import time
+from contextlib import suppress
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from cl_anomaly.core.errors import InputError
+from cl_anomaly.core.products import describe_products, processor_way
+from cl_anomaly.version import __version__
+
+_PACKAGES = ("torchvision", "numpy", "pandas", "scikit-learn", "matplotlib", "avalanche-lib")
+
+
+def choose_device(device: str) -> torch.device:
+    """Turn "auto", "cpu" or "cuda" into a device.
+
+    Raises:
+        InputError: a GPU was asked for, and there is none.
+    """
+    available = torch.cuda.is_available()
+    if device == "cuda" and not available:
+        raise InputError(
+            "Expected a CUDA GPU for `device` cuda, but PyTorch finds none here. Use "
+            "`--device cpu`, or auto."
+        )
+    return torch.device("cuda" if available and device != "cpu" else "cpu")
+
+
+def choose_precision(precision: str, device: torch.device) -> torch.dtype:
+    """Turn "auto", "float32" or "bfloat16" into a type; auto is bfloat16 where that is fast.
+
+    That is on a GPU that computes it natively, and on a processor that rounds to it as it
+    multiplies (AMX) or that multiplies bfloat16 tensors (avx512_bf16); see `matrix_products`.
+
+    Raises:
+        InputError: bfloat16 was asked for, and the device does not multiply in it.
+    """
+    if precision == "float32":
+        return torch.float32
+    if device.type == "cuda":
+        native = torch.cuda.is_bf16_supported(including_emulation=False)
+    else:
+        native = processor_way(torch.bfloat16) is not None
+    if not native and precision == "bfloat16":
+        raise InputError(
+            f"Expected a {device.type} that multiplies in bfloat16 for `precision` bfloat16, but "
+            f"this one does not. Use `--precision float32`, or auto."
+        )
+    return torch.bfloat16 if native else torch.float32
+
+
+def precision_name(precision: torch.dtype) -> str:
+    """Name a type as `--precision` does."""
+    return str(precision).removeprefix("torch.")
+
+
+def now(device: torch.device) -> float:
+    """Read the clock once the device has done what it was told, in seconds."""
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)
+    return time.perf_counter()
+
+
+def set_up_processor() -> None:
+    """Compute with as many threads as OMP_NUM_THREADS says, otherwise one; denormals are zero.
+
+    Both belong to the thread that calls this.
+
+    Two threads on cores that other processes use are many times slower than one, and how many are
+    idle is not known for as long as a run takes. One also gives the same bits on every machine of a
+    kind.
+
+    A decoder that is sure of a pixel has a gradient below 1e-38 there. Processors multiply such
+    numbers in microcode: with them, the backward pass takes up to three times as long.
+
+    A GPU computes convolutions in float32, too, and does not round their factors to TF32.
+    """
+    torch.set_num_threads(_wanted_threads() or 1)
+    torch.set_flush_denormal(True)
+    torch.backends.cudnn.conv.fp32_precision = "ieee"  # type: ignore[attr-defined]
+
+
+def _wanted_threads() -> int | None:
+    wanted = os.environ.get("OMP_NUM_THREADS", "")
+    return int(wanted) if wanted.isdecimal() and int(wanted) else None
+
+
+def threads_to_use() -> int:
+    """Say how many threads a run may use: what OMP_NUM_THREADS says, otherwise all cores."""
+    return _wanted_threads() or available_cores()
+
+
+def available_cores() -> int:
+    """Count the cores that this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def describe_environment(device: torch.device, precision: torch.dtype) -> dict[str, Any]:
+    """Describe what the results may depend on beside the configuration, as JSON can hold it."""
+    return {
+        "cl_anomaly": __version__,
+        "git_commit": _git_commit(),
+        "python": platform.python_version(),
+        "packages": {"torch": torch.__version__} | {name: version(name) for name in _PACKAGES},
+        "platform": platform.platform(),
+        "processor": _processor(),
+        "device": device.type,
+        "device_name": torch.cuda.get_device_name(device) if device.type == "cuda" else None,
+        "precision": precision_name(precision),
+        "matrix_products": {
+            "training": describe_products(precision, device),
+            "scores": describe_products(torch.float32, device),
+        },
+        "threads": torch.get_num_threads(),
+    }
+
+
+def peak_memory(device: torch.device) -> dict[str, int]:
+    """Most memory used so far by this process, and on the GPU where one is used, in bytes."""
+    peak = {"host_bytes": _peak_host_bytes()}
+    if device.type == "cuda":
+        peak["device_bytes"] = torch.cuda.max_memory_allocated(device)
+    return peak
+
+
+def forget_peak_memory() -> None:
+    """Let the peak begin anew, where the system can: what was before is not counted."""
+    with suppress(OSError), open("/proc/self/clear_refs", "w", encoding="ascii") as file:
+        file.write("5")
+    if torch.cuda.is_initialized():
+        torch.cuda.reset_peak_memory_stats()
+
+
+def _peak_host_bytes() -> int:
+    try:
+        # Not from getrusage where there is another way: on Linux, that begins at the peak of the
+        # process which started this one.
+        lines = Path("/proc/self/status").read_text().splitlines()
+        (peak,) = (line.split()[1] for line in lines if line.startswith("VmHWM:"))
+        return int(peak) * 1024
+    except (OSError, ValueError):
+        import resource  # not on Windows, whose users are told by the ImportError
+
+        # macOS counts in bytes, others in KiB.
+        unit = 1 if sys.platform == "darwin" else 1024
+        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
+
+
+def _git_commit() -> str | None:
+    """Commit of this package's own checkout; None where it is installed from elsewhere."""
+    folder, git = Path(__file__).parent, "git"
+    try:
+        # Where the file is not tracked, the repository around it is somebody else's.
+        for arguments in (["ls-files", "--error-unmatch", __file__], ["rev-parse", "HEAD"]):
+            done = subprocess.run(  # noqa: S603
+                [git, "-C", str(folder), *arguments],
+                capture_output=True,
+                text=True,
+                check=True,
+            )
+    except (OSError, subprocess.CalledProcessError):
+        return None
+    return done.stdout.strip()
+
+
+def _processor() -> str:
+    try:
+        for line in Path("/proc/cpuinfo").read_text().splitlines():
+            if line.startswith("model name"):
+                return line.partition(":")[2].strip()
+    except OSError:
+        pass
+    return platform.processor()

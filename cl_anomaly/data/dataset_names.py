@@ -1,0 +1,137 @@
+"""What `--dataset` can be given: names, files and folders. Reading this imports no PyTorch."""
+
+import csv
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from cl_anomaly.core.errors import InputError
+from cl_anomaly.core.labels import Label
+
+FOLDER = "folder:"
+CONCEPTS = "concepts:"
+_STARTS = (FOLDER, CONCEPTS)
+TABLES = (".csv", ".parquet")
+FILES = (".npz", *TABLES)
+OR_YOUR_OWN = ", or FILE.npz, FILE.csv, FILE.parquet, folder:DIR or concepts:FILE.npz"
+
+_DIGITS: tuple[Label, ...] = tuple(range(10))
+CLASSES: dict[str, tuple[Label, ...]] = {
+    **dict.fromkeys(("digits", "mnist", "fashion-mnist", "kmnist"), _DIGITS),
+    "cifar10": tuple("airplane automobile bird cat deer dog frog horse ship truck".split()),
+}
+"""The classes of the datasets that have a name."""
+
+
+@dataclass(frozen=True)
+class Reading:
+    """How data of one's own is read.
+
+    Attributes:
+        image_size: HEIGHTxWIDTH that images of a folder are resized to; None leaves them as they
+            are.
+        label_column: of a table, the column that holds the labels.
+        split_column: of a table, the column that says train or test.
+    """
+
+    image_size: str | None = None
+    label_column: str | None = None
+    split_column: str | None = None
+
+
+def is_own(name: str) -> bool:
+    """Say whether it names a file or a folder of the user's."""
+    return name.startswith(_STARTS) or name.endswith(FILES)
+
+
+def is_table(name: str) -> bool:
+    """Say whether it names a table."""
+    return name.endswith(TABLES) and not name.startswith(_STARTS)
+
+
+def path_of(name: str) -> Path:
+    """Give the path of a file or a folder."""
+    return Path(name.removeprefix(_start_of(name)))
+
+
+def absolute(name: str) -> str:
+    """Name a file or a folder by its absolute path; other names stay as they are."""
+    return _start_of(name) + os.path.abspath(path_of(name)) if is_own(name) else name
+
+
+def _start_of(name: str) -> str:
+    """Give what stands before the path of a file or a folder, such as "folder:"."""
+    return next((start for start in _STARTS if name.startswith(start)), "")
+
+
+def located(name: str, roots: Sequence[Path]) -> str:
+    """Name a file or a folder where it lies: here, or else in one of the folders of datasets.
+
+    Args:
+        name: of a dataset.
+        roots: these folders, first choice first.
+    """
+    path = path_of(name)
+    if not is_own(name) or path.is_absolute() or path.exists():
+        return name
+    found = next((root / path for root in roots if (root / path).exists()), None)
+    return name if found is None else f"{_start_of(name)}{found}"
+
+
+def short_name(name: str) -> str:
+    """Name a dataset without its folder and its ending."""
+    path = path_of(name)
+    return path.stem if name.endswith(FILES) and not name.startswith(FOLDER) else path.name
+
+
+def size_of(image_size: str) -> tuple[int, int]:
+    """Read HEIGHTxWIDTH."""
+    height, width = image_size.split("x")
+    return int(height), int(width)
+
+
+def check_own(name: str, reading: Reading) -> None:
+    """Make sure that a file or a folder is there, and is given what it takes to read it.
+
+    Raises:
+        InputError: it is not.
+    """
+    is_folder, path = name.startswith(FOLDER), path_of(name)
+    if is_folder and not path.is_dir():
+        why = "is a file" if path.exists() else "is not there"
+        raise InputError(f"Expected `dataset` to be folder:DIR with a folder, but {path} {why}.")
+    if is_own(name) and not is_folder and not os.path.exists(path):
+        raise InputError(
+            f"Expected `dataset` to be a file, but there is no {name!r}, neither here nor in a "
+            f"folder of datasets (`--data-root DIR` and $CL_ANOMALY_DATA name some)."
+        )
+    if reading.image_size is not None and not is_folder:
+        raise InputError(
+            f"Expected `image_size` with images of your own, `--dataset folder:DIR`, but the "
+            f"dataset is {name}."
+        )
+    for setting in ("label_column", "split_column"):
+        if getattr(reading, setting) is not None and not is_table(name):
+            raise InputError(
+                f"Expected `{setting}` with a table of your own, FILE.csv or FILE.parquet, but the "
+                f"dataset is {name}."
+            )
+    if is_table(name) and reading.label_column is None:
+        raise InputError(
+            f"Expected `label_column`, the column of {name} that holds the labels, but got none. "
+            f"Name it with `--label-column`{_columns(path)}."
+        )
+
+
+def _columns(path: Path) -> str:
+    """List the columns of a CSV file, where they can be read at once."""
+    if path.suffix != ".csv":
+        return ""
+    try:
+        with path.open(encoding="utf-8-sig", newline="") as file:
+            columns = next(csv.reader(file), [])
+    except (OSError, ValueError, csv.Error):
+        return ""
+    more = [f"{len(columns) - 20} more"] if len(columns) > 20 else []
+    return f"; it has {', '.join([*columns[:20], *more])}" if columns else ""

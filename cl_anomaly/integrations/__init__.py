@@ -1,1 +1,0 @@
-"""At home in other libraries; each is imported when it is used."""

@@ -1,0 +1,1 @@
+"""Followers of a run: the screen and trackers."""

@@ -1,0 +1,58 @@
+"""Trackers of runs, one file each, found by name; each imports its library when it is used.
+
+Another package offers one by an entry point in the group `cl_anomaly.trackers`: a subclass of
+`cl_anomaly.listeners.trackers.base.Tracker`, which needs no arguments.
+"""
+
+from collections.abc import Sequence
+from importlib.metadata import EntryPoint, entry_points
+from importlib.util import find_spec
+from typing import Any
+
+from cl_anomaly.core.errors import InputError
+from cl_anomaly.settings.options import did_you_mean
+
+TRACKERS_GROUP = "cl_anomaly.trackers"
+_CLASSES = {"tensorboard": "TensorBoard", "mlflow": "MLflow", "trackio": "Trackio"}
+_OWN = {
+    name: EntryPoint(name, f"{__name__}.{name}:{own}", TRACKERS_GROUP)
+    for name, own in _CLASSES.items()
+}
+
+
+def tracker_names() -> list[str]:
+    """List the trackers that there are: those of this folder, and of installed packages."""
+    return [*_OWN, *sorted(entry_points(group=TRACKERS_GROUP).names - _OWN.keys())]
+
+
+def check_trackers(names: Sequence[str]) -> tuple[str, ...]:
+    """Give the names of trackers, each once, if there is one of each; nothing is imported.
+
+    Raises:
+        InputError: there is none of that name.
+    """
+    known = tracker_names()
+    for name in names:
+        if name not in known:
+            raise InputError(
+                f"Expected `track` to name trackers, of {', '.join(known)}, but got {name!r}."
+                f"{did_you_mean(name, known)}"
+            )
+    return tuple(dict.fromkeys(names))
+
+
+def missing_library(name: str) -> str | None:
+    """Say what to install for a tracker of this folder, if its library is not there."""
+    # Each is called as its library is.
+    if name not in _OWN or find_spec(name) is not None:
+        return None
+    return (
+        f"Nothing is tracked by {name}: its library is not installed. "
+        f'`pip install "cl-anomaly[{name}]"` installs it.'
+    )
+
+
+def load_tracker(name: str) -> Any:
+    """Import what makes a tracker; raises whatever that raises."""
+    entry = _OWN.get(name) or entry_points(group=TRACKERS_GROUP)[name]
+    return entry.load()

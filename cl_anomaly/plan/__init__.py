@@ -1,0 +1,1 @@
+"""Turn settings into a plan, and a plan into objects."""

@@ -1,0 +1,297 @@
+"""The one place where a configuration becomes objects: resolved, prepared, put together."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import torch
+
+from cl_anomaly.core.errors import explained
+from cl_anomaly.core.machine import (
+    choose_device,
+    choose_precision,
+    describe_environment,
+    precision_name,
+    set_up_processor,
+    threads_to_use,
+)
+from cl_anomaly.data.dataset import Dataset, Samples
+from cl_anomaly.data.dataset_names import absolute
+from cl_anomaly.data.datasets import choose_dataset, find_dataset, load_dataset
+from cl_anomaly.data.scaling import Scaling
+from cl_anomaly.detector import Blueprint, Detector
+from cl_anomaly.models import Model
+from cl_anomaly.models.base import GENERATE
+from cl_anomaly.models.closed_form import ClosedForm
+from cl_anomaly.plan.agnostic import DEFAULT_PORTION, about_portions, is_agnostic
+from cl_anomaly.plan.check import looked_up, reading_of
+from cl_anomaly.plan.classes import Parts, find_parts
+from cl_anomaly.plan.defaults import (
+    batch_sizes,
+    standardised_by,
+    with_batch_size,
+    with_classes,
+    with_fitting_defaults,
+    with_length,
+)
+from cl_anomaly.plan.replicas import (
+    as_stream,
+    check_weights,
+    make_replicas,
+    make_scenarios,
+    sample_weights,
+)
+from cl_anomaly.runs.recorded_thresholds import about_thresholds
+from cl_anomaly.scenarios.base import Replica, Scenario
+from cl_anomaly.scenarios.portions import Portioned, as_trained, rhythm
+from cl_anomaly.settings.own_files import loaded
+from cl_anomaly.settings.run_config import ResolvedConfig, RunConfig
+from cl_anomaly.settings.strategy_names import with_absolute_file
+from cl_anomaly.settings.trust import sha256_of
+from cl_anomaly.store.fingerprint import describe_code
+from cl_anomaly.training.groups import AnyLearner, ReplicaGroups, group_sizes
+from cl_anomaly.training.learner import Learner, TrainsItself
+from cl_anomaly.training.portion_learner import PortionLearner
+from cl_anomaly.training.step import TrainingSettings
+
+
+def resolve(config: RunConfig) -> ResolvedConfig:
+    """Fill in every default that is open, whatever it depends on, and make paths absolute.
+
+    Raises:
+        InputError: there is no such dataset, model or strategy, or it has no such option.
+    """
+    return _resolved(config).config
+
+
+@dataclass(frozen=True, eq=False)
+class _Resolved:
+    config: ResolvedConfig
+    parts: Parts
+    dataset: Dataset
+    replicas: list[Replica]
+    scenarios: list[Scenario]
+
+
+def _resolved(config: RunConfig) -> _Resolved:
+    notes: list[str | None] = [getattr(config, "dataset_note", None)]
+    if not isinstance(config, ResolvedConfig):
+        config = looked_up(config)
+        find_parts(config).check_together(config)
+        config, note = _with_own_defaults(config)
+        notes.append(note)
+    parts, name, reading = find_parts(config), str(config.dataset), reading_of(config)
+    spec = find_dataset(name, reading)
+    dataset = load_dataset(name, config.data_root, reading)
+    config = with_classes(config, dataset)
+    dataset = as_stream(config, dataset)
+    notes.append(dataset.note)
+    replicas = make_replicas(config)
+    scenarios = make_scenarios(config, dataset, replicas)
+    check_weights(config, dataset, scenarios)
+    notes.append(about_thresholds(scenarios))
+    config, about_batches = with_batch_size(config, spec.batch_size, as_trained(scenarios))
+    if issubclass(parts.model, ClosedForm):
+        about_batches = None
+    config, about_data = with_fitting_defaults(config, scenarios[0].dataset, parts.model)
+    said = " ".join(dict.fromkeys(filter(None, [*notes, *about_data, about_batches])))
+    if isinstance(config, ResolvedConfig):
+        said = config.dataset_note or ""
+    settings: dict[str, Any] = config.to_dict() | {"dataset_note": said or None}
+    return _Resolved(ResolvedConfig(**settings), parts, dataset, replicas, scenarios)
+
+
+def _with_own_defaults(config: RunConfig) -> tuple[RunConfig, str | None]:
+    """Fill in what does not depend on the data itself, with a sentence where one is due."""
+    name, note = (config.dataset, None) if config.dataset else choose_dataset(config.data_root)
+    spec = find_dataset(name, reading_of(config))
+    if config.dataset and config.data_root is not None and not spec.is_downloaded:
+        note = f"The folder of datasets, {config.data_root}, is not needed for {config.dataset}."
+    device, parts = choose_device(config.device), find_parts(config)
+    precision = choose_precision(config.precision, device)
+    passes = 1 if is_agnostic(config) else spec.epochs
+    config, about_epochs = with_length(config, passes, parts.model)
+    filled: dict[str, Any] = {
+        "strategy": with_absolute_file(config.strategy),
+        "dataset": absolute(name),
+        "device": device.type,
+        "precision": precision_name(precision),
+        "strategy_options": parts.strategy_options(config),
+    }
+    if is_agnostic(config):
+        filled["portion"] = config.portion or DEFAULT_PORTION
+    config = replace(config, **filled)
+    about = about_portions(config) if is_agnostic(config) else None
+    return config, " ".join(filter(None, [note, about_epochs, about])) or None
+
+
+@dataclass(frozen=True, eq=False)
+class Plan:
+    """A run before it is put together: all that it is named by, and no weights.
+
+    Attributes:
+        config: with every default filled in.
+        parts: the classes of its strategy and its model.
+        dataset: loaded.
+        replicas: R of them, class after class.
+        scenarios: one for each replica.
+        device: that it trains on.
+        precision: of training.
+        strategy_source: the strategy's file, as it was when it was loaded, where it is one.
+        environment: the machine, versions, data, and the code that makes the numbers.
+    """
+
+    config: ResolvedConfig
+    parts: Parts
+    dataset: Dataset
+    replicas: list[Replica]
+    scenarios: list[Scenario]
+    device: torch.device
+    precision: torch.dtype
+    strategy_source: str | None
+    environment: dict[str, Any]
+
+    @property
+    def strategy_name(self) -> str:
+        """What the strategy is called in results."""
+        return self.parts.strategy.name
+
+
+def prepare(config: RunConfig) -> Plan:
+    """Look up all that a run is made of, and load its data.
+
+    Raises:
+        InputError: something of it does not exist, is damaged, or does not fit together.
+        RunError: there is not enough memory for it.
+    """
+    with explained("in preparation"):
+        set_up_processor()
+        return _planned(_resolved(config))
+
+
+def _planned(resolved: _Resolved) -> Plan:
+    config, parts, dataset = resolved.config, resolved.parts, resolved.dataset
+    device = choose_device(config.device)
+    precision = choose_precision(config.precision, device)
+    strategy, model = parts.strategy, parts.model
+    own = loaded(config.strategy)
+    environment = describe_environment(device, precision) | {
+        "data_sha256": dataset.sha256,
+        "strategy_sha256": sha256_of(own.source.encode()) if own else None,
+        "code": describe_code(
+            config.strategy, strategy, strategy.options_class()[0], model, model=config.model
+        ),
+        "dataset_note": config.dataset_note,
+    }
+    if _scaling(resolved.scenarios) is not None:
+        whose = f"each replica's first {'portion' if is_agnostic(config) else 'task'}"
+        if config.scenario == "clusters":
+            whose = f"mean and deviation of {standardised_by(config)}"
+        environment["scaling"] = f"by {whose}; the ranges are in detector.json"
+    source = own.source if own else None
+    return Plan(
+        config=config,
+        parts=parts,
+        dataset=dataset,
+        replicas=resolved.replicas,
+        scenarios=resolved.scenarios,
+        device=device,
+        precision=precision,
+        strategy_source=source,
+        environment=environment,
+    )
+
+
+def assemble(plan: Plan, sizes: Sequence[int] | None = None) -> Detector:
+    """Make the detector of a run, with the first weights of its seeds.
+
+    Args:
+        plan: of the run.
+        sizes: of the groups of replicas that train side by side. Default: what this machine's
+            memory and threads are best at.
+
+    Raises:
+        InputError: strategy, model and data do not fit together.
+    """
+    alone = issubclass(plan.parts.strategy, TrainsItself)
+    sizes = sizes or ([1] * len(plan.scenarios) if alone else _group_sizes(plan))
+    learners, rest = [], list(zip(plan.replicas, plan.scenarios, strict=True))
+    train = plan.dataset.train.to(plan.device)
+    for size in sizes:
+        replicas, scenarios = zip(*rest[:size], strict=True)
+        seeds = [replica.seed for replica in replicas]
+        model = plan.parts.make_model(plan.config, plan.dataset.features, seeds).to(plan.device)
+        learners.append(_learner(plan, model, train, seeds, scenarios))
+        rest = rest[size:]
+    # What trains by a loop of its own may share the process's state, such as generators.
+    groups = ReplicaGroups(learners, 1 if alone else threads_to_use())
+    models = [learner.strategy.model for learner in learners]
+    return Detector(_blueprint(plan, sizes), models, groups)
+
+
+def check_together(plan: Plan) -> None:
+    """Find what would be refused as a run is put together, with the weights of one replica.
+
+    Raises:
+        InputError: strategy, model and data do not fit together.
+        RunError: there is not enough memory for it.
+    """
+    config = plan.config
+    with explained("in preparation"):
+        model = plan.parts.make_model(config, plan.dataset.features, config.seed_list[:1])
+        _learner(plan, model, plan.dataset.train, _seeds(plan), plan.scenarios)
+
+
+def _learner(
+    plan: Plan, model: Model, train: Samples, seeds: Sequence[int], scenarios: Sequence[Scenario]
+) -> AnyLearner:
+    config = plan.config
+    strategy = plan.parts.make_strategy(config)
+    strategy.model, strategy.samples = model, train.scaled_by(_scaling(scenarios))
+    if GENERATE in model.abilities:
+        model.generator().is_bounded = strategy.samples.is_bounded
+    settings = TrainingSettings(
+        config.epochs,
+        config.batch_size,
+        config.learning_rate,
+        plan.precision,
+        sample_weights(config, plan.dataset),
+        config.steps,
+    )
+    scores, is_told = plan.parts.recorded_scores(config), config.stream == "concept-aware"
+    if portioned := [own for own in scenarios if isinstance(own, Portioned)]:
+        return PortionLearner(strategy, seeds, portioned, settings, scores)
+    return Learner(strategy, seeds, scenarios, settings, scores, is_told)
+
+
+def _scaling(scenarios: Sequence[Scenario]) -> Scaling | None:
+    return Scaling.side_by_side([scenario.dataset.train.scaling for scenario in scenarios])
+
+
+def _seeds(plan: Plan) -> list[int]:
+    return [replica.seed for replica in plan.replicas]
+
+
+def _group_sizes(plan: Plan) -> list[int]:
+    one = plan.parts.make_model(plan.config, plan.dataset.features, plan.config.seed_list[:1])
+    memory = one.training_bytes(plan.config.batch_size)
+    size, scenarios = plan.config.batch_size, plan.scenarios
+    alike = [
+        (batch_sizes(size, trained), rhythm(own))
+        for own, trained in zip(scenarios, as_trained(scenarios), strict=True)
+    ]
+    return group_sizes(alike, memory, plan.device, threads_to_use())
+
+
+def _blueprint(plan: Plan, sizes: Sequence[int]) -> Blueprint:
+    config, train, scaling = plan.config, plan.dataset.train, _scaling(plan.scenarios)
+    return Blueprint(
+        model=config.model,
+        model_options=config.model_options,
+        features=plan.dataset.features,
+        scale=train.scale,
+        score=config.shown_score,
+        seeds=tuple(_seeds(plan)),
+        group_sizes=tuple(sizes),
+        scaling=scaling and scaling.as_lists(),
+    )

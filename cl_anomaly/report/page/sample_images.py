@@ -1,0 +1,103 @@
+"""The test set that a run was judged by, as images, where its dataset is at hand."""
+
+from collections.abc import Mapping
+from dataclasses import fields
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from cl_anomaly.core.errors import InputError
+from cl_anomaly.core.json_files import read_json
+from cl_anomaly.data.dataset_names import FOLDER, is_own, located, path_of, short_name
+from cl_anomaly.data.downloads import data_roots
+from cl_anomaly.report.images import as_images
+from cl_anomaly.report.page.detected import SampleImages
+from cl_anomaly.settings.run_config import ResolvedConfig
+from cl_anomaly.store.detectors import DETECTOR_FILE
+
+DOWNLOADED = {
+    **{
+        name: f"{folder}/raw/t10k-images-idx3-ubyte"
+        for name, folder in (
+            ("mnist", "MNIST"),
+            ("fashion-mnist", "FashionMNIST"),
+            ("kmnist", "KMNIST"),
+        )
+    },
+    "cifar10": "cifar-10-batches-py/test_batch",
+}
+"""A file of each dataset that would be downloaded: a page is no cause to do that."""
+_MOST_BYTES = 500_000_000  # of files: larger ones take longer to read than a page may take
+_ROWS = "Their rows in the test set stand instead."
+
+
+def sample_images_of(config: Mapping[str, Any], sha256: str, folder: Path) -> SampleImages:
+    """Read a run's test set, if it can be read at once and is the one that the run saw.
+
+    Args:
+        config: the run's, with every default filled in.
+        sha256: of its data.
+        folder: the run's.
+    """
+    if len(_features(folder)) == 1:
+        return SampleImages(None)
+    known = {field.name for field in fields(ResolvedConfig)}
+    try:
+        own = ResolvedConfig(**{name: value for name, value in config.items() if name in known})
+        return _read(own, sha256)
+    except (InputError, OSError, TypeError) as error:
+        why = " ".join(str(error).split()).rstrip(".")
+        return SampleImages(None, f"{why}. {_ROWS}")
+
+
+def _features(folder: Path) -> tuple[int, ...]:
+    """Give the shape of a sample; () where an earlier version has not recorded it."""
+    try:
+        return tuple(read_json(folder / DETECTOR_FILE)["features"])
+    except (InputError, KeyError):
+        return ()
+
+
+def _read(config: ResolvedConfig, sha256: str) -> SampleImages:
+    # Only here: what loads datasets and makes streams of them imports PyTorch.
+    from cl_anomaly.data.datasets import load_dataset
+    from cl_anomaly.plan.check import reading_of
+    from cl_anomaly.plan.replicas import as_stream
+
+    name = located(config.dataset, data_roots(config.data_root))
+    _check_at_hand(name, config.data_root)
+    dataset = load_dataset(name, config.data_root, reading_of(config))
+    dataset = as_stream(config, dataset)
+    if dataset.sha256 != sha256:
+        raise InputError("the data is not what it was when this was run, by its SHA-256.")
+    if len(dataset.features) == 1:
+        return SampleImages(None)
+    samples = dataset.test.stored.numpy().astype(np.float32) * np.float32(dataset.test.scale)
+    try:
+        return SampleImages(as_images(samples, 1, dataset.name))
+    except InputError:
+        shape = " × ".join(map(str, dataset.features))
+        raise InputError(f"samples of the shape {shape} are no images.") from None
+
+
+def _check_at_hand(name: str, data_root: str | None) -> None:
+    """Make sure that a dataset can be read at once.
+
+    Raises:
+        InputError: it is not on this machine, or is large.
+    """
+    if name in DOWNLOADED:
+        places = [root / DOWNLOADED[name] for root in data_roots(data_root)]
+        if not any(place.exists() for place in places):
+            raise InputError("the dataset is not on this machine.")
+        return
+    if not is_own(name):
+        return
+    path = path_of(name)
+    if not path.exists():
+        raise InputError(f"{short_name(name)} is not where it was when this was run.")
+    files = path.rglob("*") if name.startswith(FOLDER) else [path]
+    size = sum(file.stat().st_size for file in files)
+    if size > _MOST_BYTES:
+        raise InputError(f"{size / 1e9:.1f} GB are too much to read for a page.")

@@ -1,0 +1,1 @@
+"""Finished runs, alone and several together, and their one table."""

@@ -1,0 +1,220 @@
+"""A run in its folder: begun, gone on with after an interruption, finished, and never twice."""
+
+import shlex
+import shutil
+import traceback
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from cl_anomaly.core.errors import CLAnomalyError, Interrupted, RunError, explained
+from cl_anomaly.core.json_files import read_json
+from cl_anomaly.core.progress import Progress
+from cl_anomaly.plan.build import Plan, check_together
+from cl_anomaly.runs.checkpointing import Keeper
+from cl_anomaly.runs.folder_lock import check_begun, check_same, claimed
+from cl_anomaly.runs.interrupts import stop_requested_by_signals
+from cl_anomaly.runs.result import Result
+from cl_anomaly.runs.run import Run
+from cl_anomaly.runs.run_folder import (
+    folder_name,
+    write_beginning,
+    write_results,
+)
+from cl_anomaly.runs.tracking import tracked
+from cl_anomaly.settings.python_values import FAMILY
+from cl_anomaly.settings.strategy_names import family_of
+from cl_anomaly.store.checkpoints import Checkpoints
+from cl_anomaly.store.files import MANIFEST_FILE, check_writable, publish, remove_partial
+from cl_anomaly.store.folder_names import checked_name
+from cl_anomaly.store.provenance import same_by_other_code
+from cl_anomaly.store.status import (
+    CHECKPOINTS_FOLDER,
+    CONFIG_FILE,
+    ENVIRONMENT_FILE,
+    fingerprint_of,
+    is_finished,
+    status_of,
+    write_status,
+)
+
+Listener = Callable[[str], Progress]
+"""Makes, from a strategy's name, what is told of a run's progress."""
+
+
+@dataclass(frozen=True)
+class Finished:
+    """A run that has its results.
+
+    Attributes:
+        folder: with them.
+        failures: a sentence for each replica that failed.
+        is_new: whether it was not finished before.
+        result: where this process has finished it.
+    """
+
+    folder: Path
+    failures: list[str]
+    is_new: bool = False
+    result: Result | None = None
+
+
+def perform(
+    plan: Plan,
+    out: Path,
+    listener: Listener,
+    again: bool = False,
+    name: str | None = None,
+    track: Sequence[str] = (),
+) -> Finished:
+    """Do what is left of a run: all, the rest after an interruption, or nothing.
+
+    Args:
+        plan: the run, as it was prepared.
+        out: folder for its folder.
+        listener: makes what is told of its progress.
+        again: do all of it in a folder of its own, whatever there is.
+        name: of its folder. Default: made from the configuration, the data and the code.
+        track: names of trackers, which follow what is done of it; see `runs.tracking`.
+
+    Raises:
+        InputError: the folder of that name holds another run or something else, or is damaged; or
+            the run's parts do not fit together.
+        RunError: another process writes there, the run failed, or could not be written.
+        Interrupted: a signal has asked for its end.
+    """
+    name = checked_name(name) if name else folder_name(plan)
+    if again or not (out / name).exists():
+        check_together(plan)  # before there is a folder
+    check_writable(out)
+    return perform_in(plan, out, name, again, listener, track)
+
+
+def perform_in(
+    plan: Plan, out: Path, name: str, again: bool, listener: Listener, track: Sequence[str] = ()
+) -> Finished:
+    """Do what is left of a run in the folder of that name, see `perform`."""
+    with claimed(out, name, again) as folder:
+        remove_partial(folder)
+        if found := find_finished_in(folder, plan):
+            remove_checkpoints(folder)
+            return found
+        check_begun(folder, plan.config.to_dict(), plan.environment)
+        result = _execute(folder, plan, listener, track)
+        failures = [str(failure) for failure in result.failures]
+        return Finished(folder, failures, True, replace(result, folder=folder))
+
+
+def find_finished(plan: Plan, out: Path) -> Finished | None:
+    """Find the results of a run, where it has been finished.
+
+    Raises:
+        InputError: they are damaged, or those of another run.
+    """
+    return find_finished_in(out / folder_name(plan), plan)
+
+
+def find_finished_in(folder: Path, plan: Plan) -> Finished | None:
+    """Find the results of a run in a folder of any name, see `find_finished`."""
+    if not is_finished(folder):
+        return None
+    check_same(folder, plan.config.to_dict(), plan.environment)
+    return Finished(folder, status_of(folder).why)
+
+
+def write_run(result: Result, out: Path) -> Path:
+    """Write the results of a run that was not performed in a folder into a new one.
+
+    Returns:
+        The folder.
+
+    Raises:
+        RunError: it could not be written; nothing is left of it.
+    """
+    with claimed(out, folder_name(result), again=True) as folder:
+        publish(folder, lambda partial: write_results(result, partial), complete=True)
+        return folder
+
+
+def _execute(folder: Path, plan: Plan, listener: Listener, track: Sequence[str]) -> Result:
+    with explained("in preparation"):
+        run = Run(plan)
+    progress = listener(plan.strategy_name)
+    with stop_requested_by_signals() as stop:
+        try:
+            checkpoints = _load(folder, run, progress)
+            keeper = Keeper(checkpoints, stop)
+            with tracked(run, folder, track, progress) as told:
+                result = run.execute(told, keeper)
+                with explained("while writing the results"):
+                    publish(folder, lambda partial: write_results(result, partial), complete=True)
+        except Interrupted as interrupted:
+            _try_to_write_status(folder, interrupted)
+            message = f"interrupted {interrupted}{_how_to_resume(folder, plan, interrupted)}"
+            raise Interrupted(message, interrupted.signal) from None
+        except RunError as error:
+            _try_to_write_status(folder, error)
+            raise
+        remove_checkpoints(folder)
+        return result
+
+
+def _load(folder: Path, run: Run, progress: Progress) -> Checkpoints:
+    """Put a run where its last checkpoint was taken, or begin it."""
+    checkpoints = Checkpoints(folder / CHECKPOINTS_FOLDER, _fingerprint(folder, run))
+    state = checkpoints.load()
+    where = "the beginning"
+    if state is not None:
+        with explained(f"while going on from the checkpoint in {folder}"):
+            run.restore(state)
+        where = f"task {state.values['task']} of {state.values['tasks']}"
+    for refused in checkpoints.refused:
+        progress.notice(f"{refused} Going on from an earlier checkpoint: {where}.")
+    if state is None:
+        if (folder / MANIFEST_FILE).exists() and not checkpoints.refused:
+            progress.notice(f"Nothing had been saved in {folder}: the run begins anew.")
+        if other := same_by_other_code(folder.parent, run.config.to_dict(), run.environment):
+            progress.notice(other)
+        publish(folder, lambda partial: write_beginning(run.plan, partial), complete=False)
+    elif not checkpoints.refused:
+        progress.notice(f"Going on with {folder} from {where}.")
+    if why := run.cannot_be_resumed:
+        progress.notice(f"If this run is interrupted, it will have to begin anew: {why}.")
+    if run.resumed_on:
+        progress.notice(
+            "This is not the machine, or not the versions, that the run began with: its last "
+            "digits may differ. `timing.json` will say so, under `resumed_on`."
+        )
+    write_status(folder, "running", [])
+    return checkpoints
+
+
+def _fingerprint(folder: Path, run: Run) -> str:
+    """Name the run as its checkpoints do: those of an earlier version do not know its code."""
+    if not (folder / MANIFEST_FILE).exists():
+        return fingerprint_of(run.config.to_dict(), run.environment)
+    return fingerprint_of(read_json(folder / CONFIG_FILE), read_json(folder / ENVIRONMENT_FILE))
+
+
+def _how_to_resume(folder: Path, plan: Plan, interrupted: Interrupted) -> str:
+    if interrupted.cannot_keep:
+        why = f". It could not be saved: {interrupted.cannot_keep}"
+        return f"{why}. The same command goes on from the checkpoint before, or begins anew."
+    if family_of(plan.config.strategy) == FAMILY:
+        return f", and saved in {folder}. The same `run(..., out=...)` in Python goes on with it."
+    return f", and saved. Go on with\n  cl-anomaly resume {shlex.quote(str(folder))}"
+
+
+def _try_to_write_status(folder: Path, error: CLAnomalyError) -> None:
+    name = "interrupted" if isinstance(error, Interrupted) else "failed"
+    trace = "".join(traceback.format_exception(error))
+    # Not where the disk is full, which the message says, or where only the last fsync has failed.
+    with suppress(RunError):
+        if not is_finished(folder):
+            write_status(folder, name, [str(error)], trace if name == "failed" else None)
+
+
+def remove_checkpoints(folder: Path) -> None:
+    """Remove what a finished run needs no more."""
+    shutil.rmtree(folder / CHECKPOINTS_FOLDER, ignore_errors=True)

@@ -1,0 +1,148 @@
+"""The rules of `distances`, for the codes of any model that learns codes: a Gaussian for each task.
+
+Each keeps the mean and the covariance of a task's codes just after it was learnt, as
+`mahalanobis` does, and the concepts of `GaussianConcepts`: a task whose codes coincide with an
+earlier one's counts as the same. They stay where they were while the encoder moves on.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from functools import cached_property
+from typing import Any, ClassVar
+
+import torch
+from torch import Tensor
+
+from cl_anomaly.models.base import HIDDEN, Distances, Reconstruction
+from cl_anomaly.models.covariances import Moments
+from cl_anomaly.models.gaussian_concepts import GaussianConcepts
+from cl_anomaly.models.kept_covariances import Triangle
+from cl_anomaly.scores.base import LearntScore
+from cl_anomaly.scores.distances import (
+    AutoMargin,
+    Background,
+    DistanceRule,
+    LogMargin,
+    Softmin,
+)
+from cl_anomaly.scores.gaussian import shrunk_covariance
+
+# Farther from what they join than from their own, as a share.
+_MERGE = 0.5
+_OF_RULE = "rule."
+
+
+class CodeDistances(Distances):
+    """How far codes are from each task's Gaussian."""
+
+    def __init__(self, codes: Tensor, concepts: GaussianConcepts, tasks: int) -> None:
+        super().__init__(codes)
+        self._concepts, self._tasks = concepts, tasks
+
+    @cached_property
+    def distances(self) -> Tensor:
+        """Squared Mahalanobis distances, (R, B, T)."""
+        own = [self._concepts.distances(f, r, self._tasks) for r, f in enumerate(self.x)]
+        return torch.stack(own)
+
+    @property
+    def left_out(self) -> Tensor:
+        """The same, each of the last task's samples left out of its Gaussian."""
+        own = self._concepts
+        each = [own.distances_left_out(f, r, self._tasks) for r, f in enumerate(self.x)]
+        return torch.stack(each)
+
+    @cached_property
+    def background(self) -> Tensor:
+        """Squared Mahalanobis distance from one Gaussian of all tasks, (R, B)."""
+        return torch.stack([self._concepts.background(f, r) for r, f in enumerate(self.x)])
+
+
+class CodeScore(LearntScore):
+    """A rule for the distances of codes from each task's Gaussian."""
+
+    needs = frozenset({HIDDEN})
+    statistics = "(C² + 3 C) / 2 + 3 for each concept, 2 for each task"
+    rule: ClassVar[type[DistanceRule]]
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._concepts: GaussianConcepts | None = None
+        self._rule = self.rule()
+
+    @torch.no_grad()
+    def learn(self, batches: Iterable[tuple[Reconstruction, Tensor]]) -> None:  # noqa: D102
+        parts = [(output.hidden[-1].flatten(2), counts) for output, counts in batches]
+        codes, counts = (torch.cat(own, dim=1) for own in zip(*parts, strict=True))
+        concepts, tasks = self._loaded(codes)
+        for replica, (own, which) in enumerate(zip(codes, counts, strict=True)):
+            # Of a replica that has failed nothing is finite, and there would be no inverse.
+            x = own[which].double().nan_to_num(0.0, 0.0, 0.0)
+            moments = Moments(float(len(x)), x.mean(0), shrunk_covariance(x))
+            if first := concepts.returned(replica, moments):
+                concepts.join(replica, tasks + 1, first, [moments])
+            else:
+                concepts.add(replica, tasks + 1, [moments])
+        self._kept = concepts.state_dict()
+        if self._rule.learns():
+            self._rule.learn([(CodeDistances(codes, concepts, tasks + 1), counts)])
+            self._kept |= {f"{_OF_RULE}{k}": own for k, own in self._rule.state_dict().items()}
+
+    def load_state_dict(self, state: dict[str, Tensor]) -> None:  # noqa: D102
+        super().load_state_dict(state)
+        self._concepts, self._rule = None, self.rule()
+        own = {k.removeprefix(_OF_RULE): v for k, v in state.items() if k.startswith(_OF_RULE)}
+        self._rule.load_state_dict(own)
+
+    def _loaded(self, codes: Tensor) -> tuple[GaussianConcepts, int]:
+        """Give what has been learnt, and how many tasks that is of."""
+        if self._concepts is None:
+            # What is kept is shrunk already, as far as the samples' number asked for.
+            form = Triangle(codes.shape[2], "float32")
+            own = GaussianConcepts(codes.shape[0], codes.shape[2], 0.0, _MERGE, form)
+            self._concepts = own.to(codes.device)
+            names = {name for name, _ in own.named_buffers()}
+            if self._kept:
+                self._concepts.load_state_dict({name: self._kept[name] for name in names})
+        return self._concepts, self._concepts.joined.shape[1]
+
+    def _distances(self, output: Any) -> CodeDistances:
+        self._statistic("joined")
+        codes = output.hidden[-1].flatten(2)
+        return CodeDistances(codes, *self._loaded(codes))
+
+    def __call__(self, output: Any) -> Tensor:  # noqa: D102
+        return self._rule(self._distances(output))
+
+    def nearest(self, output: Any) -> Tensor:  # noqa: D102
+        return self._rule.nearest(self._distances(output))
+
+
+class MahalanobisLogMargin(CodeScore):
+    """The rule `log-margin` for the codes' distances from each task's Gaussian."""
+
+    name = "mahalanobis-log-margin"
+    rule = LogMargin
+
+
+class MahalanobisSoftmin(CodeScore):
+    """The rule `softmin` for the codes' distances from each task's Gaussian."""
+
+    name = "mahalanobis-softmin"
+    rule = Softmin
+
+
+class MahalanobisBackground(CodeScore):
+    """The rule `background` for the codes' distances from each task's Gaussian."""
+
+    name = "mahalanobis-background"
+    rule = Background
+
+
+class MahalanobisAutoMargin(CodeScore):
+    """The rule `auto-margin` for the codes' distances from each task's Gaussian."""
+
+    name = "mahalanobis-auto-margin"
+    statistics = "(C² + 3 C) / 2 + 3 for each concept, 3 for each task"
+    rule = AutoMargin

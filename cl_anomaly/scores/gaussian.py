@@ -1,0 +1,91 @@
+"""A Gaussian for each task over the code, and the distance to the nearest of them."""
+
+from collections.abc import Iterable
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from cl_anomaly.models.base import HIDDEN, Reconstruction
+from cl_anomaly.models.covariances import least_variance
+from cl_anomaly.scores.base import LearntScore
+from cl_anomaly.scores.distances import least, two_nearest
+
+
+class Mahalanobis(LearntScore):
+    """Squared Mahalanobis distance of the code from the nearest task's Gaussian.
+
+    After Lee et al., "A Simple Unified Framework for Detecting Out-of-Distribution Samples and
+    Adversarial Attacks" (NeurIPS 2018), eq. 2: minₜ (h − μₜ)ᵀ Cₜ⁻¹ (h − μₜ), where h is the code
+    (of a posterior, its mean), and μₜ and Cₜ are those of task t's samples just after it was
+    learnt. Each task has a covariance of its own, where the paper's classes share one: it is learnt
+    when the other tasks' samples are not there. It is shrunk, and so has an inverse for any number
+    of samples, see `shrunk_covariance`. The Gaussians of earlier tasks stay where they were while
+    the encoder moves on.
+    """
+
+    name = "mahalanobis"
+    needs = frozenset({HIDDEN})
+    statistics = "C² + C for each task, C = the code's size"
+
+    @torch.no_grad()
+    def learn(self, batches: Iterable[tuple[Reconstruction, Tensor]]) -> None:  # noqa: D102
+        parts = [(output.hidden[-1].flatten(2), counts) for output, counts in batches]
+        codes, counts = (torch.cat(own, dim=1) for own in zip(*parts, strict=True))
+        # Replicas have tasks of different lengths.
+        each = [_gaussian(own[which]) for own, which in zip(codes, counts, strict=True)]
+        means, precisions = (torch.stack(own)[:, None].float() for own in zip(*each, strict=True))
+        if self._kept:
+            means = torch.cat([self._kept["means"], means], dim=1)
+            precisions = torch.cat([self._kept["precisions"], precisions], dim=1)
+        self._kept = {"means": means, "precisions": precisions}
+
+    def __call__(self, output: Any) -> Tensor:  # noqa: D102
+        return least(self._distances(output))
+
+    def nearest(self, output: Any) -> Tensor:  # noqa: D102
+        return two_nearest(self._distances(output))[1]
+
+    def _distances(self, output: Any) -> Tensor:
+        """Give squared distances from each task's Gaussian, (R, B, T)."""
+        means, precisions = self._statistic("means"), self._statistic("precisions")
+        code = output.hidden[-1].flatten(2)
+        distances = []
+        for task in range(means.shape[1]):
+            away = code - means[:, task, None]
+            distances.append(((away @ precisions[:, task]) * away).sum(2))
+        return torch.stack(distances, dim=2)
+
+
+def _gaussian(codes: Tensor) -> tuple[Tensor, Tensor]:
+    """Give the mean (C,) and the inverse covariance (C, C) of codes (n, C), in float64."""
+    # Of a replica that has failed nothing is finite, and there would be no inverse.
+    codes = codes.double().nan_to_num(0.0, 0.0, 0.0)
+    return codes.mean(0), torch.linalg.inv(shrunk_covariance(codes))
+
+
+def shrunk_covariance(x: Tensor) -> Tensor:
+    """Estimate a covariance, shrunk towards equal variances as far as the samples' number asks for.
+
+    Ledoit & Wolf, "A Well-Conditioned Estimator for Large-Dimensional Covariance Matrices" (2004),
+    eq. 14: (1 − s) S + s m I, where S is the samples' covariance, m the mean of its diagonal, and
+    s = min(b², d²) / d² with d² = ‖S − m I‖² / C and b² = Σₖ ‖xₖ xₖᵀ − S‖² / (n² C), where the x
+    are about their mean.
+
+    Args:
+        x: (n, C), n of 1 or more.
+
+    Returns:
+        (C, C), always with an inverse.
+    """
+    count, size = x.shape
+    centre = x.mean(0)
+    x = x - centre
+    own, identity = x.mT @ x / count, torch.eye(size, dtype=x.dtype, device=x.device)
+    mean = own.trace() / size
+    distance = (own - mean * identity).square().sum()
+    # Σₖ ‖xₖ xₖᵀ − S‖² = Σₖ ‖xₖ‖⁴ − n ‖S‖²
+    spread = (x.square().sum(1).square().sum() - count * own.square().sum()) / count**2
+    shrinkage = (spread.clamp(min=0) / distance).clamp(max=1) if distance > 0 else 1.0
+    least = least_variance(own.diagonal(), centre)
+    return (1 - shrinkage) * own + (shrinkage * mean + least) * identity

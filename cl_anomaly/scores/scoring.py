@@ -1,0 +1,211 @@
+"""Score the test set after a task, and say how well the scores tell anomalies apart."""
+
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from cl_anomaly.core.products import matrix_products_in
+from cl_anomaly.data.datasets import Samples
+from cl_anomaly.models import Model
+from cl_anomaly.models.base import Reconstruction
+from cl_anomaly.scenarios.base import Scenario
+from cl_anomaly.scores import Score
+from cl_anomaly.statistics.matrix import placements
+
+# Samples scored at once. On a processor so few that what lies between the layers stays in its
+# cache, and as many for any number of replicas: the rounding of a sum may depend on it. On a GPU
+# enough to keep it busy, over all replicas.
+_PROCESSOR_CHUNK = 250
+_GPU_CHUNK = 65536
+
+
+@torch.no_grad()
+def score_samples(
+    model: Model,
+    samples: Samples,
+    indices: Tensor,
+    scores: Sequence[Score],
+    tasks: Tensor | None = None,
+) -> dict[str, NDArray[np.float32]]:
+    """Score samples with every replica, in float32 and without drawing at random.
+
+    Args:
+        model: R replicas.
+        samples: where the samples are, on the model's device.
+        indices: (n,), int64, which of them.
+        scores: which ones.
+        tasks: (R, n), int64, from 1, which task each sample belongs to, where the detector is told.
+
+    Returns:
+        By the scores' names, (R, n).
+    """
+    replicas, device = model.replicas, samples.stored.device
+    # In place from the first: small results kept between large passing ones would leave holes in
+    # memory that nothing large fits into again.
+    results = {own.name: torch.empty(replicas, len(indices), device=device) for own in scores}
+    size = _PROCESSOR_CHUNK if device.type == "cpu" else max(1, _GPU_CHUNK // replicas)
+    with matrix_products_in(torch.float32, device):
+        for start in range(0, len(indices), size):
+            chunk = slice(start, start + size)
+            output = model.reconstruct(samples.for_all(indices[chunk].to(device), replicas))
+            told = None if tasks is None else tasks[:, chunk].to(device)
+            for score in scores:
+                results[score.name][:, chunk] = (
+                    score(output) if told is None else score.of_task(output, told)
+                )
+    return {name: result.cpu().numpy() for name, result in results.items()}
+
+
+@torch.no_grad()
+def nearest_tasks(model: Model, samples: Samples, score: Score) -> NDArray[np.int64]:
+    """Say which task each sample is nearest to, and second nearest, for every replica.
+
+    Args:
+        model: R replicas.
+        samples: n of them, on the model's device.
+        score: that knows it.
+
+    Returns:
+        (R, n, 2), tasks from 1, 0 for none.
+    """
+    parts = [torch.zeros(model.replicas, 0, 2, dtype=torch.int64)]
+    with matrix_products_in(torch.float32, samples.stored.device):
+        for indices in torch.arange(len(samples)).split(_PROCESSOR_CHUNK):
+            x = samples.for_all(indices.to(samples.stored.device), model.replicas)
+            parts.append(score.nearest(model.reconstruct(x)).cpu())
+    return torch.cat(parts, dim=1).numpy()
+
+
+@torch.no_grad()
+def reconstructed(
+    model: Model, samples: Samples, indices: Sequence[Tensor]
+) -> Iterator[tuple[Reconstruction, Tensor]]:
+    """Pass each replica's own samples through the model, in float32, a batch at a time.
+
+    Args:
+        model: R replicas.
+        samples: where the samples are, on the model's device.
+        indices: R tensors (n_r,), int64, each replica's samples; none may be empty.
+
+    Yields:
+        What became of a batch, and what of it counts, (R, B), bool: shorter ones are filled up with
+        their own samples.
+    """
+    device = samples.stored.device
+    counts = torch.tensor([len(own) for own in indices], device=device)
+    longest = torch.arange(max(len(own) for own in indices))
+    padded = torch.stack([own[longest % len(own)] for own in indices]).to(device)
+    for start in range(0, padded.shape[1], _PROCESSOR_CHUNK):
+        chunk = padded[:, start : start + _PROCESSOR_CHUNK]
+        real = torch.arange(start, start + chunk.shape[1], device=device) < counts[:, None]
+        with matrix_products_in(torch.float32, device):
+            output = model.reconstruct(samples.batch(chunk))
+        yield output, real
+
+
+class AurocRow(NamedTuple):
+    """AUROCs of one replica by one score, after a task.
+
+    Attributes:
+        headline: all anomalies against all normal samples of the tasks so far.
+        tasks: (N,), a row of the result matrix: against each task's test group, those of later
+            tasks included. Each class of a task counts the same.
+        classes: (C,), against each normal class, in the order of `GroupPlaces.classes`.
+    """
+
+    headline: float
+    tasks: NDArray[np.float64]
+    classes: NDArray[np.float64]
+
+
+class GroupPlaces:
+    """Where the samples of a scenario's test groups stand among those that are scored.
+
+    Args:
+        scenario: what is tested.
+        scored: (n,), int64, ascending, places in the dataset's test set; other scenarios may have
+            samples among them.
+
+    Attributes:
+        classes: all normal classes, ascending.
+    """
+
+    def __init__(self, scenario: Scenario, scored: Tensor) -> None:
+        def among_scored(places: Tensor) -> NDArray[np.int64]:
+            return torch.searchsorted(scored, places).numpy()
+
+        self._tasks, self._scored = scenario.tasks, len(scored)
+        self._anomalies = among_scored(scenario.all_anomalies)
+        self._judged_by = [
+            None if task.group.anomalies is None else among_scored(scenario.anomalies_of(task))
+            for task in scenario.tasks
+        ]
+        self._groups = [
+            {label: among_scored(places) for label, places in task.group.normal.items()}
+            for task in scenario.tasks
+        ]
+        self._normal = self._samples_until(len(scenario.tasks))
+        self._seen = [self._samples_until(number) for number in range(1, len(self._tasks) + 1)]
+        own = [places for places in self._judged_by if places is not None]
+        self._arrived = [np.unique(np.concatenate(own[: n + 1])) for n in range(len(own))]
+        self.classes = tuple(sorted(label for group in self._groups for label in group))
+
+    def _samples_until(self, number: int) -> NDArray[np.int64]:
+        """Normal samples of the tasks up to and including one."""
+        groups = self._groups[:number]
+        return np.unique(np.concatenate([own for group in groups for own in group.values()]))
+
+    def aurocs_after(self, number: int, scores: NDArray[np.float32]) -> AurocRow:
+        """Say how well the scores tell anomalies apart after a task.
+
+        Args:
+            number: of the task, from 1.
+            scores: (n,), of the samples that are scored, by one replica.
+        """
+        # Each normal sample's place among the anomalies is looked up once, for all it is in.
+        placed = self._placed(self._normal, self._anomalies, scores)
+        by_class, tasks = {}, []
+        for group, anomalies in zip(self._groups, self._judged_by, strict=True):
+            own = placed
+            if anomalies is not None:
+                own = self._placed(np.concatenate([*group.values()]), anomalies, scores)
+            means = {label: float(own[places].mean()) for label, places in group.items()}
+            tasks.append(np.mean([*means.values()]))
+            by_class |= means
+        return AurocRow(
+            float(placed[self._seen[number - 1]].mean()),
+            np.array(tasks),
+            np.array([by_class[label] for label in self.classes]),
+        )
+
+    def anomalies_in(self, scores: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Pick the scores of all anomalies from those of all samples that are scored, (n,)."""
+        return scores[self._anomalies]
+
+    @property
+    def anomalies_arrive(self) -> bool:
+        """Whether each task brings anomalies of its own."""
+        return len(self._arrived) == len(self._tasks)
+
+    def arrived_in(self, scores: NDArray[np.float32], number: int) -> NDArray[np.float32]:
+        """Pick the scores of the anomalies that came with the tasks up to and including one."""
+        return scores[self._arrived[number - 1]]
+
+    def seen_in(self, scores: NDArray[np.float32], number: int) -> NDArray[np.float32]:
+        """Pick the scores of all normal samples of the tasks up to and including one."""
+        return scores[self._seen[number - 1]]
+
+    def normal_in(self, scores: NDArray[np.float32], number: int) -> NDArray[np.float32]:
+        """Pick the scores of the normal samples of one task's test group, the first being 1."""
+        return scores[np.concatenate([*self._groups[number - 1].values()])]
+
+    def _placed(
+        self, normal: NDArray[np.int64], anomalies: NDArray[np.int64], scores: NDArray[np.float32]
+    ) -> NDArray[np.float64]:
+        placed = np.full(self._scored, np.nan)
+        placed[normal] = placements(scores[normal], scores[anomalies])
+        return placed

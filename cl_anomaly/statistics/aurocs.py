@@ -1,0 +1,177 @@
+"""AUROCs of a run's replicas as arrays, parted by anomaly class, and read back from its metrics."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from cl_anomaly.core.labels import Label, parted
+
+if TYPE_CHECKING:  # it takes PyTorch
+    from cl_anomaly.scenarios.base import Replica
+
+HEADLINE, ARRIVED = "auroc_seen", "auroc_arrived_seen"
+OF_CLASS, UNTRAINED = "auroc_class_", "auroc_untrained_task_"
+SEEN = "_seen"
+"""How metrics are called: of one class; of a task, before the first; and of all tasks so far. In
+ARRIVED, anomalies of later tasks are left out, too."""
+
+Measures = Mapping[str, Mapping[str, NDArray[np.float64]]]
+"""By the metric's name and the score, (R, N), after each task."""
+
+
+@dataclass(frozen=True, eq=False)
+class Aurocs:
+    """AUROCs of a run's R replicas of one anomaly class, after each of N tasks.
+
+    Attributes:
+        run: what the run is called.
+        strategy: what its strategy is called in results.
+        dataset: its name.
+        anomaly_class: of the replicas.
+        seeds: R of them.
+        headline: by score, (R, N), after each task; NaN from where a replica failed.
+        s: by score, (R, N, N), each replica's result matrix.
+        untrained: by score, (R, N), AUROC on each task before the first; not of every run.
+        seen: what else is measured of the tasks so far; not of every run.
+    """
+
+    run: str
+    strategy: str
+    dataset: str
+    anomaly_class: Label
+    seeds: Sequence[int]
+    headline: Mapping[str, NDArray[np.float64]]
+    s: Mapping[str, NDArray[np.float64]]
+    untrained: Mapping[str, NDArray[np.float64]] = field(default_factory=dict)
+    seen: Measures = field(default_factory=dict)
+
+
+def aurocs_by_class(
+    strategy: str,
+    dataset: str,
+    replicas: Sequence[Replica],
+    headline: Mapping[str, NDArray[np.float64]],
+    s: Mapping[str, NDArray[np.float64]],
+    untrained: Mapping[str, NDArray[np.float64]] | None = None,
+    seen: Measures | None = None,
+) -> list[Aurocs]:
+    """Part a run's AUROCs by its anomaly classes; tasks that no replica came to are left out.
+
+    Args:
+        strategy: what it is called in results, which names the run, too.
+        dataset: its name.
+        replicas: R of them.
+        headline: by score, (R, N).
+        s: by score, (R, N, N).
+        untrained: by score, (R, N).
+        seen: by metric and score, (R, N).
+    """
+    reached = max(int((~np.isnan(values)).any(0).sum()) for values in headline.values())
+    found = []
+    for anomaly_class in dict.fromkeys(replica.anomaly_class for replica in replicas):
+        own = [p for p, replica in enumerate(replicas) if replica.anomaly_class == anomaly_class]
+        found.append(
+            Aurocs(
+                strategy,
+                strategy,
+                dataset,
+                anomaly_class,
+                [replicas[place].seed for place in own],
+                {name: values[own, :reached] for name, values in headline.items()},
+                {name: values[own, :reached, :reached] for name, values in s.items()},
+                {name: values[own, :reached] for name, values in (untrained or {}).items()},
+                {
+                    metric: {name: values[own, :reached] for name, values in by_score.items()}
+                    for metric, by_score in (seen or {}).items()
+                },
+            )
+        )
+    return found
+
+
+def read_aurocs(metrics: pd.DataFrame) -> list[Aurocs]:
+    """Read runs' AUROCs back from their metrics.
+
+    Args:
+        metrics: in tidy form, with a column `run`.
+    """
+    tasks, found = metrics.groupby(["run", "dataset"])["task"].max().to_dict(), []
+    keys = ["run", "strategy", "dataset", "anomaly_class"]
+    # As objects, labels stay Python's own.
+    groups = metrics.astype({"anomaly_class": object}).groupby(keys, sort=False)
+    for group, rows in groups:
+        key: tuple[Any, ...] = group
+        seeds, count = rows["seed"].unique().tolist(), int(tasks[key[0], key[2]])
+        seen = {
+            str(metric): _after_each_task(own, seeds, count)
+            for metric, own in rows.groupby("metric", sort=False)
+            if str(metric).endswith(SEEN)
+        }
+        s, untrained = _matrices(rows, seeds, count)
+        headline = seen.pop(HEADLINE)
+        found.append(
+            Aurocs(*key, seeds=seeds, headline=headline, s=s, untrained=untrained, seen=seen)
+        )
+    return found
+
+
+def _after_each_task(
+    rows: pd.DataFrame, seeds: Sequence[int], count: int
+) -> dict[str, NDArray[np.float64]]:
+    """Put one metric's values into (R, N), by score."""
+    values = {score: np.full((len(seeds), count), np.nan) for score in rows["score"].unique()}
+    columns = (rows[name].tolist() for name in ("score", "seed", "task", "value"))
+    for score, seed, task, value in zip(*columns, strict=True):
+        values[score][seeds.index(seed), task - 1] = value
+    return values
+
+
+def _matrices(
+    rows: pd.DataFrame, seeds: Sequence[int], count: int
+) -> tuple[dict[str, NDArray[np.float64]], dict[str, NDArray[np.float64]]]:
+    """Read result matrices, (R, N, N) by score, and the rows before them, where there are any."""
+    s, untrained = {}, {}
+    for score, own in rows.groupby("score", sort=False):
+        s[score] = np.full((len(seeds), count, count), np.nan)
+        before = np.full((len(seeds), count), np.nan)
+        for seed, replica in own.groupby("seed", sort=False):
+            place, matrix = seeds.index(seed), result_matrix(replica)
+            s[score][place, : len(matrix), : len(matrix)] = matrix
+            row = _row_0(replica)[:count]
+            before[place, : len(row)] = row
+        if not np.isnan(before).all():
+            untrained[score] = before
+    return s, untrained
+
+
+def result_matrix(metrics: pd.DataFrame) -> NDArray[np.float64]:
+    """Read the result matrix of one run, seed and score back from its metrics.
+
+    Args:
+        metrics: its rows.
+
+    Returns:
+        (N, N), S[i, j]: AUROC after task i against the normal class of task j. For a task of
+        several classes, the mean over them.
+    """
+    rows = metrics[metrics["metric"].str.startswith(OF_CLASS)]
+    by_class = rows.pivot(index="task", columns="metric", values="value")
+    tasks = rows.drop_duplicates("task").sort_values("task")["classes"]
+    columns = [
+        by_class[[f"{OF_CLASS}{label}" for label in parted(str(classes))]].mean(axis=1)
+        for classes in tasks
+    ]
+    return np.column_stack(columns)
+
+
+def _row_0(metrics: pd.DataFrame) -> NDArray[np.float64]:
+    """Read the AUROC on each task before the first, of one run, seed and score; (N,) or (0,)."""
+    rows = metrics[metrics["metric"].str.startswith(UNTRAINED)]
+    values = dict(zip(rows["metric"], rows["value"], strict=True))
+    return np.array([values[f"{UNTRAINED}{task}"] for task in range(1, len(values) + 1)])

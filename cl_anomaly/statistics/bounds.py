@@ -1,0 +1,82 @@
+"""Which Lower and Upper Bound a run lies between, and which share of the way it has gone."""
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from cl_anomaly.statistics.matrix import gap_closed
+
+Kind = tuple[str, str]
+"""The strategy, and what its bounds must share with it: the score, and SHARED_WITH_BOUNDS."""
+
+SHARED_WITH_BOUNDS = (
+    "model",
+    "model_options",
+    "scenario",
+    "stream",
+    "blur",
+    "portion",
+    "concepts",
+    "cluster_scaling",
+    "cluster_anomalies",
+    "held_out",
+    "frozen_features",
+    "task_order",
+    "classes_per_task",
+    "calibration",
+    "epochs",
+    "steps",
+    "batch_size",
+    "learning_rate",
+    "class_weights",
+    "precision",
+)
+"""Settings that a run's Lower and Upper Bound have in common with it."""
+
+
+def kind_of(strategy: str, config: Mapping[str, Any], score: str) -> Kind:
+    """Return what a run's Lower and Upper Bound must have in common with it.
+
+    Args:
+        strategy: what it is called in results.
+        config: the run's settings.
+        score: that it shows.
+    """
+    shared = [config.get(name) for name in SHARED_WITH_BOUNDS]
+    return strategy, json.dumps([*shared, score], sort_keys=True, default=str)
+
+
+def bounds_of(kinds: Mapping[str, Kind]) -> dict[str, tuple[str, str]]:
+    """Find the Lower and the Upper Bound of each run; runs that lack one are left out.
+
+    Args:
+        kinds: of the runs; of two of one kind, the first is the bound.
+    """
+    runs = {kind: run for run, kind in reversed(list(kinds.items()))}
+    found = {}
+    for run, (_, shared) in kinds.items():
+        bounds = [runs.get((bound, shared)) for bound in ("lower", "upper")]
+        if bounds[0] is not None and bounds[1] is not None:
+            found[run] = bounds[0], bounds[1]
+    return found
+
+
+def gaps_closed(means: Mapping[str, float], kinds: Mapping[str, Kind]) -> dict[str, float]:
+    """Compute which share of the way from its Lower to its Upper Bound each run has gone.
+
+    The only place that does: whatever shows the gap closed gives the means that it shows.
+
+    Args:
+        means: of the headline AUROC after the last task, by run.
+        kinds: of the runs, see `bounds_of`.
+
+    Returns:
+        By run; NaN where a bound has no results, or they lie too close together.
+    """
+    found = dict.fromkeys(kinds, np.nan)
+    for run, bounds in bounds_of(kinds).items():
+        value, lower, upper = (means.get(own, np.nan) for own in (run, *bounds))
+        found[run] = gap_closed(value, lower, upper)
+    return found

@@ -1,0 +1,89 @@
+"""Replicas that are paired across runs: the same dataset, anomaly class, seed and order.
+
+A block is an anomaly class of a dataset.
+"""
+
+from collections.abc import Iterable
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from cl_anomaly.statistics.aurocs import HEADLINE
+
+_BLOCK = ["dataset", "anomaly_class"]
+_REPLICA = [*_BLOCK, "seed"]
+_MOST_NAMED = 3
+
+
+def values_of(metrics: pd.DataFrame, score: str, metric: str = HEADLINE) -> pd.DataFrame:
+    """Give each replica's value after the last task: a row for each, a column for each run.
+
+    Args:
+        metrics: in tidy form, with a column `run`.
+        score: by which score.
+        metric: which.
+
+    Returns:
+        NaN where a run has no such replica, or this one did not come to the last task.
+
+    Raises:
+        ValueError: no run has that metric by that score, or one has it twice for a replica.
+    """
+    last = metrics.groupby("dataset")["task"].transform("max")
+    is_wanted = (metrics["score"] == score) & (metrics["metric"] == metric)
+    own = metrics[is_wanted & (metrics["task"] == last)]
+    if own.empty:
+        raise ValueError(f"Expected runs with `{metric}` by the score {score}, but none has it.")
+    twice = own.duplicated(["run", *_REPLICA])
+    if twice.any():
+        run, dataset, anomaly, seed = own.loc[twice, ["run", *_REPLICA]].iloc[0]
+        raise ValueError(
+            f"Expected one run called {run} on {dataset} with anomaly class {anomaly} and seed "
+            f"{seed}, but there are several. Give them different names."
+        )
+    table = own.set_index([*_REPLICA, "run"])["value"].unstack("run")  # noqa: PD010
+    replicas = metrics.drop_duplicates(_REPLICA).set_index(_REPLICA).index
+    return table.reindex(index=replicas, columns=metrics["run"].unique())
+
+
+def has_blocks(values: pd.DataFrame) -> bool:
+    """Say whether replicas are of several anomaly classes or datasets."""
+    return len(values.groupby(_BLOCK, sort=False)) > 1
+
+
+def by_block(values: pd.Series) -> NDArray[np.float64]:
+    """Put values into (B, S)."""
+    return values.unstack("seed").to_numpy(dtype=np.float64)  # noqa: PD010
+
+
+def units(values: pd.DataFrame, are_blocks: bool) -> NDArray[np.float64]:
+    """Compute the observations of tests: the mean of each block; the seeds of an only block.
+
+    Seeds that all give the same result, as those of a closed form, are one observation.
+
+    Args:
+        values: a row for each replica, a column for each of k runs; without NaN.
+        are_blocks: whether the comparison has several blocks, even if these values have one.
+
+    Returns:
+        (N, k).
+    """
+    means = values.groupby(_BLOCK, sort=False).mean()
+    if are_blocks:
+        return means.to_numpy(dtype=np.float64)
+    seeds = values.to_numpy(dtype=np.float64)
+    return seeds[:1] if (seeds == seeds[:1]).all() else seeds
+
+
+def ignores_its_seed(values: pd.Series) -> bool:
+    """Return whether every seed gives the same result in each block, and there are several."""
+    blocks = values.dropna().groupby(_BLOCK, sort=False)
+    return bool((blocks.nunique() == 1).all() and (blocks.size() > 1).any())
+
+
+def in_words(replicas: Iterable[tuple]) -> str:
+    """Name the first few replicas, each (dataset, anomaly class, seed)."""
+    named = [f"{dataset}, anomaly class {a}, seed {s}" for dataset, a, s in replicas]
+    more = [f"{len(named) - _MOST_NAMED} more"] if len(named) > _MOST_NAMED else []
+    return "; ".join([*named[:_MOST_NAMED], *more])

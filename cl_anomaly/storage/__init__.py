@@ -1,1 +1,0 @@
-"""Files that are whole or absent: checkpoints and runs' folders."""

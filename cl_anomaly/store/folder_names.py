@@ -1,0 +1,29 @@
+"""Names of folders, as they are given."""
+
+from cl_anomaly.core.errors import InputError
+from cl_anomaly.settings.run_config import is_text
+
+# A disk's limit is 255 bytes, and a number may follow the name.
+_MOST_BYTES = 200
+
+
+def checked_name(name: str) -> str:
+    """Give a folder's name back as it is, where it can be one.
+
+    Raises:
+        InputError: it could lead out of its folder, be hidden, or not be written or typed again.
+    """
+    if (
+        not is_text(name)
+        or len(name.encode()) > _MOST_BYTES
+        or name[0] in ".-"
+        or name != name.strip()
+        or not name.isprintable()
+        or set(name) & set("/\\")
+    ):
+        raise InputError(
+            f"Expected `name` to be a folder's name, but got {name!r}. Letters, digits, spaces and "
+            f"signs are kept as they are, in at most {_MOST_BYTES} bytes, but for / and \\, what "
+            f"cannot be printed, a dot or a dash at the beginning, and spaces at either end."
+        )
+    return name

@@ -1,6 +1,0 @@
-"""Where things of this repository are."""
-
-from pathlib import Path
-
-ROOT = Path(__file__).parents[1]
-GOLDEN = ROOT / "tests" / "golden"
