@@ -12,7 +12,7 @@ from sklearn.decomposition import PCA
 from sklearn.metrics import roc_auc_score, roc_curve
 
 from cl_anomaly.report.pictures import find_picture
-from cl_anomaly.report.pictures.latent_space import principal_components
+from cl_anomaly.report.pictures.latent import principal_components
 from cl_anomaly.report.pictures.roc import roc_curve as our_curve
 from cl_anomaly.store.recorded import RecordedRun
 from tests.report.pictures.conftest import TASKS, recorded
