@@ -69,7 +69,7 @@ def run(
 
 @contextmanager
 def _shown(progress: Progress | bool | None) -> Iterator[Listener]:
-    """Give what makes, from a strategy's name, what is told of a run's progress."""
+    """Return what makes, from a strategy's name, what is told of a run's progress."""
     if isinstance(progress, Progress):
         yield lambda _: progress
         return

@@ -74,7 +74,7 @@ class AUROC(GenericPluginMetric[Any, _Scores]):
         self._position = 0
 
     def __str__(self) -> str:
-        """Give the head of the metric's name."""
+        """Return the head of the metric's name."""
         return "AUROC"
 
     def before_training_exp(self, strategy: Any) -> Any:

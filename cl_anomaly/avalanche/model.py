@@ -21,7 +21,7 @@ class Noise:
     replay: ReplicaRandom
 
     def __deepcopy__(self, memo: Any) -> Self:
-        """Give itself."""
+        """Return itself."""
         return self
 
 
@@ -38,7 +38,7 @@ class OneReplica(nn.Module):
         self.model, self.noise = model, noise
 
     def forward(self, x: Tensor) -> Tensor:
-        """Give the loss of each sample (B, *features), (B,)."""
+        """Return the loss of each sample (B, *features), (B,)."""
         return self.model.loss(x[None], self.noise.training)[0]
 
     # Avalanche's plugin would compute gradients of the old generator, and throw them away.
@@ -54,5 +54,5 @@ class Loss(nn.Module):
     reduction = "mean"  # which one of Avalanche's plugins sets to "none" for a moment
 
     def forward(self, losses: Tensor, x: Tensor) -> Tensor:
-        """Give the mean over the batch of the losses (B,), or these themselves."""
+        """Return the mean over the batch of the losses (B,), or these themselves."""
         return losses.mean() if self.reduction == "mean" else losses

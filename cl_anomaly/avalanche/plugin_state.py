@@ -46,7 +46,7 @@ _JSON = "values"
 
 
 def state_of(template: Any) -> dict[str, Tensor]:
-    """Give everything that a template and its plugins keep, as tensors by name.
+    """Return everything that a template and its plugins keep, as tensors by name.
 
     Raises:
         CannotKeepError: they keep something that is neither a number, a text, a tensor, a dataset

@@ -65,7 +65,7 @@ class Experience(ClassificationDataset):
 
 
 def rows_and_places(data: Any) -> tuple[Rows, Tensor]:
-    """Say which samples a dataset holds that was made by taking parts and joining them.
+    """Describe which samples a dataset holds that was made by taking parts and joining them.
 
     Args:
         data: made from an experience by whatever of Avalanche's code; some changes its class.

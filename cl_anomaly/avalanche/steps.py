@@ -86,7 +86,7 @@ class OurSteps:
         return Batches(batches, steps, self.train_epochs)
 
     def _batches_of(self: Any, parts: Sequence[tuple[Any, int]]) -> Iterator[list[Tensor]]:
-        """Give batches, endlessly, that hold so many samples of each dataset, which may be seen."""
+        """Get batches, endlessly, that hold so many samples of each dataset, which may be seen."""
         task, streams = self.clock.train_exp_counter + 1, []
         for number, (data, size) in enumerate(parts):
             # The first draws what our own loop draws.

@@ -60,7 +60,7 @@ class AvalancheStrategy(Strategy):
 
     @classmethod
     def options_class(cls) -> tuple[type, frozenset[str]]:
-        """Give the template or plugin, whose arguments are the options, and those of the run."""
+        """Return the template or plugin, whose arguments are the options, and those of the run."""
         return cls.found, _OF_THE_RUN
 
     def own_training(
@@ -126,7 +126,7 @@ class AvalancheStrategy(Strategy):
             )
 
     def beginning(self) -> tuple[dict[str, Tensor], dict[str, Tensor]] | None:
-        """Give weights and what is kept before a task; None where that cannot be given."""
+        """Return weights and what is kept before a task; None where that cannot be given."""
         weights = {name: own.clone() for name, own in self.model.state_dict().items()}
         try:
             return weights, self.state_dict()
@@ -141,7 +141,7 @@ class AvalancheStrategy(Strategy):
             self._template = None
 
     def state_dict(self) -> dict[str, Tensor]:
-        """Give what the template and its plugins keep."""
+        """Return what the template and its plugins keep."""
         return state_of(self._template) if self._template else self._kept
 
     def load_state_dict(self, state: dict[str, Tensor]) -> None:
@@ -263,7 +263,7 @@ class AvalancheTraining:
                 random.setstate(before)
 
     def state(self) -> State:
-        """Give where it is: at the task's beginning or at its end."""
+        """Return where it is: at the task's beginning or at its end."""
         failed = list(self.failed.items())
         return State({"is_done": self._is_done, "time": vars(self.time), "failed": failed})
 

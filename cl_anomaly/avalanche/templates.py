@@ -176,7 +176,7 @@ _STORING = frozenset(
 
 
 def keeps_samples(found: type) -> bool:
-    """Say whether a template or plugin, or one that it is derived from, keeps real samples."""
+    """Return whether a template or plugin, or one that it is derived from, keeps real samples."""
     return any(cls.__name__ in _STORING for cls in found.__mro__)
 
 
@@ -184,7 +184,7 @@ Make = Callable[..., SupervisedTemplate]
 
 
 def template_with(found: type, options: dict[str, Any]) -> tuple[Make, list[Any], dict[str, Any]]:
-    """Give the template that trains, its plugins, and the options that are its own.
+    """Return the template that trains, its plugins, and the options that are its own.
 
     A plugin is put into Naive.
     """

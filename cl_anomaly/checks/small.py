@@ -66,7 +66,7 @@ def learn(
 
 
 def weights(strategy: Strategy) -> list[Tensor]:
-    """Give copies of all weights, (R, ...)."""
+    """Return copies of all weights, (R, ...)."""
     return [parameter.detach().clone() for parameter in strategy.model.parameters()]
 
 
@@ -81,11 +81,11 @@ def expect(is_so: bool | Tensor, otherwise: str) -> None:
 
 
 def same(one: Sequence[Tensor], other: Sequence[Tensor], tolerance: float = 0.0) -> bool:
-    """Say whether two lists of tensors agree."""
+    """Return whether two lists of tensors agree."""
     pairs = zip(one, other, strict=True)
     return all(torch.allclose(a, b, rtol=tolerance, atol=tolerance) for a, b in pairs)
 
 
 def by_name(*checks: Check) -> dict[str, Check]:
-    """Give functions by their names."""
+    """Return functions by their names."""
     return {check.__name__: check for check in checks}

@@ -101,7 +101,7 @@ def _check_only(suite: Suite, only: Sequence[str]) -> None:
 
 
 def _data_files(plans: Sequence[Plan]) -> set[Path]:
-    """Give the files that the data of runs is read from."""
+    """Return the files that the data of runs is read from."""
     asked = {
         (str(own.config.dataset), own.config.data_root): reading_of(own.config) for own in plans
     }
@@ -120,7 +120,7 @@ def _performed(member: Member, plan: Plan, outcome: Outcome) -> SuiteMember:
 
 
 def check(suite: Suite, out: Path, name: str | None) -> None:
-    """Say which runs of a suite's results would come out differently with today's code.
+    """Describe which runs of a suite's results would come out differently with today's code.
 
     Raises:
         InputError: there are no results.

@@ -11,7 +11,7 @@ _WIDTH, _COLUMN = 100, 26
 
 
 def overview(commands: Iterable[Command]) -> str:
-    """Say which commands there are."""
+    """Describe which commands there are."""
     lines = [
         "usage: cl-anomaly COMMAND ...",
         "",

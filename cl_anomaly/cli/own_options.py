@@ -11,7 +11,7 @@ from cl_anomaly.settings.run_config import RunConfig
 
 
 def own_options(command: Command, given: Given) -> list[tuple[str, str, Sequence[Option]]]:
-    """Give the options of the strategy and the model that `--help` is asked about."""
+    """Return the options of the strategy and the model that `--help` is asked about."""
     own: list[tuple[str, str, Sequence[Option]]] = []
     for owner in command.dotted:
         name = given.values.get(owner) or _DEFAULTS[owner]

@@ -136,7 +136,7 @@ def plot_picture(kind: str, folders: Sequence[Path], wanted: Wanted) -> None:
 
 
 def _named(results: list[RunResults], labels: Sequence[str]) -> list[RunResults]:
-    """Give runs the names that a person wants."""
+    """Return runs the names that a person wants."""
     if not labels:
         return results
     new = relabelled(labels, list(dict.fromkeys(own.name for own in results)))
@@ -151,7 +151,7 @@ def _write(figure: "Figure", files: dict[Path, str]) -> None:
 
 
 def _figure_files(out: Path, overwrite: bool) -> dict[Path, str]:
-    """Say which files a figure is written to, and as what."""
+    """Describe which files a figure is written to, and as what."""
     ending = out.suffix.removeprefix(".")
     if not out.name or os.path.isdir(out):
         raise InputError(f"Expected `out` to be a figure's file, but got the folder {str(out)!r}.")

@@ -136,7 +136,7 @@ def _row(cells: Sequence[str], widths: Sequence[int]) -> Iterator[str]:
 
 
 def _placed(own: Listed, width: int) -> Iterator[str]:
-    """Say where it is, and how it is; what is copied into a command is never broken into lines."""
+    """Describe a run's path and state; a path to be copied is never broken into lines."""
     word, _, digits = own.code.partition(" ")
     said = f"{own.status.name} {own.date:%Y-%m-%d %H:%M}, {word} code {digits}".rstrip()
     line = f"  {own.folder}{_GAP}{said}"

@@ -112,12 +112,12 @@ def _row(name: str, score: np.float32, threshold: np.float64 | None) -> tuple[ob
 
 
 def _named(tasks: NDArray[np.int64]) -> list[int | str]:
-    """Give the nearest and the second task of a sample, (2,); nothing where there is none."""
+    """Return the nearest and the second task of a sample, (2,); nothing where there is none."""
     return [int(task) or "" for task in tasks]
 
 
 def _shaped(detector: Detector, x: NDArray[Any]) -> NDArray[Any]:
-    """Give samples the shape of the detector's, where a table or a list has them in one row."""
+    """Return samples the shape of the detector's, where a table or a list has them in one row."""
     features = detector.blueprint.features
     fits = x.ndim == 2 and x.shape[1] == math.prod(features)
     return x.reshape(len(x), *features) if fits else x

@@ -83,7 +83,7 @@ _OF_TASKS, _OF_A_RUN = 8, 16
 
 
 def _over(headline: pd.DataFrame, panel: pd.DataFrame) -> str:
-    """Say over what the numbers of a panel are means."""
+    """Describe over what the numbers of a panel are means."""
     from cl_anomaly.report.run_names import is_of_several
 
     classes = panel["anomaly_class"].iloc[0]

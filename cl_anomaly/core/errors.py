@@ -63,7 +63,7 @@ def explained(doing: str) -> Iterator[None]:
 
 
 def reason(error: BaseException, own_files: Collection[str] | None = None) -> str:
-    """Say why something failed, and in which line.
+    """Describe why something failed, and in which line.
 
     Args:
         error: that was raised.

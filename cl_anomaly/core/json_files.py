@@ -14,7 +14,7 @@ def write_json(path: Path, content: Mapping[str, Any]) -> None:
 
 
 def rendered(content: Mapping[str, Any]) -> str:
-    """Give the text of such a file."""
+    """Return the text of such a file."""
     return json.dumps(content, indent=2) + "\n"
 
 

@@ -94,7 +94,7 @@ def _parse_label(value: Any) -> Label:
 
 
 def why_no_label(name: str) -> str | None:
-    """Say why a class cannot be called so; None where it can."""
+    """Describe why a class cannot be called so; None where it can."""
     if not name or name != name.strip():
         return "is empty, or begins or ends with a space"
     if not all(character.isprintable() for character in name):
@@ -127,7 +127,7 @@ def parted(text: str) -> list[str]:
 
 
 def same_label(one: Label, other: Label) -> bool:
-    """Say whether two labels are of one class, be it as a number or as text."""
+    """Return whether two labels are of one class, be it as a number or as text."""
     return str(one) == str(other)
 
 

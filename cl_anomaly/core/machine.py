@@ -94,7 +94,7 @@ def _wanted_threads() -> int | None:
 
 
 def threads_to_use() -> int:
-    """Say how many threads a run may use: what OMP_NUM_THREADS says, otherwise all cores."""
+    """Count how many threads a run may use: what OMP_NUM_THREADS says, otherwise all cores."""
     return _wanted_threads() or available_cores()
 
 

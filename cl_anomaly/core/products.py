@@ -116,7 +116,7 @@ def processor_way(precision: torch.dtype) -> Way | None:
 
 
 def describe_products(precision: torch.dtype, device: torch.device) -> dict[str, str]:
-    """Say how products are computed, as JSON can hold it: the way, and what rounding was seen."""
+    """State how products are computed, as JSON can hold it: the way, and what rounding was seen."""
     if device.type != "cpu":
         half = precision == torch.bfloat16
         rounding = "bfloat16" if half else "float32"
@@ -183,18 +183,18 @@ def _product_is_rounded(replicas: int, batch: int, inputs: int, outputs: int) ->
 
 
 def _onednn_mode_is_available() -> bool:
-    """Say whether oneDNN takes products in its bfloat16 mode; elsewhere PyTorch passes it over."""
+    """Get whether oneDNN takes products in its bfloat16 mode; elsewhere PyTorch passes it over."""
     if not torch.backends.mkldnn.is_available():
         return False
     return bool(torch.ops.mkldnn._is_mkldnn_bf16_supported())
 
 
 def _has_bfloat16_instructions() -> bool:
-    """Say whether bfloat16 tensors are multiplied fast: others emulate it, many times slower."""
+    """Return whether bfloat16 tensors are multiplied fast: others emulate it, many times slower."""
     known = torch.cpu.get_capabilities()
     return _onednn_mode_is_available() and bool(known.get("avx512_bf16"))
 
 
 def _is_intel() -> bool:
-    """Say whether MKL uses all of the processor: of others it takes the narrow instructions."""
+    """Return whether MKL uses all of the processor: of others it takes the narrow instructions."""
     return "Intel" in str(torch.cpu.get_capabilities().get("cpu_name"))

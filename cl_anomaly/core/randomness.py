@@ -170,7 +170,7 @@ class StepRandom(ReplicaRandom):
         return super()._draw(high, (max(1, _BLOCK // max(1, math.prod(size))), *size))
 
     def state(self) -> State:
-        """Give where it is between two steps: not the numbers, but what draws them again."""
+        """Return where it is between two steps: not the numbers, but what draws them again."""
         state = State({"slots": [(slot.high, slot.size, slot.used) for slot in self._slots]})
         state.tensors["generators"] = self._states()
         for position, slot in enumerate(self._slots):

@@ -41,6 +41,6 @@ class State:
         self.tensors |= {f"{prefix}/{name}": tensor for name, tensor in tensors.items()}
 
     def part(self, prefix: str) -> dict[str, Tensor]:
-        """Give the tensors whose names begin with a prefix, without it."""
+        """Return the tensors whose names begin with a prefix, without it."""
         start = f"{prefix}/"
         return {k.removeprefix(start): v for k, v in self.tensors.items() if k.startswith(start)}

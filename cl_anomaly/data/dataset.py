@@ -47,7 +47,7 @@ class Samples:
         return replace(self, stored=self.stored.to(device), scaling=scaling)
 
     def scaled_by(self, scaling: Scaling | None) -> "Samples":
-        """Give the same samples, scaled by something else."""
+        """Return the same samples, scaled by something else."""
         return replace(self, scaling=scaling and scaling.to(self.stored.device))
 
     def batch(self, indices: Tensor) -> Tensor:
@@ -126,7 +126,7 @@ class Dataset:
         return self.named(self.train_labels.unique())
 
     def named(self, codes: Tensor) -> list[Label]:
-        """Say what people call the classes of these labels, (n,), int64."""
+        """Describe what people call the classes of these labels, (n,), int64."""
         if self.class_names is None:
             return codes.tolist()
         return [self.class_names[code] for code in codes.tolist()]
@@ -136,7 +136,7 @@ class Dataset:
         return codes.numpy() if self.class_names is None else np.array(self.named(codes))
 
     def codes(self, labels: Iterable[Label]) -> Tensor:
-        """Give the numbers by which `train_labels` knows classes that there are; (n,), int64."""
+        """Return the numbers by which `train_labels` knows classes that there are; (n,), int64."""
         if self.class_names is None:
             return torch.tensor([int(label) for label in labels], dtype=torch.int64)
         found = [find_label(label, self.class_names) for label in labels]

@@ -41,17 +41,17 @@ class Reading:
 
 
 def is_own(name: str) -> bool:
-    """Say whether it names a file or a folder of the user's."""
+    """Return whether it names a file or a folder of the user's."""
     return name.startswith(_STARTS) or name.endswith(FILES)
 
 
 def is_table(name: str) -> bool:
-    """Say whether it names a table."""
+    """Return whether it names a table."""
     return name.endswith(TABLES) and not name.startswith(_STARTS)
 
 
 def path_of(name: str) -> Path:
-    """Give the path of a file or a folder."""
+    """Return the path of a file or a folder."""
     return Path(name.removeprefix(_start_of(name)))
 
 
@@ -61,7 +61,7 @@ def absolute(name: str) -> str:
 
 
 def _start_of(name: str) -> str:
-    """Give what stands before the path of a file or a folder, such as "folder:"."""
+    """Return what stands before the path of a file or a folder, such as "folder:"."""
     return next((start for start in _STARTS if name.startswith(start)), "")
 
 

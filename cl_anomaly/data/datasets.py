@@ -83,14 +83,13 @@ def give_dataset(name: str, reading: Reading | None, dataset: Dataset) -> None:
     Args:
         name: what it is called; the one before of that name is forgotten, and so are all others.
         reading: how it was read.
-        dataset: it.
     """
     _given.clear()
     _given[_key(name, reading)] = dataset
 
 
 def given_dataset(name: str, reading: Reading | None) -> Dataset | None:
-    """Give the dataset that `give_dataset` was given under a name."""
+    """Return the dataset that `give_dataset` was given under a name."""
     return _given.get(_key(name, reading))
 
 

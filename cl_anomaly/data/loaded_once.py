@@ -11,7 +11,7 @@ _loaded: dict[object, Any] = {}
 
 
 def loaded_once(name: str, files: Sequence[Path], load: Callable[[], Content]) -> Content:
-    """Give what was loaded under a name from these files, or load it.
+    """Return what was loaded under a name from these files, or load it.
 
     Args:
         name: of it.

@@ -66,7 +66,7 @@ def dataset_of(name: str, arrays: LabelledArrays, path: Path) -> Dataset:
 
 
 def float32_of(values: NDArray[Any], what: str) -> NDArray[np.float32]:
-    """Give floats as float32.
+    """Return floats as float32.
 
     Args:
         values: of any floating type.

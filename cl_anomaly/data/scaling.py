@@ -53,7 +53,7 @@ class Scaling:
         return replace(self, low=self.low.to(device), high=self.high.to(device))
 
     def part(self, start: int, end: int) -> "Scaling":
-        """Give that of some of the replicas."""
+        """Return that of some of the replicas."""
         return replace(self, low=self.low[start:end], high=self.high[start:end])
 
     def __call__(self, x: Tensor) -> Tensor:
@@ -81,7 +81,7 @@ class Scaling:
         return ((x - low) / width).clamp(-FURTHEST, 1 + FURTHEST)
 
     def as_lists(self) -> dict[str, list]:
-        """Give it as JSON can hold it."""
+        """Return it as JSON can hold it."""
         return {"low": self.low.tolist(), "high": self.high.tolist()}
 
     @classmethod

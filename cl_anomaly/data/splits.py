@@ -78,7 +78,7 @@ def about_copies(
     train_labels: NDArray[Any],
     test_labels: NDArray[Any],
 ) -> str | None:
-    """Say how many samples of a dataset are copies of others; None if none is.
+    """Count how many samples of a dataset are copies of others; None if none is.
 
     Args:
         name: of the dataset.

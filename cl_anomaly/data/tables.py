@@ -78,7 +78,7 @@ def _read_parquet(path: Path) -> pd.DataFrame:
 
 
 def _labels(column: "pd.Series[Any]", path: Path) -> NDArray[Any]:
-    """Give labels as text; whole numbers without a fraction, however they are stored."""
+    """Return labels as text; whole numbers without a fraction, however they are stored."""
     texts = [_label(value) for value in column.tolist()]
     if "" in texts:
         raise InputError(

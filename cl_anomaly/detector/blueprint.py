@@ -48,7 +48,7 @@ class Blueprint:
     scaling: dict[str, list] | None = None
 
     def places_of_groups(self) -> list[tuple[int, int]]:
-        """Say where each group of replicas begins and ends."""
+        """Describe where each group of replicas begins and ends."""
         ends = [sum(self.group_sizes[:count]) for count in range(len(self.group_sizes) + 1)]
         return list(pairwise(ends))
 
@@ -88,7 +88,7 @@ def model_from(blueprint: Blueprint, weights: dict[str, Tensor], start: int, end
 
 
 def scaling_of(blueprint: Blueprint) -> Scaling | None:
-    """Give the ranges that its replicas scale samples by, where they do."""
+    """Return the ranges that its replicas scale samples by, where they do."""
     return None if blueprint.scaling is None else Scaling.from_lists(blueprint.scaling)
 
 

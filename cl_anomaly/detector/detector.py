@@ -127,7 +127,7 @@ class Detector:
         return found
 
     def thresholds(self, rate: float = 0.05) -> NDArray[np.float64]:
-        """Give each replica's threshold: a sample that scores higher is an alarm.
+        """Return each replica's threshold: a sample that scores higher is an alarm.
 
         Args:
             rate: the false-positive rate that is wanted, 0.01 or 0.05.
@@ -183,7 +183,7 @@ class Detector:
         return self.groups.alarms(samples, indices) if any(self._limits) else None
 
     def predict(self, x: NDArray[Any] | Tensor, rate: float = 0.05) -> NDArray[np.bool_]:
-        """Say which samples are alarms: those that score above the threshold.
+        """Describe which samples are alarms: those that score above the threshold.
 
         Args:
             x: as `score` takes it.
@@ -198,7 +198,7 @@ class Detector:
         return self.score(x) > self.thresholds_for(x, rate)
 
     def score(self, x: NDArray[Any] | Tensor) -> NDArray[np.float32]:
-        """Say how anomalous samples are, in float32 and without drawing at random.
+        """Describe how anomalous samples are, in float32 and without drawing at random.
 
         Args:
             x: (n, *features), floats in the range of the dataset's, [0, 1] where it holds uint8,
@@ -224,7 +224,7 @@ class Detector:
         return samples_of(x, self.blueprint, self.device).scaled_by(self._scaling)
 
     def replica(self, seed: int | None = None) -> Detector:
-        """Give a detector of a single replica, which only scores.
+        """Return a detector of a single replica, which only scores.
 
         Args:
             seed: the replica's; where several anomaly classes share it, that of the first class.
@@ -250,13 +250,13 @@ class Detector:
         return Detector.rebuilt(asdict(alone), weights, kept, self.device.type)
 
     def scores_of(self, samples: Samples, indices: Tensor) -> dict[str, NDArray[np.float32]]:
-        """Give all scores that are recorded, (R, n) by name; see `evaluation.score_samples`."""
+        """Return all scores that are recorded, (R, n) by name; see `evaluation.score_samples`."""
         return self.groups.score(samples, indices)
 
     def untrained_scores_of(
         self, samples: Samples, indices: Tensor
     ) -> dict[str, NDArray[np.float32]]:
-        """Give the same before the first task, of the scores that keep no statistics of tasks."""
+        """Return the same before the first task, of the scores that keep no statistics of tasks."""
         return self.groups.score(samples, indices, is_untrained=True)
 
     def _by_group(
@@ -274,7 +274,7 @@ class Detector:
             yield model, own, scores
 
     def _scores_of_groups(self, names: Sequence[str]) -> list[list[Score]]:
-        """Give the scores of each group of replicas, with its statistics."""
+        """Return the scores of each group of replicas, with its statistics."""
         if self._groups is not None:
             return [
                 [own for own in learner.scores if own.name in names]
@@ -283,11 +283,11 @@ class Detector:
         return loaded_scores(self.blueprint, self._statistics, names)
 
     def first_replica(self) -> Model:
-        """Give a copy of the first replica's model, alone and as it is now."""
+        """Return a copy of the first replica's model, alone and as it is now."""
         return model_from(self.blueprint, self._models[0].state_dict(), 0, 1).to(self.device)
 
     def weights(self) -> dict[str, Tensor]:
-        """Give the weights of all replicas, (R, ...), by the names of the model's parameters."""
+        """Return the weights of all replicas, (R, ...), by the names of the model's parameters."""
         parts = [model.state_dict() for model in self._models]
         return {name: side_by_side([part[name].cpu() for part in parts]) for name in parts[0]}
 
@@ -297,7 +297,7 @@ class Detector:
         return SCORES[self.blueprint.score].knows_tasks()
 
     def nearest_tasks(self, x: NDArray[Any] | Tensor) -> NDArray[np.int64]:
-        """Say which task each sample is nearest to, and second nearest: what explains an alarm.
+        """State which task each sample is nearest to, and second nearest: what explains an alarm.
 
         Args:
             x: as `score` takes it.
@@ -321,7 +321,7 @@ class Detector:
         return nearest if len(nearest) > 1 else nearest[0]
 
     def statistics(self) -> dict[str, Tensor]:
-        """Give what scores and limits keep, (R, ...), by `score.NAME.KEY` and `limits.KEY`."""
+        """Return what scores and limits keep, (R, ...), by `score.NAME.KEY` and `limits.KEY`."""
         if self._groups is None:
             return {name: own.cpu() for name, own in self._statistics.items()}
         limits = limits_side_by_side(self._limits)

@@ -171,7 +171,7 @@ class ContinualAnomalyDetector(OutlierMixin, BaseEstimator):
         return -score_each(self._detector, self._shaped(x))
 
     def score_samples(self, X: ArrayLike) -> NDArray[np.float64]:  # noqa: N803
-        """Give the anomaly score with its sign turned, as scikit-learn's detectors do.
+        """Return the anomaly score with its sign turned, as scikit-learn's detectors do.
 
         Args:
             X: (n, n_features).
@@ -194,11 +194,11 @@ class ContinualAnomalyDetector(OutlierMixin, BaseEstimator):
         return thresholds_of_each(self._detector, self._shaped(x), _RATE) + self._normality(x)
 
     def predict(self, X: ArrayLike) -> NDArray[np.int64]:  # noqa: N803
-        """Say which samples are normal, 1, and which are anomalies, -1; (n,)."""
+        """Describe which samples are normal, 1, and which are anomalies, -1; (n,)."""
         return np.where(self.decision_function(X) < 0, -1, 1)
 
     def nearest_tasks(self, X: ArrayLike) -> NDArray[np.int64]:  # noqa: N803
-        """Say which task each sample is nearest to, and second nearest: what explains an alarm.
+        """State which task each sample is nearest to, and second nearest: what explains an alarm.
 
         Args:
             X: (n, n_features).
@@ -213,7 +213,7 @@ class ContinualAnomalyDetector(OutlierMixin, BaseEstimator):
         return self._detector.nearest_tasks(self._shaped(self._validated(X, reset=False)))
 
     def __getstate__(self) -> dict[str, Any]:
-        """Give all but the detector, which is made again from what was learnt."""
+        """Return all but the detector, which is made again from what was learnt."""
         state: dict[str, Any] = dict(super().__getstate__())  # type: ignore[arg-type]
         state.pop("_detector", None)
         return state

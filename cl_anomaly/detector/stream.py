@@ -197,7 +197,7 @@ def _learner(
 
 
 def detector_of(learnt: Learnt) -> Detector:
-    """Give the detector, which only scores."""
+    """Return the detector, which only scores."""
     state = State({}, {name: torch.from_numpy(own) for name, own in learnt.tensors.items()})
     name = learnt.blueprint["score"]
     statistics = {f"score.{name}.{k}": own for k, own in state.part(f"score.{name}").items()}

@@ -69,7 +69,7 @@ class Job:
         return self.out / self.name if self.name else None
 
     def settled(self) -> "Job":
-        """Give a run its folder as it is found from anywhere, also one that is asked for again.
+        """Return a run its folder as it is found from anywhere, also one that is asked for again.
 
         So it finds what it has done where it is begun a second time, as on another machine.
         """

@@ -78,7 +78,7 @@ class _Workers:
         return [own for own, worker in self._workers.items() if worker.run is not None]
 
     def start(self, job: Job, progress: Progress) -> None:
-        """Give a run to a worker that has none, or to a new one."""
+        """Return a run to a worker that has none, or to a new one."""
         for connection in [own for own, worker in self._workers.items() if worker.run is None]:
             try:
                 connection.send(job)

@@ -124,7 +124,7 @@ class OwnCode:
 
 @contextmanager
 def unpacked_code(config: RunConfig, code: OwnCode | None) -> Iterator[RunConfig]:
-    """Give a run's configuration as this machine can load it, for as long as this lasts."""
+    """Return a run's configuration as this machine can load it, for as long as this lasts."""
     if code is None:
         yield config
         return

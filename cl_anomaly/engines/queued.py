@@ -42,7 +42,7 @@ class Ticket:
         self._job = job or submitit.SlurmJob(folder, self.number)
 
     def is_over(self) -> bool:
-        """Say whether the job has ended, as far as the queue has been asked lately."""
+        """Return whether the job has ended, as far as the queue has been asked lately."""
         if self._is_local and not self._is_own:
             return not _is_controller(int(self.number))
         return self._job.done()
@@ -61,7 +61,7 @@ class Ticket:
             self._job.cancel(check=False)
 
     def log(self) -> str:
-        """Give the end of what the job said before it ended."""
+        """Return the end of what the job said before it ended."""
         with suppress(OSError):
             lines = self._job.paths.stderr.read_text(errors="replace").strip().splitlines()
             return "\n".join(lines[-_LINES_OF_LOG:])
@@ -69,7 +69,7 @@ class Ticket:
 
 
 def _is_controller(process: int) -> bool:
-    """Say whether a process of submitit's own queue is there; its number may be another's now."""
+    """Get whether a process of submitit's own queue is there; its number may be another's now."""
     try:
         os.kill(process, 0)
         return b"submitit" in (Path("/proc") / str(process) / "cmdline").read_bytes()
@@ -83,7 +83,6 @@ class Queue:
     """A queue's folder: submitit's files, which jobs there are, and what their runs tell.
 
     Args:
-        folder: it.
         cluster: slurm or local.
     """
 
@@ -127,7 +126,7 @@ class Queue:
             write_json(partial, {"jobs": jobs})
 
     def messages_of(self, job: Job) -> MessageFile:
-        """Give the file of what a run tells."""
+        """Return the file of what a run tells."""
         return MessageFile(self.folder / "messages" / f"{_key(job)}.jsonl")
 
 

@@ -17,7 +17,7 @@ class Post:
         return self._stop
 
     def take(self) -> list[tuple[str, str, tuple[Any, ...]]]:
-        """Give the messages that have come since the last time."""
+        """Return the messages that have come since the last time."""
         told, self._told = self._told, []
         return told
 

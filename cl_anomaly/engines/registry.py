@@ -17,7 +17,7 @@ _WORKERS = frozenset({"workers"})
 
 
 def engine_options(name: str) -> tuple[Option, ...]:
-    """Give the options of an engine, but for how many runs go at a time."""
+    """Return the options of an engine, but for how many runs go at a time."""
     return options_of(_class_of(name), _WORKERS)
 
 

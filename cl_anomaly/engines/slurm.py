@@ -110,7 +110,7 @@ class SlurmEngine:
             followed.end()
 
     def _room(self, there: int, waiting: int) -> int:
-        """Say how many jobs may be queued: a queue counts itself, but this machine does not."""
+        """Count how many jobs may be queued: a queue counts itself, but this machine does not."""
         return waiting if self._cluster == "slurm" else max(0, self.at_a_time - there)
 
     def _queue_up(self, packs: Sequence[list[Job]], queue: Queue, followed: Followed) -> None:
@@ -170,7 +170,7 @@ class Pack:
             signal.raise_signal(ended)
 
     def checkpoint(self, jobs: Sequence[Job]) -> Any:
-        """Say how the job goes on when it is queued anew; what is finished is not repeated."""
+        """Describe how the job goes on when it is queued anew; what is finished is not repeated."""
         import submitit
 
         return submitit.helpers.DelayedSubmission(self, jobs)

@@ -102,7 +102,7 @@ class Teller(Progress):
 
 
 def retell(progress: Progress, kind: str, content: Sequence[Any]) -> None:
-    """Give a listener a message of a `Teller`."""
+    """Return a listener a message of a `Teller`."""
     getattr(progress, kind)(*content)
 
 

@@ -159,7 +159,7 @@ class _Bar(_Notices):
 
 
 def _loss_shown(loss: float, end: str = "") -> str:
-    """Say what the loss is; nothing of a model that learns without one."""
+    """Describe what the loss is; nothing of a model that learns without one."""
     return "" if math.isnan(loss) else f"loss {loss:.2f}{end}"
 
 
@@ -197,7 +197,7 @@ def mean_and_spread(
 
 
 def say(sentences: Iterable[str]) -> None:
-    """Say what a person must know beside the results, a line each."""
+    """Describe what a person must know beside the results, a line each."""
     for sentence in sentences:
         print(sentence, file=sys.stderr)
 

@@ -59,7 +59,7 @@ class AE(Autoencoder):
         return self.encoder(self.shaped(x)).float()
 
     def loss(self, x: Tensor, random: Draws) -> Tensor:
-        """Give the reconstruction loss of each sample, (R, B), in nats; nothing is drawn."""
+        """Return the reconstruction loss of each sample, (R, B), in nats; nothing is drawn."""
         return self.reconstruction_loss(self.decoder(self.encode(x)).float(), x)
 
     def reconstruct(self, x: Tensor) -> AEReconstruction:

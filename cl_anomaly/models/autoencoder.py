@@ -49,11 +49,11 @@ class Decoder(Generator):
         return output if self._is_linear else sigmoid(output)
 
     def generate(self, count: int, random: Draws) -> Tensor:
-        """Give the means at z ~ N(0, I), (R, count, *features), float32, see `cut`."""
+        """Return the means at z ~ N(0, I), (R, count, *features), float32, see `cut`."""
         return self.from_codes(random.normal(count, self.latent_size))
 
     def from_codes(self, z: Tensor) -> Tensor:
-        """Give the means at codes (R, count, latent): (R, count, *features), float32, see `cut`."""
+        """Get the means at codes (R, count, latent): (R, count, *features), float32, see `cut`."""
         means = self.means(z)
         return self.cut(means) if self._is_linear else means
 
@@ -112,7 +112,7 @@ class Autoencoder(Model):
         return mlp((latent_size, *hidden_sizes, math.prod(self.features)), generators)
 
     def shaped(self, x: Tensor) -> Tensor:
-        """Give samples (R, B, *features) the shape that the encoder takes."""
+        """Return samples (R, B, *features) the shape that the encoder takes."""
         return x.flatten(2)
 
     def hidden(self, x: Tensor) -> list[Tensor]:
@@ -125,7 +125,7 @@ class Autoencoder(Model):
         return [*given, x.float()[..., : self.decoder.latent_size]]
 
     def reconstruction_loss(self, output: Tensor, x: Tensor) -> Tensor:
-        """Say how far samples are from what became of them. Override it for a loss of your own.
+        """State how far samples are from what became of them. Override it for a loss of your own.
 
         Args:
             output: (R, B, *features), float32, what the decoder's layers give: logits for "bce",

@@ -202,7 +202,7 @@ class Model(nn.Module):
         self.features, self.replicas = features, len(seeds)
 
     def loss(self, x: Tensor, random: Draws) -> Tensor:
-        """Give each sample's loss, (R, B), float32, for training.
+        """Return each sample's loss, (R, B), float32, for training.
 
         Args:
             x: (R, B, *features), float32 in [0, 1].
@@ -226,11 +226,11 @@ class Model(nn.Module):
         raise NotImplementedError(f"{type(self).__name__} should have a `reconstruct`.")
 
     def generator(self) -> Generator:
-        """Give the part that makes samples; only where the model is able to `generate`."""
+        """Return the part that makes samples; only where the model is able to `generate`."""
         raise NotImplementedError(f"{type(self).__name__} makes no samples.")
 
     def training_bytes(self, batch_size: int) -> int:
-        """Say how much memory each step of one replica's training reads and writes.
+        """Return how much memory each step of one replica's training reads and writes.
 
         Replicas train beside each other in groups for which a processor's cache is large enough.
         Here it is the weights: dense layers have few activations beside them.

@@ -26,7 +26,7 @@ class ClosedForm(Model):
     keeps_tasks_apart: ClassVar[bool] = True
 
     def features_of(self, x: Tensor, replica: int) -> Tensor:
-        """Give what the task is learnt from, (n, F), of a replica's samples (n, *features)."""
+        """Return what the task is learnt from, (n, F), of a replica's samples (n, *features)."""
         raise NotImplementedError(f"{type(self).__name__} should have `features_of`.")
 
     def learn(self, replica: int, features: Sequence[Tensor], anew: bool) -> None:

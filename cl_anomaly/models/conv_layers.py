@@ -50,7 +50,7 @@ class _Convolution(nn.Module):
         }
 
     def _single(self, x: Tensor, output_gradients: Tensor) -> Tensor:
-        """Give each sample's own gradient of one replica's weights, (B, m, n).
+        """Return each sample's own gradient of one replica's weights, (B, m, n).
 
         Every place of the image adds to the same weight.
         """
@@ -135,7 +135,7 @@ class ConvTranspose2d(_Convolution):
 
 
 def halved(size: tuple[int, int]) -> tuple[int, int]:
-    """Say what a `Conv2d` makes of an image's size (H, W)."""
+    """Describe what a `Conv2d` makes of an image's size (H, W)."""
     return -(-size[0] // STRIDE), -(-size[1] // STRIDE)
 
 

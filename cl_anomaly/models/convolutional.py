@@ -50,18 +50,18 @@ class Convolutional(Autoencoder):
         return nn.Sequential(*layers)
 
     def shaped(self, x: Tensor) -> Tensor:
-        """Give samples (R, B, *features) their channels, (R, B, C, H, W)."""
+        """Return samples (R, B, *features) their channels, (R, B, C, H, W)."""
         return x.flatten(2).unflatten(2, image_shape(self.features))
 
     def training_bytes(self, batch_size: int) -> int:
-        """Say how much memory a step of one replica reads and writes, its activations included."""
+        """Get how much memory a step of one replica reads and writes, its activations included."""
         channels = tuple(m.weight.shape[1] for m in self.encoder if isinstance(m, Conv2d))
         one_way = sum(math.prod(stage) for stage in self._stages(channels))
         activations = _BYTES_PER_ACTIVATION * 2 * one_way * batch_size
         return super().training_bytes(batch_size) + activations
 
     def _stages(self, channels: tuple[int, ...]) -> list[tuple[int, int, int]]:
-        """Give (C, H, W) before the first convolution, and after each."""
+        """Return (C, H, W) before the first convolution, and after each."""
         stages = [image_shape(self.features)]
         for after in channels:
             stages.append((after, *halved(stages[-1][1:])))
@@ -69,7 +69,7 @@ class Convolutional(Autoencoder):
 
 
 def image_shape(features: tuple[int, ...]) -> tuple[int, int, int]:
-    """Give (C, H, W) of samples that are images.
+    """Return (C, H, W) of samples that are images.
 
     Raises:
         InputError: they are none, or too small.

@@ -37,7 +37,7 @@ def moments_of(x: Tensor) -> Moments:
 
 
 def together(one: Moments, other: Moments) -> Moments:
-    """Give the moments of two sets of samples in one.
+    """Return the moments of two sets of samples in one.
 
     Chan et al., "Updating Formulae and a Pairwise Algorithm for Computing Sample Variances" (1979),
     eq. 2.1: the sums of squares add up, and n₁ n₂ / (n₁ + n₂) (μ₁ − μ₂)(μ₁ − μ₂)ᵀ on top.
@@ -94,7 +94,7 @@ def whitening(covariance: Tensor) -> Tensor:
 
 
 def squared_distance(f: Tensor, mean: Tensor, white: Tensor) -> Tensor:
-    """Give the squared Mahalanobis distance of samples (n, F) from a Gaussian, (n,).
+    """Return the squared Mahalanobis distance of samples (n, F) from a Gaussian, (n,).
 
     Args:
         f: the samples.
@@ -155,7 +155,7 @@ def packed(correlations: Tensor, dtype: torch.dtype) -> Tensor:
 
 
 def unpacked(triangle: Tensor, size: int) -> Tensor:
-    """Give the symmetric matrix (F, F), float64, with a diagonal of 1, of what `packed` kept."""
+    """Return the symmetric matrix (F, F), float64, with a diagonal of 1, of what `packed` kept."""
     rows, columns = _below(size, triangle.device)
     whole = torch.eye(size, dtype=torch.float64, device=triangle.device)
     whole[rows, columns] = triangle.double()

@@ -46,7 +46,7 @@ class DenoisingAE(AE):
         self.noise = noise
 
     def loss(self, x: Tensor, random: Draws) -> Tensor:
-        """Give each sample's loss, (R, B), in nats, where its noisy twin went in.
+        """Return each sample's loss, (R, B), in nats, where its noisy twin went in.
 
         Args:
             x: (R, B, *features).

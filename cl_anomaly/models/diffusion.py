@@ -20,7 +20,7 @@ _SCORED_AT, _SCORED_DRAWS = (0.2, 0.3, 0.4, 0.5, 0.6), 4
 
 
 def cosine_schedule(steps: int) -> Tensor:
-    """Give ᾱ, (steps,): the share of a sample's variance that is left after each step of noise.
+    """Return ᾱ, (steps,): the share of a sample's variance that is left after each step of noise.
 
     Nichol & Dhariwal, "Improved Denoising Diffusion Probabilistic Models" (ICML 2021), eq. 17.
     """
@@ -32,7 +32,7 @@ def cosine_schedule(steps: int) -> Tensor:
 
 
 def time_embedding(steps: int) -> Tensor:
-    """Give numbers that tell a network which step it is, (steps, 32).
+    """Return numbers that tell a network which step it is, (steps, 32).
 
     Vaswani et al., "Attention Is All You Need" (NeurIPS 2017), section 3.5: sines and cosines.
     """
@@ -76,7 +76,7 @@ class Denoiser(Generator):
         self.network = mlp(sizes, generators)
 
     def noisy(self, samples: Tensor, step: Tensor, noise: Tensor) -> Tensor:
-        """Give √ᾱ x + √(1 − ᾱ) ε, (R, B, D).
+        """Return √ᾱ x + √(1 − ᾱ) ε, (R, B, D).
 
         Ho et al., "Denoising Diffusion Probabilistic Models" (NeurIPS 2020), eq. 4.
 
@@ -89,11 +89,11 @@ class Denoiser(Generator):
         return share.sqrt() * samples + (1 - share).sqrt() * noise
 
     def forward(self, noisy: Tensor, step: Tensor) -> Tensor:
-        """Say what samples were, (R, B, D), float32, by what became of them after a step (R, B)."""
+        """Recover samples (R, B, D), float32, from their noisy form after step (R, B)."""
         return self.network(torch.cat([noisy, self.times[step]], dim=2)).float()
 
     def noise_in(self, noisy: Tensor, step: Tensor, samples: Tensor) -> Tensor:
-        """Say what noise it was, (R, B, D), if the samples are these: eq. 4 of Ho et al. solved."""
+        """Compute the noise (R, B, D), if these are the samples: eq. 4 of Ho et al. solved."""
         share = self.shares[step][..., None]
         return (noisy - share.sqrt() * samples) / (1 - share).sqrt()
 
@@ -176,7 +176,7 @@ class Diffusion(Model):
         self.denoiser = Denoiser(features, steps, sampling_steps, hidden_sizes, generators)
 
     def loss(self, x: Tensor, random: Draws) -> Tensor:
-        """Give ½ Σ (x − x̂)² of each sample at a step of its own, (R, B), in nats.
+        """Return ½ Σ (x − x̂)² of each sample at a step of its own, (R, B), in nats.
 
         Args:
             x: (R, B, *features), in [0, 1].
@@ -189,7 +189,7 @@ class Diffusion(Model):
         return 0.5 * (samples - given).square().sum(2)
 
     def noise_error(self, x: Tensor) -> Tensor:
-        """Give the mean of (ε − ε̂)² of samples (R, B, *features): (R, B), in 20 forward passes.
+        """Return the mean of (ε − ε̂)² of samples (R, B, *features): (R, B), in 20 forward passes.
 
         It is taken at five steps of the schedule, each with four draws of ε. All samples meet the
         same ones.
@@ -216,10 +216,10 @@ class Diffusion(Model):
         return DiffusionNoise(self, x)
 
     def generator(self) -> Denoiser:
-        """Give the network, which also makes samples."""
+        """Return the network, which also makes samples."""
         return self.denoiser
 
 
 def _centred(x: Tensor) -> Tensor:
-    """Give samples (R, B, *features) in [0, 1] flat and in [-1, 1]."""
+    """Return samples (R, B, *features) in [0, 1] flat and in [-1, 1]."""
     return 2 * x.flatten(2) - 1

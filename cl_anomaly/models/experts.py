@@ -79,7 +79,7 @@ class Experts(Model):
         return _make(self._class, self.features, self._seeds, self._options)
 
     def begin_task(self, number: int) -> None:
-        """Give a task its expert; the earlier ones are not trained any more."""
+        """Return a task its expert; the earlier ones are not trained any more."""
         device = next(self.experts.parameters()).device
         while len(self.experts) < number:
             self.experts.append(self._made().to(device))
@@ -87,13 +87,13 @@ class Experts(Model):
             del self.experts[-1]
 
     def named_parameters(self, *args: Any, **how: Any) -> Iterator[tuple[str, nn.Parameter]]:
-        """Give what is trained: the parameters of the last expert."""
+        """Return what is trained: the parameters of the last expert."""
         last = f"experts.{len(self.experts) - 1}."
         own = super().named_parameters(*args, **how)
         return ((name, p) for name, p in own if last in name)
 
     def loss(self, x: Tensor, random: Draws) -> Tensor:
-        """Give the loss of the task's expert, (R, B)."""
+        """Return the loss of the task's expert, (R, B)."""
         return self._all[-1].loss(x, random)
 
     @property

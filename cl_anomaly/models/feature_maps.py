@@ -36,7 +36,7 @@ class FeatureMap(Protocol):
 
 
 def is_image(features: tuple[int, ...]) -> bool:
-    """Say whether samples of a shape are images: (H, W) or (C, H, W), sides of 4 or more."""
+    """Return whether samples of a shape are images: (H, W) or (C, H, W), sides of 4 or more."""
     return len(features) in (2, 3) and min(features[-2:]) >= 4
 
 
@@ -135,14 +135,14 @@ class Histograms(nn.Module):
         return self.pooling(torch.cat(parts, dim=1)).flatten(1).pow(self._power)
 
     def _edges(self, x: Tensor) -> Tensor:
-        """Give the gradient of images (B, C, H, W) in each direction, (B, directions, H, W)."""
+        """Return the gradient of images (B, C, H, W) in each direction, (B, directions, H, W)."""
         u, v = _of_the_strongest(self._slope(x, 0, 1), self._slope(x, 1, 0))
         length = (u.square() + v.square()).sqrt() + _LEAST_GRADIENT
         cos, sin = (own[:, None, None] for own in self.circle.unbind(1))
         return (u[:, None] * cos + v[:, None] * sin).relu_().square_() / length[:, None]
 
     def _lines(self, x: Tensor) -> Tensor:
-        """Give bright and dark lines in each direction, (B, 2 · curvatures, H, W)."""
+        """Return bright and dark lines in each direction, (B, 2 · curvatures, H, W)."""
         slopes = self._slope(x, 0, 2), self._slope(x, 2, 0), 2**0.5 * self._slope(x, 1, 1)
         xx, yy, xy = _of_the_strongest(*slopes)
         length = (xx.square() + yy.square() + xy.square()).sqrt() + _LEAST_GRADIENT
@@ -165,13 +165,13 @@ def _of_the_strongest(*slopes: Tensor) -> tuple[Tensor, ...]:
 
 
 def _directions(circle: float, count: int) -> Tensor:
-    """Give (cos, sin) of directions evenly around a part of a circle, (count, 2)."""
+    """Return (cos, sin) of directions evenly around a part of a circle, (count, 2)."""
     angles = circle * torch.arange(count, dtype=torch.float64) / max(count, 1)
     return torch.stack([angles.cos(), angles.sin()], dim=1).float()
 
 
 def _derivatives(side: int) -> list[Tensor]:
-    """Give a Gaussian of 7 taps, σ = 1, −t times it and t² − 1 times it, as matrices (side, side).
+    """Get a Gaussian of 7 taps, σ = 1, −t times it and t² − 1 times it, as matrices (side, side).
 
     Each slides it along a row or a column, whose outside is 0.
     """

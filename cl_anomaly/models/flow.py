@@ -116,7 +116,7 @@ class Couplings(Generator):
         return (z / _STRETCH + 0.5).unflatten(2, self._features)
 
     def generate(self, count: int, random: Draws) -> Tensor:
-        """Give the samples of z ~ N(0, I), (R, count, *features), float32, see `cut`."""
+        """Return the samples of z ~ N(0, I), (R, count, *features), float32, see `cut`."""
         return self.cut(self.inverse(random.normal(count, self._size)))
 
 
@@ -187,7 +187,7 @@ class Flow(Model):
         self.couplings = Couplings(features, couplings, hidden_sizes, generators)
 
     def negative_log_likelihood(self, x: Tensor) -> Tensor:
-        """Give −log p(x) of samples (R, B, *features): (R, B), in nats.
+        """Return −log p(x) of samples (R, B, *features): (R, B), in nats.
 
         By the change of variables, Dinh et al. (2017), eq. 2: −log N(z; 0, I) − log |det ∂z/∂x|.
         """
@@ -196,7 +196,7 @@ class Flow(Model):
         return normal - log_determinant
 
     def loss(self, x: Tensor, random: Draws) -> Tensor:
-        """Give the negative log-likelihood of each sample with noise, (R, B), in nats.
+        """Return the negative log-likelihood of each sample with noise, (R, B), in nats.
 
         Args:
             x: (R, B, *features).
@@ -209,5 +209,5 @@ class Flow(Model):
         return FlowDensity(self, x)
 
     def generator(self) -> Couplings:
-        """Give the couplings, which also go backwards."""
+        """Return the couplings, which also go backwards."""
         return self.couplings

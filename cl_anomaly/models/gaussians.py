@@ -134,11 +134,11 @@ class Gaussians(ClosedForm):
         self.register_buffer("learnt", torch.zeros(len(seeds), dtype=torch.int64))
 
     def features_of(self, x: Tensor, replica: int) -> Tensor:
-        """Give features (n, F) of a replica's samples (n, *features)."""
+        """Return features (n, F) of a replica's samples (n, *features)."""
         return self.map(x, replica)
 
     def features_of_all(self, x: Tensor) -> list[Tensor]:
-        """Give features of samples (R, B, *features): (B, F) of each replica."""
+        """Return features of samples (R, B, *features): (B, F) of each replica."""
         if x.stride(0) == 0 and not self.map.is_drawn:  # the same samples for all
             return [self.map(x[0], 0)] * len(x)
         return [self.map(own, replica) for replica, own in enumerate(x)]

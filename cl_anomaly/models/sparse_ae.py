@@ -46,7 +46,7 @@ class SparseAE(AE):
         self.sparsity = sparsity
 
     def loss(self, x: Tensor, random: Draws) -> Tensor:
-        """Give each sample's reconstruction loss and penalty, (R, B), in nats."""
+        """Return each sample's reconstruction loss and penalty, (R, B), in nats."""
         code = self.encode(x)
         reconstruction = self.reconstruction_loss(self.decoder(code).float(), x)
         return reconstruction + self.sparsity * code.abs().sum(2)

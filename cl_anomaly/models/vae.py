@@ -109,5 +109,5 @@ class VAE(Autoencoder):
         return VAEReconstruction(self, x)
 
     def generator(self) -> Decoder:
-        """Give the decoder."""
+        """Return the decoder."""
         return self.decoder

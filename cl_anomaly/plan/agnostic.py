@@ -32,7 +32,7 @@ def check_portion(config: RunConfig) -> None:
 
 
 def about_portions(config: RunConfig) -> str:
-    """Say in a sentence how samples arrive, once nothing is left open."""
+    """Describe in a sentence how samples arrive, once nothing is left open."""
     passes = "one pass" if config.epochs == 1 else f"{config.epochs} passes"
     if config.steps is not None:
         passes = f"{config.steps} steps"

@@ -69,7 +69,7 @@ def check_dataset_name(config: RunConfig) -> None:
 
 
 def reading_of(config: RunConfig) -> Reading:
-    """Say how data of the user's own is to be read."""
+    """Describe how data of the user's own is to be read."""
     return Reading(config.image_size, config.label_column, config.split_column)
 
 
@@ -116,7 +116,7 @@ def check_scenario(config: RunConfig) -> None:
 
 
 def _brings_anomalies(config: RunConfig, scenario: str | None) -> bool:
-    """Say whether each concept brings its own anomalies."""
+    """Return whether each concept brings its own anomalies."""
     return scenario == "concepts" or (scenario == "clusters" and config.cluster_anomalies == "own")
 
 

@@ -71,7 +71,7 @@ def _normal_classes(config: RunConfig, dataset: Dataset) -> list[Label]:
 
 
 def _anomalous_classes(config: RunConfig, dataset: Dataset) -> list[Label]:
-    """Give the classes that are anomalous together; by default those without training samples."""
+    """Return the classes that are anomalous together; by default those without training samples."""
     given = config.anomaly_class
     if given in (None, "all"):
         untrained = [own for own in dataset.classes if own not in dataset.trained_classes]

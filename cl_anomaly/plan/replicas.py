@@ -22,7 +22,7 @@ from cl_anomaly.settings.run_config import RunConfig
 
 
 def as_stream(config: RunConfig, dataset: Dataset) -> Dataset:
-    """Give the dataset that a scenario splits into tasks.
+    """Return the dataset that a scenario splits into tasks.
 
     Args:
         config: whose classes are known.
@@ -111,7 +111,7 @@ def _as_portions(
 
 
 def sample_weights(config: RunConfig, dataset: Dataset) -> Tensor | None:
-    """Give the weight of each training sample by its class, (N,); None where all have the same.
+    """Return the weight of each training sample by its class, (N,); None where all have the same.
 
     Raises:
         InputError: the dataset has no such class.

@@ -11,12 +11,12 @@ _SHORT = 12  # characters of a class's name
 
 
 def of_first_replica(run: RecordedRun) -> str:
-    """Say which replica a picture is of."""
+    """Describe which replica a picture is of."""
     return f"seed {run.seed}, anomaly class {run.anomaly_class}"
 
 
 def of_all_replicas(run: RecordedRun) -> str:
-    """Say over which replicas a picture's numbers are means."""
+    """Describe over which replicas a picture's numbers are means."""
     seeds = run.results.metrics["seed"].unique().tolist()
     over = f"mean of {len(seeds)} seeds" if len(seeds) > 1 else f"seed {seeds[0]}"
     classes = run.results.anomaly_classes

@@ -37,7 +37,7 @@ def names_of_codes(results: Sequence[RunResults]) -> list[str | None]:
 
 
 def _parts(results: RunResults) -> dict[str, Any]:
-    """Give the code's parts by name: files and packages; a strategy's own under its name."""
+    """Return the code's parts by name: files and packages; a strategy's own under its name."""
     code = results.environment.get("code")
     if not isinstance(code, dict) or not isinstance(code.get("files"), dict):
         own = results.environment.get("strategy_sha256")

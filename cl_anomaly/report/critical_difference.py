@@ -153,7 +153,7 @@ class _Diagram:
 
 
 def _said(comparison: Comparison, title: str) -> str:
-    """Say what the ranks are of, and what the tests say."""
+    """Describe what the ranks are of, and what the tests say."""
     p, level = comparison.friedman or 0.0, f"{comparison.alpha:g}"
     what = "bars join ranks within CD" if p < comparison.alpha else "no ranks are told apart"
     over = counted(comparison.count, comparison.units)

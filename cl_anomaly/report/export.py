@@ -27,7 +27,7 @@ def best_run(compared: Comparison | None) -> str | None:
 
 
 def numbers_of(suite: SuiteResults) -> pd.DataFrame:
-    """Give all numbers: a row for each run on each dataset, and on all where there are several.
+    """Return all numbers: a row for each run on each dataset, and on all where there are several.
 
     Columns are those of `SuiteResults.table`, dataset and is_best.
     """

@@ -123,7 +123,7 @@ def _number_tasks(axes: Axes, tasks: int, words: Words, room: float) -> float:
 def _label(
     figure: Figure, every_axes: Sequence[Axes], headline: pd.DataFrame, score: str, given: Words
 ) -> None:
-    """Say what the axes are, and what all panels have in common."""
+    """Describe what the axes are, and what all panels have in common."""
     anomalies, datasets = headline["anomaly_class"].unique(), headline["dataset"].unique()
     is_one = len(anomalies) == 1 and not is_of_several(anomalies[0])
     anomaly = f"class {anomalies[0]}" if is_one else "the anomaly class"
@@ -140,7 +140,7 @@ def _label(
 
 
 def _seeds(headline: pd.DataFrame) -> str:
-    """Say over what the lines are means, and what their bands are."""
+    """Describe over what the lines are means, and what their bands are."""
     several = headline["anomaly_class"].map(is_of_several)
     parts = [_over_seeds(headline[~several])] if not several.all() else []
     for classes in headline.loc[several, "anomaly_class"].unique():

@@ -19,7 +19,7 @@ def tested_over(compared: Comparison) -> str:
 
 
 def how_tested(compared: Comparison) -> list[str]:
-    """Say which pairs were tested by what, what a block is, and what decides nothing."""
+    """Describe which pairs were tested by what, what a block is, and what decides nothing."""
     said = [
         f"Two runs are called different by Wilcoxon's signed-rank test (paired, exact, both "
         f"sides, {compared.alpha:g}) over {counted(compared.count, compared.units)}, adjusted by "

@@ -7,7 +7,7 @@ from cl_anomaly.core.errors import InputError
 
 
 def as_images(samples: NDArray[np.float32], leading: int, whose: str) -> NDArray[np.float32]:
-    """Give samples as images that matplotlib shows.
+    """Return samples as images that matplotlib shows.
 
     Args:
         samples: (..., *features), of which (H, W), (1, H, W), (3, H, W) and (H, W, 1 or 3) are

@@ -80,7 +80,7 @@ def markdown(table: PaperTable, spread: Spread) -> str:
 
 
 def _shown(cells: Sequence[Cell]) -> list[Cell | str]:
-    """Say once that a run has no results."""
+    """Describe once that a run has no results."""
     if any(not math.isnan(cell.value) for cell in cells):
         return [cell if not math.isnan(cell.value) else "" for cell in cells]
     return [_MISSING, *[""] * (len(cells) - 1)]

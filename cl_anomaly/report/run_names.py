@@ -86,7 +86,7 @@ def named_classes(classes: Sequence[Label]) -> str:
 
 
 def is_of_several(anomaly_class: object) -> bool:
-    """Say whether what stands for the anomaly class names several."""
+    """Return whether what stands for the anomaly class names several."""
     return str(anomaly_class).startswith(_SEVERAL)
 
 

@@ -65,7 +65,7 @@ _ALL_DASHES: tuple[Dashes, ...] = ("-", "--", "-.", ":", *_DASHES)
 
 
 def styles_of(strategies: Mapping[str, str]) -> dict[str, Style]:
-    """Give every line of a figure its look.
+    """Return every line of a figure its look.
 
     A built-in strategy always has the same. Another has one that its name gives, and the next free
     one where two names give the same. Several lines of one strategy are shades of its colour.
@@ -109,7 +109,7 @@ def _style(slot: int) -> Style:
 
 
 def _shade(style: Style, number: int, count: int) -> Style:
-    """Give the look of one of several lines of a strategy: the first has the strategy's own."""
+    """Return the look of one of several lines of a strategy: the first has the strategy's own."""
     if number == 0:
         return style
     marker = _ALL_MARKERS[(_ALL_MARKERS.index(style.marker) + number) % len(_ALL_MARKERS)]
@@ -126,7 +126,7 @@ def _shade(style: Style, number: int, count: int) -> Style:
 
 
 def styles_of_tasks(count: int) -> list[Style]:
-    """Give the tasks of a stream their looks, from dark to light as they arrive."""
+    """Return the tasks of a stream their looks, from dark to light as they arrive."""
     from matplotlib import colormaps
     from matplotlib.colors import to_hex
 

@@ -99,7 +99,7 @@ def markdown_table(
 
 
 def notes_of(compared: Comparison, chosen: Mapping[str, Mapping[str, Any]]) -> list[str]:
-    """Say what the numbers of a suite's table are, a sentence or two each."""
+    """Describe what the numbers of a suite's table are, a sentence or two each."""
     resampled = "seeds and blocks" if compared.units == "blocks" else "seeds"
     said = [
         f"Headline AUROC after the last task: means, and bootstrap intervals that resample "
@@ -119,7 +119,7 @@ def notes_of(compared: Comparison, chosen: Mapping[str, Mapping[str, Any]]) -> l
 
 
 def about_edge(chosen: Mapping[str, Any]) -> str:
-    """Say which options of a choice lie on an edge of their grid; "" if none does.
+    """Describe which options of a choice lie on an edge of their grid; "" if none does.
 
     Args:
         chosen: a choice as `suite.json` holds it.

@@ -57,6 +57,6 @@ class Sheet:
         self.axes.text(-0.2, y, text, ha="right", va="center", fontsize=_SIZE, linespacing=1.1)
 
     def finish(self) -> Figure:
-        """Give the figure, with all of it in view."""
+        """Return the figure, with all of it in view."""
         self.axes.set(xlim=(0, self._size[0]), ylim=(self._size[1], 0), aspect="equal")
         return self.figure

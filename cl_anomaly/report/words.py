@@ -37,7 +37,7 @@ def check_task_names(names: Sequence[str], tasks: int) -> None:
 
 
 def relabelled(given: Sequence[str], names: Sequence[str]) -> dict[str, str]:
-    """Say what each line is called, by the name that it has.
+    """Describe what each line is called, by the name that it has.
 
     Args:
         given: new names in the order of the lines, or OLD=NEW, parted by commas. Given several

@@ -45,7 +45,7 @@ def new_samples(plan: Plan) -> int:
 
 
 def cost_of(plan: Plan, tasks: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    """Say what a run cost, all replicas together, as JSON can hold it.
+    """Describe what a run cost, all replicas together, as JSON can hold it.
 
     Args:
         plan: of the run.

@@ -57,7 +57,7 @@ class RecordedTests:
     decided: Decided
 
     def of(self, values: pd.DataFrame) -> Decided | None:
-        """Give it where these are the very same values; None where they are not."""
+        """Return it where these are the very same values; None where they are not."""
         return self.decided if self.values.equals(values) else None
 
 

@@ -124,7 +124,7 @@ class SuiteResults:
         return standings(compared, shown, entrants, costs)
 
     def __repr__(self) -> str:
-        """Say what it is, and show the table."""
+        """Describe what it is, and show the table."""
         return as_text(self._said(), self.table)
 
     def _repr_html_(self) -> str:

@@ -35,7 +35,7 @@ class Keeper:
         self.cannot_keep: str | None = None
 
     def wanted(self) -> Wanted:
-        """Say whether a task should be left: for a moment, to save its state, or for good."""
+        """Return whether a task should be left: for a moment, to save its state, or for good."""
         if self._stop.signal is not None:
             return Wanted.END
         overdue = self._checkpoints is not None and time.monotonic() >= self._due

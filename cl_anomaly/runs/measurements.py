@@ -45,7 +45,7 @@ class Failure:
     anomaly_class: Label | None = None
 
     def __str__(self) -> str:
-        """Say it in a sentence."""
+        """Describe it in a sentence."""
         place = f"after step {self.step}" if self.step else "at its end"
         of_class = "" if self.anomaly_class is None else f", anomaly class {self.anomaly_class}"
         return (
@@ -164,11 +164,11 @@ class Measurements:
                         self.seen[ARRIVED][name][place, task - 1] = arrived
 
     def scores(self) -> dict[str, NDArray[np.float32]]:
-        """Give all scores: by name, (R, tasks, n)."""
+        """Return all scores: by name, (R, tasks, n)."""
         return {name: np.stack(values, axis=1) for name, values in self._scores.items() if values}
 
     def metrics(self, seen: Measures | None = None) -> pd.DataFrame:
-        """Give all that has been measured, in tidy form; failed replicas have none.
+        """Return all that has been measured, in tidy form; failed replicas have none.
 
         Args:
             seen: what was measured elsewhere of the tasks so far, to go with it. Default: nothing.
@@ -186,7 +186,7 @@ class Measurements:
         )
 
     def state(self) -> State:
-        """Give all that has been measured."""
+        """Return all that has been measured."""
         failures = [asdict(failure) for failure in self.failures.values()]
         state = State({"timing": self.timing, "failures": failures})
         state.add("scores", {k: torch.from_numpy(values) for k, values in self.scores().items()})

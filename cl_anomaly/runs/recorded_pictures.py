@@ -88,7 +88,7 @@ class PictureRecorder:
         self._kept[f"losses/{task}"] = means
 
     def losses(self, failed: Collection[tuple[int, int]]) -> pd.DataFrame:
-        """Give the mean loss of each epoch that has one, with LOSS_COLUMNS.
+        """Return the mean loss of each epoch that has one, with LOSS_COLUMNS.
 
         Args:
             failed: places of replicas that failed, each with the task; later tasks are left out.
@@ -104,7 +104,7 @@ class PictureRecorder:
         return pd.DataFrame(rows, columns=list(LOSS_COLUMNS))
 
     def arrays(self) -> dict[str, NDArray[Any]]:
-        """Give all else by name, for `pictures.npz`; k samples are reconstructed, m have a code.
+        """Return all else by name, for `pictures.npz`; k samples are reconstructed, m have a code.
 
         Always: `seed` and `anomaly_class` of the replica; `normal` and `anomalous`, (N, n), bool,
         which of the scored samples are in the test group of each task. By the model's abilities:
@@ -130,7 +130,7 @@ class PictureRecorder:
         return arrays
 
     def _of(self, what: str) -> list[tuple[int, Tensor]]:
-        """Give what was kept of one kind, with its tasks."""
+        """Return what was kept of one kind, with its tasks."""
         parts = [(name.partition("/"), values) for name, values in self._kept.items()]
         return sorted(
             ((int(task), values) for (kind, _, task), values in parts if kind == what),
@@ -138,7 +138,7 @@ class PictureRecorder:
         )
 
     def state_dict(self) -> dict[str, Tensor]:
-        """Give all that has been kept."""
+        """Return all that has been kept."""
         return self._kept
 
     def load_state_dict(self, state: dict[str, Tensor]) -> None:
@@ -147,18 +147,18 @@ class PictureRecorder:
 
 
 def _at_most(wanted: int, values: int) -> int:
-    """Say of how many samples `values` numbers each can be kept, from 1 to those wanted."""
+    """Describe of how many samples `values` numbers each can be kept, from 1 to those wanted."""
     return max(1, min(wanted, _MOST_VALUES // values))
 
 
 def _groups(scenario: Scenario, scored: Tensor) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
-    """Say which scored samples are normal and anomalous in each task's test group, (N, n) each."""
+    """Mark the normal and the anomalous samples of each task's test group, (N, n) each."""
     normal = [torch.isin(scored, torch.cat([*t.group.normal.values()])) for t in scenario.tasks]
     anomalous = [torch.isin(scored, scenario.anomalies_of(task)) for task in scenario.tasks]
     return torch.stack(normal).numpy(), torch.stack(anomalous).numpy()
 
 
 def _first(parts: Sequence[NDArray[np.bool_]], counts: Sequence[int]) -> NDArray[np.int64]:
-    """Give the places of the first samples of each part, part after part."""
+    """Return the places of the first samples of each part, part after part."""
     chosen = [np.flatnonzero(part)[:n] for part, n in zip(parts, counts, strict=True)]
     return np.concatenate(chosen)

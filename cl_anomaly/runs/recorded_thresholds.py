@@ -76,7 +76,7 @@ class ThresholdRecord:
         self._set_from.append(set_from)
 
     def tables(self, scores: dict[str, NDArray[np.float32]]) -> dict[str, pd.DataFrame]:
-        """Give what is known of them as tables, by the names of their files; none without them.
+        """Return what is known of them as tables, by the names of their files; none without them.
 
         Args:
             scores: of the test set after every task: by name, (R, tasks, n).
@@ -107,7 +107,7 @@ class ThresholdRecord:
     def seen_rates(
         self, scores: dict[str, NDArray[np.float32]]
     ) -> dict[str, dict[str, NDArray[np.float64]]]:
-        """Give the realised false-positive rate on all normal samples of the tasks so far.
+        """Return the realised false-positive rate on all normal samples of the tasks so far.
 
         Args:
             scores: of the test set after every task: by name, (R, tasks, n).
@@ -131,7 +131,7 @@ class ThresholdRecord:
         return rates
 
     def _in_order_of(self, scores: Iterable[str]) -> list[tuple[str, list[NDArray[np.float64]]]]:
-        """Give the thresholds by score: those from a checkpoint have an order of their own."""
+        """Return the thresholds by score: those from a checkpoint have an order of their own."""
         return [(name, self._after[name]) for name in scores if name in self._after]
 
     def _above(
@@ -152,7 +152,7 @@ class ThresholdRecord:
         return np.full_like(above, np.nan) if np.isnan(threshold) else above
 
     def _rates(self, place: int, task: int, above: NDArray[np.float32]) -> list[tuple[Any, ...]]:
-        """Give the realised false-positive rate on each task so far, for one replica."""
+        """Return the realised false-positive rate on each task so far, for one replica."""
         tasks = self._scenarios[place].tasks[:task]
         return [
             (

@@ -80,7 +80,7 @@ class Result:
     notes: list[str] = field(default_factory=list, repr=False)
 
     def detector(self, device: str = "cpu") -> Detector:
-        """Give the trained detector.
+        """Return the trained detector.
 
         Args:
             device: "auto", "cpu" or "cuda".
@@ -132,7 +132,7 @@ class Result:
         )
 
     def __str__(self) -> str:
-        """Say in about ten lines what was run, and the headline AUROC after each task."""
+        """Describe in about ten lines what was run, and the headline AUROC after each task."""
         headlines = self.headline.get(self.config.shown_score)
         lines = [self._said()]
         for number, values in enumerate(headlines.T if headlines is not None else [], 1):

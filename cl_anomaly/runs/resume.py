@@ -66,7 +66,7 @@ def _config_of(folder: Path) -> dict[str, Any]:
 
 
 def _strategy_to_run(folder: Path, config: dict[str, Any], trust: bool) -> dict[str, Any]:
-    """Say which strategy goes on with a run, once it is sure that it is the same and may run."""
+    """State which strategy goes on with a run, once it is sure that it is the same and may run."""
     if not isinstance(config.get("strategy"), str):
         return {}
     if family_of(config["strategy"]) == FAMILY:
@@ -91,7 +91,7 @@ def _strategy_to_run(folder: Path, config: dict[str, Any], trust: bool) -> dict[
 
 
 def _strategy_or_its_copy(folder: Path, strategy: str, sha256: object, trust: bool) -> str:
-    """Give the strategy's name, with the copy that the run kept where its file is gone."""
+    """Return the strategy's name, with the copy that the run kept where its file is gone."""
     file, copy = file_of(strategy), folder / OWN_FILE
     if file is None or file.exists() or not copy.is_file():
         return strategy

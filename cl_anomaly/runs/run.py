@@ -67,7 +67,7 @@ class Run:
 
     @property
     def cannot_be_resumed(self) -> str | None:
-        """Say why an interrupted run would have to begin anew, where that is so."""
+        """Describe why an interrupted run would have to begin anew, where that is so."""
         return self.detector.groups.learners[0].strategy.cannot_be_resumed
 
     @property
@@ -160,7 +160,7 @@ class Run:
         self._keeper.keep(self.state, f"{where} of task {self.position.task} of {self._tasks}")
 
     def state(self) -> State:
-        """Give everything that is needed to go on."""
+        """Return everything that is needed to go on."""
         measured, groups = self.measured.state(), self.detector.groups.state()
         thresholds = self.thresholds.state()
         values = {

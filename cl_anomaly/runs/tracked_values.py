@@ -16,7 +16,7 @@ _MOST_REPLICAS = 20
 
 
 def measured_after(run: Run, task: int) -> dict[str, float]:
-    """Give the headline AUROC after a task, by each score: the mean, and that of each replica.
+    """Return the headline AUROC after a task, by each score: the mean, and that of each replica.
 
     What else a run measures, trackers read from its `metrics.csv` when it is finished.
     """
@@ -41,7 +41,7 @@ def _named(run: Run, place: int) -> str:
 
 
 def pictures_after(run: Run, task: int) -> dict[str, NDArray[np.uint8]]:
-    """Give pictures, (H, W, 3), of what the first replica makes after a task, where it is images.
+    """Return pictures, (H, W, 3), of what the first replica makes after a task, where it is images.
 
     `samples`: a row of what it generates. `reconstructions`, after the first and the last task: a
     row of test samples, one of what it makes of them, and one of the difference.

@@ -84,7 +84,7 @@ def _kept(folder: Path) -> dict[str, Any]:
 
 
 def _about(run: Run, folder: Path, kept: dict[str, Any], names: Sequence[str]) -> TrackedRun:
-    """Say what trackers are told of a run, and keep in its folder what they need to find it."""
+    """State what trackers are told of a run, and keep in its folder what they need to find it."""
     store = folder.resolve().parent / STORE_FOLDER
     if kept["store"] and Path(kept["store"]).is_dir():
         store = Path(kept["store"])  # where it began: the folder may have been moved since

@@ -121,12 +121,12 @@ class Scenario:
         return sorted(counts.items(), key=lambda own: (not self.is_anomalous(own[0]), own[0]))
 
     def is_anomalous(self, label: Label) -> bool:
-        """Say whether a class is anomalous in all tasks."""
+        """Return whether a class is anomalous in all tasks."""
         anomalous = (self.anomaly_class,) if self.anomalous is None else self.anomalous
         return self.anomalies is not None and label in anomalous
 
     def tasks_of(self, places: Tensor) -> Tensor:
-        """Say which task's test group each sample is in, where each task brings its own anomalies.
+        """Name the test group of each sample, if each task brings its own anomalies.
 
         Args:
             places: (n,), int64, in the dataset's test set.
@@ -141,10 +141,10 @@ class Scenario:
         return numbers[places]
 
     def task_of(self, label: Label) -> Task | None:
-        """Give the task that a normal class arrives with, where there is one."""
+        """Return the task that a normal class arrives with, where there is one."""
         return next((task for task in self.tasks if label in task.classes), None)
 
 
 def all_test_indices(scenarios: Sequence[Scenario]) -> Tensor:
-    """Give the test samples of all scenarios of a dataset, each once: (n,), int64, ascending."""
+    """Return the test samples of all scenarios of a dataset, each once: (n,), int64, ascending."""
     return torch.cat([scenario.test_indices for scenario in scenarios]).unique()

@@ -112,7 +112,7 @@ def standardised(scenario: Scenario) -> Scenario:
 
 
 def _standard(normal: Tensor) -> Scaling:
-    """Give the scaling (x − mean) / standard deviation of each feature of (n, *features)."""
+    """Return the scaling (x − mean) / standard deviation of each feature of (n, *features)."""
     values = normal.to(torch.float64)
     mean, deviation = values.mean(0), values.std(0, correction=0)
     # What hardly varies is left as it is, not blown up.
@@ -177,7 +177,7 @@ def _nearest(samples: NDArray[np.float64], centres: NDArray[np.float64]) -> NDAr
 
 
 def _about(name: str, asked: int, tested: Tensor) -> list[str]:
-    """Say how many clusters there are, if fewer than asked for, and which have few test samples.
+    """Count how many clusters there are, if fewer than asked for, and which have few test samples.
 
     Raises:
         InputError: one has no normal test samples, and could not be judged.

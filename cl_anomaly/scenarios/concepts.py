@@ -14,7 +14,7 @@ from cl_anomaly.scenarios.tasks import check_share, make_task, ordered_classes, 
 
 
 def is_of_concepts(dataset: Dataset) -> bool:
-    """Say whether each of a dataset's classes brings its own anomalies."""
+    """Return whether each of a dataset's classes brings its own anomalies."""
     names = [str(name) for name in dataset.trained_classes]
     return all(name.startswith(NORMAL) and anomalies_of(name) in dataset.classes for name in names)
 

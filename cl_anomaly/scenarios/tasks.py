@@ -14,7 +14,7 @@ from cl_anomaly.scenarios.base import Task, TestGroup
 
 
 def known_labels(dataset: Dataset, labels: Sequence[Label], setting: str) -> list[Label]:
-    """Give classes as the dataset calls them.
+    """Return classes as the dataset calls them.
 
     Args:
         dataset: whose classes they are to be.

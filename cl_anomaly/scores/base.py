@@ -50,7 +50,7 @@ class Score:
         """
 
     def nearest(self, output: Any) -> Tensor:
-        """Say which task each sample is nearest to, and second nearest, where the score knows.
+        """Describe which task each sample is nearest to, and second nearest, where the score knows.
 
         Returns:
             (R, B, 2), int64, tasks from 1; 0 where there is no second.
@@ -70,7 +70,7 @@ class Score:
         raise NotImplementedError(f"{type(self).__name__} cannot be told a sample's task.")
 
     def state_dict(self) -> dict[str, Tensor]:
-        """Give the statistics by name: what resume needs, and whose bytes are the score's memory.
+        """Return the statistics by name: what resume needs, and whose bytes are the score's memory.
 
         The replica axis comes first.
         """
@@ -85,17 +85,17 @@ class Score:
 
     @classmethod
     def learns(cls) -> bool:
-        """Say whether it keeps statistics of each task."""
+        """Return whether it keeps statistics of each task."""
         return cls.learn is not Score.learn
 
     @classmethod
     def knows_tasks(cls) -> bool:
-        """Say whether it knows which task a sample is nearest to."""
+        """Return whether it knows which task a sample is nearest to."""
         return cls.nearest is not Score.nearest
 
     @classmethod
     def can_be_told(cls) -> bool:
-        """Say whether it can make use of the task that a sample belongs to."""
+        """Return whether it can make use of the task that a sample belongs to."""
         return cls.of_task is not Score.of_task
 
 

@@ -96,7 +96,7 @@ class CodeScore(LearntScore):
         self._rule.load_state_dict(own)
 
     def _loaded(self, codes: Tensor) -> tuple[GaussianConcepts, int]:
-        """Give what has been learnt, and how many tasks that is of."""
+        """Return what has been learnt, and how many tasks that is of."""
         if self._concepts is None:
             # What is kept is shrunk already, as far as the samples' number asked for.
             form = Triangle(codes.shape[2], "float32")

@@ -24,7 +24,7 @@ _TINY = torch.finfo(torch.float32).tiny
 
 
 def two_nearest(distances: Tensor) -> tuple[Tensor, Tensor]:
-    """Give distances (…, 2) from the nearest task and the second, and their numbers, from 1.
+    """Return distances (…, 2) from the nearest task and the second, and their numbers, from 1.
 
     Where there is no second, its distance is infinite and its number 0.
 
@@ -38,25 +38,25 @@ def two_nearest(distances: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def least(distances: Tensor) -> Tensor:
-    """Give D₁, (…), of distances (…, T)."""
+    """Return D₁, (…), of distances (…, T)."""
     return distances.amin(-1)
 
 
 def log_margin(distances: Tensor) -> Tensor:
-    """Give 2 log D₁ − log D₂, (…), of distances (…, T); log D₁ where there is one task."""
+    """Return 2 log D₁ − log D₂, (…), of distances (…, T); log D₁ where there is one task."""
     values, _ = two_nearest(distances)
     logs = values.clamp(min=_TINY).log()
     return torch.where(logs[..., 1].isinf(), logs[..., 0], 2 * logs[..., 0] - logs[..., 1])
 
 
 def margin(distances: Tensor) -> Tensor:
-    """Give log D₂ − log D₁, (…), of distances (…, T); infinite where there is one task."""
+    """Return log D₂ − log D₁, (…), of distances (…, T); infinite where there is one task."""
     values, _ = two_nearest(distances)
     return values[..., 1].clamp(min=_TINY).log() - values[..., 0].clamp(min=_TINY).log()
 
 
 def capped_margin(distances: Tensor, cap: Tensor) -> Tensor:
-    """Give log D₁ − min(log D₂ − log D₁, cap), (…), of distances (…, T).
+    """Return log D₁ − min(log D₂ − log D₁, cap), (…), of distances (…, T).
 
     Args:
         distances: squared; log D₁ counts alone while there is one task.
@@ -67,7 +67,7 @@ def capped_margin(distances: Tensor, cap: Tensor) -> Tensor:
 
 
 def softmin(distances: Tensor) -> Tensor:
-    """Give −2 log Σₜ exp(−Dₜ / 2), (…), of distances (…, T)."""
+    """Return −2 log Σₜ exp(−Dₜ / 2), (…), of distances (…, T)."""
     return -2 * (-distances / 2).logsumexp(-1)
 
 
@@ -89,7 +89,7 @@ class Least(DistanceRule):
         return least(output.distances)
 
     def of_task(self, output: Any, tasks: Tensor) -> Tensor:
-        """Give the squared distance from a sample's own task.
+        """Return the squared distance from a sample's own task.
 
         As long as that has not been learnt, and where it is the same concept as an earlier one, it
         is the least.
@@ -145,7 +145,7 @@ class AutoMargin(LearntScore, DistanceRule):
 
 
 def _exceeded(margins: Tensor) -> Tensor:
-    """Give what all but a share of margins (n,) exceed; of none that is finite, infinity."""
+    """Return what all but a share of margins (n,) exceed; of none that is finite, infinity."""
     own = margins[margins.isfinite()]
     if not len(own):
         return margins.new_tensor(float("inf"))

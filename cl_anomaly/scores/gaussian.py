@@ -47,7 +47,7 @@ class Mahalanobis(LearntScore):
         return two_nearest(self._distances(output))[1]
 
     def _distances(self, output: Any) -> Tensor:
-        """Give squared distances from each task's Gaussian, (R, B, T)."""
+        """Return squared distances from each task's Gaussian, (R, B, T)."""
         means, precisions = self._statistic("means"), self._statistic("precisions")
         code = output.hidden[-1].flatten(2)
         distances = []
@@ -58,7 +58,7 @@ class Mahalanobis(LearntScore):
 
 
 def _gaussian(codes: Tensor) -> tuple[Tensor, Tensor]:
-    """Give the mean (C,) and the inverse covariance (C, C) of codes (n, C), in float64."""
+    """Return the mean (C,) and the inverse covariance (C, C) of codes (n, C), in float64."""
     # Of a replica that has failed nothing is finite, and there would be no inverse.
     codes = codes.double().nan_to_num(0.0, 0.0, 0.0)
     return codes.mean(0), torch.linalg.inv(shrunk_covariance(codes))

@@ -16,7 +16,7 @@ from cl_anomaly.scores.base import LearntScore, Score
 
 
 def differences(output: Reconstruction) -> Tensor:
-    """Give d(x), (R, B, D): D = features of a sample, all hidden units, and the code together."""
+    """Return d(x), (R, B, D): D = features of a sample, all hidden units, and the code together."""
     pairs = zip(output.hidden, output.hidden_of_means, strict=True)
     own = [(output.x - output.means).flatten(2), *((a - b).flatten(2) for a, b in pairs)]
     return torch.cat(own, dim=2)
@@ -88,7 +88,7 @@ class NAP(LearntScore):
 
 
 def _moments(batches: Iterable[tuple[Reconstruction, Tensor]]) -> tuple[Tensor, Tensor, Tensor]:
-    """Give count (R,), mean (R, D), and Σ (d − mean)(d − mean)ᵀ (R, D, D), in float64."""
+    """Return count (R,), mean (R, D), and Σ (d − mean)(d − mean)ᵀ (R, D, D), in float64."""
     sums: list[Tensor] = []
     for output, counts in batches:
         own = differences(output).double()

@@ -28,7 +28,7 @@ def standard_normal_draws(stream: str, count: int, like: Tensor) -> Tensor:
 
 
 def codes_drawn(output: Any, noise: Tensor) -> Iterator[Tensor]:
-    """Give z = mean + σ · ε, (R, B, code), for each ε of (count, code)."""
+    """Return z = mean + σ · ε, (R, B, code), for each ε of (count, code)."""
     sigma = (0.5 * output.log_variance).exp()
     for draw in noise:
         yield output.mean + sigma * draw
@@ -79,7 +79,7 @@ class IWAE(Score):
 
 
 def log_prior_ratio(code: Tensor, draw: Tensor, log_variance: Tensor) -> Tensor:
-    """Give log p(z) − log q(z|x) at z = mean + σ · ε; the constants log 2π cancel.
+    """Return log p(z) − log q(z|x) at z = mean + σ · ε; the constants log 2π cancel.
 
     Args:
         code: z, (R, B, code).

@@ -62,7 +62,7 @@ def score_samples(
 
 @torch.no_grad()
 def nearest_tasks(model: Model, samples: Samples, score: Score) -> NDArray[np.int64]:
-    """Say which task each sample is nearest to, and second nearest, for every replica.
+    """Describe which task each sample is nearest to, and second nearest, for every replica.
 
     Args:
         model: R replicas.
@@ -160,7 +160,7 @@ class GroupPlaces:
         return np.unique(np.concatenate([own for group in groups for own in group.values()]))
 
     def aurocs_after(self, number: int, scores: NDArray[np.float32]) -> AurocRow:
-        """Say how well the scores tell anomalies apart after a task.
+        """Describe how well the scores tell anomalies apart after a task.
 
         Args:
             number: of the task, from 1.

@@ -44,7 +44,7 @@ class Reader:
 
 
 def converted(value: Any, kind: Any) -> Any:
-    """Give a value as a type has it: 5 as 5.0 where it is a float, lists as tuples.
+    """Return a value as a type has it: 5 as 5.0 where it is a float, lists as tuples.
 
     Args:
         value: from Python, JSON or TOML, or `Text`.
@@ -196,7 +196,7 @@ def parse_image_size(value: Any) -> str:
 
 
 def is_supported(kind: Any) -> bool:
-    """Say whether values of a type can be read and checked."""
+    """Return whether values of a type can be read and checked."""
     origin, parts = get_origin(kind), get_args(kind)
     if origin is Annotated:
         return isinstance(parts[1], Reader) or (
@@ -213,7 +213,7 @@ def is_supported(kind: Any) -> bool:
 
 
 def in_words(kind: Any) -> str:
-    """Say what a value of a type is, to follow "to be"."""
+    """Describe what a value of a type is, to follow "to be"."""
     origin, parts = get_origin(kind), get_args(kind)
     if origin is Annotated:
         return parts[1].expected

@@ -32,11 +32,11 @@ class Option:
     help: str = ""
 
     def __str__(self) -> str:
-        """Give NAME=DEFAULT."""
+        """Return NAME=DEFAULT."""
         return self.name if self.default is REQUIRED else f"{self.name}={self.default}"
 
     def checked(self, value: Any, owner: str = "") -> Any:
-        """Give a value as its type has it.
+        """Return a value as its type has it.
 
         Args:
             value: from Python, JSON or TOML; or `Text`, from the command line.
@@ -174,7 +174,7 @@ def described_arguments(docstring: str) -> dict[str, str]:
 
 
 def summary(thing: object) -> str:
-    """Give the first line of the docstring."""
+    """Return the first line of the docstring."""
     return (inspect.getdoc(thing) or "").partition("\n")[0]
 
 

@@ -61,7 +61,7 @@ def load_class(path: Path, class_name: str) -> Any:
 
 
 def loaded(strategy: str) -> OwnFile | None:
-    """Give the file that a strategy was loaded from, as it was then; None where it is no file.
+    """Return the file that a strategy was loaded from, as it was then; None where it is no file.
 
     Of a class that was given in Python, its source is all that there is.
     """

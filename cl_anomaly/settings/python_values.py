@@ -100,7 +100,7 @@ def _source_of(cls: type) -> str:
 
 
 def _options_of(strategy: Any) -> dict[str, Any]:
-    """Give the options that an object was made with, which it keeps under their names."""
+    """Return the options that an object was made with, which it keeps under their names."""
     signature = inspect.signature(type(strategy))
     options = [p.name for p in signature.parameters.values() if p.kind in _NAMED]
     for name in options:

@@ -36,7 +36,7 @@ DEFAULT_STRATEGIES = ("upper", "gr", "ewc", "lower")
 
 
 def is_text(value: Any) -> bool:
-    """Say whether it is text that a file can be called, and can hold: no part of a character."""
+    """Return whether it is text that a file can be called, and can hold: no part of a character."""
     try:
         return "\0" not in value and len(value.encode()) > 0
     except (TypeError, AttributeError, UnicodeEncodeError):
@@ -297,7 +297,7 @@ def merged(*layers: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def checked_settings(settings: Mapping[str, Any]) -> dict[str, Any]:
-    """Give some settings of `RunConfig` as their types have them.
+    """Return some settings of `RunConfig` as their types have them.
 
     Raises:
         InputError: there is none of that name, or it has the wrong type or is out of range.

@@ -40,5 +40,5 @@ Scores = Annotated[
 
 
 def listed(scores: str | list[str] | None) -> list[str]:
-    """Give the names that the setting holds; none where it is open."""
+    """Return the names that the setting holds; none where it is open."""
     return scores if isinstance(scores, list) else [] if scores is None else [scores]

@@ -16,7 +16,7 @@ from cl_anomaly.settings.strategy_names import file_of
 
 
 def sha256_of(content: bytes) -> str:
-    """Give the SHA-256 of a file's content, as a run records it."""
+    """Return the SHA-256 of a file's content, as a run records it."""
     return hashlib.sha256(content).hexdigest()
 
 

@@ -82,6 +82,6 @@ def _sorted(scores: ArrayLike) -> NDArray[np.float64]:
 
 
 def _share_from(ascending: NDArray[np.float64], thresholds: ArrayLike) -> NDArray[np.float64]:
-    """Give the share of scores that are at or above each threshold."""
+    """Return the share of scores that are at or above each threshold."""
     below = np.searchsorted(ascending, np.asarray(thresholds, ascending.dtype), side="left")
     return 1 - below / len(ascending)

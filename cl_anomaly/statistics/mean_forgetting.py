@@ -12,7 +12,7 @@ _FORGETTING = "forgetting"
 
 
 def mean_forgetting(metrics: pd.DataFrame, score: str) -> dict[str, float]:
-    """Give each run's forgetting after the last task, a mean as `compare_runs` takes it.
+    """Return each run's forgetting after the last task, a mean as `compare_runs` takes it.
 
     Args:
         metrics: as in `evaluation.comparing.compare_runs`; where they have no such rows, as those

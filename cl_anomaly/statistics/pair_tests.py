@@ -120,7 +120,7 @@ def _decided(pair: dict, alpha: float, lower_is_better: bool) -> str:
 
 
 def too_few(pairs: pd.DataFrame, named: Named, units: str, alpha: float) -> list[str]:
-    """Say where no difference, however large, could reach significance.
+    """Describe where no difference, however large, could reach significance.
 
     The smallest p-value of n signed ranks is 2^(1 - n), and Holm multiplies the smallest of m by m.
 

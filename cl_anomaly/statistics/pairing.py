@@ -17,7 +17,7 @@ _MOST_NAMED = 3
 
 
 def values_of(metrics: pd.DataFrame, score: str, metric: str = HEADLINE) -> pd.DataFrame:
-    """Give each replica's value after the last task: a row for each, a column for each run.
+    """Return each replica's value after the last task: a row for each, a column for each run.
 
     Args:
         metrics: in tidy form, with a column `run`.
@@ -48,7 +48,7 @@ def values_of(metrics: pd.DataFrame, score: str, metric: str = HEADLINE) -> pd.D
 
 
 def has_blocks(values: pd.DataFrame) -> bool:
-    """Say whether replicas are of several anomaly classes or datasets."""
+    """Return whether replicas are of several anomaly classes or datasets."""
     return len(values.groupby(_BLOCK, sort=False)) > 1
 
 

@@ -76,7 +76,7 @@ def threshold_of_mixture(rate: float, parts: Sequence[ArrayLike], shares: Sequen
 
 
 def alarm_rate(scores: ArrayLike, threshold: float) -> float:
-    """Give the share of samples that score above a threshold; nan where there is none.
+    """Return the share of samples that score above a threshold; nan where there is none.
 
     Of normal samples, it is the realised false-positive rate; of anomalies, the detection rate.
 

@@ -122,7 +122,7 @@ FORWARD_TRANSFER = "forward_transfer"
 
 
 def transfer_of(s: ArrayLike, untrained: ArrayLike | None = None) -> dict[str, float]:
-    """Give every number of a result matrix, by its name; nan where it is undefined.
+    """Return every number of a result matrix, by its name; nan where it is undefined.
 
     Args:
         s: (N, N), the result matrix, whole.

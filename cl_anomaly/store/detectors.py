@@ -92,7 +92,7 @@ def _check_is_there(folder: Path) -> None:
 def _from_configuration(
     config: dict[str, Any], weights: dict[str, Tensor], folder: Path
 ) -> dict[str, Any]:
-    """Say what a run's detector was made from, where an earlier version did not write it down."""
+    """State what a run's detector was made from, where an earlier version did not write it down."""
     try:
         first, seeds = weights["encoder.0.weight"], config["seeds"]
         return {

@@ -104,7 +104,7 @@ def _seal(content: Mapping[str, Any]) -> str:
 
 
 def fingerprint_of(path: Path) -> dict[str, Any]:
-    """Give a file's size and SHA-256, as JSON can hold them.
+    """Return a file's size and SHA-256, as JSON can hold them.
 
     Raises:
         DamagedError: there is no such file.
@@ -162,7 +162,7 @@ def publish(folder: Path, write: Callable[[Path], None], complete: bool) -> None
 
 
 def is_complete(folder: Path) -> bool:
-    """Say whether all that should be in a folder has been written.
+    """Return whether all that should be in a folder has been written.
 
     Raises:
         DamagedError: its manifest is not what was written.
@@ -235,7 +235,7 @@ def locked(folder: Path, seconds: float = _LOCK_SECONDS) -> Iterator[None]:
 
 
 def is_locked(folder: Path) -> bool:
-    """Say whether a process is writing into a folder."""
+    """Return whether a process is writing into a folder."""
     lock = FileLock(folder / LOCK_FILE, timeout=0)
     try:
         with lock:
@@ -248,7 +248,7 @@ def is_locked(folder: Path) -> bool:
 
 @contextmanager
 def _explained(path: Path) -> Iterator[None]:
-    """Say what could not be written, where and why."""
+    """Describe what could not be written, where and why."""
     try:
         yield
     except Timeout:  # an OSError, too

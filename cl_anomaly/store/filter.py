@@ -98,7 +98,7 @@ def _meets(own: Listed, conditions: Sequence[tuple[str, str]]) -> bool:
 
 
 def _is(name: str, there: Any, wanted: str) -> bool:
-    """Say whether a setting has the value that a person typed."""
+    """Return whether a setting has the value that a person typed."""
     option = next((own for own in settings_of_a_run() if own.name == name), None)
     if option is not None:
         read = json.loads(json.dumps(option.checked(Text(wanted))))

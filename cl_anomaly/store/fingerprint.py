@@ -79,7 +79,7 @@ def describe_code(strategy: str, *classes: type, model: str = "") -> dict[str, A
 
 
 def recorded_code(environment: dict[str, Any]) -> dict[str, Any] | None:
-    """Give the code that a run's `environment.json` names; None where it names none as it should.
+    """Return the code that a run's `environment.json` names; None where it names none as it should.
 
     Earlier versions recorded none.
     """
@@ -94,7 +94,7 @@ def recorded_code(environment: dict[str, Any]) -> dict[str, Any] | None:
 
 
 def changes(code: dict[str, Any], strategy: str) -> list[str]:
-    """Say how the code that a run recorded differs from what there is now; nothing is imported.
+    """State how the code that a run recorded differs from what there is now; nothing is imported.
 
     Args:
         code: as `describe_code` gave it.
@@ -120,7 +120,7 @@ def _sha256_by_name(name: str, own: Path | None) -> str | None:
 
 
 def differences_of_code(there: dict[str, Any], here: dict[str, Any], strategy: str) -> list[str]:
-    """Say how two descriptions of code differ; `strategy` is the name of the one here."""
+    """Describe how two descriptions of code differ; `strategy` is the name of the one here."""
     pairs = [(there[part], here[part]) for part in ("files", "packages")]
     return [
         f"{_shown(name, file_of(strategy))} differs"
@@ -135,7 +135,7 @@ def _shown(name: str, own: Path | None) -> str:
 
 
 def in_short(said: list[str]) -> str:
-    """Say the first few of such differences, and how many more there are."""
+    """Describe the first few of such differences, and how many more there are."""
     more = [f"{len(said) - 3} more"] if len(said) > 3 else []
     return ", ".join([*said[:3], *more])
 
@@ -173,7 +173,7 @@ class _Found:
                 waiting += _imports(_content(path), module, path.name == "__init__.py")
 
     def lies_beside(self, module: str) -> bool:
-        """Say whether a module is one that lies beside the strategy's file."""
+        """Return whether a module is one that lies beside the strategy's file."""
         located = self._locate(module)
         return located is not None and located[0].startswith(_BESIDE)
 
@@ -269,7 +269,7 @@ def _sha256(content: bytes) -> str:
 
 
 def _versions(packages: Set[str]) -> dict[str, str]:
-    """Give the versions of the packages that modules come from, by the packages' names."""
+    """Return the versions of the packages that modules come from, by the packages' names."""
     names = packages_distributions() if packages else {}
     found = {name for package in packages for name in names.get(package, [])}
     return {name: version(name) for name in sorted(found)}

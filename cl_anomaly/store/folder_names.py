@@ -8,7 +8,7 @@ _MOST_BYTES = 200
 
 
 def checked_name(name: str) -> str:
-    """Give a folder's name back as it is, where it can be one.
+    """Return a folder's name back as it is, where it can be one.
 
     Raises:
         InputError: it could lead out of its folder, be hidden, or not be written or typed again.

@@ -99,7 +99,7 @@ class Listed:
         return [flat_settings(shared | own) for own in config["runs"].values()]
 
     def column(self, name: str) -> list[Any]:
-        """Give the different values of a setting, in the order of the runs."""
+        """Return the different values of a setting, in the order of the runs."""
         found = [own.get(name) for own in self.settings]
         return [value for n, value in enumerate(found) if value not in found[:n]]
 
@@ -170,7 +170,7 @@ def _number(text: str) -> float | None:
 
 
 def _differing(own: Listed, apart: Mapping[str, set[str]]) -> dict[str, Any]:
-    """Give the settings of a run that are not their defaults, or that tell it from others.
+    """Return the settings of a run that are not their defaults, or that tell it from others.
 
     Args:
         own: the run.
@@ -218,7 +218,7 @@ def _left_open(strategy: str, model: str) -> set[str]:
 
 @cache
 def _defaults(strategy: str, model: str) -> dict[str, Any]:
-    """Give the defaults of settings, and of the options of a strategy and a model, by name."""
+    """Return the defaults of settings, and of the options of a strategy and a model, by name."""
     own = {option.name: option.default for option in settings_of_a_run()}
     options = {**_options("strategy", strategy), **_options("model", model)}
     return own | {name: option.default for name, option in options.items()} | _USUAL

@@ -25,12 +25,12 @@ _NOT_RECORDED = "its code was not recorded"
 
 
 def results_from_before(folder: Path) -> str:
-    """Say of a finished run that it is not repeated, and when it was."""
+    """Describe of a finished run that it is not repeated, and when it was."""
     return f"Results from {finished_at(folder):%Y-%m-%d %H:%M}, not repeated: {folder}."
 
 
 def finished_at(folder: Path) -> datetime:
-    """Say when a finished run, or a comparison, was finished."""
+    """Describe when a finished run, or a comparison, was finished."""
     try:
         return datetime.fromisoformat(read_json(folder / TIMING_FILE)["finished"]).astimezone()
     except (InputError, KeyError, TypeError, ValueError):  # as earlier versions left it
@@ -40,7 +40,7 @@ def finished_at(folder: Path) -> datetime:
 
 
 def code_word(folder: Path) -> str:
-    """Say in a word or two which code a run is of, for a table."""
+    """Describe in a word or two which code a run is of, for a table."""
     return CodeWords().of(folder)
 
 
@@ -51,7 +51,7 @@ class CodeWords:
         self._changes = CodeChanges()
 
     def of(self, folder: Path) -> str:
-        """Say it of a run with the SHA-256, as "this 1a2b3c4d"; of a comparison without."""
+        """Describe it of a run with the SHA-256, as "this 1a2b3c4d"; of a comparison without."""
         recorded = list(_recorded(folder))
         if not recorded or None in recorded:
             return "unknown"
@@ -67,7 +67,7 @@ class CodeChanges:
         self._known: dict[Hashable, list[str]] = {}
 
     def of(self, code: dict[str, Any], strategy: str) -> list[str]:
-        """Say how a run's code differs, see `code.fingerprint.changes`."""
+        """Describe how a run's code differs, see `code.fingerprint.changes`."""
         parts = (tuple(sorted(code[part].items())) for part in ("files", "packages"))
         key = (*parts, file_of(strategy))
         if key not in self._known:
@@ -75,7 +75,7 @@ class CodeChanges:
         return self._known[key]
 
     def in_short(self, environment: Mapping[str, Any], config: Mapping[str, Any]) -> str | None:
-        """Say the first few differences of a run's code; None where there are none.
+        """Describe the first few differences of a run's code; None where there are none.
 
         Args:
             environment: as the run recorded it.
@@ -88,7 +88,7 @@ class CodeChanges:
 
 
 def code_note(folders: Sequence[Path]) -> str | None:
-    """Say which runs, or comparisons, are not of the code that there is now; None where all are.
+    """State which runs, or comparisons, are not of the code that there is now; None where all are.
 
     Args:
         folders: theirs.
@@ -98,7 +98,7 @@ def code_note(folders: Sequence[Path]) -> str | None:
 
 
 def other_code_of(folder: Path) -> str | None:
-    """Say what differs since the run or the comparison in a folder; None where nothing does."""
+    """State what differs since the run or the comparison in a folder; None where nothing does."""
     recorded = list(_recorded(folder))
     if None in recorded:
         return _NOT_RECORDED
@@ -107,7 +107,7 @@ def other_code_of(folder: Path) -> str | None:
 
 
 def other_code_by_run(folder: Path) -> dict[str, str | None]:
-    """Say of each run of a comparison or a suite what differs since; None where nothing does.
+    """Describe of each run of a comparison or a suite what differs since; None where nothing does.
 
     Raises:
         InputError: the folder holds no comparison, or is damaged.
@@ -119,7 +119,7 @@ def other_code_by_run(folder: Path) -> dict[str, str | None]:
 
 
 def _recorded(folder: Path) -> Iterator[tuple[dict[str, Any], str] | None]:
-    """Give code and strategy of a run, or of each run of a comparison; None where they are not."""
+    """Get code and strategy of a run, or of each run of a comparison; None where they are not."""
     try:
         config = read_configuration(folder / CONFIG_FILE)
         environment = read_json(folder / ENVIRONMENT_FILE)
@@ -137,7 +137,7 @@ def _recorded(folder: Path) -> Iterator[tuple[dict[str, Any], str] | None]:
 def same_by_other_code(
     out: Path, config: dict[str, Any], environment: dict[str, Any]
 ) -> str | None:
-    """Say where there are results of the same settings and data by other code, and why these are.
+    """State where there are results of the same settings and data by other code, and why these are.
 
     Args:
         out: folder with runs.

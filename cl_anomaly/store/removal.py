@@ -38,7 +38,6 @@ class Removable:
     """A folder that may be taken away.
 
     Attributes:
-        folder: it.
         bytes: of all that is in it.
         used_by: the comparisons and suites beside it that name it as one of their runs.
     """
@@ -89,9 +88,6 @@ def _check_content(folder: Path) -> None:
 
 def remove(removable: Removable) -> None:
     """Take a folder away, its manifest last: what is left after a crash can be removed, too.
-
-    Args:
-        removable: it.
 
     Raises:
         RunError: another process writes there, or a file could not be removed.

@@ -65,7 +65,7 @@ def _docstrings(tree: ast.AST, lines: list[str]) -> Iterator[_Cut]:
 
 
 def _statements(tree: ast.AST) -> Iterator[ast.AST]:
-    """Give a module and all statements in it; `ast.walk` would go through every expression."""
+    """Return a module and all statements in it; `ast.walk` would go through every expression."""
     waiting = [tree]
     while waiting:
         node = waiting.pop()

@@ -64,7 +64,7 @@ def find_runs(out: Path) -> list[Status]:
 
 
 def holds_several_runs(config: Mapping[str, Any]) -> bool:
-    """Say whether a configuration is that of a comparison or a suite, which names its runs."""
+    """Return whether a configuration is that of a comparison or a suite, which names its runs."""
     return isinstance(config.get("runs"), dict)
 
 
@@ -104,7 +104,7 @@ def status_of(folder: Path) -> Status:
 
 
 def is_finished(folder: Path) -> bool:
-    """Say whether a run has all its results; those from before there were manifests have no status.
+    """Get whether a run has all its results; those from before there were manifests have no status.
 
     Raises:
         DamagedError: its manifest is not what was written.
@@ -114,7 +114,7 @@ def is_finished(folder: Path) -> bool:
 
 
 def _is_whole(folder: Path) -> bool:
-    """Say the same as `is_finished`, and look whether every file is as long as it was."""
+    """Describe the same as `is_finished`, and look whether every file is as long as it was."""
     if not (folder / MANIFEST_FILE).exists():
         return is_finished(folder)
     manifest = read_sealed(folder / MANIFEST_FILE)
@@ -171,7 +171,7 @@ def _written(folder: Path, otherwise: StatusName) -> tuple[StatusName, list[str]
 
 
 def identity(config: dict[str, Any], environment: dict[str, Any]) -> dict[str, Any]:
-    """Give everything that results depend on, from a run's configuration and environment.
+    """Return everything that results depend on, from a run's configuration and environment.
 
     Where a file lies is no part of it: data and code count by their content.
     """
@@ -191,7 +191,7 @@ def identity(config: dict[str, Any], environment: dict[str, Any]) -> dict[str, A
 
 
 def fingerprint_of(config: dict[str, Any], environment: dict[str, Any]) -> str:
-    """Give eight hexadecimal digits that name everything which a run's results depend on."""
+    """Return eight hexadecimal digits that name everything which a run's results depend on."""
     if recorded_code(environment) is not None:
         return fingerprint(identity(config, environment))
     # As earlier versions did, for the checkpoints that they left.
@@ -202,7 +202,7 @@ def fingerprint_of(config: dict[str, Any], environment: dict[str, Any]) -> str:
 
 
 def differences(there: dict[str, Any], here: dict[str, Any]) -> list[str]:
-    """Say in what two identities, or two sets of these by name, differ."""
+    """Describe in what two identities, or two sets of these by name, differ."""
     # As JSON holds it, where a tuple is a list.
     one, other = (flat_settings(json.loads(json.dumps(own))) for own in (there, here))
     names = [name for name in {**one, **other} if one.get(name) != other.get(name)]
@@ -219,7 +219,7 @@ _IN_WORDS = {"data_sha256": "the data's SHA-256", "strategy_sha256": "the strate
 
 
 def flat_settings(settings: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
-    """Give settings by name, and options as strategy.lam and model.beta.
+    """Return settings by name, and options as strategy.lam and model.beta.
 
     Args:
         settings: as JSON holds them.

@@ -80,14 +80,14 @@ class Strategy:
 
     @classmethod
     def _has_its_own(cls, *hooks: str) -> bool:
-        """Say whether the class has one of these hooks from elsewhere than from all strategies."""
+        """Get whether the class has one of these hooks from elsewhere than from all strategies."""
         above = [base for base in cls.__bases__ if issubclass(base, Strategy)]
         return any(
             all(getattr(cls, hook) is not getattr(base, hook) for base in above) for hook in hooks
         )
 
     def training_indices(self, task: Task, seen: Sequence[Task]) -> Tensor:
-        """Say which training samples one replica may see during a task.
+        """Describe which training samples one replica may see during a task.
 
         Args:
             task: the one that has arrived.
@@ -100,7 +100,7 @@ class Strategy:
         return task.indices
 
     def calibration_indices(self, task: Task, seen: Sequence[Task]) -> Tensor:
-        """Say from which samples one replica's thresholds may be set after a task.
+        """Describe from which samples one replica's thresholds may be set after a task.
 
         Args:
             task: the one that has been learnt.
@@ -151,7 +151,7 @@ class Strategy:
         """
 
     def extend(self, x: Tensor) -> Tensor:
-        """Give the batch that is trained on; called once a step, it must not change any state.
+        """Return the batch that is trained on; called once a step, it must not change any state.
 
         Args:
             x: (R, B, *features), the batch of visible samples.
@@ -162,7 +162,7 @@ class Strategy:
         return x
 
     def loss(self, x: Tensor, random: Draws) -> Tensor:
-        """Give each sample's loss, (R, B'), float32: the model's, unless it is overridden.
+        """Return each sample's loss, (R, B'), float32: the model's, unless it is overridden.
 
         Args:
             x: (R, B', *features), the batch as `extend` gave it.
@@ -171,7 +171,7 @@ class Strategy:
         return self.model.loss(x, random)
 
     def penalty(self, x: Tensor) -> Tensor | float:
-        """Give what is added to each replica's loss, (R,).
+        """Return what is added to each replica's loss, (R,).
 
         A model's parameters have the replica axis first too: `(p**2).flatten(1).sum(1)`.
 
@@ -210,7 +210,7 @@ class Strategy:
 
     @property
     def cannot_be_resumed(self) -> str | None:
-        """Say why nothing else can go on from what `state_dict` gives, where that is so."""
+        """Describe why nothing else can go on from what `state_dict` gives, where that is so."""
         own = type(self)
         if own.state_dict is not Strategy.state_dict:
             return None
@@ -221,11 +221,11 @@ class Strategy:
 
     @classmethod
     def options_class(cls) -> tuple[type, frozenset[str]]:
-        """Say whose typed arguments the options are, and which of them are none: its own."""
+        """Describe whose typed arguments the options are, and which of them are none: its own."""
         return cls, frozenset()
 
     def state_dict(self) -> dict[str, Tensor]:
-        """Give everything that the hooks have kept, by name; its bytes are the memory."""
+        """Return everything that the hooks have kept, by name; its bytes are the memory."""
         return {}
 
     def load_state_dict(self, state: dict[str, Tensor]) -> None:
@@ -233,7 +233,7 @@ class Strategy:
 
 
 def unfit_hooks(cls: type[Strategy]) -> dict[str, str]:
-    """Give the hooks that cannot be called as they will be, and what each should take."""
+    """Return the hooks that cannot be called as they will be, and what each should take."""
     unfit = {}
     for name, hook in vars(Strategy).items():
         if name[0] == "_" or not inspect.isfunction(hook):
@@ -247,7 +247,7 @@ def unfit_hooks(cls: type[Strategy]) -> dict[str, str]:
 
 
 def misspelt_hooks(cls: type[Strategy]) -> dict[str, str]:
-    """Give the public methods that would never be called, and the hook that each looks like."""
+    """Return the public methods that would never be called, and the hook that each looks like."""
     hooks = [name for name in dir(Strategy) if callable(getattr(Strategy, name))]
     own = [name for name in dir(cls) if name not in dir(Strategy) and name[0] != "_"]
     methods = [name for name in own if inspect.isroutine(getattr(cls, name))]

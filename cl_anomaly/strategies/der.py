@@ -51,7 +51,7 @@ class DER(Replay):
         return x
 
     def penalty(self, x: Tensor) -> Tensor | float:
-        """Give α ‖h(x′) − z′‖² + β ℓ(x″) of each replica, for as many of each as x has."""
+        """Return α ‖h(x′) − z′‖² + β ℓ(x″) of each replica, for as many of each as x has."""
         if not self.reservoir:
             return 0.0
         slots = self.reservoir.draw(x.shape[1], self.random)

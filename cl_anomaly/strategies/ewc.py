@@ -37,7 +37,7 @@ class EWC(Strategy):
         self.anchor: dict[str, Tensor] = {}
 
     def penalty(self, x: Tensor) -> Tensor | float:
-        """Give ½ λ Σ_k F_k (θ_k − θ*_k)² of each replica."""
+        """Return ½ λ Σ_k F_k (θ_k − θ*_k)² of each replica."""
         if not self.fisher:
             return 0.0
         return 0.5 * self.lam * squared_distance(self.model, self.anchor, self.fisher)
@@ -52,7 +52,7 @@ class EWC(Strategy):
         self.fisher, self.anchor = fisher, weights_now(self.model)
 
     def state_dict(self) -> dict[str, Tensor]:
-        """Give the Fisher information and the weights it belongs to."""
+        """Return the Fisher information and the weights it belongs to."""
         return prefixed(fisher=self.fisher, anchor=self.anchor)
 
     def load_state_dict(self, state: dict[str, Tensor]) -> None:

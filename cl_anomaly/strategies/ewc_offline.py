@@ -31,7 +31,7 @@ class EWCOffline(EWC):
         self.offset: Tensor | None = None
 
     def penalty(self, x: Tensor) -> Tensor | float:
-        """Give ½ λ Σ_t Σ_k F_tk (θ_k − θ*_tk)² of each replica."""
+        """Return ½ λ Σ_t Σ_k F_tk (θ_k − θ*_tk)² of each replica."""
         if self.offset is None:
             return 0.0
         return super().penalty(x) + 0.5 * self.lam * self.offset
@@ -59,7 +59,7 @@ class EWCOffline(EWC):
             fisher[name] = total
 
     def state_dict(self) -> dict[str, Tensor]:
-        """Give F, θ̄ and c."""
+        """Return F, θ̄ and c."""
         offset = {} if self.offset is None else {"c": self.offset}
         return prefixed(fisher=self.fisher, anchor=self.anchor, offset=offset)
 

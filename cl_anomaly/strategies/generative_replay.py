@@ -41,12 +41,12 @@ class GenerativeReplay(Strategy):
         return torch.cat([x, self._replayed(count, self.previous)], dim=1)
 
     def recall(self, count: int) -> Tensor | None:
-        """Give samples as they are replayed."""
+        """Return samples as they are replayed."""
         return self._replayed(count, self.previous) if self.previous else None
 
     @torch.no_grad()
     def _replayed(self, count: int, previous: Generator) -> Tensor:
-        """Give what the previous decoder makes of z ~ N(0, I), (R, count, *features)."""
+        """Return what the previous decoder makes of z ~ N(0, I), (R, count, *features)."""
         return previous.generate(count, self.random)
 
     def after_task(self, tasks: Sequence[Task]) -> None:
@@ -57,7 +57,7 @@ class GenerativeReplay(Strategy):
         self.previous = copy.deepcopy(self.model.generator()).requires_grad_(False)
 
     def state_dict(self) -> dict[str, Tensor]:
-        """Give the previous decoder's weights."""
+        """Return the previous decoder's weights."""
         return dict(self.previous.state_dict()) if self.previous else {}
 
     def load_state_dict(self, state: dict[str, Tensor]) -> None:

@@ -39,7 +39,7 @@ class GRConditional(GenerativeReplay):
 
     @torch.no_grad()
     def _replayed(self, count: int, previous: Generator) -> Tensor:
-        """Give what the previous decoder makes of codes of all past tasks."""
+        """Return what the previous decoder makes of codes of all past tasks."""
         tasks = self.random.integers(self.means.shape[1], count)
         return previous.from_codes(self._codes(tasks))
 
@@ -74,7 +74,7 @@ class GRConditional(GenerativeReplay):
         return result
 
     def state_dict(self) -> dict[str, Tensor]:
-        """Give the previous decoder's weights and the Gaussians."""
+        """Return the previous decoder's weights and the Gaussians."""
         if not self.previous:
             return {}
         codes = {"means": self.means, "factors": self.factors}

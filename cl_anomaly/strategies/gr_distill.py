@@ -44,7 +44,7 @@ class GRDistill(GenerativeReplay):
         self.teacher: Model | None = None
 
     def penalty(self, x: Tensor) -> Tensor | float:
-        """Give λ times the replayed samples' distance from the previous model's outputs.
+        """Return λ times the replayed samples' distance from the previous model's outputs.
 
         As the loss, it is a mean over the whole batch, in which the new samples count 0.
         """
@@ -54,7 +54,7 @@ class GRDistill(GenerativeReplay):
         return self.lam * distances.sum(1) / x.shape[1]
 
     def _new(self, extended: int) -> int:
-        """Say how many samples of an extended batch are new: `extend` puts them first."""
+        """Count how many samples of an extended batch are new: `extend` puts them first."""
         past = self.task_number - 1
         counts = (new + replayed_count(self.ratio, past, new) for new in range(1, extended))
         return 1 + list(counts).index(extended)
@@ -65,7 +65,7 @@ class GRDistill(GenerativeReplay):
         self.previous = self.teacher.generator()
 
     def state_dict(self) -> dict[str, Tensor]:
-        """Give the previous model's weights."""
+        """Return the previous model's weights."""
         return dict(self.teacher.state_dict()) if self.teacher else {}
 
     def load_state_dict(self, state: dict[str, Tensor]) -> None:

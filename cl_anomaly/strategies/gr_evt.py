@@ -58,7 +58,7 @@ class GREvt(GenerativeReplay):
 
     @torch.no_grad()
     def _replayed(self, count: int, previous: Generator) -> Tensor:
-        """Give what the previous decoder makes of accepted codes."""
+        """Return what the previous decoder makes of accepted codes."""
         return previous.from_codes(self._accepted(count)[0])
 
     def _accepted(self, count: int) -> tuple[Tensor, Tensor]:
@@ -98,7 +98,7 @@ class GREvt(GenerativeReplay):
         return fitted
 
     def state_dict(self) -> dict[str, Tensor]:
-        """Give the previous decoder's weights, and each task's mean and tail."""
+        """Return the previous decoder's weights, and each task's mean and tail."""
         if not self.previous:
             return {}
         codes = {"centres": self.centres, "tails": self.tails}

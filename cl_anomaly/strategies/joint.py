@@ -31,7 +31,7 @@ class Joint(Upper):
         self.model.load_state_dict(self.first)
 
     def state_dict(self) -> dict[str, Tensor]:
-        """Give the first weights."""
+        """Return the first weights."""
         return self.first
 
     def load_state_dict(self, state: dict[str, Tensor]) -> None:

@@ -28,7 +28,7 @@ class L2(Strategy):
         self.anchor: dict[str, Tensor] = {}
 
     def penalty(self, x: Tensor) -> Tensor | float:
-        """Give ½ λ Σ_k (θ_k − θ*_k)² of each replica."""
+        """Return ½ λ Σ_k (θ_k − θ*_k)² of each replica."""
         return 0.5 * self.lam * squared_distance(self.model, self.anchor) if self.anchor else 0.0
 
     def after_task(self, tasks: Sequence[Task]) -> None:
@@ -36,7 +36,7 @@ class L2(Strategy):
         self.anchor = weights_now(self.model)
 
     def state_dict(self) -> dict[str, Tensor]:
-        """Give the weights that are held."""
+        """Return the weights that are held."""
         return self.anchor
 
     def load_state_dict(self, state: dict[str, Tensor]) -> None:

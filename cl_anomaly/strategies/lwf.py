@@ -34,7 +34,7 @@ class LwF(Strategy):
         self.previous: Model | None = None
 
     def penalty(self, x: Tensor) -> Tensor | float:
-        """Give λ times the mean distance from the previous model's outputs."""
+        """Return λ times the mean distance from the previous model's outputs."""
         if self.previous is None:
             return 0.0
         return self.lam * distance(self.model, self.previous, x, self.codes).mean(1)
@@ -44,7 +44,7 @@ class LwF(Strategy):
         self.previous = frozen(self.model)
 
     def state_dict(self) -> dict[str, Tensor]:
-        """Give the previous model's weights."""
+        """Return the previous model's weights."""
         return dict(self.previous.state_dict()) if self.previous else {}
 
     def load_state_dict(self, state: dict[str, Tensor]) -> None:

@@ -33,7 +33,7 @@ class MAS(Strategy):
         self.anchor: dict[str, Tensor] = {}
 
     def penalty(self, x: Tensor) -> Tensor | float:
-        """Give λ Σ_k Ω_k (θ_k − θ*_k)² of each replica."""
+        """Return λ Σ_k Ω_k (θ_k − θ*_k)² of each replica."""
         if not self.importance:
             return 0.0
         return self.lam * squared_distance(self.model, self.anchor, self.importance)
@@ -52,7 +52,7 @@ class MAS(Strategy):
         return absolute_gradients(self.model, norms)
 
     def state_dict(self) -> dict[str, Tensor]:
-        """Give the importance and the weights that are held."""
+        """Return the importance and the weights that are held."""
         return prefixed(importance=self.importance, anchor=self.anchor)
 
     def load_state_dict(self, state: dict[str, Tensor]) -> None:

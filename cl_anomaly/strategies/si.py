@@ -49,7 +49,7 @@ class SI(Strategy):
         return [self.path[name] for name in names if name in self.path]
 
     def penalty(self, x: Tensor) -> Tensor | float:
-        """Give c Σ_k Ω_k (θ_k − θ̃_k)² of each replica."""
+        """Return c Σ_k Ω_k (θ_k − θ̃_k)² of each replica."""
         if not self.importance:
             return 0.0
         return self.c * squared_distance(self.model, self.anchor, self.importance)
@@ -79,7 +79,7 @@ class SI(Strategy):
         self.path = {}
 
     def state_dict(self) -> dict[str, Tensor]:
-        """Give the importance, the weights before the task, and the path through it."""
+        """Return the importance, the weights before the task, and the path through it."""
         return prefixed(importance=self.importance, anchor=self.anchor, path=self.path)
 
     def load_state_dict(self, state: dict[str, Tensor]) -> None:

@@ -64,7 +64,7 @@ class VCL(Strategy):
         return list(self.log_sigma.values())
 
     def loss(self, x: Tensor, random: Draws) -> Tensor:
-        """Give each sample's loss with weights that are drawn once for all of them."""
+        """Return each sample's loss with weights that are drawn once for all of them."""
         drawn = {}
         for name, log_sigma in self.log_sigma.items():
             noise = self.random.normal(*log_sigma.shape[1:])
@@ -72,7 +72,7 @@ class VCL(Strategy):
         return loss_with(self.model, drawn, x, random)
 
     def penalty(self, x: Tensor) -> Tensor | float:
-        """Give λ KL(q_t ‖ q_{t−1}) / N_t of each replica."""
+        """Return λ KL(q_t ‖ q_{t−1}) / N_t of each replica."""
         terms = []
         for name, log_sigma in self.log_sigma.items():
             mean, before = self.prior["mean"][name], self.prior["log_sigma"][name]
@@ -87,7 +87,7 @@ class VCL(Strategy):
         self.prior["log_sigma"] = {n: own.detach().clone() for n, own in self.log_sigma.items()}
 
     def state_dict(self) -> dict[str, Tensor]:
-        """Give σ, the prior, and how many samples the task has."""
+        """Return σ, the prior, and how many samples the task has."""
         own = {name: log_sigma.detach() for name, log_sigma in self.log_sigma.items()}
         size = {"samples": self.size}
         return prefixed(own=own, mean=self.prior["mean"], before=self.prior["log_sigma"], size=size)

@@ -57,7 +57,7 @@ def measured_rates(folders: Iterable[Path]) -> dict[str, float]:
 
 
 def estimated(plan: Plan, rates: dict[str, float]) -> Estimate:
-    """Say what a run is going to cost.
+    """Describe what a run is going to cost.
 
     Args:
         plan: of it.
@@ -158,7 +158,7 @@ def in_words(seconds: float) -> str:
 
 
 def wall_seconds(estimates: Sequence[Estimate], workers: int) -> float:
-    """Say how long several workers take for runs that are started one after another."""
+    """Describe how long several workers take for runs that are started one after another."""
     busy = [0.0] * min(workers, max(1, len(estimates)))
     for own in estimates:
         place = busy.index(min(busy))

@@ -124,7 +124,7 @@ def check_each_once(members: Mapping[str, Member], plans: Mapping[str, Plan]) ->
 
 
 def _lasting(config: dict[str, Any]) -> dict[str, Any]:
-    """Give what of a run's settings has to stay; a file of data by its name, wherever it lies."""
+    """Return what of a run's settings has to stay; a file of data by its name, wherever it lies."""
     kept = {name: value for name, value in config.items() if name not in _CHANGING}
     return kept | {"dataset": Path(str(config.get("dataset"))).name}
 

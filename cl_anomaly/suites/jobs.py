@@ -23,7 +23,6 @@ def job_of(
 
     Args:
         run: its name among others.
-        plan: it.
         out: folder for its folder.
         again: run it also where it is finished already.
         name: of its folder. Default: made from the configuration, the data and the code.

@@ -9,7 +9,7 @@ _FOLDER = Path(__file__).parent.parent / "suites"
 
 
 def shipped_suites() -> dict[str, Path]:
-    """Give the files of the suites that ship with the package, by name, in order of the names."""
+    """Return the files of the suites that ship with the package, by name, in order of the names."""
     return {path.stem: path for path in sorted(_FOLDER.glob("*.toml"))}
 
 

@@ -84,7 +84,7 @@ class Suite:
     pairs: tuple[tuple[str, str], ...] = ()
 
     def content(self) -> dict[str, Any]:
-        """Give what `read_suite_file` reads, but for title, each, tuning and pairs."""
+        """Return what `read_suite_file` reads, but for title, each, tuning and pairs."""
         return {**self.shared, "runs": self.runs}
 
     def configs(self, settings: dict[str, Any]) -> dict[str, RunConfig]:

@@ -43,7 +43,7 @@ class Choice:
     on_edge: tuple[str, ...] = ()
 
     def content(self) -> dict[str, Any]:
-        """Give it as JSON can hold it."""
+        """Return it as JSON can hold it."""
         found = {name: None if np.isnan(own) else own for name, own in self.candidates.items()}
         return asdict(self) | {"candidates": found, "on_edge": list(self.on_edge)}
 
@@ -100,7 +100,7 @@ def chosen(suite: Suite, run: str, folders: Mapping[str, Path], plan: Plan) -> C
 
 
 def beyond(grid: Mapping[str, Sequence[Any]], options: Mapping[str, Any]) -> dict[str, Any]:
-    """Give each option whose value lies on an edge of its grid the value one step further out.
+    """Return each option whose value lies on an edge of its grid the value one step further out.
 
     The step is that of the grid at this edge: its ratio where all values are above 0, else its
     difference. Only grids of two numbers or more have edges; whole numbers stay whole.

@@ -40,7 +40,7 @@ _VARIABLES = ("CL_ANOMALY_DATA", "XDG_CACHE_HOME", "CUDA_VISIBLE_DEVICES")
 def made_from(
     suite: Suite, settings: Mapping[str, Any], runs: Iterable[Path], data: Iterable[Path]
 ) -> dict[str, Any] | None:
-    """Say what a suite was made from, as JSON can hold it.
+    """Describe what a suite was made from, as JSON can hold it.
 
     Args:
         suite: all of whose runs are finished.
@@ -64,7 +64,7 @@ def made_from(
 
 
 def is_up_to_date(folder: Path, suite: Suite, settings: Mapping[str, Any]) -> bool:
-    """Say whether the same command would write the same into a suite's folder.
+    """Return whether the same command would write the same into a suite's folder.
 
     What is looked at: the suite and its flags, this package to the letter, the machine and the
     libraries that choose device and precision; size and date of each file of data; each run's
@@ -112,7 +112,7 @@ def _stamp(path: Path) -> list[int]:
 
 
 def _asked(suite: Suite, settings: Mapping[str, Any]) -> str:
-    """Give the SHA-256 of all that says which runs there are, and of what makes them."""
+    """Return the SHA-256 of all that says which runs there are, and of what makes them."""
     content = {
         "suite": [suite.shared, suite.runs, suite.each, suite.title, suite.pairs],
         "file": suite.file and suite.file.name,
@@ -158,7 +158,6 @@ def how_many(suite: Suite, only: Iterable[str]) -> tuple[int, int]:
     """Count a suite's runs, and the candidates for its options.
 
     Args:
-        suite: it.
         only: methods that count; none for all.
     """
     wanted = set(only) or set(suite.runs)

@@ -151,7 +151,7 @@ class OnePass:
         self._replica, self._seen = self._replica + 1, []
 
     def state(self) -> State:
-        """Give where it is, beside what the model has learnt: how many replicas are through."""
+        """Return where it is, beside what the model has learnt: how many replicas are through."""
         values = {"replica": self._replica, "time": vars(self.time)}
         return State(values | {"failed": list(self.failed.items())})
 

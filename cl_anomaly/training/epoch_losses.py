@@ -42,7 +42,7 @@ class EpochLosses:
                 row.index_add_(0, replicas, loss[replicas].double())
 
     def means(self) -> Tensor:
-        """Give the mean of each epoch, (R, E), float64; NaN of an epoch without a step."""
+        """Return the mean of each epoch, (R, E), float64; NaN of an epoch without a step."""
         counts = torch.tensor([self._counts(steps) for steps in self._steps], dtype=torch.float64)
         return self._sums.T.cpu() / counts
 
@@ -53,7 +53,7 @@ class EpochLosses:
         return [end - start for start, end in zip(made, made[1:], strict=False)]
 
     def state_dict(self) -> dict[str, Tensor]:
-        """Give the sums, (E, R), and how many steps are in them."""
+        """Return the sums, (E, R), and how many steps are in them."""
         return {"sums": self._sums, "done": torch.tensor(self._done)}
 
     def load_state_dict(self, state: dict[str, Tensor]) -> None:

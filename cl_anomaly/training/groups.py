@@ -139,7 +139,7 @@ class ReplicaGroups:
         return [own for learner in self.learners for own in learner.steps]
 
     def failures(self) -> dict[int, tuple[int, str]]:
-        """Give the step at which a replica failed in this task, and what of it, by its place."""
+        """Return the step at which a replica failed in this task, and what of it, by its place."""
         found, before = {}, 0
         for learner in self.learners:
             failed = learner.training.failed
@@ -148,7 +148,7 @@ class ReplicaGroups:
         return found
 
     def losses(self) -> Tensor:
-        """Give each epoch's mean loss in the last task, (R, epochs), float64; see `Learner`."""
+        """Return each epoch's mean loss in the last task, (R, epochs), float64; see `Learner`."""
         return torch.cat([learner.losses() for learner in self.learners])
 
     def conclude(self) -> None:
@@ -227,7 +227,7 @@ class ReplicaGroups:
         return sum(own.numel() * own.element_size() for own in kept)
 
     def state(self) -> State:
-        """Give where all groups are."""
+        """Return where all groups are."""
         state = State({"groups": [], "seconds": self._seconds})
         for place, learner in enumerate(self.learners):
             own = learner.state()

@@ -45,12 +45,12 @@ def named(strategy: Strategy, hook: str) -> str:
 
 
 def overrides(strategy: Strategy, hook: str) -> bool:
-    """Say whether a strategy has a hook of its own."""
+    """Return whether a strategy has a hook of its own."""
     return getattr(getattr(strategy, hook), "__func__", None) is not getattr(Strategy, hook)
 
 
 def hook_or_nothing(strategy: Strategy, hook: str) -> Callable[[], None]:
-    """Give what calls a hook at every step; nothing where the strategy has none of its own."""
+    """Return what calls a hook at every step; nothing where the strategy has none of its own."""
     if not overrides(strategy, hook):
         return lambda: None
     return partial(call, strategy, hook)
@@ -203,7 +203,7 @@ class StepHooks:
 
 
 def shown(value: Any) -> str:
-    """Say what a hook gave, in a few words."""
+    """Describe what a hook gave, in a few words."""
     if isinstance(value, Tensor):
         return f"{tuple(value.shape)}, {str(value.dtype).removeprefix('torch.')} on {value.device}"
     return "None" if value is None else f"a {type(value).__qualname__}"

@@ -30,7 +30,7 @@ class TrainsItself(Protocol):
     """A strategy that trains by a loop of its own: a single replica, in the main thread."""
 
     def own_training(self, scenario: Scenario, seed: int, settings: TrainingSettings) -> Training:
-        """Give the training on the current task."""
+        """Return the training on the current task."""
         ...
 
 
@@ -79,7 +79,7 @@ class Learner:
         return self._training is not None
 
     def told(self, indices: Tensor) -> Tensor | None:
-        """Give what scores are told of test samples, (R, n), see `evaluation.score_samples`."""
+        """Return what scores are told of test samples, (R, n), see `evaluation.score_samples`."""
         if not self._is_told:
             return None
         return torch.stack([scenario.tasks_of(indices) for scenario in self.scenarios])
@@ -140,7 +140,7 @@ class Learner:
         return TaskTraining(self.strategy, visible, self.seeds, settings)
 
     def _earlier(self, number: int) -> list[Tensor]:
-        """Give each replica's samples of the tasks before one."""
+        """Return each replica's samples of the tasks before one."""
         none = torch.empty(0, dtype=torch.int64)
         return [
             torch.cat([none, *(task.indices for task in scenario.tasks[: number - 1])])
@@ -158,7 +158,7 @@ class Learner:
         return self.training.run(noted, pause)
 
     def losses(self) -> Tensor:
-        """Give each epoch's mean loss in the task that began last, (R, epochs), float64."""
+        """Return each epoch's mean loss in the task that began last, (R, epochs), float64."""
         return self._losses.means()
 
     def conclude(self) -> None:
@@ -180,7 +180,7 @@ class Learner:
         return self.calibration.thresholds(self.strategy.task_number)
 
     def state(self) -> State:
-        """Give the weights, what the strategy keeps, and where the training is."""
+        """Return the weights, what the strategy keeps, and where the training is."""
         state = State()
         state.add("model", self.strategy.model.state_dict())
         state.add("strategy", _checked(self.strategy))

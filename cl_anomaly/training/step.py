@@ -203,7 +203,7 @@ class TrainStep:
         return failed
 
     def state(self) -> State:
-        """Give where it is between two steps: Adam, the noise, and what the strategy draws."""
+        """Return where it is between two steps: Adam, the noise, and what the strategy draws."""
         state = State({"replay_seconds": self.replay_seconds, "samples": self.samples})
         for place, moments in enumerate(self._optimizer.state()):
             state.add(f"adam.{place}", moments)

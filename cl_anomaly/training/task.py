@@ -158,7 +158,7 @@ class TaskTraining:
             yield from block.unflatten(1, (count, size)).unbind(1)
 
     def state(self) -> State:
-        """Give where it is, beside the model's weights and what the strategy keeps."""
+        """Return where it is, beside the model's weights and what the strategy keeps."""
         values = {"done": self.done, "time": vars(self.time), "failed": list(self.failed.items())}
         state = State(values)
         for replica, weights in self._ended.kept.items():

@@ -42,7 +42,7 @@ class Arrived:
         return cls(scenario, number, mask)
 
     def others(self, places: Tensor) -> str | None:
-        """Say which of some samples have not arrived, where there are any.
+        """Describe which of some samples have not arrived, where there are any.
 
         Args:
             places: of any shape, int64, in the training set.
@@ -186,7 +186,7 @@ def _answer(copy: Strategy, scenario: Scenario, number: int) -> Tensor | None:
 
 
 def _not_places(indices: Any, count: int) -> str | None:
-    """Say what was given in place of one or more of `count` places, where that is so."""
+    """Describe what was given in place of one or more of `count` places, where that is so."""
     is_list = isinstance(indices, Tensor) and indices.dtype == torch.int64 and indices.dim() == 1
     if not is_list or not len(indices):
         return shown(indices)

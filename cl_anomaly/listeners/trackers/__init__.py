@@ -26,7 +26,7 @@ def tracker_names() -> list[str]:
 
 
 def check_trackers(names: Sequence[str]) -> tuple[str, ...]:
-    """Give the names of trackers, each once, if there is one of each; nothing is imported.
+    """Return the names of trackers, each once, if there is one of each; nothing is imported.
 
     Raises:
         InputError: there is none of that name.
@@ -42,7 +42,7 @@ def check_trackers(names: Sequence[str]) -> tuple[str, ...]:
 
 
 def missing_library(name: str) -> str | None:
-    """Say what to install for a tracker of this folder, if its library is not there."""
+    """Describe what to install for a tracker of this folder, if its library is not there."""
     # Each is called as its library is.
     if name not in _OWN or find_spec(name) is not None:
         return None

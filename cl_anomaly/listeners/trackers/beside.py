@@ -29,7 +29,7 @@ class _Process(subprocess.Popen[bytes]):
     """One that may go on when this process ends, of which Python would warn."""
 
     def __del__(self) -> None:
-        """Say nothing."""
+        """Describe nothing."""
 
 
 _going_on: list[_Process] = []

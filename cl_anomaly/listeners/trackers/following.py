@@ -19,7 +19,6 @@ class Following:
     """Tells a tracker what it has not been told.
 
     Args:
-        tracker: it.
         complain: is given what it raises.
     """
 
@@ -49,7 +48,7 @@ class Following:
         self._started = time.time()
 
     def _is_new(self, name: str, step: int, is_again: bool = False) -> bool:
-        """Say whether something is not there yet, and take note that it will be.
+        """Return whether something is not there yet, and take note that it will be.
 
         Args:
             name: its own.

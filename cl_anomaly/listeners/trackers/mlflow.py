@@ -52,7 +52,7 @@ class MLflow(Tracker):
         return {}
 
     def _experiment(self, artifacts: Path | None) -> str:
-        """Give the experiment's id; another process may be making it at this moment."""
+        """Return the experiment's id; another process may be making it at this moment."""
         name = os.environ.get("MLFLOW_EXPERIMENT_NAME") or _EXPERIMENT
         if (found := self._client.get_experiment_by_name(name)) is None:
             place = artifacts.as_uri() if artifacts else None

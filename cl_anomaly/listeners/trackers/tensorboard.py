@@ -76,5 +76,5 @@ def _last_steps(folder: str) -> dict[str, int]:
 
 
 def _plain(value: Any) -> bool | float | str:
-    """Give a setting as TensorBoard's table of settings takes it."""
+    """Return a setting as TensorBoard's table of settings takes it."""
     return value if isinstance(value, bool | int | float | str) else str(value)

@@ -22,7 +22,7 @@ Columns = dict[str, list[Any]]
 
 
 def aurocs_after_tasks(content: Content) -> Columns:
-    """Give each run's headline AUROC: run, panel, score, task, mean, low, high, replicas.
+    """Return each run's headline AUROC: run, panel, score, task, mean, low, high, replicas.
 
     `low` and `high` are a standard deviation over the seeds from the mean; of several anomaly
     classes the 95 % t-interval of their means.
@@ -51,7 +51,7 @@ def aurocs_after_tasks(content: Content) -> Columns:
 
 
 def _spread(rows: pd.DataFrame) -> tuple[pd.Series, pd.Series]:
-    """Give the ends of a band; NaN of one seed."""
+    """Return the ends of a band; NaN of one seed."""
     low, high = rows["mean"] - rows["sd"], rows["mean"] + rows["sd"]
     if "low" not in rows:
         return low, high
@@ -68,7 +68,7 @@ def _names_of_panels(member: Member, several_datasets: bool) -> dict[str, str]:
 
 
 def result_matrices(content: Content) -> Columns:
-    """Give each run's result matrix: run, dataset, score, task, of, name, value, learnt.
+    """Return each run's result matrix: run, dataset, score, task, of, name, value, learnt.
 
     It is the mean over the replicas; of several anomaly classes the mean of their means.
     """
@@ -83,7 +83,7 @@ def result_matrices(content: Content) -> Columns:
 
 
 def _mean_matrices(metrics: pd.DataFrame) -> dict[str, NDArray[np.float64]]:
-    """Give the mean of the result matrices by score, (N, N); all at once, as a page has many."""
+    """Return the mean of the result matrices by score, (N, N); all at once, as a page has many."""
     of_classes = [own for own in metrics["metric"].unique() if own.startswith(OF_CLASS)]
     own = metrics[metrics["metric"].isin(of_classes)]
     codes, names = {}, {}
@@ -106,7 +106,7 @@ def _mean_matrices(metrics: pd.DataFrame) -> dict[str, NDArray[np.float64]]:
 def _tasks_of_classes(
     metrics: pd.DataFrame, codes: Mapping[str, NDArray[Any]], names: Mapping[str, pd.Index]
 ) -> NDArray[np.int64]:
-    """Say with which task the class of each row arrives, (rows,); 0 where it does not.
+    """Describe with which task the class of each row arrives, (rows,); 0 where it does not.
 
     Args:
         metrics: of all replicas.
@@ -129,7 +129,7 @@ def _tasks_of_classes(
 
 
 def false_positive_rates(content: Content) -> Columns:
-    """Give realised false-positive rates in per cent: run, dataset, target, task, of, name, value.
+    """Get realised false-positive rates in per cent: run, dataset, target, task, of, name, value.
 
     They are of each run's shown score, and means over the replicas. Runs without thresholds are
     left out.

@@ -130,7 +130,7 @@ class Content:
     sample_images: Mapping[str, SampleImages] = field(default_factory=dict)
 
     def sample_images_of(self, member: Member) -> SampleImages:
-        """Give the test set that a member was judged by."""
+        """Return the test set that a member was judged by."""
         data = member.results.data if member.results else ""
         return self.sample_images.get(data) or SampleImages(None, "its data was not recorded.")
 
@@ -145,7 +145,7 @@ class Content:
         return [own for member in self.members for own in member.made]
 
     def named_scores(self, member: Member, scores: Iterable[str]) -> Iterator[tuple[str, str]]:
-        """Give each score with the names that it has in menus: its own, and perhaps OWN_SCORE."""
+        """Return each score with the names that it has in menus: its own, and perhaps OWN_SCORE."""
         for score in scores:
             yield score, score
             if self.score == OWN_SCORE and member.results and score == member.results.score:

@@ -72,7 +72,7 @@ def best_and_worst(run: RecordedRun) -> dict[str, list[Scored]]:
 
 
 def _first(run: RecordedRun, which: NDArray[np.bool_], by: NDArray[np.float32]) -> Iterator[Scored]:
-    """Give the first samples of some, in ascending order of `by`, (n,) each."""
+    """Return the first samples of some, in ascending order of `by`, (n,) each."""
     places = np.flatnonzero(which)
     scores = run.scores(run.results.score)[-1]
     for place in places[np.argsort(by[places], kind="stable")][:MOST].tolist():

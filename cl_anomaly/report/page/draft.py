@@ -39,7 +39,7 @@ class Draft:
 
 
 def note(*sentences: str) -> Html:
-    """Say what a reader must know beside a table or a figure."""
+    """Describe what a reader must know beside a table or a figure."""
     return element("p", " ".join(sentences), class_="note")
 
 

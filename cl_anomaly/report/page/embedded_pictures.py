@@ -89,7 +89,7 @@ def reconstruction_rows(run: RecordedRun) -> list[Row]:
 
 
 def bytes_of(rows: list[Row]) -> int:
-    """Say how much room they take in the page."""
+    """Return how much room they take in the page."""
     return sum(len(row.data) for row in rows)
 
 
@@ -101,7 +101,7 @@ def _found(run: RecordedRun, name: str) -> dict[str, NDArray[Any]] | None:
 
 
 def _images(samples: NDArray[Any], run: RecordedRun, leading: int = 2) -> NDArray[Any] | None:
-    """Give samples as images, (..., H, W) or (..., H, W, 3); None where they are none."""
+    """Return samples as images, (..., H, W) or (..., H, W, 3); None where they are none."""
     try:
         images = as_images(samples, leading, run.results.dataset)
     except InputError:

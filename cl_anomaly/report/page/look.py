@@ -45,7 +45,7 @@ class Look:
 
 
 def looks_of(members: Sequence[Member]) -> dict[str, Look]:
-    """Give each line its look, by its name."""
+    """Return each line its look, by its name."""
     styles = styles_of({member.line: member.strategy for member in members})
     return {name: _look(style) for name, style in styles.items()}
 

@@ -30,7 +30,7 @@ _NUMBERS = {name: [""] for name in ("mean", "sd", "low", "high")}
 
 
 def member_of_run(folder: Path, config: dict[str, Any], results: list[RunResults]) -> Member:
-    """Give the only member of a run's page."""
+    """Return the only member of a run's page."""
     (own,) = results or [None]
     name = own.name if own else str(config["strategy"]).rpartition(":")[2]
     score = own.score if own else ""
@@ -135,7 +135,7 @@ class Together:
         failure: str | None,
         look: bool = True,
     ) -> MadeRun:
-        """Say how a run was made, and what is missing of it.
+        """Describe how a run was made, and what is missing of it.
 
         Args:
             name: of it.
@@ -160,7 +160,7 @@ class Together:
         )
 
     def summary(self, names: set[str], dataset: str) -> pd.DataFrame:
-        """Give the rows of the summary that are of a run or method, and of a dataset."""
+        """Return the rows of the summary that are of a run or method, and of a dataset."""
         whole = self._summary
         if whole.empty:
             return whole

@@ -7,7 +7,7 @@ UNKNOWN = "–"
 
 
 def is_known(value: Any) -> bool:
-    """Say whether there is a number."""
+    """Return whether there is a number."""
     return value is not None and not (isinstance(value, float) and math.isnan(value))
 
 
@@ -24,7 +24,7 @@ def interval(low: Any, high: Any, digits: int = 3) -> str:
 
 
 def rounded(value: Any, digits: int = 4) -> float | None:
-    """Give a number as a figure's data holds it; None where it is not known."""
+    """Return a number as a figure's data holds it; None where it is not known."""
     return round(float(value), digits) if is_known(value) else None
 
 

@@ -44,7 +44,7 @@ def _own_options(owner: str, config: Mapping[str, Any], given: Mapping[str, Any]
 
 
 def _given(flag: str, value: str) -> list[str]:
-    """Give a flag its value, beside it where that looks like a flag."""
+    """Return a flag its value, beside it where that looks like a flag."""
     return [f"{flag}={value}"] if value.startswith("--") else [flag, value]
 
 

@@ -11,7 +11,7 @@ from cl_anomaly.store.files import replacing
 
 @cache
 def bundle() -> str:
-    """Give Vega, Vega-Lite and Vega-Embed, which set `vegaEmbed`, for a script element.
+    """Return Vega, Vega-Lite and Vega-Embed, which set `vegaEmbed`, for a script element.
 
     To put them together takes seconds, so the text is kept in the user's cache, if that can be.
     """

@@ -11,7 +11,7 @@ _MOST_NAMES = 8
 
 
 def what_was_run(content: Content) -> str:
-    """Say which runs learnt what."""
+    """Describe which runs learnt what."""
     members, runs = content.members, len(content.runs)
     names = content.lines
     shown = ", ".join(names[:_MOST_NAMES]) + f" and {len(names) - _MOST_NAMES} more" * (
@@ -24,7 +24,7 @@ def what_was_run(content: Content) -> str:
 
 
 def what_is_shown(content: Content) -> str:
-    """Say what the headline is."""
+    """Describe what the headline is."""
     return (
         f"The headline is the AUROC after the last task by {_score(content)}, "
         f"all anomalies against all normal samples of the tasks so far: 1 is perfect, 0.5 is "
@@ -70,7 +70,7 @@ def _model(members: Sequence[Member]) -> str:
 
 
 def _shared(members: Sequence[Member], setting: str) -> Any:
-    """Give a setting that all have; None where they differ."""
+    """Return a setting that all have; None where they differ."""
     first, *rest = (member.config.get(setting) for member in members)
     return first if all(own == first for own in rest) else None
 

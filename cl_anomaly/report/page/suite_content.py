@@ -111,12 +111,12 @@ class _Reading:
         )
 
     def _rows(self, method: str, dataset: str) -> pd.DataFrame:
-        """Give what the suite holds of a method on a dataset."""
+        """Return what the suite holds of a method on a dataset."""
         rows = self._metrics.get(method)
         return pd.DataFrame() if rows is None else rows[rows["dataset"] == dataset]
 
     def _results(self, name: str, rows: pd.DataFrame) -> RunResults | None:
-        """Give results as of a run; None where there are none."""
+        """Return results as of a run; None where there are none."""
         place, environment = self._place(name), self._environments.get(name, {})
         if place is None or rows.empty:
             return None

@@ -31,7 +31,7 @@ def headline(draft: Draft) -> Html:
 
 
 def remarks(draft: Draft) -> Html | None:
-    """Say what the numbers do not show."""
+    """Describe what the numbers do not show."""
     if not draft.content.remarks:
         return None
     said = [element("li", remark) for remark in draft.content.remarks]
@@ -71,7 +71,7 @@ def reproduction(draft: Draft) -> Html:
 
 
 def problems(draft: Draft) -> Html:
-    """Say what failed, and what is missing."""
+    """Describe what failed, and what is missing."""
     said = [
         element("li", element("b", own.name), f": {problem}")
         for own in draft.content.runs

@@ -46,7 +46,7 @@ def draw(run: RecordedRun, score: str) -> Figure:
 
 
 def _mean(rates: pd.DataFrame, tasks: int) -> NDArray[np.float64]:
-    """Give the mean over the replicas, (tasks, tasks): after task i, of the samples of task j."""
+    """Return the mean over the replicas, (tasks, tasks): after task i, of the samples of task j."""
     replicas = []
     for _, own in rates.groupby(["anomaly_class", "seed"], sort=False):
         matrix = np.full((tasks, tasks), np.nan)

@@ -64,7 +64,7 @@ def _write_headings(
 
 
 def _write_rows(sheet: Sheet, after: list[str], starts: list[float], row: float) -> None:
-    """Say on the left what each row is."""
+    """Describe on the left what each row is."""
     half = (row - GAP) / 2
     sheet.write_left("input", _HEADING + half)
     for task, y in zip(after, starts, strict=True):
@@ -74,7 +74,7 @@ def _write_rows(sheet: Sheet, after: list[str], starts: list[float], row: float)
 
 
 def _groups(run: RecordedRun) -> Iterator[tuple[str, NDArray[np.int64]]]:
-    """Give the groups of samples by their names, with their places among those that are shown."""
+    """Return the groups of samples by their names, with their places among those that are shown."""
     shown, normal = run.pictures["shown"], run.pictures["normal"]
     classes, left = classes_of_first_replica(run), np.ones(len(shown), dtype=bool)
     for task in sorted({1, len(normal)}):
@@ -87,7 +87,7 @@ def _groups(run: RecordedRun) -> Iterator[tuple[str, NDArray[np.int64]]]:
 
 
 def _places(sizes: list[int]) -> list[float]:
-    """Say where each sample's tile begins, with gaps between the groups."""
+    """Describe where each sample's tile begins, with gaps between the groups."""
     places, x = [], 0.0
     for size in sizes:
         places += [x + n * (1 + GAP) for n in range(size)]

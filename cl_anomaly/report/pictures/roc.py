@@ -67,7 +67,7 @@ def _draw_curve(
 def roc_curve(
     normal: NDArray[np.floating], anomalous: NDArray[np.floating]
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Give the corners of a ROC curve, from (0, 0) to (1, 1).
+    """Return the corners of a ROC curve, from (0, 0) to (1, 1).
 
     Args:
         normal: (n,), scores; higher is more anomalous.

@@ -78,7 +78,7 @@ def _name_panel(axes: Axes, name: str) -> None:
 
 
 def _thresholds(run: RecordedRun, score: str, task: int) -> dict[str, float]:
-    """Give the first replica's thresholds after a task, by the false-positive rates aimed at."""
+    """Return the first replica's thresholds after a task, by the false-positive rates aimed at."""
     table = run.thresholds
     own = table[
         (table["seed"] == run.seed)

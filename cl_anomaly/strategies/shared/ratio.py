@@ -19,7 +19,7 @@ def check_ratio(ratio: Ratio) -> None:
 
 
 def replayed_count(ratio: Ratio, past_tasks: int, new_samples: int) -> int:
-    """Say how many samples join a batch, 1 or more.
+    """Count how many samples join a batch, 1 or more.
 
     Args:
         ratio: replayed samples for each new one.

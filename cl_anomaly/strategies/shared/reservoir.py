@@ -26,7 +26,7 @@ def check_budget(samples: int, memory_bytes: int | None) -> None:
 
 
 def capacity(samples: int, memory_bytes: int | None, bytes_each: int) -> int:
-    """Say how many samples each replica keeps.
+    """Count how many samples each replica keeps.
 
     Args:
         samples: how many, where no bytes are given.
@@ -61,7 +61,7 @@ class Reservoir:
         self.kept: dict[str, Tensor] = {}
 
     def __bool__(self) -> bool:
-        """Say whether there is anything in it."""
+        """Return whether there is anything in it."""
         return bool(self.kept)
 
     def offer(
@@ -115,6 +115,6 @@ class Reservoir:
         return (random.integers(_FINE, count) * filled) >> 31
 
     def take(self, name: str, slots: Tensor) -> Tensor:
-        """Give what is kept by name in these slots (R, count): (R, count, ...)."""
+        """Return what is kept by name in these slots (R, count): (R, count, ...)."""
         replicas = torch.arange(len(slots), device=slots.device)[:, None]
         return self.kept[name][replicas, slots]

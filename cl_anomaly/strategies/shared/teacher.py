@@ -14,7 +14,7 @@ def frozen(model: Model) -> Model:
 
 
 def distance(model: Model, teacher: Model, x: Tensor, codes: float) -> Tensor:
-    """Say how far a model's outputs are from those of another, ½ ‖x̂ − x̂′‖² + κ ½ ‖z − z′‖².
+    """Describe how far a model's outputs are from those of another, ½ ‖x̂ − x̂′‖² + κ ½ ‖z − z′‖².
 
     Args:
         model: gives x̂, the reconstructions, and z, the codes (of a posterior, the means).

@@ -61,5 +61,5 @@ def tail_of(codes: Tensor, counted: Tensor, share: float) -> tuple[Tensor, Tenso
 
 
 def weibull_cdf(values: Tensor, shape: Tensor, scale: Tensor) -> Tensor:
-    """Give 1 − exp(−(x / scale)^shape), of the values' shape."""
+    """Return 1 − exp(−(x / scale)^shape), of the values' shape."""
     return -torch.expm1(-((values / scale) ** shape))

@@ -34,7 +34,7 @@ def squared_distance(
 
 
 def loss_with(model: Model, weights: Mapping[str, Tensor], x: Tensor, random: Draws) -> Tensor:
-    """Give each sample's loss, (R, B), with some weights replaced by others.
+    """Return each sample's loss, (R, B), with some weights replaced by others.
 
     Args:
         model: whose loss it is; its own weights stay as they are.
