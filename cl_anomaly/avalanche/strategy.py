@@ -99,9 +99,9 @@ class AvalancheStrategy(Strategy):
     @property
     def visible(self) -> int:
         """How many samples Avalanche's strategy trains on in the current task."""
-        own = len(self._experiences[self.task_number - 1].dataset)
+        arriving = len(self._experiences[self.task_number - 1].dataset)
         if not issubclass(self.found, Cumulative):
-            return own
+            return arriving
         return sum(len(past.dataset) for past in self._experiences[: self.task_number])
 
     def train(
@@ -127,7 +127,7 @@ class AvalancheStrategy(Strategy):
 
     def beginning(self) -> tuple[dict[str, Tensor], dict[str, Tensor]] | None:
         """Return weights and what is kept before a task; None where that cannot be given."""
-        weights = {name: own.clone() for name, own in self.model.state_dict().items()}
+        weights = {name: tensor.clone() for name, tensor in self.model.state_dict().items()}
         try:
             return weights, self.state_dict()
         except CannotKeepError:

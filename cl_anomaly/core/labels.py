@@ -133,4 +133,4 @@ def same_label(one: Label, other: Label) -> bool:
 
 def find_label(label: Label, known: Sequence[Label]) -> Label | None:
     """Find a label among those that there are, as these are written; None where it is none."""
-    return next((own for own in known if same_label(own, label)), None)
+    return next((candidate for candidate in known if same_label(candidate, label)), None)

@@ -75,8 +75,8 @@ def located(name: str, roots: Sequence[Path]) -> str:
     path = path_of(name)
     if not is_own(name) or path.is_absolute() or path.exists():
         return name
-    found = next((root / path for root in roots if (root / path).exists()), None)
-    return name if found is None else f"{_start_of(name)}{found}"
+    place = next((root / path for root in roots if (root / path).exists()), None)
+    return name if place is None else f"{_start_of(name)}{place}"
 
 
 def short_name(name: str) -> str:

@@ -24,7 +24,7 @@ def held_out(dataset: Dataset, share: float) -> Dataset:
     Raises:
         InputError: a class has test samples alone.
     """
-    if missing := [own for own in dataset.classes if own not in dataset.trained_classes]:
+    if missing := [label for label in dataset.classes if label not in dataset.trained_classes]:
         raise InputError(
             f"Expected `held_out` with a dataset whose classes all have training samples, because "
             f"the test set is not looked at, but {listed(missing)} of {dataset.name} has none. "

@@ -83,7 +83,7 @@ def model_from(blueprint: Blueprint, weights: dict[str, Tensor], start: int, end
     """Make the model of some replicas, from place `start` to before `end`, with their weights."""
     cls, seeds = find_model(blueprint.model), blueprint.seeds[start:end]
     model = cls(blueprint.features, seeds, **blueprint.model_options)
-    model.load_state_dict({name: own[start:end] for name, own in weights.items()})
+    model.load_state_dict({name: tensor[start:end] for name, tensor in weights.items()})
     return model
 
 

@@ -45,8 +45,8 @@ def shares_of(x: Tensor, centres: Tensor, pooling: float) -> list[Moments | None
     """
     parts = nearest_centres(x, centres)
     places = parts.unique().tolist()
-    own = _pooled([moments_of(x[parts == part]) for part in places], pooling)
-    by_place = dict(zip(places, own, strict=True))
+    pooled = _pooled([moments_of(x[parts == part]) for part in places], pooling)
+    by_place = dict(zip(places, pooled, strict=True))
     return [by_place.get(place) for place in range(len(centres))]
 
 
@@ -55,9 +55,10 @@ def _pooled(parts: list[Moments], pooling: float) -> list[Moments]:
 
     Friedman, "Regularized Discriminant Analysis" (1989), eq. 12: (1 − λ) Cⱼ + λ Σⱼ nⱼ Cⱼ / n.
     """
-    within = sum(own.count * own.covariance for own in parts) / sum(own.count for own in parts)
+    within = sum(part.count * part.covariance for part in parts) / sum(part.count for part in parts)
     return [
-        replace(own, covariance=(1 - pooling) * own.covariance + pooling * within) for own in parts
+        replace(part, covariance=(1 - pooling) * part.covariance + pooling * within)
+        for part in parts
     ]
 
 

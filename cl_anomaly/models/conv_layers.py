@@ -43,7 +43,7 @@ class _Convolution(nn.Module):
         self, x: Tensor, output_gradients: Tensor, of_each: Callable[[Tensor], Tensor]
     ) -> dict[str, Tensor]:
         """Sum something of every sample's own gradient over the batch, a replica at a time."""
-        weights = [of_each(self._single(*own)).sum(0) for own in _each(x, output_gradients)]
+        weights = [of_each(self._single(*sample)).sum(0) for sample in _each(x, output_gradients)]
         return {
             "weight": torch.stack(weights).view_as(self.weight),
             "bias": of_each(output_gradients.sum((3, 4))).sum(1),
@@ -147,7 +147,7 @@ def _convolved(convolve: Callable[..., Tensor], x: Tensor, layer: _Convolution) 
     """
     if not x.is_cuda:
         return torch.stack(
-            [convolve(*own) for own in zip(x, layer.weight, layer.bias, strict=True)]
+            [convolve(*replica) for replica in zip(x, layer.weight, layer.bias, strict=True)]
         )
     beside = x.transpose(0, 1).flatten(1, 2)
     y = convolve(beside, layer.weight.flatten(0, 1), layer.bias.flatten(), groups=len(x))

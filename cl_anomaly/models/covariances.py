@@ -43,10 +43,10 @@ def together(one: Moments, other: Moments) -> Moments:
     eq. 2.1: the sums of squares add up, and n₁ n₂ / (n₁ + n₂) (μ₁ − μ₂)(μ₁ − μ₂)ᵀ on top.
     """
     count = one.count + other.count
-    own, step = other.count / count, other.mean - one.mean
-    covariance = (1 - own) * one.covariance + own * other.covariance
-    covariance = covariance + own * (1 - own) * torch.outer(step, step)
-    return Moments(count, one.mean + own * step, covariance)
+    share, step = other.count / count, other.mean - one.mean
+    covariance = (1 - share) * one.covariance + share * other.covariance
+    covariance = covariance + share * (1 - share) * torch.outer(step, step)
+    return Moments(count, one.mean + share * step, covariance)
 
 
 def least_variance(variances: Tensor, mean: Tensor) -> Tensor:
@@ -126,8 +126,8 @@ class Compared:
         least = least_variance(covariance.diagonal(), moments.mean)
         known = covariance + least * torch.eye(len(covariance)).to(covariance)
         precision = white @ white.mT
-        own = (precision * known).sum()
-        return cls(replace(moments, covariance=known), precision, own)
+        trace = (precision * known).sum()
+        return cls(replace(moments, covariance=known), precision, trace)
 
     def distance_of(self, moments: Moments) -> Tensor:
         """Compute the mean squared distance of samples with such moments from this Gaussian.

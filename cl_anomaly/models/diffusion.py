@@ -198,10 +198,10 @@ class Diffusion(Model):
         total = torch.zeros_like(samples[..., 0])
         for place, noise in self._scored(samples.shape[2]):
             step = torch.full(samples.shape[:2], place, device=x.device)
-            own = noise.to(x.device)
-            noisy = self.denoiser.noisy(samples, step, own)
-            found = self.denoiser.noise_in(noisy, step, self.denoiser(noisy, step))
-            total += (own - found).square().mean(2)
+            true = noise.to(x.device)
+            noisy = self.denoiser.noisy(samples, step, true)
+            predicted = self.denoiser.noise_in(noisy, step, self.denoiser(noisy, step))
+            total += (true - predicted).square().mean(2)
         return total / (len(_SCORED_AT) * _SCORED_DRAWS)
 
     def _scored(self, size: int) -> Iterator[tuple[int, Tensor]]:

@@ -89,8 +89,8 @@ class Experts(Model):
     def named_parameters(self, *args: Any, **how: Any) -> Iterator[tuple[str, nn.Parameter]]:
         """Return what is trained: the parameters of the last expert."""
         last = f"experts.{len(self.experts) - 1}."
-        own = super().named_parameters(*args, **how)
-        return ((name, p) for name, p in own if last in name)
+        parameters = super().named_parameters(*args, **how)
+        return ((name, p) for name, p in parameters if last in name)
 
     def loss(self, x: Tensor, random: Draws) -> Tensor:
         """Return the loss of the task's expert, (R, B)."""
@@ -129,8 +129,8 @@ def _make(
             listed = ", ".join(known[2:])
             raise InputError(f"Expected options of {cls.name} ({listed}), but got `{name}`.")
     made: Any = cls
-    own = {k: tuple(v) if isinstance(v, list) else v for k, v in options.items()}
-    return made(shape, seeds, **own)
+    arguments = {k: tuple(v) if isinstance(v, list) else v for k, v in options.items()}
+    return made(shape, seeds, **arguments)
 
 
 def _of_a_share(
@@ -138,7 +138,7 @@ def _of_a_share(
 ) -> dict[str, Any]:
     """Make sizes smaller until a model has at most one share of its bytes."""
     arguments = inspect.signature(cls).parameters
-    name = next((own for own in _SIZES if own in arguments), None)
+    name = next((size for size in _SIZES if size in arguments), None)
     if tasks == 1 or name is None:
         return options
     full = tuple(options.get(name, arguments[name].default))

@@ -138,7 +138,7 @@ class Histograms(nn.Module):
         """Return the gradient of images (B, C, H, W) in each direction, (B, directions, H, W)."""
         u, v = _of_the_strongest(self._slope(x, 0, 1), self._slope(x, 1, 0))
         length = (u.square() + v.square()).sqrt() + _LEAST_GRADIENT
-        cos, sin = (own[:, None, None] for own in self.circle.unbind(1))
+        cos, sin = (column[:, None, None] for column in self.circle.unbind(1))
         return (u[:, None] * cos + v[:, None] * sin).relu_().square_() / length[:, None]
 
     def _lines(self, x: Tensor) -> Tensor:
@@ -159,9 +159,9 @@ class Histograms(nn.Module):
 def _of_the_strongest(*slopes: Tensor) -> tuple[Tensor, ...]:
     """Take slopes (B, C, H, W) from the channel in which they are longest together, (B, H, W)."""
     if slopes[0].shape[1] == 1:
-        return tuple(own[:, 0] for own in slopes)
+        return tuple(slope[:, 0] for slope in slopes)
     strongest = torch.stack(slopes).square().sum(0).argmax(1, keepdim=True)
-    return tuple(own.gather(1, strongest)[:, 0] for own in slopes)
+    return tuple(slope.gather(1, strongest)[:, 0] for slope in slopes)
 
 
 def _directions(circle: float, count: int) -> Tensor:
@@ -184,4 +184,4 @@ def _derivatives(side: int) -> list[Tensor]:
     taps = (offset + 3).clamp(0, 6)
     zero = torch.zeros((), dtype=torch.float64)
     kernels = (g, -t * g, (t.square() - 1) * g)
-    return [torch.where(inside, own[taps], zero).float() for own in kernels]
+    return [torch.where(inside, kernel[taps], zero).float() for kernel in kernels]

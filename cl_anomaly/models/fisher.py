@@ -144,8 +144,8 @@ def _summed(model: Model, method: str, values: Callable[[], Tensor]) -> dict[str
     gradients = torch.autograd.grad(total, [output for *_, output in passes.values()])
     result: dict[str, Tensor] = {}
     for (name, (layer, inputs, _)), gradient in zip(passes.items(), gradients, strict=True):
-        for parameter, own in getattr(layer, method)(inputs, gradient).items():
-            result[f"{name}.{parameter}"] = own.float()
+        for parameter, summed in getattr(layer, method)(inputs, gradient).items():
+            result[f"{name}.{parameter}"] = summed.float()
     missing = {name for name, _ in model.named_parameters()} - set(result)
     if missing:
         raise RunError(

@@ -37,17 +37,17 @@ def with_frozen_features(dataset: Dataset, kind: str) -> Dataset:
             f"Expected `frozen_features` with images that have sides of 4 pixels or more, but "
             f"samples of {dataset.name} have the shape {dataset.features}."
         )
-    own: FeatureMap = (
+    feature_map: FeatureMap = (
         Histograms(dataset.features, _GRID, _DIRECTIONS)
         if kind == "hog"
         else RandomConvolutions(dataset.features, _GRID, _WIDTH, [0])
     )
-    train, test = (Samples(_mapped(own, x), 1.0) for x in (dataset.train, dataset.test))
+    train, test = (Samples(_mapped(feature_map, x), 1.0) for x in (dataset.train, dataset.test))
     sha256 = hashlib.sha256(f"{dataset.sha256} {kind}".encode()).hexdigest()
     return replace(dataset, train=train, test=test, sha256=sha256)
 
 
 @torch.no_grad()
-def _mapped(own: FeatureMap, samples: Samples) -> Tensor:
+def _mapped(feature_map: FeatureMap, samples: Samples) -> Tensor:
     places = torch.arange(len(samples)).split(_AT_A_TIME)
-    return torch.cat([own(samples.batch(some), 0) for some in places])
+    return torch.cat([feature_map(samples.batch(some), 0) for some in places])

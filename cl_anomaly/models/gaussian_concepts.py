@@ -89,18 +89,18 @@ class GaussianConcepts(nn.Module):
         """
         if not self._merge:
             return None
-        own, found = Compared.of(new, self._shrinkage), (float("inf"), 0)
+        compared, nearest = Compared.of(new, self._shrinkage), (float("inf"), 0)
         for task in sorted(set(self.tasks[replica, : self._used(replica)].tolist())):
             there = reduce(
                 together, [self._moments(replica, p) for p in self.places(replica, task)]
             )
             most = self._most_unlike(min(new.count, there.count))
             # Samples are F from their own Gaussian at most: most tasks need no second inverse.
-            if float(own.distance_of(there)) > most * self._size:
+            if float(compared.distance_of(there)) > most * self._size:
                 continue
-            if (value := unlikeness(own, Compared.of(there, self._shrinkage))) <= most:
-                found = min(found, (value, task))
-        return found[1] or None
+            if (value := unlikeness(compared, Compared.of(there, self._shrinkage))) <= most:
+                nearest = min(nearest, (value, task))
+        return nearest[1] or None
 
     def _most_unlike(self, count: float) -> float:
         if count <= self._size:
@@ -129,8 +129,8 @@ class GaussianConcepts(nn.Module):
 
     def places(self, replica: int, task: int) -> list[int]:
         """Return the places, among those that a replica keeps, of the Gaussians of a task."""
-        own = self.tasks[replica, : self._used(replica)].tolist()
-        return [place for place, first in enumerate(own) if first == task]
+        tasks = self.tasks[replica, : self._used(replica)].tolist()
+        return [place for place, first in enumerate(tasks) if first == task]
 
     def tasks_joined(self, replica: int) -> list[int]:
         """Return which task each was learnt as, see `joined`."""
@@ -138,8 +138,8 @@ class GaussianConcepts(nn.Module):
 
     def clear(self, replica: int) -> None:
         """Keep nothing of a replica."""
-        for own in self.buffers():
-            own[replica] = 0
+        for buffer in self.buffers():
+            buffer[replica] = 0
         self._forget()
 
     def _used(self, replica: int) -> int:
@@ -159,17 +159,17 @@ class GaussianConcepts(nn.Module):
 
     def _make_room(self, names: Sequence[str], count: int) -> None:
         for name in names:
-            own = getattr(self, name)
-            if (missing := count - own.shape[1]) > 0:
-                more = own.new_zeros(len(own), missing, *own.shape[2:])
-                setattr(self, name, torch.cat([own, more], dim=1))
+            buffer = getattr(self, name)
+            if (missing := count - buffer.shape[1]) > 0:
+                more = buffer.new_zeros(len(buffer), missing, *buffer.shape[2:])
+                setattr(self, name, torch.cat([buffer, more], dim=1))
 
-    def _put(self, replica: int, place: int, task: int, own: Moments) -> None:
+    def _put(self, replica: int, place: int, task: int, moments: Moments) -> None:
         self._make_room([n for n, _ in self.named_buffers() if n != _OF_TASKS], place + 1)
-        for name, value in self._form.keep(own.covariance).items():
+        for name, value in self._form.keep(moments.covariance).items():
             getattr(self, name)[replica, place] = value
-        self.means[replica, place] = own.mean.float()
-        self.counts[replica, place] = own.count
+        self.means[replica, place] = moments.mean.float()
+        self.counts[replica, place] = moments.count
         self.tasks[replica, place] = task
         self._forget()
 
@@ -192,7 +192,9 @@ class GaussianConcepts(nn.Module):
             replica: whose Gaussians.
             tasks: how many there have been; one that brought nothing new is infinitely far.
         """
-        return self._nearest(replica, [own(f) for own in self._distances_from(replica)], f, tasks)
+        return self._nearest(
+            replica, [distance(f) for distance in self._distances_from(replica)], f, tasks
+        )
 
     def distances_left_out(self, f: Tensor, replica: int, task: int) -> Tensor:
         """Compute the same for samples of the task learnt last, (n, task).
@@ -248,16 +250,18 @@ class GaussianConcepts(nn.Module):
         """
         if replica not in self._pooled:
             all_of_them = [self._moments(replica, place) for place in range(self._used(replica))]
-            own = reduce(together, all_of_them)
-            mean = own.mean.float()
-            self._pooled[replica] = dense_distance(own.covariance, mean, self._shrinkage)
+            pooled = reduce(together, all_of_them)
+            mean = pooled.mean.float()
+            self._pooled[replica] = dense_distance(pooled.covariance, mean, self._shrinkage)
         return self._pooled[replica](f)
 
     def bytes_kept(self, replica: int) -> int:
         """Count the bytes of what a replica keeps: its Gaussians, and a number for each task."""
-        own = {n: b.element_size() * b[0, 0].numel() for n, b in self.named_buffers() if b.shape[1]}
-        of_tasks = own.pop(_OF_TASKS, 0) * self.joined.shape[1]
-        return self._used(replica) * sum(own.values()) + of_tasks
+        sizes = {
+            n: b.element_size() * b[0, 0].numel() for n, b in self.named_buffers() if b.shape[1]
+        }
+        of_tasks = sizes.pop(_OF_TASKS, 0) * self.joined.shape[1]
+        return self._used(replica) * sum(sizes.values()) + of_tasks
 
 
 def _take_its_size(
@@ -265,7 +269,7 @@ def _take_its_size(
 ) -> None:
     """Make room for as many Gaussians as a state has that is about to be loaded."""
     assert isinstance(module, GaussianConcepts)  # noqa: S101
-    for name, own in list(module.named_buffers(recurse=False)):
+    for name, buffer in list(module.named_buffers(recurse=False)):
         if (given := state.get(prefix + name)) is not None:
-            setattr(module, name, own.new_zeros(given.shape))
+            setattr(module, name, buffer.new_zeros(given.shape))
     module._forget()

@@ -52,26 +52,26 @@ def distances_left_out(
     Returns:
         For each part (n,); infinite from the samples' own where fewer than two others are in it.
     """
-    own, whole = parts[part], sum(each.count for each in parts)
-    if own.count < _FEWEST:
+    fitted_part, whole = parts[part], sum(each.count for each in parts)
+    if fitted_part.count < _FEWEST:
         return [f.new_full((len(f),), float("inf")) for _ in parts]
-    away, grown = (f - own.mean).double(), own.count / (own.count - 1)
+    away, grown = (f - fitted_part.mean).double(), fitted_part.count / (fitted_part.count - 1)
     shared = pooling * whole / (whole - 1)
     removed, result = pooling * grown / (whole - 1), []
     for place, each in enumerate(parts):
         if place == part:
             scale = (1 - pooling) * grown + shared
-            less = removed + (1 - pooling) * grown / (own.count - 1)
-            found = _without(each, away * grown, away, scale, less, shrinkage)
+            less = removed + (1 - pooling) * grown / (fitted_part.count - 1)
+            distances = _without(each, away * grown, away, scale, less, shrinkage)
         else:
             off = (f - each.mean).double()
-            found = _without(each, off, away, 1 - pooling + shared, removed, shrinkage)
-        result.append(found.to(f.dtype))
+            distances = _without(each, off, away, 1 - pooling + shared, removed, shrinkage)
+        result.append(distances.to(f.dtype))
     return result
 
 
 def _without(
-    own: Fitted, off: Tensor, away: Tensor, scale: float, removed: float, shrinkage: float
+    fitted: Fitted, off: Tensor, away: Tensor, scale: float, removed: float, shrinkage: float
 ) -> Tensor:
     """Compute eᵀ Σ⁻¹ e, (n,), with the covariance m C − g d dᵀ, shrunk.
 
@@ -87,12 +87,12 @@ def _without(
         removed: g.
         shrinkage: s.
     """
-    variances, axes, rest = own.spectrum
+    variances, axes, rest = fitted.spectrum
     size, rank = axes.shape
     of_features = axes.square() @ (variances - rest) + rest
     level = scale * of_features.mean() - removed * away.square().sum(1) / size
     # The least variance is that of all samples together: it is a millionth, more or less.
-    floor = shrinkage * level.clamp(min=0) + least_variance(of_features, own.mean.double())
+    floor = shrinkage * level.clamp(min=0) + least_variance(of_features, fitted.mean.double())
     e, d = off @ axes, away @ axes
     beyond_e, beyond_d = (x.square().sum(1) - y.square().sum(1) for x, y in ((off, e), (away, d)))
     rest = (scale * rest - removed * beyond_d / max(size - rank, 1)).clamp(min=0)

@@ -44,8 +44,8 @@ class _Sigmoid(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx: Any, gradient: Tensor) -> Tensor:  # type: ignore[override]
-        (own,) = ctx.saved_tensors
-        return gradient * own * (1 - own)
+        (output,) = ctx.saved_tensors
+        return gradient * output * (1 - output)
 
 
 class _CrossEntropy(torch.autograd.Function):

@@ -48,8 +48,8 @@ class RandomConvolutions(nn.Module):
         self.pooling = Pooling(height, width, grid)
 
     def forward(self, x: Tensor, replica: int) -> Tensor:  # noqa: D102
-        own = conv2d(x.reshape(len(x), *self._shape), self.filters[replica], padding=2)
-        return self.pooling(own.relu_()).flatten(1).pow(0.35)
+        filtered = conv2d(x.reshape(len(x), *self._shape), self.filters[replica], padding=2)
+        return self.pooling(filtered.relu_()).flatten(1).pow(0.35)
 
 
 class RandomUnits(nn.Module):

@@ -48,8 +48,8 @@ def build_concepts(
             f"Expected a dataset whose concepts bring their own anomalies, `--dataset "
             f"concepts:FILE.npz`, for the scenario concepts, but got {dataset.name}."
         )
-    own = [name for name in dataset.classes if not str(name).startswith(ANOMALOUS)]
-    order = ordered_classes(own, task_order, seed)
+    concepts = [name for name in dataset.classes if not str(name).startswith(ANOMALOUS)]
+    order = ordered_classes(concepts, task_order, seed)
     tasks = []
     for number, concept in enumerate(order, 1):
         task = make_task(dataset, number, [concept], seed, calibration)

@@ -24,15 +24,15 @@ def known_labels(dataset: Dataset, labels: Sequence[Label], setting: str) -> lis
     Raises:
         InputError: one of them does not exist.
     """
-    found = []
+    known = []
     for label in labels:
-        if (own := find_label(label, dataset.classes)) is None:
+        if (match := find_label(label, dataset.classes)) is None:
             raise InputError(
                 f"Expected `{setting}` to be a class of {dataset.name} "
                 f"({listed(dataset.classes)}), but got {label}."
             )
-        found.append(own)
-    return found
+        known.append(match)
+    return known
 
 
 def places_of(dataset: Dataset, labels: Tensor, classes: Sequence[Label]) -> Tensor:
@@ -76,18 +76,18 @@ def ordered_classes(
         raise InputError(
             f"Expected `task_order` to name each class once, but got [{listed(task_order)}]."
         )
-    found = [find_label(label, normal) for label in task_order]
-    for label, own in zip(task_order, found, strict=True):
+    matches = [find_label(label, normal) for label in task_order]
+    for label, match in zip(task_order, matches, strict=True):
         if anomaly_class is not None and same_label(label, anomaly_class):
             raise InputError(
                 f"Expected `task_order` without the anomaly class {anomaly_class}, which is never "
                 f"trained on, but got {listed(task_order)}."
             )
-        if own is None:
+        if match is None:
             raise InputError(
                 f"Expected `task_order` to name classes from {listed(normal)}, but got {label}."
             )
-    return [own for own in found if own is not None]
+    return [match for match in matches if match is not None]
 
 
 def make_task(
@@ -120,9 +120,11 @@ def make_task(
                 f"{dataset.name} to train on, but {calibration} of {len(places)} is all of them."
             )
     indices = places_of(dataset, dataset.train_labels, classes)
-    kept = torch.cat(aside).sort().values
+    held_aside = torch.cat(aside).sort().values
     group = TestGroup({c: places_of(dataset, dataset.test_labels, [c]) for c in classes})
-    return Task(number, tuple(classes), indices[~torch.isin(indices, kept)], group, kept)
+    return Task(
+        number, tuple(classes), indices[~torch.isin(indices, held_aside)], group, held_aside
+    )
 
 
 def check_share(calibration: float) -> None:

@@ -40,11 +40,11 @@ def _forgetting_rows(metrics: pd.DataFrame, score: str) -> list[dict[str, object
         return []
     return [
         {
-            **{"run": own.run, "dataset": own.dataset, "anomaly_class": own.anomaly_class},
+            **{"run": aurocs.run, "dataset": aurocs.dataset, "anomaly_class": aurocs.anomaly_class},
             **{"seed": seed, "task": len(s), "score": score, "metric": _FORGETTING},
             "value": forgetting(s),
         }
-        for own in read_aurocs(metrics)
-        for seed, s in zip(own.seeds, own.s.get(score, []), strict=False)
+        for aurocs in read_aurocs(metrics)
+        for seed, s in zip(aurocs.seeds, aurocs.s.get(score, []), strict=False)
         if len(s) > 1 and not np.isnan(s).any()
     ]
