@@ -7,6 +7,7 @@ takes.
 """
 
 import functools
+import os
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -35,6 +36,9 @@ class Way(Enum):
     BFLOAT16_TENSORS = "bfloat16 tensors"
     AUTOCAST = "autocast"
 
+
+# `mkldnn_gemm_min_size` of PyTorch's Matmul.cpp: multiplications that a product must have more of.
+_LEAST_FOR_ONEDNN = 16 * 16 * 16
 
 # What oneDNN's mode must be for each way.
 _MODES = {Way.ONEDNN: "bf16", Way.ONEDNN_BFLOAT16: "bf16"}
@@ -138,7 +142,28 @@ def affine(bias: Tensor, x: Tensor, weight: Tensor) -> Tensor:
     """
     if _setting.way is Way.BFLOAT16_TENSORS and x.device.type == "cpu":
         return _RoundedAffine.apply(bias, x, weight)  # type: ignore[no-any-return]
+    if _is_too_small_for_onednn(x, weight):
+        parts = zip(bias, x, weight, strict=True)
+        return torch.stack([torch.addmm(*replica) for replica in parts])
     return torch.baddbmm(bias, x, weight)
+
+
+def product(one: Tensor, other: Tensor) -> Tensor:
+    """Multiply the matrices (R, m, k) and (R, k, n) of each replica, as `affine` does."""
+    if _is_too_small_for_onednn(one, other):
+        return torch.stack([torch.mm(*replica) for replica in zip(one, other, strict=True)])
+    return torch.bmm(one, other)
+
+
+def _is_too_small_for_onednn(one: Tensor, other: Tensor) -> bool:
+    """Return whether one replica's product is too small for PyTorch to hand it to oneDNN.
+
+    PyTorch looks at the size of all replicas' products together, so that a replica's would be
+    computed by oneDNN among others and by MKL alone, and rounded differently.
+    """
+    if _setting.way is Way.DEFAULT or one.device.type != "cpu":
+        return False
+    return one.shape[1] * one.shape[2] * other.shape[2] <= _LEAST_FOR_ONEDNN
 
 
 class _RoundedAffine(torch.autograd.Function):
@@ -148,7 +173,7 @@ class _RoundedAffine(torch.autograd.Function):
     def forward(ctx: Any, bias: Tensor, x: Tensor, weight: Tensor) -> Tensor:  # type: ignore[override]
         factors = x.bfloat16(), weight.bfloat16()
         ctx.save_for_backward(*factors)
-        return torch.bmm(*factors).float().add_(bias)
+        return product(*factors).float().add_(bias)
 
     @staticmethod
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, Tensor | None, Tensor]:  # type: ignore[override]
@@ -156,8 +181,8 @@ class _RoundedAffine(torch.autograd.Function):
         rounded = gradient.bfloat16()
         # Not of the first layer, whose input is data.
         wanted = ctx.needs_input_grad[1]
-        inputs = torch.bmm(rounded, weight.transpose(1, 2)).float() if wanted else None
-        weights = torch.bmm(x.transpose(1, 2), rounded).float()
+        inputs = product(rounded, weight.transpose(1, 2)).float() if wanted else None
+        weights = product(x.transpose(1, 2), rounded).float()
         return gradient.sum(1, keepdim=True), inputs, weights
 
 
@@ -198,3 +223,17 @@ def _has_bfloat16_instructions() -> bool:
 def _is_intel() -> bool:
     """Return whether MKL uses all of the processor: of others it takes the narrow instructions."""
     return "Intel" in str(torch.cpu.get_capabilities().get("cpu_name"))
+
+
+def _fix_rounding_of_mkl() -> None:
+    """Let MKL round alike wherever a matrix lies in memory, where it does not by itself.
+
+    On processors that are not Intel's it takes a kernel by the matrix's alignment, so that a
+    replica would be rounded differently alone and among others. MKL reads the variable when it is
+    first called ("Conditional Numerical Reproducibility" in Intel's manual).
+    """
+    if torch.cpu.get_capabilities().get("avx2") and not _is_intel():
+        os.environ.setdefault("MKL_CBWR", "AVX2")
+
+
+_fix_rounding_of_mkl()

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from cl_anomaly.core.products import affine
+from cl_anomaly.core.products import affine, product
 
 
 class Linear(nn.Module):
@@ -61,7 +61,7 @@ class Linear(nn.Module):
         return self._sums(x.abs(), output_gradients.abs())
 
     def _sums(self, x: Tensor, output_gradients: Tensor) -> dict[str, Tensor]:
-        weight = torch.bmm(x.transpose(1, 2), output_gradients)
+        weight = product(x.transpose(1, 2), output_gradients)
         return {"weight": weight, "bias": output_gradients.sum(1, keepdim=True)}
 
 
