@@ -218,7 +218,9 @@ def _parameters(values: Chosen) -> list[alt.Parameter]:
 
 
 def _whole_numbers(**settings: Any) -> alt.Axis:
-    return alt.Axis(tickMinStep=1, format="d", **settings)
+    # Vega puts ticks between whole numbers all the same: these have no label.
+    label = "datum.value % 1 ? '' : datum.label"
+    return alt.Axis(tickMinStep=1, format="d", labelExpr=label, **settings)
 
 
 def _by_run(channel: type[Any], looks: Looks, attribute: str) -> Any:
