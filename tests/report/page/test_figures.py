@@ -1,11 +1,13 @@
 """The figures' data, against what was measured; and their descriptions, against the schema."""
 
+import re
 from pathlib import Path
 
 import altair as alt
 import numpy as np
 import pandas as pd
 import pytest
+import vl_convert
 
 from cl_anomaly.report.page.chart_data import (
     as_columns,
@@ -98,6 +100,13 @@ def test_a_figure_is_what_vega_lite_draws(page: str, name: str) -> None:
         if "name" in layer.get("data", {})
     }
     assert named <= set(script(page, "data")) | set(specification.get("datasets", {}))
+
+
+def test_each_task_is_labelled_once(page: str) -> None:
+    figure, data = (script(page, name)["auroc"] for name in ("figures", "data"))
+    figure |= {"width": 800, "datasets": {"auroc": pd.DataFrame(data).to_dict("records")}}
+    drawn = vl_convert.vegalite_to_svg(figure)
+    assert re.findall(r">(\d)</text>", drawn) == ["1", "2", "3"]
 
 
 def made_up_comparison_of(ranks: list[float], friedman: float, difference: float) -> Comparison:
