@@ -12,7 +12,8 @@ from cl_anomaly.core.errors import InputError, explained
 from cl_anomaly.core.machine import now, peak_memory
 from cl_anomaly.core.progress import Progress
 from cl_anomaly.core.state import State
-from cl_anomaly.plan.build import Plan, assemble
+from cl_anomaly.plan.assemble import assemble
+from cl_anomaly.plan.build import Plan
 from cl_anomaly.results.cost import cost_of, new_samples
 from cl_anomaly.runs.checkpointing import Keeper
 from cl_anomaly.runs.measurements import Measurements
