@@ -16,7 +16,7 @@ from cl_anomaly.core.errors import InputError
 from cl_anomaly.core.products import describe_products, processor_way, wanted_threads
 from cl_anomaly.version import __version__
 
-_PACKAGES = ("torchvision", "numpy", "pandas", "scikit-learn", "matplotlib", "avalanche-lib")
+_PACKAGES = ("torchvision", "numpy", "scipy", "pandas", "scikit-learn", "avalanche-lib")
 
 
 def choose_device(device: str) -> torch.device:
