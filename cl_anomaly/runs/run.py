@@ -203,7 +203,6 @@ class Run:
         # As it began, whatever the number of threads is now: groups may be at different steps.
         sizes = [group["replicas"] for group in values["groups"]["groups"]]
         self.detector = assemble(self.plan, sizes)
-        self._measure_untrained()  # checkpoints of earlier versions do not know it
         self._learnt = values["task"] - (not values["learnt"])
         groups = State(values["groups"], state.tensors)
         self.detector.groups.restore(groups, values["task"])

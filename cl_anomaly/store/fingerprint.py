@@ -97,10 +97,7 @@ def describe_code(
 
 
 def recorded_code(environment: dict[str, Any]) -> dict[str, Any] | None:
-    """Return the code that a run's `environment.json` names; None where it names none as it should.
-
-    Earlier versions recorded none.
-    """
+    """Return the code that a run's `environment.json` names; None where it names no whole one."""
     code = environment.get("code")
     if not isinstance(code, dict) or not isinstance(code.get("sha256"), str):
         return None

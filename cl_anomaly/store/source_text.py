@@ -83,8 +83,9 @@ def read_source(content: bytes) -> tuple[bytes, Imports]:
 def _cuts(source: bytes, nodes: list[ast.stmt]) -> Iterator[_Cut]:
     starts = [0, *(end.end() for end in re.finditer(b"\n", source))]
     for node in nodes:
-        is_text = isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
-        if (is_text and isinstance(node.value.value, str)) or isinstance(node, ast.Raise):
+        value = node.value if isinstance(node, ast.Expr) else None
+        is_text = isinstance(value, ast.Constant) and isinstance(value.value, str)
+        if is_text or isinstance(node, ast.Raise):
             start = starts[node.lineno - 1] + node.col_offset
             end = starts[(node.end_lineno or 0) - 1] + (node.end_col_offset or 0)
             yield start, end, b"" if is_text else _IN_RAISE.sub(_in_raise, source[start:end])

@@ -96,7 +96,7 @@ def bytes_of(rows: list[Row]) -> int:
 def _found(run: RecordedRun, name: str) -> dict[str, NDArray[Any]] | None:
     try:
         return run.pictures if name in run.pictures else None
-    except InputError:  # of an earlier version
+    except InputError:  # the file is gone
         return None
 
 
