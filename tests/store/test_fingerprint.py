@@ -116,8 +116,8 @@ def test_changes_are_named(tmp_path: Path) -> None:
     assert changes(own, strategy) == ["mine.py differs"]
     (tmp_path / "a" / "mine.py").unlink()
     assert changes(own, strategy) == ["mine.py is gone"]
-    files = own["files"] | {"cl_anomaly/training/step.py": "0" * 64}
-    assert changes(own | {"files": files}, strategy)[0] == "cl_anomaly/training/step.py differs"
+    files = own["files"] | {"cl_anomaly/runs/run.py": "0" * 64}
+    assert changes(own | {"files": files}, strategy)[0] == "cl_anomaly/runs/run.py differs"
     packages = {"numpy": "0.1", "no-such-package": "1"}
     assert changes(own | {"files": {}, "packages": packages}, strategy) == [
         f"numpy was 0.1, and is {version('numpy')}",

@@ -138,7 +138,7 @@ def test_results_of_other_code_say_so_wherever_they_are_read(
 
 
 def test_code_that_was_not_recorded_is_unknown(tmp_path: Path) -> None:
-    folder = made_up_run(tmp_path, "lower", environment={})
+    folder = made_up_run(tmp_path, "lower", environment={"code": None})
     assert code_word(folder) == "unknown"
     assert "unknown" in cli("runs", "--out", tmp_path).out
     shown = cli("plot", folder, "--out", tmp_path / "figure")
