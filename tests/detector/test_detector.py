@@ -57,7 +57,7 @@ def test_groups_of_replicas_do_not_change_what_is_loaded(
     threads: str, tmp_path: Path, digits: Dataset, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # With two threads, three replicas are two groups.
-    monkeypatch.setattr(build, "threads_to_use", lambda: int(threads))
+    monkeypatch.setattr("cl_anomaly.plan.assemble.threads_to_use", lambda: int(threads))
     folder = run_quietly(tmp_path, "--seeds", "3")
     recorded = json.loads((folder / "detector.json").read_text())
     assert recorded["group_sizes"] == {"1": [3], "2": [2, 1]}[threads]
@@ -71,7 +71,7 @@ def test_statistics_of_a_score_are_kept(
     score: str, tmp_path: Path, digits: Dataset, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # Three replicas in two groups; the other score's statistics lie in the same file.
-    monkeypatch.setattr(build, "threads_to_use", lambda: 2)
+    monkeypatch.setattr("cl_anomaly.plan.assemble.threads_to_use", lambda: 2)
     scores = f"{score},mse,mahalanobis,nap".replace(f",{score}", "", 1)
     folder = run_quietly(tmp_path, "--seeds", "3", "--score", scores)
     x, expected = _last_scores(folder, digits, score)
