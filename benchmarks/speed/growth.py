@@ -7,7 +7,8 @@ import torch
 from clock import seconds
 from report import Row
 
-from cl_anomaly.core.machine import choose_precision, set_up_processor
+from cl_anomaly.core.machine import choose_precision
+from cl_anomaly.core.products import set_up_processor
 from cl_anomaly.data.datasets import Dataset, Samples
 from cl_anomaly.models.vae import VAE
 from cl_anomaly.scenarios.class_stream import build_scenario

@@ -9,7 +9,7 @@ from clock import gemm_rate, in_turns, seconds
 from plain_loop import train as train_plain
 from report import Row
 
-from cl_anomaly.core.machine import set_up_processor
+from cl_anomaly.core.products import set_up_processor
 from cl_anomaly.core.randomness import ReplicaRandom
 from cl_anomaly.models.fisher import fisher_diagonal
 from cl_anomaly.plan.build import prepare

@@ -15,6 +15,7 @@ from cl_anomaly.plan.build import Plan
 from cl_anomaly.plan.check import reading_of
 from cl_anomaly.store.files import check_writable
 from cl_anomaly.store.folder_names import checked_name
+from cl_anomaly.store.machine_differences import other_machine_by_difference
 from cl_anomaly.store.provenance import other_code_by_run
 from cl_anomaly.store.status import METRICS_FILE
 from cl_anomaly.suites.folder import (
@@ -120,11 +121,11 @@ def _performed(member: Member, plan: Plan, outcome: Outcome) -> SuiteMember:
 
 
 def check(suite: Suite, out: Path, name: str | None) -> None:
-    """Describe which runs of a suite's results would come out differently with today's code.
+    """Print which runs of a suite's results were made by other code, versions or machines.
 
     Raises:
         InputError: there are no results.
-        RunError: some would.
+        RunError: some were made by other code.
     """
     folder = find_suite(out, name or suite_name(suite))
     changed = other_code_by_run(folder)
@@ -133,6 +134,8 @@ def check(suite: Suite, out: Path, name: str | None) -> None:
         print(f"{key}: not in {folder}")
     for key, why in changed.items():
         print(f"{key}: {why or 'the same code'}")
+    for difference, runs in other_machine_by_difference(folder).items():
+        print(f"{difference}, for {'all runs' if len(runs) == len(there) else ', '.join(runs)}")
     if others := [key for key, why in changed.items() if why]:
         raise RunError(
             f"{len(others)} of {len(changed)} runs in {folder} are of other code than there is "

@@ -9,10 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cl_anomaly.core.errors import InputError
+from cl_anomaly.core.labels import ANOMALOUS, NORMAL
 from cl_anomaly.data.npz import names_in, open_npz, read_array
 from cl_anomaly.data.own_arrays import LabelledArrays
 
-NORMAL, ANOMALOUS = "concept", "anomaly"
 _PARTS = ("train_x", "test_x", "test_y")
 
 
@@ -45,11 +45,6 @@ def read_concepts(path: Path) -> LabelledArrays:
     return LabelledArrays(
         _joined(train), np.array(train_labels), _joined(test), np.array(test_labels)
     )
-
-
-def anomalies_of(concept: str) -> str:
-    """Name the class of the anomalies that a concept brings."""
-    return ANOMALOUS + concept.removeprefix(NORMAL)
 
 
 def _numbers(there: Sequence[str], path: Path) -> list[int]:

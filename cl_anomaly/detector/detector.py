@@ -19,7 +19,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from cl_anomaly.core.errors import InputError
-from cl_anomaly.core.machine import choose_device, set_up_processor
+from cl_anomaly.core.machine import choose_device
+from cl_anomaly.core.products import set_up_processor
 from cl_anomaly.data.dataset import Samples
 from cl_anomaly.detector.alarms import by_limits, check_rate, known_rates, of_replicas
 from cl_anomaly.detector.blueprint import (

@@ -12,7 +12,7 @@ import torch
 from numpy.typing import NDArray
 
 from cl_anomaly.core.errors import InputError
-from cl_anomaly.core.machine import set_up_processor
+from cl_anomaly.core.products import set_up_processor
 from cl_anomaly.core.randomness import generator
 from cl_anomaly.core.state import State
 from cl_anomaly.data.dataset import Dataset, Samples

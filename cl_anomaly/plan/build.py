@@ -1,6 +1,6 @@
 """The one place where a configuration becomes objects: resolved, prepared, put together."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -12,47 +12,43 @@ from cl_anomaly.core.machine import (
     choose_precision,
     describe_environment,
     precision_name,
-    set_up_processor,
-    threads_to_use,
 )
-from cl_anomaly.data.dataset import Dataset, Samples
+from cl_anomaly.core.products import set_up_processor
+from cl_anomaly.data.dataset import Dataset
 from cl_anomaly.data.dataset_names import absolute
 from cl_anomaly.data.datasets import choose_dataset, find_dataset, load_dataset
-from cl_anomaly.data.scaling import Scaling
-from cl_anomaly.detector import Blueprint, Detector
-from cl_anomaly.models import Model
-from cl_anomaly.models.base import GENERATE
+from cl_anomaly.detector import Detector
 from cl_anomaly.models.closed_form import ClosedForm
 from cl_anomaly.plan.agnostic import DEFAULT_PORTION, about_portions, is_agnostic
+from cl_anomaly.plan.assemble import assemble, make_learner, scaling_of, seeds_of
 from cl_anomaly.plan.check import looked_up, reading_of
 from cl_anomaly.plan.classes import Parts, find_parts
 from cl_anomaly.plan.defaults import (
-    batch_sizes,
     standardised_by,
     with_batch_size,
     with_classes,
     with_fitting_defaults,
     with_length,
 )
+from cl_anomaly.plan.fitting import about_thresholds, check_weights
 from cl_anomaly.plan.replicas import (
     as_stream,
-    check_weights,
+    chosen_functions,
     make_replicas,
     make_scenarios,
-    sample_weights,
 )
-from cl_anomaly.runs.recorded_thresholds import about_thresholds
 from cl_anomaly.scenarios.base import Replica, Scenario
-from cl_anomaly.scenarios.portions import Portioned, as_trained, rhythm
+from cl_anomaly.scenarios.portions import as_trained
+from cl_anomaly.scores import SCORES
 from cl_anomaly.settings.own_files import loaded
 from cl_anomaly.settings.run_config import ResolvedConfig, RunConfig
 from cl_anomaly.settings.strategy_names import with_absolute_file
 from cl_anomaly.settings.trust import sha256_of
 from cl_anomaly.store.fingerprint import describe_code
-from cl_anomaly.training.groups import AnyLearner, ReplicaGroups, group_sizes
-from cl_anomaly.training.learner import Learner, TrainsItself
+from cl_anomaly.training.learner import Learner
 from cl_anomaly.training.portion_learner import PortionLearner
-from cl_anomaly.training.step import TrainingSettings
+
+__all__ = ["Plan", "assemble", "check_together", "prepare", "resolve"]
 
 
 def resolve(config: RunConfig) -> ResolvedConfig:
@@ -173,17 +169,16 @@ def _planned(resolved: _Resolved) -> Plan:
     config, parts, dataset = resolved.config, resolved.parts, resolved.dataset
     device = choose_device(config.device)
     precision = choose_precision(config.precision, device)
-    strategy, model = parts.strategy, parts.model
     own = loaded(config.strategy)
     environment = describe_environment(device, precision) | {
         "data_sha256": dataset.sha256,
         "strategy_sha256": sha256_of(own.source.encode()) if own else None,
         "code": describe_code(
-            config.strategy, strategy, strategy.options_class()[0], model, model=config.model
+            config.strategy, *_chosen(config, parts, resolved.replicas), model=config.model
         ),
         "dataset_note": config.dataset_note,
     }
-    if _scaling(resolved.scenarios) is not None:
+    if scaling_of(resolved.scenarios) is not None:
         whose = f"each replica's first {'portion' if is_agnostic(config) else 'task'}"
         if config.scenario == "clusters":
             whose = f"mean and deviation of {standardised_by(config)}"
@@ -202,31 +197,20 @@ def _planned(resolved: _Resolved) -> Plan:
     )
 
 
-def assemble(plan: Plan, sizes: Sequence[int] | None = None) -> Detector:
-    """Make the detector of a run, with the first weights of its seeds.
-
-    Args:
-        plan: of the run.
-        sizes: of the groups of replicas that train side by side. Default: what this machine's
-            memory and threads are best at.
-
-    Raises:
-        InputError: strategy, model and data do not fit together.
-    """
-    alone = issubclass(plan.parts.strategy, TrainsItself)
-    sizes = sizes or ([1] * len(plan.scenarios) if alone else _group_sizes(plan))
-    learners, rest = [], list(zip(plan.replicas, plan.scenarios, strict=True))
-    train = plan.dataset.train.to(plan.device)
-    for size in sizes:
-        replicas, scenarios = zip(*rest[:size], strict=True)
-        seeds = [replica.seed for replica in replicas]
-        model = plan.parts.make_model(plan.config, plan.dataset.features, seeds).to(plan.device)
-        learners.append(_learner(plan, model, train, seeds, scenarios))
-        rest = rest[size:]
-    # What trains by a loop of its own may share the process's state, such as generators.
-    groups = ReplicaGroups(learners, 1 if alone else threads_to_use())
-    models = [learner.strategy.model for learner in learners]
-    return Detector(_blueprint(plan, sizes), models, groups)
+def _chosen(
+    config: ResolvedConfig, parts: Parts, replicas: Sequence[Replica]
+) -> list[type | Callable[..., Any]]:
+    """List the classes and functions that a configuration names, the strategy first."""
+    return [
+        parts.strategy,
+        parts.strategy.options_class()[0],
+        parts.model,
+        find_dataset(str(config.dataset), reading_of(config)).read,
+        *chosen_functions(config, replicas),
+        *(SCORES[name] for name in parts.recorded_scores(config)),
+        PortionLearner if is_agnostic(config) else Learner,
+        Detector,
+    ]
 
 
 def check_together(plan: Plan) -> None:
@@ -239,59 +223,4 @@ def check_together(plan: Plan) -> None:
     config = plan.config
     with explained("in preparation"):
         model = plan.parts.make_model(config, plan.dataset.features, config.seed_list[:1])
-        _learner(plan, model, plan.dataset.train, _seeds(plan), plan.scenarios)
-
-
-def _learner(
-    plan: Plan, model: Model, train: Samples, seeds: Sequence[int], scenarios: Sequence[Scenario]
-) -> AnyLearner:
-    config = plan.config
-    strategy = plan.parts.make_strategy(config)
-    strategy.model, strategy.samples = model, train.scaled_by(_scaling(scenarios))
-    if GENERATE in model.abilities:
-        model.generator().is_bounded = strategy.samples.is_bounded
-    settings = TrainingSettings(
-        config.epochs,
-        config.batch_size,
-        config.learning_rate,
-        plan.precision,
-        sample_weights(config, plan.dataset),
-        config.steps,
-    )
-    scores, is_told = plan.parts.recorded_scores(config), config.stream == "concept-aware"
-    if portioned := [own for own in scenarios if isinstance(own, Portioned)]:
-        return PortionLearner(strategy, seeds, portioned, settings, scores)
-    return Learner(strategy, seeds, scenarios, settings, scores, is_told)
-
-
-def _scaling(scenarios: Sequence[Scenario]) -> Scaling | None:
-    return Scaling.side_by_side([scenario.dataset.train.scaling for scenario in scenarios])
-
-
-def _seeds(plan: Plan) -> list[int]:
-    return [replica.seed for replica in plan.replicas]
-
-
-def _group_sizes(plan: Plan) -> list[int]:
-    one = plan.parts.make_model(plan.config, plan.dataset.features, plan.config.seed_list[:1])
-    memory = one.training_bytes(plan.config.batch_size)
-    size, scenarios = plan.config.batch_size, plan.scenarios
-    alike = [
-        (batch_sizes(size, trained), rhythm(own))
-        for own, trained in zip(scenarios, as_trained(scenarios), strict=True)
-    ]
-    return group_sizes(alike, memory, plan.device, threads_to_use())
-
-
-def _blueprint(plan: Plan, sizes: Sequence[int]) -> Blueprint:
-    config, train, scaling = plan.config, plan.dataset.train, _scaling(plan.scenarios)
-    return Blueprint(
-        model=config.model,
-        model_options=config.model_options,
-        features=plan.dataset.features,
-        scale=train.scale,
-        score=config.shown_score,
-        seeds=tuple(_seeds(plan)),
-        group_sizes=tuple(sizes),
-        scaling=scaling and scaling.as_lists(),
-    )
+        make_learner(plan, model, plan.dataset.train, seeds_of(plan), plan.scenarios)

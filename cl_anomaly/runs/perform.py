@@ -9,7 +9,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from cl_anomaly.core.errors import CLAnomalyError, Interrupted, RunError, explained
-from cl_anomaly.core.json_files import read_json
 from cl_anomaly.core.progress import Progress
 from cl_anomaly.plan.build import Plan, check_together
 from cl_anomaly.runs.checkpointing import Keeper
@@ -31,8 +30,6 @@ from cl_anomaly.store.folder_names import checked_name
 from cl_anomaly.store.provenance import same_by_other_code
 from cl_anomaly.store.status import (
     CHECKPOINTS_FOLDER,
-    CONFIG_FILE,
-    ENVIRONMENT_FILE,
     fingerprint_of,
     is_finished,
     status_of,
@@ -162,7 +159,8 @@ def _execute(folder: Path, plan: Plan, listener: Listener, track: Sequence[str])
 
 def _load(folder: Path, run: Run, progress: Progress) -> Checkpoints:
     """Put a run where its last checkpoint was taken, or begin it."""
-    checkpoints = Checkpoints(folder / CHECKPOINTS_FOLDER, _fingerprint(folder, run))
+    name = fingerprint_of(run.config.to_dict(), run.environment)
+    checkpoints = Checkpoints(folder / CHECKPOINTS_FOLDER, name)
     state = checkpoints.load()
     where = "the beginning"
     if state is not None:
@@ -188,13 +186,6 @@ def _load(folder: Path, run: Run, progress: Progress) -> Checkpoints:
         )
     write_status(folder, "running", [])
     return checkpoints
-
-
-def _fingerprint(folder: Path, run: Run) -> str:
-    """Name the run as its checkpoints do: those of an earlier version do not know its code."""
-    if not (folder / MANIFEST_FILE).exists():
-        return fingerprint_of(run.config.to_dict(), run.environment)
-    return fingerprint_of(read_json(folder / CONFIG_FILE), read_json(folder / ENVIRONMENT_FILE))
 
 
 def _how_to_resume(folder: Path, plan: Plan, interrupted: Interrupted) -> str:

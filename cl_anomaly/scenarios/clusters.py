@@ -11,8 +11,7 @@ from threadpoolctl import threadpool_limits
 from torch import Tensor
 
 from cl_anomaly.core.errors import InputError
-from cl_anomaly.core.labels import Label
-from cl_anomaly.data.concept_file import ANOMALOUS, NORMAL
+from cl_anomaly.core.labels import ANOMALOUS, NORMAL, Label
 from cl_anomaly.data.dataset import Dataset, Samples
 from cl_anomaly.data.scaling import Scaling
 from cl_anomaly.scenarios.base import Scenario

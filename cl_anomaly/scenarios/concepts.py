@@ -4,8 +4,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from cl_anomaly.core.errors import InputError
-from cl_anomaly.core.labels import OWN, Label
-from cl_anomaly.data.concept_file import ANOMALOUS, NORMAL, anomalies_of
+from cl_anomaly.core.labels import ANOMALOUS, NORMAL, OWN, Label, anomalies_of
 from cl_anomaly.data.dataset import Dataset
 from cl_anomaly.scenarios.base import Scenario, TestGroup
 from cl_anomaly.scenarios.blur import blurred

@@ -253,7 +253,6 @@ class ResolvedConfig(RunConfig):
 
     dataset: str = field()  # pyright: ignore[reportGeneralTypeIssues]
     batch_size: int = field()  # pyright: ignore[reportGeneralTypeIssues]
-    # What runs of earlier versions showed where they did not say.
     score: Scores = "recon"
     dataset_note: str | None = None
 

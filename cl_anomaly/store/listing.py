@@ -151,7 +151,7 @@ def read_headline(folder: Path, config: Mapping[str, Any]) -> Headline | None:
 
 def _headline_of(summary: str, config: Mapping[str, Any]) -> Headline | None:
     lines = summary.splitlines()
-    scores = config.get("score") or "recon"  # as runs of earlier versions say
+    scores = config["score"]
     shown = scores[0] if isinstance(scores, list) else scores
     wanted = [line for line in lines[1:] if f",{_HEADLINE}," in line and f",{shown}," in line]
     rows = list(csv.DictReader(io.StringIO("\n".join([*lines[:1], *wanted]))))

@@ -50,7 +50,7 @@ def made_from(
 
     Returns:
         None where it cannot be told whether it changes: where a strategy is not built in, whose
-        file may import others, and where a run of an earlier version has no manifest.
+        file may import others, and where a run has no manifest.
     """
     manifests = {path.name: path / MANIFEST_FILE for path in runs}
     is_known = _strategies(suite) <= set(catalogue("strategies"))

@@ -215,8 +215,7 @@ class Learner:
             self._prepare(number)
             self._start(number)
             self.training.restore(State(state.values["training"], state.part("training")))
-            if losses := state.part("losses"):  # which checkpoints of earlier versions do not have
-                self._losses.load_state_dict(losses)
+            self._losses.load_state_dict(state.part("losses"))
 
 
 def _checked(strategy: Strategy) -> dict[str, Tensor]:

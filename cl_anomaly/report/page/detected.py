@@ -57,7 +57,7 @@ def best_and_worst(run: RecordedRun) -> dict[str, list[Scored]]:
         scores = run.scores(run.results.score)[-1]
         normal = np.asarray(run.pictures["normal"].any(0))
         anomalous = np.asarray(run.pictures["anomalous"].any(0))
-    except (InputError, KeyError):
+    except (InputError, KeyError):  # a file is gone
         return {}
     if not np.isfinite(scores).all():
         return {}

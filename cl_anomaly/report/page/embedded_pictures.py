@@ -80,7 +80,7 @@ def _arrays_with(run: RecordedRun, name: str) -> dict[str, NDArray[Any]] | None:
     """Return the recorded arrays; None if there are none, or none of this name."""
     try:
         return run.pictures if name in run.pictures else None
-    except InputError:
+    except InputError:  # the file is gone
         return None
 
 

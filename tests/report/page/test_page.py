@@ -127,7 +127,7 @@ def test_failed_replicas_are_named(runs: dict[str, Path], tmp_path: Path) -> Non
     why = "Seed 1 failed in task 2: its <loss> is NaN."
     (folder / "status.json").write_text(json.dumps({"status": "failed", "why": [why]}))
     manifest = folder / "manifest.json"
-    manifest.unlink()  # as of a run of an earlier version
+    manifest.unlink()  # as of a published run
     page = page_of(read_content(folder))
     assert f"lower : {why}" in section(page, "problems")
 
