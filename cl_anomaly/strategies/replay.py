@@ -47,7 +47,16 @@ class Replay(Strategy):
         check_ratio(ratio)
         self.room = (samples, memory_bytes)
         self.ratio: Ratio = ratio
-        self.reservoir, self.aside = Reservoir(), Reservoir()
+
+    @property
+    def reservoir(self) -> Reservoir:
+        """Stored samples to train on."""
+        return Reservoir(self.kept.setdefault("reservoir", {}))
+
+    @property
+    def aside(self) -> Reservoir:
+        """Stored samples that set thresholds."""
+        return Reservoir(self.kept.setdefault("aside", {}))
 
     @property
     def told_boundaries(self) -> str | None:
@@ -107,13 +116,3 @@ class Replay(Strategy):
         self, reservoir: Reservoir, indices: Sequence[Tensor], slots: int
     ) -> tuple[Tensor, Tensor]:
         return reservoir.offer(indices, slots, self.random, self.samples.stored.device)
-
-    def state_dict(self) -> dict[str, Tensor]:
-        """Return the reservoirs."""
-        return self.reservoir.kept | {f"aside.{k}": own for k, own in self.aside.kept.items()}
-
-    def load_state_dict(self, state: dict[str, Tensor]) -> None:
-        """Take them back."""
-        aside = {k for k in state if k.startswith("aside.")}
-        self.aside.kept = {k.removeprefix("aside."): state[k] for k in aside}
-        self.reservoir.kept = {k: own for k, own in state.items() if k not in aside}

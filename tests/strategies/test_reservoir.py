@@ -15,7 +15,7 @@ CPU = torch.device("cpu")
 
 def _filled(seeds: list[int], tasks: list[list[Tensor]], slots: int) -> Reservoir:
     """Offer each task's places; what is kept are the places themselves."""
-    reservoir = Reservoir()
+    reservoir = Reservoir({})
     for number, indices in enumerate(tasks):
         random = ReplicaRandom(seeds, "reservoir", number)
         places, is_new = reservoir.offer(indices, slots, random, CPU)
@@ -94,7 +94,7 @@ def test_budget_in_bytes() -> None:
 
 
 def test_fewer_slots_than_before_give_up_the_last() -> None:
-    ours, places = Reservoir(), [torch.arange(30)]
+    ours, places = Reservoir({}), [torch.arange(30)]
     for slots in (20, 12):
         indices, is_new = ours.offer(places, slots, ReplicaRandom([0], "t", 1), torch.device("cpu"))
         ours.put("place", indices, is_new)

@@ -52,13 +52,14 @@ class Reservoir:
     Vitter, "Random Sampling with a Reservoir" (ACM TOMS 1985), algorithm R: sample t takes the
     place of the one in slot j, j uniform from 0 to t − 1, where there is such a slot.
 
-    Attributes:
-        kept: `seen`, (R,) int64, how many were offered; and by name what is kept of each sample,
-            (R, slots, ...). There are as many slots as the replica with most samples fills.
+    Args:
+        kept: where it keeps `seen`, (R,) int64, how many were offered; and by name what it keeps of
+            each sample, (R, slots, ...). There are as many slots as the replica with most samples
+            fills.
     """
 
-    def __init__(self) -> None:
-        self.kept: dict[str, Tensor] = {}
+    def __init__(self, kept: dict[str, Tensor]) -> None:
+        self.kept = kept
 
     def __bool__(self) -> bool:
         """Return whether there is anything in it."""
