@@ -52,7 +52,7 @@ from cl_anomaly.store.fingerprint import describe_code
 from cl_anomaly.training.groups import AnyLearner, ReplicaGroups, group_sizes
 from cl_anomaly.training.learner import Learner, TrainsItself
 from cl_anomaly.training.portion_learner import PortionLearner
-from cl_anomaly.training.step import TrainingSettings
+from cl_anomaly.training.schedule import TrainingSettings
 
 
 def resolve(config: RunConfig) -> ResolvedConfig:

@@ -87,7 +87,9 @@ class NAP(LearntScore):
         # floor is `numpy.linalg.matrix_rank`'s, σ₁ max(n, D) ε (Golub & Van Loan, "Matrix
         # Computations", 2013, section 5.4.1), of the matrix before its mean is taken off, whose σ₁
         # is √n ‖μ‖ or more.
-        largest = torch.maximum(lengths.amax(1, keepdim=True), root * mean.norm(dim=1, keepdim=True))
+        largest = torch.maximum(
+            lengths.amax(1, keepdim=True), root * mean.norm(dim=1, keepdim=True)
+        )
         least = largest * lengths.shape[1] * torch.finfo(torch.float32).eps
         scales = torch.where(lengths > least, root / lengths, 0.0)
         centred = differences(output) - mean[:, None]

@@ -10,7 +10,7 @@ from cl_anomaly.core.errors import RunError
 from cl_anomaly.core.randomness import StepRandom
 from cl_anomaly.scenarios.class_stream import Scenario
 from cl_anomaly.strategies import Strategy
-from cl_anomaly.training.hooks import extended, named, overrides, penalty, stand_in
+from cl_anomaly.training.hooks import StepHooks, named, overrides, stand_in
 from cl_anomaly.training.visibility import watched
 
 # Of the values of a batch: rounding, where a device adds in another order every time.
@@ -67,6 +67,7 @@ class _Stage:
 
     def __init__(self, strategy: Strategy, random: StepRandom, x: Tensor) -> None:
         self._strategy, self._random, self._x = strategy, random, x
+        self._hooks = StepHooks(strategy)
         self._before = vars(strategy) | {"kept": strategy.kept}
         # A replica that failed in an earlier task goes on with the others, and proves nothing.
         finite = [p.detach().isfinite().flatten(1).all(1) for p in strategy.model.parameters()]
@@ -122,11 +123,11 @@ class _Stage:
         now.clear()
         now.update(self._before, samples=samples, kept=copy.copy(self._before["kept"]))
         self._random.repeat_step(changed)
-        return extended(self._strategy, x).detach().clone()
+        return self._hooks.extend(x).detach().clone()
 
     def _penalty(self, changed: Tensor | None = None) -> Tensor:
         """Call `penalty` after `extend`, as a step does; (R,)."""
-        added = penalty(self._strategy, self._extended(changed))
+        added = self._hooks.penalty(self._extended(changed))
         return torch.as_tensor(added, device=self._x.device).expand(len(self._x))
 
     def _check_finite(self, hook: str, given: Tensor) -> None:

@@ -108,8 +108,9 @@ def test_it_is_what_makes_numbers_and_nothing_else() -> None:
     own = {name.removeprefix("cl_anomaly/") for name in files}
     assert own >= set(
         "strategies/ewc.py strategies/base.py models/fisher.py models/vae.py models/layers.py "
-        "models/losses.py training/step.py training/task.py training/learner.py training/groups.py "
-        "training/hooks.py scenarios/class_stream.py evaluation/scores/reconstruction.py "
+        "models/losses.py training/loop.py training/schedule.py training/learner.py "
+        "training/groups.py training/hooks.py scenarios/class_stream.py "
+        "evaluation/scores/reconstruction.py "
         "evaluation/scoring.py "
         "evaluation/metrics.py evaluation/statistics.py data/datasets.py data/idx.py randomness.py "
         "matrix_products.py machine.py runs/run.py runs/build.py runs/measurements.py".split()
