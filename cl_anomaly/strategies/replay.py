@@ -51,12 +51,12 @@ class Replay(Strategy):
     @property
     def reservoir(self) -> Reservoir:
         """Stored samples to train on."""
-        return Reservoir(self.kept.setdefault("reservoir", {}))
+        return Reservoir(self.kept.setdefault("reservoir", {}), self.samples.stored.device)
 
     @property
     def aside(self) -> Reservoir:
         """Stored samples that set thresholds."""
-        return Reservoir(self.kept.setdefault("aside", {}))
+        return Reservoir(self.kept.setdefault("aside", {}), self.samples.stored.device)
 
     @property
     def told_boundaries(self) -> str | None:
@@ -100,8 +100,8 @@ class Replay(Strategy):
 
     def after_task(self, tasks: Sequence[Task]) -> None:
         """Offer the task's samples to the reservoir."""
-        slots, _ = self._slots(tasks)
-        self._store(*self._offered(self.reservoir, [task.indices for task in tasks], slots))
+        indices, slots = [task.indices for task in tasks], self._slots(tasks)[0]
+        self._store(*self.reservoir.offer(indices, slots, self.random))
 
     def _store(self, places: Tensor, is_new: Tensor) -> None:
         self.reservoir.put("samples", self.samples.as_stored(places), is_new)
@@ -109,10 +109,5 @@ class Replay(Strategy):
     def store_aside(self, tasks: Sequence[Task]) -> None:
         """Offer what was kept aside to a reservoir of its own."""
         if slots := self._slots(tasks)[1]:
-            places, is_new = self._offered(self.aside, [task.calibration for task in tasks], slots)
+            places, is_new = self.aside.offer([t.calibration for t in tasks], slots, self.random)
             self.aside.put("samples", self.samples.as_stored(places), is_new)
-
-    def _offered(
-        self, reservoir: Reservoir, indices: Sequence[Tensor], slots: int
-    ) -> tuple[Tensor, Tensor]:
-        return reservoir.offer(indices, slots, self.random, self.samples.stored.device)
