@@ -82,7 +82,7 @@ class TaskTraining:
         indices: Sequence[Tensor],
         seeds: Sequence[int],
         settings: TrainingSettings,
-        moments: Mapping[str, Tensor] | None = None,
+        moments: dict[str, Tensor] | None = None,
     ) -> None:
         self._strategy, self._indices = strategy, indices
         self._seeds, self._settings = seeds, settings
