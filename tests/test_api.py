@@ -45,6 +45,9 @@ def test_names_are_there_for_completion_and_load_when_they_are_used() -> None:
         "Detector",
         "read_run",
         "Strategy",
+        "Task",
+        "Model",
+        "Score",
         "Result",
     }
     for name in cl_anomaly.__all__:

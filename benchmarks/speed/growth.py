@@ -15,7 +15,7 @@ from cl_anomaly.scenarios.class_stream import build_scenario
 from cl_anomaly.settings.run_config import RunConfig
 from cl_anomaly.strategies import find_strategy
 from cl_anomaly.training.learner import Learner
-from cl_anomaly.training.step import TrainingSettings
+from cl_anomaly.training.schedule import TrainingSettings
 
 TASKS, SAMPLES = 100, 640
 

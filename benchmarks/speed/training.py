@@ -16,7 +16,7 @@ from cl_anomaly.plan.build import prepare
 from cl_anomaly.runs.run import Run
 from cl_anomaly.settings.run_config import RunConfig
 from cl_anomaly.training.groups import AnyLearner
-from cl_anomaly.training.task import TaskTraining
+from cl_anomaly.training.loop import TaskTraining
 
 
 class Ours:

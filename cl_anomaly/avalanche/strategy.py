@@ -28,7 +28,7 @@ from cl_anomaly.scenarios.class_stream import Scenario
 from cl_anomaly.settings.strategy_names import file_of
 from cl_anomaly.strategies.base import Strategy
 from cl_anomaly.training.outcome import OnStep, Pause, TrainingTime, never
-from cl_anomaly.training.step import TrainingSettings
+from cl_anomaly.training.schedule import TrainingSettings
 from cl_anomaly.training.visibility import Arrived
 
 # Arguments of templates that come from the run.
@@ -196,7 +196,7 @@ class _BrokenOff(Exception):
 
 
 class AvalancheTraining:
-    """Training of one replica on its current task, see `cl_anomaly.training.task.TaskTraining`.
+    """Training of one replica on its current task, see `cl_anomaly.training.loop.TaskTraining`.
 
     It cannot be paused: where the run is to end, the task begins anew.
 

@@ -21,7 +21,7 @@ from cl_anomaly.scores.scoring import reconstructed
 from cl_anomaly.statistics.matrix import auroc
 from cl_anomaly.strategies import Strategy
 from cl_anomaly.training.learner import Learner
-from cl_anomaly.training.step import TrainingSettings
+from cl_anomaly.training.schedule import TrainingSettings
 
 Make = Callable[[], Score]
 _SEEDS = [0, 1]

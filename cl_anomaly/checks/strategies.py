@@ -69,7 +69,7 @@ def the_same_seed_twice_gives_the_same_bits(make: Make) -> None:
 
 
 def its_state_carries_everything_to_a_new_process(make: Make) -> None:
-    """`state_dict` and `load_state_dict` hold all that later tasks need."""
+    """`self.kept` holds all that later tasks need."""
     scenario = small_scenario()
     one, other = (prepared(make, scenario, [0, 1]) for _ in range(2))
     expect(one.cannot_be_resumed is None, f"Expected a state: {one.cannot_be_resumed}.")
@@ -80,7 +80,7 @@ def its_state_carries_everything_to_a_new_process(make: Make) -> None:
     for strategy in (one, other):
         learn(strategy, [scenario] * 2, [0, 1], [3])
     agree = same(weights(one), weights(other))
-    expect(agree, "Expected the third task to go on from `state_dict` to the same weights.")
+    expect(agree, "Expected the third task to go on from `self.kept` to the same weights.")
 
 
 def visible_samples_come_first_in_the_batch(make: Make) -> None:

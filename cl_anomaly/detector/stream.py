@@ -30,7 +30,7 @@ from cl_anomaly.strategies import Strategy, find_strategy
 from cl_anomaly.training.closed_form_fit import check_fits
 from cl_anomaly.training.hooks import overrides
 from cl_anomaly.training.learner import Learner, TrainsItself
-from cl_anomaly.training.step import TrainingSettings
+from cl_anomaly.training.schedule import TrainingSettings
 
 # Samples scored at once, always as many: the last digit of one sample's score must not depend on
 # how many others there are. A multiple of what processors compute at once.

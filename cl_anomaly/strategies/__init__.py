@@ -12,7 +12,8 @@ from cl_anomaly.settings.catalogue import FAMILIES_GROUP, STRATEGIES_GROUP, chec
 from cl_anomaly.settings.own_files import load_class, loading
 from cl_anomaly.settings.python_values import FAMILY, GivenStrategy
 from cl_anomaly.settings.strategy_names import family_of, file_of, within_family
-from cl_anomaly.strategies.base import Strategy, misspelt_hooks, unfit_hooks
+from cl_anomaly.strategies.base import Strategy
+from cl_anomaly.strategies.shared.hook_names import misspelt_hooks, unfit_hooks
 
 __all__ = ["Strategy", "find_strategy", "strategies"]
 
@@ -93,6 +94,11 @@ def _checked(candidate: Any, where: str) -> type[Strategy]:
         raise InputError(
             f"Expected {where} to have hooks of a strategy, but `{name}` is none, and would never "
             f"be called. Is it `{hook}`? Begin the name of a method of its own with _."
+        )
+    if candidate.kept is not Strategy.kept:
+        raise InputError(
+            f"Expected {where} to keep things in `self.kept`, but it has a `kept` of its own: use "
+            f"another name for that."
         )
     for hook, arguments in unfit_hooks(candidate).items():
         raise InputError(f"Expected `{hook}` of {where} to take {arguments}, but it does not.")

@@ -1,6 +1,5 @@
 """Generative Replay."""
 
-import copy
 from collections.abc import Sequence
 from typing import Literal
 
@@ -10,6 +9,7 @@ from torch import Tensor
 from cl_anomaly.models.base import GENERATE, Generator
 from cl_anomaly.scenarios.class_stream import Task
 from cl_anomaly.strategies.base import Strategy
+from cl_anomaly.strategies.shared.kept import frozen
 from cl_anomaly.strategies.shared.ratio import Ratio, check_ratio, replayed_count
 
 
@@ -31,18 +31,23 @@ class GenerativeReplay(Strategy):
     def __init__(self, ratio: float | Literal["proportional"] = "proportional") -> None:
         check_ratio(ratio)
         self.ratio: Ratio = ratio
-        self.previous: Generator | None = None
+
+    @property
+    def previous(self) -> Generator | None:
+        """The decoder of the task before."""
+        return self.kept.module("decoder", self.model.generator)
 
     def extend(self, x: Tensor) -> Tensor:
         """Append replayed samples."""
-        if self.previous is None:
+        if (previous := self.previous) is None:
             return x
         count = replayed_count(self.ratio, self.task_number - 1, x.shape[1])
-        return torch.cat([x, self._replayed(count, self.previous)], dim=1)
+        return torch.cat([x, self._replayed(count, previous)], dim=1)
 
     def recall(self, count: int) -> Tensor | None:
         """Return samples as they are replayed."""
-        return self._replayed(count, self.previous) if self.previous else None
+        previous = self.previous
+        return None if previous is None else self._replayed(count, previous)
 
     @torch.no_grad()
     def _replayed(self, count: int, previous: Generator) -> Tensor:
@@ -51,17 +56,4 @@ class GenerativeReplay(Strategy):
 
     def after_task(self, tasks: Sequence[Task]) -> None:
         """Keep what generates, as it is now."""
-        self._keep_decoder()
-
-    def _keep_decoder(self) -> None:
-        self.previous = copy.deepcopy(self.model.generator()).requires_grad_(False)
-
-    def state_dict(self) -> dict[str, Tensor]:
-        """Return the previous decoder's weights."""
-        return dict(self.previous.state_dict()) if self.previous else {}
-
-    def load_state_dict(self, state: dict[str, Tensor]) -> None:
-        """Make the previous decoder from its weights."""
-        self._keep_decoder()
-        if self.previous:
-            self.previous.load_state_dict(state)
+        self.kept["decoder"] = frozen(self.model.generator())

@@ -239,7 +239,7 @@ class ReplicaGroups:
         return state
 
     def restore(self, state: State, number: int) -> None:
-        """Be where `state` was given: by groups of the same sizes, at the same task."""
+        """Restore what `state` returned: by groups of the same sizes, at the same task."""
         self._seconds = state.values["seconds"]
         for place, (learner, values) in enumerate(
             zip(self.learners, state.values["groups"], strict=True)

@@ -20,7 +20,7 @@ from cl_anomaly.store.files import check_files
 from cl_anomaly.store.status import find_runs, status_of
 from cl_anomaly.strategies.generative_replay import GenerativeReplay
 from cl_anomaly.training import groups
-from cl_anomaly.training.step import TrainStep
+from cl_anomaly.training.loop import TrainStep
 from tests.support.command import cli
 from tests.support.faults import failing
 

@@ -103,11 +103,11 @@ def test_an_edited_strategy_of_this_repository_trains_again(tmp_path: Path) -> N
 def test_a_name_is_of_one_code(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     named = ("--strategy", "lower", "--name", "mine")
     folder = folder_of(run(tmp_path, *named))
-    edit(monkeypatch, "training/step.py", "x = 1\n")
+    edit(monkeypatch, "training/loop.py", "x = 1\n")
     refused = run(tmp_path, *named, code=2)
     assert (
         f"{folder} holds a run of that name, of the same settings and data, by other code: "
-        "cl_anomaly/training/step.py differs. Give this one another name" in refused.err
+        "cl_anomaly/training/loop.py differs. Give this one another name" in refused.err
     )
     assert "{" not in refused.err
     both = run(tmp_path, *named[:3], "other", "--model.latent-size", "3")
@@ -190,8 +190,8 @@ def test_other_code_does_not_go_on_and_the_advice_fits(
     assert done.code == 0, done.err
     assert folder_of(done) != stopped
     file.write_text(STOPS)
-    edit(monkeypatch, "training/task.py", "x = 1\n")
-    assert "cl_anomaly/training/task.py differs" in cli("resume", stopped).err
+    edit(monkeypatch, "training/loop.py", "x = 1\n")
+    assert "cl_anomaly/training/loop.py differs" in cli("resume", stopped).err
     monkeypatch.undo()
 
 

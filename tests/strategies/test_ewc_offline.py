@@ -37,9 +37,9 @@ def test_weights_without_information_are_held_by_nothing() -> None:
     prepare(strategy, scenario, [0])
     name = next(iter(dict(strategy.model.named_parameters())))
     learn(strategy, [scenario], [0], 1)
-    strategy.fisher[name].zero_()
-    fisher = {n: torch.zeros_like(own) for n, own in strategy.fisher.items()}
-    anchor = {n: torch.ones_like(own) for n, own in strategy.fisher.items()}
+    strategy.kept["fisher"][name].zero_()
+    fisher = {n: torch.zeros_like(own) for n, own in strategy.kept["fisher"].items()}
+    anchor = {n: torch.ones_like(own) for n, own in strategy.kept["fisher"].items()}
     offset = torch.zeros(1)
     strategy._merge(fisher, anchor, offset)
     assert offset.item() == 0

@@ -54,7 +54,7 @@ def test_synaptic_intelligence_is_the_loop_written_out() -> None:
             sums -= weight.grad * (weight.detach() - last)
     for name, weight, first, sums in zip(names, parameters, start, path, strict=True):
         expected = sums.clamp(min=0) / ((weight.detach() - first).square() + 0.1)
-        torch.testing.assert_close(ours.importance[name], expected, rtol=1e-3, atol=1e-6)
+        torch.testing.assert_close(ours.kept["importance"][name], expected, rtol=1e-3, atol=1e-6)
 
 
 def _batches(indices: Tensor, order: torch.Generator) -> list[Tensor]:
@@ -80,7 +80,7 @@ def test_they_do_something_against_forgetting(strategy: type[Strategy]) -> None:
 
 def test_what_hooks_keep_without_a_state_cannot_be_resumed() -> None:
     assert Distillation().cannot_be_resumed == (
-        "Distillation overrides `before_task`, but not `state_dict`"
+        "Distillation overrides `before_task`, but keeps nothing in `self.kept`"
     )
     assert SI().cannot_be_resumed is None
 

@@ -165,7 +165,7 @@ def test_trackers_leave_nothing_behind(tmp_path: Path, monkeypatch: pytest.Monke
 def test_a_run_that_is_interrupted_says_so_to_its_trackers(
     tmp_path: Path, patient: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from cl_anomaly.training.step import TrainStep
+    from cl_anomaly.training.loop import TrainStep
     from tests.listeners.trackers.offered import written
 
     original = TrainStep.__call__
