@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from cl_anomaly.core.errors import InputError
+from cl_anomaly.core.events import EVENTS_FILE
 from cl_anomaly.core.json_files import write_json
 from cl_anomaly.runs.folder_lock import claimed
 from cl_anomaly.settings.run_config import RunConfig
@@ -19,6 +20,9 @@ from cl_anomaly.store.status import (
     TRACKED_FILE,
     is_finished,
 )
+
+# What grows or is replaced while a run goes on: the manifest does not know it.
+_NOT_SEALED = (TRACKED_FILE, EVENTS_FILE)
 
 
 @dataclass(frozen=True)
@@ -71,7 +75,8 @@ class Parcel:
                 return folder
             # Checkpoints first: the manifest, which is written last, says that something is there.
             self._write(folder, CHECKPOINTS_FOLDER)
-            self._write(folder, TRACKED_FILE)
+            for name in _NOT_SEALED:
+                self._write(folder, name)
             publish(folder, lambda partial: self._write_own(partial, config), self.is_complete)
         return folder
 
@@ -83,7 +88,7 @@ class Parcel:
 
     def _write_own(self, folder: Path, config: RunConfig | None) -> None:
         for name, content in self.files.items():
-            if "/" not in name and name not in (MANIFEST_FILE, TRACKED_FILE):
+            if "/" not in name and name not in (MANIFEST_FILE, *_NOT_SEALED):
                 (folder / name).write_bytes(content)
         if config is not None:
             write_json(folder / CONFIG_FILE, config.to_dict())

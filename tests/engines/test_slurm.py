@@ -45,7 +45,7 @@ def test_the_queue_gives_the_same_bytes(runs: Runs, local: Any) -> None:
         (job.run, "task", task) for job in jobs for task in (1, 2, 3)
     }
     recorded = json.loads((runs.folder / "out" / FOLDER / "jobs.json").read_text())["jobs"]
-    assert [own["runs"] for own in recorded] == [[job.name for job in jobs]]
+    assert [list(own["runs"]) for own in recorded] == [[job.name for job in jobs]]
 
 
 def test_before_its_time_is_over_a_job_saves_and_is_queued_anew(runs: Runs, local: Any) -> None:
