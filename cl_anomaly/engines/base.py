@@ -81,25 +81,28 @@ class Job:
         """Whether it executes a file of the user's: its process performs no other run."""
         return file_of(str(self.config.strategy)) is not None
 
+    def absolute(self) -> "Job":
+        """Return the job with a folder that is found from anywhere."""
+        return replace(self, out=self.out.absolute())
+
     def settled(self) -> "Job":
-        """Return the job with a folder that is found from anywhere, a new one if it is run again.
+        """Return the job with the folder that it gets: a new one, which is made, to run it again.
 
         So the folder is known to everybody before the run begins, and stays the same if the run
         begins a second time, as on another machine.
         """
-        job = replace(self, out=self.out.absolute())
         if not self.again:
-            return job
+            return self
         for number in count(1):
-            job = replace(job, name=self.name if number == 1 else f"{self.name}-{number}")
+            name = self.name if number == 1 else f"{self.name}-{number}"
             try:
-                job.folder.mkdir(parents=True)
+                (self.out / name).mkdir(parents=True)
             except FileExistsError:
                 continue
             except OSError:  # which the run will say
                 pass
-            break
-        return replace(job, again=False)
+            return replace(self, name=name, again=False)
+        raise AssertionError("unreachable: there is always a next number")
 
     def to_json(self) -> str:
         """Return the job as JSON."""

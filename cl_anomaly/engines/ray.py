@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from cl_anomaly.core.errors import InputError, RunError
 from cl_anomaly.core.events import EventLog, parsed
@@ -44,10 +44,8 @@ class RayEngine:
         address: str | None = None,
         retries: Count = 3,
         runs_per_gpu: Count = 4,
-        common_disk: str = "auto",
+        common_disk: Literal["auto", "no"] = "auto",
     ) -> None:
-        if common_disk not in ("auto", "no"):
-            raise InputError(f"Expected `common_disk` to be auto or no, but got {common_disk!r}.")
         self._workers, self._address = workers, address
         self._retries, self._runs_per_gpu, self._common_disk = retries, runs_per_gpu, common_disk
 
@@ -72,15 +70,17 @@ class RayEngine:
             return
         import ray.exceptions
 
-        jobs = [job.settled() for job in jobs]
-
+        jobs = [job.absolute().settled() for job in jobs]
         with self._cluster(), stop_requested_by_signals() as stop, ExitStack() as stack:
             outs = {job.out for job in jobs} if self._common_disk == "auto" else set()
             tokens = {out: stack.enter_context(_token(out)) for out in outs}
             try:
                 self._submit(jobs, tokens, listener).follow(outcome, stop)
             except ray.exceptions.RaySystemError as error:
-                raise RunError(f"The Ray cluster was lost: {error}. {_GOES_ON}") from error
+                raise RunError(
+                    f"The Ray cluster was lost: {error}. The same command goes on with what is "
+                    f"missing."
+                ) from error
 
     @contextmanager
     def _cluster(self) -> Iterator[None]:
@@ -93,7 +93,7 @@ class RayEngine:
         code = {} if self._address is None else {"py_modules": [str(Path(__file__).parents[1])]}
         options: dict[str, Any] = {}
         if self._address is None:
-            # One more process than cores, for `Post`: otherwise Ray ends one that is about to take
+            # One more process than cores, for `_Post`: otherwise Ray ends one that is about to take
             # the next run, and another imports PyTorch anew.
             limit = {"num_workers_soft_limit": self.at_a_time + 2}
             options = {"num_cpus": self.at_a_time, "_system_config": limit}
@@ -125,7 +125,7 @@ class RayEngine:
 
         # On this machine: where another is lost, what is told is still heard.
         here = NodeAffinitySchedulingStrategy(ray.get_runtime_context().get_node_id(), soft=False)
-        post = ray.remote(num_cpus=0)(Post).options(scheduling_strategy=here).remote()
+        post = ray.remote(num_cpus=0)(_Post).options(scheduling_strategy=here).remote()
         tasks, data = _Tasks(post, Listeners(listener)), {}
         # A process that has executed a file of the user's performs no other run.
         performing = {False: ray.remote(_perform), True: ray.remote(max_calls=1)(_perform)}
@@ -166,45 +166,32 @@ def _check_reachable(address: str | None) -> None:
             raise ConnectionError(f"nobody answers ({error.strerror or error})") from error
 
 
-_GOES_ON = "The same command goes on with what is missing."
-
-
 @dataclass(frozen=True)
 class _Sent:
-    """What a task is given beside its data.
-
-    Attributes:
-        job: the run.
-        code: its strategy's file, where it has one.
-        token: a file beside the results: who sees it has a disk in common with who asks.
-        begun: what there is of the run.
-    """
+    """What a task is given beside its data."""
 
     job: Job
     code: OwnCode | None
-    token: Path | None
+    token: Path | None  # a file beside the results: who sees it shares a disk with who asks
     begun: Parcel | None
 
 
-class Post:
-    """What all runs tell, kept in the cluster until it is fetched."""
+class _Post:
+    """What all runs tell, kept in the cluster until it is fetched; and whether they are to end."""
 
     def __init__(self) -> None:
         self._told: list[tuple[str, str]] = []
         self._stop = False
 
     def tell(self, run: str, lines: str) -> bool:
-        """Take lines of a run's event log, and return whether the runs are to end."""
         self._told.append((run, lines))
         return self._stop
 
     def take(self) -> list[tuple[str, str]]:
-        """Return what has come since the last time."""
         told, self._told = self._told, []
         return told
 
     def stop(self) -> None:
-        """Let all runs be told that they are to end."""
         self._stop = True
 
 

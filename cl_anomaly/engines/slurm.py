@@ -91,7 +91,7 @@ class SlurmEngine:
             return
         queue = Queue(jobs[0].out.absolute() / FOLDER, self._cluster)
         runs, missing = QueuedRuns(queue, listener, outcome), []
-        for job in (job.settled() for job in jobs):
+        for job in (job.absolute().settled() for job in jobs):
             if (ticket := queue.ticket_of(job)) is None:
                 missing.append(job)
             else:

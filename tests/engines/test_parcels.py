@@ -11,7 +11,8 @@ from cl_anomaly.engines.base import Job
 from cl_anomaly.engines.parcels import Parcel
 from cl_anomaly.engines.worker import Reply
 from cl_anomaly.settings.run_config import RunConfig
-from cl_anomaly.store.files import check_files
+from cl_anomaly.store.files import check_files, read_sealed
+from cl_anomaly.store.status import write_status
 from tests.support.command import run_quietly
 
 
@@ -75,6 +76,19 @@ def test_a_job_and_a_reply_are_what_their_json_says(tmp_path: Path) -> None:
         assert Reply.from_json(reply.to_json()) == reply
 
 
-def test_a_folder_is_found_from_anywhere(tmp_path: Path) -> None:
-    for again in (False, True):
-        assert Job("a", RunConfig(), Path("out"), "run", again).settled().out == Path.cwd() / "out"
+def test_a_folder_is_found_from_anywhere() -> None:
+    assert Job("a", RunConfig(), Path("out"), "run").absolute().folder == Path.cwd() / "out" / "run"
+
+
+def test_a_parcel_of_an_interrupted_run_can_be_interrupted_again(
+    finished: Path, tmp_path: Path
+) -> None:
+    """What changes while a run goes on is not sealed."""
+    parcel = Parcel.of(finished)
+    assert parcel is not None
+    arrived = replace(parcel, is_complete=False).unpack(tmp_path)
+    sealed = read_sealed(arrived / "manifest.json")["files"]
+    assert "events.jsonl" not in sealed
+    assert (arrived / "events.jsonl").read_bytes() == (finished / "events.jsonl").read_bytes()
+    write_status(arrived, "running", [])
+    check_files(arrived)
