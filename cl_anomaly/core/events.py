@@ -141,8 +141,9 @@ def parsed(line: str | bytes) -> Event | None:
 def tell(progress: Progress, event: Event) -> None:
     """Tell a listener of an event; those that are of no concern to it are left out."""
     fields = _FIELDS.get(event["event"])
-    if fields is not None and all(name in event for name in fields):
+    if fields is not None and all(name in event for name in (*fields, "time")):
         content = {name: event[name] for name in fields}
         if content.get("loss", 0.0) is None:
             content["loss"] = math.nan
+        progress.happened = event["time"]
         getattr(progress, event["event"])(*content.values())

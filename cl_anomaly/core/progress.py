@@ -9,8 +9,14 @@ if TYPE_CHECKING:
 
 
 class Progress:
-    """Listens to a run, and does nothing; subclasses show what they hear."""
+    """Listens to a run, and does nothing; subclasses show what they hear.
 
+    Attributes:
+        happened: when what it is being told of happened, in seconds since 1970, if that comes from
+            an event log; None if it happens now.
+    """
+
+    happened: float | None = None
     # Reading a loss waits for the device: often enough to look alive, too seldom to cost anything.
     _pause = 0.2
     _next_update = 0.0

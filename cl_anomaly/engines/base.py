@@ -113,8 +113,8 @@ class Job:
     def from_json(cls, content: str | bytes) -> "Job":
         """Read what `to_json` wrote."""
         job = json.loads(content)
-        own = {"config": RunConfig(**job["config"]), "out": Path(job["out"])}
-        return cls(**job | own | {"track": tuple(job["track"])})
+        config, out = RunConfig(**job["config"]), Path(job["out"])
+        return cls(**job | {"config": config, "out": out, "track": tuple(job["track"])})
 
 
 Listener = Callable[[str], Progress]

@@ -125,5 +125,5 @@ def _about(run: Run, folder: Path, recorded: dict[str, Any], names: Sequence[str
     with suppress(RunError), replacing(folder / TRACKED_FILE) as partial:
         write_json(partial, content)
     settings = flat_settings(json.loads(json.dumps(run.config.to_dict())))
-    own = folder.resolve()
-    return TrackedRun(recorded["id"], own.name, store, settings, own, times)
+    place = folder.resolve()
+    return TrackedRun(recorded["id"], place.name, store, settings, place, times)

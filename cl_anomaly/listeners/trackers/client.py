@@ -74,7 +74,7 @@ class TrackerClient:
             time.sleep(_SECONDS_BETWEEN_LOOKS)
         complaint = self.complaint()
         self._ends[1].close()
-        _still_running[:] = [own for own in (*_still_running, self._process) if own.poll() is None]
+        _still_running[:] = [p for p in (*_still_running, self._process) if p.poll() is None]
         if complaint is None and status is None:
             return (
                 f"The tracker {self.name} has not yet taken down all of the run. It goes on by "

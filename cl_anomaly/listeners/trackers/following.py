@@ -143,14 +143,14 @@ def means_by_task(metrics: Path) -> Iterator[tuple[int, dict[str, float]]]:
     Yields:
         The number of each task, and what was measured after it.
     """
-    found: dict[int, dict[str, list[float]]] = {}
+    by_task: dict[int, dict[str, list[float]]] = {}
     with metrics.open(encoding="utf-8", newline="") as table:
         for row in csv.DictReader(table):
             if (task := int(row["task"])) > 0:
                 name = f"{row['metric']}/{row['score']}"
-                found.setdefault(task, {}).setdefault(name, []).append(float(row["value"]))
-    for task, values in sorted(found.items()):
-        yield task, {name: statistics.fmean(own) for name, own in values.items()}
+                by_task.setdefault(task, {}).setdefault(name, []).append(float(row["value"]))
+    for task, values in sorted(by_task.items()):
+        yield task, {name: statistics.fmean(replicas) for name, replicas in values.items()}
 
 
 def _read_picture(file: Path | io.BytesIO) -> NDArray[np.uint8]:
