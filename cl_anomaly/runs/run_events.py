@@ -141,5 +141,5 @@ def _png(image: NDArray[np.uint8]) -> str:
     from PIL import Image
 
     encoded = io.BytesIO()
-    Image.fromarray(image).save(encoded, "png")
+    Image.fromarray(image).save(encoded, "png", compress_level=1)
     return base64.b64encode(encoded.getvalue()).decode()
