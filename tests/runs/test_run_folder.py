@@ -54,7 +54,6 @@ def test_the_folder_has_the_files_that_are_promised(folder: Path) -> None:
         "model.safetensors",
         "status.json",
         "manifest.json",
-        "events.jsonl",
         ".lock",
     }
     assert folder.name.startswith("digits-lower-")
