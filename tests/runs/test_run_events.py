@@ -14,7 +14,7 @@ from PIL import Image
 from cl_anomaly.core import events
 from cl_anomaly.store.files import check_files
 from cl_anomaly.training.step import TrainStep
-from tests.support.command import SMALL, cli, plain, run_quietly
+from tests.support.command import SMALL, cli, config_of, plain, run_quietly
 
 FILES = ("metrics.csv", "scores.npz", "model.safetensors")
 
@@ -44,9 +44,10 @@ def test_all_that_happens_is_there_in_its_order(finished: Path) -> None:
 def test_values_are_those_of_the_metrics(finished: Path) -> None:
     measured = [event for event in logged(finished) if event["event"] == "measured"]
     aurocs = [event["aurocs"] for event in logged(finished) if event["event"] == "evaluated"]
+    name = f"auroc_seen/{config_of(finished)['score']}"  # the one that is shown
     for event, by_seed in zip(measured, aurocs, strict=True):
-        assert [event["values"][f"auroc_seen/recon/seed_{seed}"] for seed in (0, 1)] == by_seed
-        assert event["values"]["auroc_seen/recon"] == pytest.approx(sum(by_seed) / 2, abs=1e-15)
+        assert [event["values"][f"{name}/seed_{seed}"] for seed in (0, 1)] == by_seed
+        assert event["values"][name] == pytest.approx(sum(by_seed) / 2, abs=1e-15)
 
 
 def test_pictures_are_png_files(finished: Path) -> None:
