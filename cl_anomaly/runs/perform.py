@@ -16,6 +16,7 @@ from cl_anomaly.runs.folder_lock import check_begun, check_same, claimed
 from cl_anomaly.runs.interrupts import stop_requested_by_signals
 from cl_anomaly.runs.result import Result
 from cl_anomaly.runs.run import Run
+from cl_anomaly.runs.run_events import RunEvents
 from cl_anomaly.runs.run_folder import (
     folder_name,
     write_beginning,
@@ -137,13 +138,13 @@ def write_run(result: Result, out: Path) -> Path:
 def _execute(folder: Path, plan: Plan, listener: Listener, track: Sequence[str]) -> Result:
     with explained("in preparation"):
         run = Run(plan)
-    progress = listener(plan.strategy_name)
+    events = RunEvents(run, folder, listener(plan.strategy_name))
     with stop_requested_by_signals() as stop:
         try:
-            checkpoints = _load(folder, run, progress)
+            checkpoints = _load(folder, run, events)
             keeper = Keeper(checkpoints, stop)
-            with tracked(run, folder, track, progress) as told:
-                result = run.execute(told, keeper)
+            with tracked(run, folder, track, events):
+                result = run.execute(events, keeper)
                 with explained("while writing the results"):
                     publish(folder, lambda partial: write_results(result, partial), complete=True)
         except Interrupted as interrupted:

@@ -1,14 +1,16 @@
-"""A tracker's process: `python -m cl_anomaly.listeners.trackers.process NAME FOLDER SECONDS`.
+"""A tracker's process: `python -m cl_anomaly.listeners.trackers.server NAME RUN SINCE SECONDS`.
 
-It reads messages from a file in FOLDER, and ends when its run has ended, which closes its standard
-input: SECONDS later at most, for a tracker may hang.
+It follows the event log of a run, given as JSON, and ends when the run has ended, which closes its
+standard input: SECONDS later at most, for a tracker may hang. Its first error goes to its standard
+output, which is closed to all else.
 """
 
+import json
 import os
-import shutil
 import signal
 import sys
 import threading
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
@@ -17,46 +19,39 @@ from filelock import FileLock
 from cl_anomaly.core.errors import reason
 from cl_anomaly.listeners.trackers import load_tracker
 from cl_anomaly.listeners.trackers.base import TrackedRun
-from cl_anomaly.listeners.trackers.beside import (
-    COMPLAINT_FILE,
-    LEFT_FILE,
-    MESSAGES_FILE,
-    THROUGH_FILE,
-)
 from cl_anomaly.listeners.trackers.following import Following
-from cl_anomaly.listeners.trackers.messages import messages
 
 _LOCKS: list[FileLock] = []
 
 
-def main(name: str, folder: Path, seconds: float) -> int:
+def main(name: str, run: TrackedRun, since: int, seconds: float) -> int:
     """Follow a run to its end; returns the exit status."""
+    complain = _complaints()
     _let_the_run_go_first()
     over = threading.Event()
-    threading.Thread(target=_wait_for_end, args=(over, folder, seconds), daemon=True).start()
-
-    def complain(error: BaseException) -> None:
-        _leave_word(folder, reason(error))
-
-    is_known = False
+    threading.Thread(target=_wait_for_end, args=(over, seconds), daemon=True).start()
     try:
         following = Following(load_tracker(name)(), complain)
-        for kind, *content in messages(folder / MESSAGES_FILE, over.is_set):
-            if kind == "start" and not _is_the_last(name, content[0], 2 * seconds):
-                return 0
-            following.hear(kind, *content)
-            is_known = is_known or kind == "end"
-        if not is_known:  # the run was killed
-            following.hear("end", "interrupted")
+        if _is_the_last(name, run, 2 * seconds):
+            following.follow(run, since, over.is_set)
     except (Exception, SystemExit) as error:
         complain(error)
         return 1
-    finally:
-        with suppress(OSError):
-            (folder / THROUGH_FILE).touch()
-        if (folder / LEFT_FILE).exists() or (over.is_set() and not is_known):
-            shutil.rmtree(folder, ignore_errors=True)
     return 0
+
+
+def _complaints() -> Callable[[BaseException], None]:
+    """Return what tells the run of an error, the first one alone; nothing else gets there."""
+    run, errors = os.dup(1), list[BaseException]()
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+
+    def complain(error: BaseException) -> None:
+        errors.append(error)
+        if len(errors) == 1:
+            with suppress(OSError):  # the run is over
+                os.write(run, reason(error).encode(errors="replace"))
+
+    return complain
 
 
 def _is_the_last(name: str, run: TrackedRun, seconds: float) -> bool:
@@ -87,25 +82,20 @@ def _let_the_run_go_first() -> None:
         os.nice(5)
 
 
-def _wait_for_end(over: threading.Event, folder: Path, seconds: float) -> None:
+def _wait_for_end(over: threading.Event, seconds: float) -> None:
     """Wait until the run has ended, or was killed; and then for the end of this process."""
     with suppress(OSError):
         sys.stdin.buffer.read()
     over.set()
     threading.Event().wait(seconds)
-    shutil.rmtree(folder, ignore_errors=True)
     os._exit(1)
 
 
-def _leave_word(folder: Path, why: str) -> None:
-    """Leave word of an error, of the first one alone."""
-    with suppress(OSError):
-        if not (folder / COMPLAINT_FILE).exists():
-            partial = folder / f"{COMPLAINT_FILE}.partial"
-            partial.write_text(why, encoding="utf-8")
-            partial.replace(folder / COMPLAINT_FILE)
+def _run_of(about: str) -> TrackedRun:
+    content = json.loads(about)
+    return TrackedRun(**content | {name: Path(content[name]) for name in ("store", "folder")})
 
 
 if __name__ == "__main__":
-    _STATUS = main(sys.argv[1], Path(sys.argv[2]), float(sys.argv[3]))
+    _STATUS = main(sys.argv[1], _run_of(sys.argv[2]), int(sys.argv[3]), float(sys.argv[4]))
     os._exit(_STATUS)  # at once: a library's threads may hang
