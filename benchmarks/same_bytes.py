@@ -159,11 +159,13 @@ def _import_what_runs_need() -> None:
         sys.argv = ["cl-anomaly", *shlex.split(command)]
         with contextlib.suppress(SystemExit):
             runpy.run_module("cl_anomaly", run_name="__main__", alter_sys=True)
-    files = {name: module.__file__ for name, module in sys.modules.items() if "cl_anomaly" in name}
-    package = str(Path(files["cl_anomaly"] or "").parent)
+    own = {n: module for n, module in sys.modules.items() if f"{n}.".startswith("cl_anomaly.")}
+    package = Path(own["cl_anomaly"].__file__ or "").parent
     print(f"This is {package}.", flush=True)
-    if strange := [own for own in files.values() if own and not own.startswith(package)]:
-        sys.exit(f"These modules are of another one: {', '.join(strange)}.")
+    files = {name: module.__file__ for name, module in own.items() if module.__file__}
+    strange = [name for name, file in files.items() if package not in Path(file).parents]
+    if strange:
+        sys.exit(f"Another package has these modules: {', '.join(strange)}.")
 
 
 def _show(name: str, found: Found) -> None:
