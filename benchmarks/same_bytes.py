@@ -44,12 +44,11 @@ from same_bytes_files import write_files
 # Files with numbers in the folder of a run, a comparison or a suite; others tell the time.
 FILES = (
     "metrics.csv scores.npz model.safetensors summary.csv losses.csv thresholds.csv "
-    "false_positive_rates.csv pictures.npz pairs.csv standings.csv"
+    "score_statistics.safetensors false_positive_rates.csv pictures.npz pairs.csv standings.csv"
 ).split()
 ALONE = "--device cpu --no-report --quiet"
-# Where a run is stopped: after so many checkpoints.
-STOPS = ((1, signal.SIGKILL), (1, signal.SIGKILL), (1, signal.SIGTERM))
-EXPECTED = [-signal.SIGKILL, -signal.SIGKILL, 128 + signal.SIGTERM]
+# How a run is stopped: at the beginning of which checkpoint, and how many seconds later.
+STOPS = ((1, 0.2, signal.SIGKILL), (2, 0.0, signal.SIGKILL), (1, 0.05, signal.SIGTERM))
 
 
 @dataclass
@@ -184,24 +183,25 @@ def _alone(found: Found) -> None:
         _show(name, found)
 
 
-def _stopped(command: str, folder: Path, checkpoints: int, number: signal.Signals) -> int:
-    """Send a command a signal once its run has so many new checkpoints, and give how it ended."""
+def _stopped(command: str, folder: Path, at: int, later: float, number: int) -> int:
+    """Send a command a signal at a checkpoint of its run, and give how it ended."""
     child, seen = _begin(shlex.split(command)), _tensors(folder)
-    while checkpoints:
+    while at and not os.waitid(os.P_PID, child, os.WEXITED | os.WNOHANG | os.WNOWAIT):
         time.sleep(0.002)
-        if os.waitid(os.P_PID, child, os.WEXITED | os.WNOHANG | os.WNOWAIT):
-            break
         if (now := _tensors(folder)) - seen:
-            seen, checkpoints = now, checkpoints - 1
+            seen, at = now, at - 1
+    time.sleep(later)
     os.kill(child, number)
     return _end(child)
 
 
 def _tensors(folder: Path) -> set[tuple[str, int]]:
+    """Find files of tensors, finished or not, with the times at which they were written."""
     found = set()
-    for path in folder.rglob("*.safetensors"):
-        with contextlib.suppress(FileNotFoundError):
-            found.add((str(path), path.stat().st_mtime_ns))
+    for place, _, names in os.walk(folder):
+        for path in (Path(place, name) for name in names if name.endswith(".safetensors")):
+            with contextlib.suppress(FileNotFoundError):
+                found.add((path.name, path.stat().st_mtime_ns))
     return found
 
 
@@ -214,7 +214,7 @@ def _killed(found: Found) -> None:
         found.numbers[whole] = _digests(Path("killed", f"whole-{strategy}"))
         folder = Path("killed", strategy)
         codes = [_stopped(f"{command} {strategy}", folder, *stop) for stop in STOPS]
-        found.codes[f"{name}, stopped"] = int(codes != EXPECTED)
+        found.messages[f"{name}, exits"] = str(codes)
         found.codes[name] = _performed(f"resume {folder}")
         said = " ".join(line.strip("│ ") for line in _said().splitlines()[1:3])
         found.numbers[name] = _digests(folder)

@@ -126,7 +126,7 @@ def _of_streams() -> dict[str, str]:
 RUNS = _of_strategies() | _of_models() | _of_scores() | _of_streams()
 
 # A run that is killed is long enough to be met in the middle.
-LONG = "--dataset digits --task-order 2,1,3,4 --epochs 40 --seeds 2"
+LONG = "--dataset digits --task-order 2,1,3,4 --epochs 60 --seeds 2"
 KILLED = {name: f"--strategy {name} {LONG}" for name in ("gr", "ewc", "replay", "vcl")}
 
 ENGINES = {
