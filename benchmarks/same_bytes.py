@@ -7,8 +7,9 @@ the SHA-256 of all numbers, every exit status, and what was said of each mistake
 statuses must be the same; changed messages are printed, to be read. MNIST is looked for as every
 run does.
 
-A command is carried out in a fork of this process, once a first one has imported what runs need:
-350 ms instead of 7 s. With --engines, small runs go through Ray and a queue of submitit's as well.
+A command is carried out in a fork of this process, once first ones have imported all that runs need.
+On one core it takes about seven minutes. With --engines, small comparisons go through Ray and a
+queue of submitit's as well.
 """
 
 import argparse
