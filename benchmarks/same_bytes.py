@@ -7,9 +7,9 @@ the SHA-256 of all numbers, every exit status, and what was said of each mistake
 statuses must be the same; changed messages are printed, to be read. MNIST is looked for as every
 run does.
 
-A command is carried out in a fork of this process, once first ones have imported all that runs need.
-On one core it takes about seven minutes. With --engines, small comparisons go through Ray and a
-queue of submitit's as well.
+Commands are carried out in forks of this process, which has imported all that runs need; on one
+core they take about seven minutes. With --engines, small comparisons go through Ray and a queue of
+submitit's as well.
 """
 
 import argparse
@@ -276,11 +276,10 @@ def _differs(before: dict[str, Any], after: dict[str, Any]) -> bool:
 
 
 def _difference(one: Any, other: Any) -> str:
-    if isinstance(one, dict) and isinstance(other, dict):
-        return ", ".join(
-            f"{file} DIFFERS" for file in {**one, **other} if one.get(file) != other.get(file)
-        )
-    return f"was {one}, and is {other}"
+    if isinstance(one, int) or isinstance(other, int):
+        return f"exit {one} became {other}"
+    one, other = one or {}, other or {}
+    return ", ".join(f"{file} DIFFERS" for file in one | other if one.get(file) != other.get(file))
 
 
 if __name__ == "__main__":
