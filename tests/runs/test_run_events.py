@@ -13,7 +13,7 @@ from PIL import Image
 
 from cl_anomaly.core import events
 from cl_anomaly.store.files import check_files
-from cl_anomaly.training.step import TrainStep
+from cl_anomaly.training.loop import TrainStep
 from tests.support.command import SMALL, cli, config_of, plain, run_quietly
 
 FILES = ("metrics.csv", "scores.npz", "model.safetensors")
