@@ -10,9 +10,9 @@ from torch import Tensor
 
 from cl_anomaly.core.errors import InputError
 from cl_anomaly.core.randomness import Draws, generator
-from cl_anomaly.models.autoencoder import check_sizes
 from cl_anomaly.models.base import GENERATE, NOISE, Generator, Model, NoisePrediction
-from cl_anomaly.models.layers import mlp
+from cl_anomaly.models.shared.autoencoder import check_sizes
+from cl_anomaly.models.shared.layers import mlp
 
 _TIME_NUMBERS = 32
 # Where in the schedule samples are scored, and with how many draws of noise in each place.

@@ -10,9 +10,9 @@ from torch import Tensor, nn
 
 from cl_anomaly.core.errors import InputError
 from cl_anomaly.core.randomness import Draws, generator
-from cl_anomaly.models.autoencoder import check_sizes, check_weight
 from cl_anomaly.models.base import DENSITY, GENERATE, Density, Generator, Model
-from cl_anomaly.models.layers import mlp
+from cl_anomaly.models.shared.autoencoder import check_sizes, check_weight
+from cl_anomaly.models.shared.layers import mlp
 
 # log σ of a coupling stays within ±2: a sample unlike all others must not overflow.
 _LARGEST_LOG_SCALE = 2.0

@@ -12,14 +12,14 @@ from torch import Tensor
 from cl_anomaly.core.errors import InputError
 from cl_anomaly.core.randomness import generator
 from cl_anomaly.models.base import BACKGROUND, DISTANCES, Distances
-from cl_anomaly.models.closed_form import ClosedForm
-from cl_anomaly.models.components import components_of, shares_of
-from cl_anomaly.models.covariances import together
-from cl_anomaly.models.feature_maps import FeatureMap, Histograms, Pixels, is_image
-from cl_anomaly.models.flops import products_of
-from cl_anomaly.models.gaussian_concepts import GaussianConcepts
-from cl_anomaly.models.kept_covariances import form_for
-from cl_anomaly.models.random_maps import RandomConvolutions, RandomUnits
+from cl_anomaly.models.shared.closed_form import ClosedForm
+from cl_anomaly.models.shared.components import components_of, shares_of
+from cl_anomaly.models.shared.covariances import together
+from cl_anomaly.models.shared.feature_maps import FeatureMap, Histograms, Pixels, is_image
+from cl_anomaly.models.shared.flops import products_of
+from cl_anomaly.models.shared.gaussian_concepts import GaussianConcepts
+from cl_anomaly.models.shared.kept_covariances import form_for
+from cl_anomaly.models.shared.random_maps import RandomConvolutions, RandomUnits
 
 
 class FromGaussians(Distances):

@@ -22,7 +22,7 @@ from cl_anomaly.data.scaling import Scaling
 from cl_anomaly.detector import Blueprint, Detector
 from cl_anomaly.models import Model
 from cl_anomaly.models.base import GENERATE
-from cl_anomaly.models.closed_form import ClosedForm
+from cl_anomaly.models.shared.closed_form import ClosedForm
 from cl_anomaly.plan.agnostic import DEFAULT_PORTION, about_portions, is_agnostic
 from cl_anomaly.plan.check import looked_up, reading_of
 from cl_anomaly.plan.classes import Parts, find_parts

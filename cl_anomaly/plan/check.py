@@ -11,15 +11,16 @@ from cl_anomaly.data.dataset_names import CLASSES, OR_YOUR_OWN, Reading, check_o
 from cl_anomaly.data.downloads import data_roots
 from cl_anomaly.plan.agnostic import check_portion
 from cl_anomaly.settings.catalogue import (
-    catalogue,
     check_listed,
     check_strategy_name,
-    dataset_names,
-    model_entry,
+    model_options_of,
+    names_of,
+    options_by_name,
 )
 from cl_anomaly.settings.options import fill
 from cl_anomaly.settings.python_values import GivenStrategy
 from cl_anomaly.settings.run_config import RunConfig, settings_of_a_run
+from cl_anomaly.settings.strategy_names import within_family
 from cl_anomaly.store.config_files import read_configuration
 from cl_anomaly.store.status import CONFIG_FILE, differences, identity
 
@@ -47,11 +48,10 @@ def looked_up(config: RunConfig) -> RunConfig:
     check_portion(config)
     _check_classes(config)
     options = config.strategy_options
-    if own := catalogue("strategies").get(config.strategy):
-        options = fill(own.options, options, own.name)
-    model = model_entry(config.model)
+    if config.strategy in names_of("strategy"):
+        options = fill(options_by_name("strategy", config.strategy), options, config.strategy)
     given = config.model_options
-    model_options = fill(model.options, given, model.name)
+    model_options = fill(model_options_of(config.model), given, within_family(config.model))
     for name in FITTED_TO_DATA - given.keys():
         model_options.pop(name, None)
     return replace(config, strategy_options=options, model_options=model_options)
@@ -64,7 +64,7 @@ def check_dataset_name(config: RunConfig) -> None:
         InputError: there is none, or a setting does not go with it.
     """
     if config.dataset is not None and not is_own(config.dataset):
-        check_listed("dataset", config.dataset, dataset_names(), OR_YOUR_OWN)
+        check_listed("dataset", config.dataset, tuple(CLASSES), OR_YOUR_OWN)
     check_own(config.dataset or "mnist", reading_of(config))
 
 
@@ -205,7 +205,7 @@ def check_name_is_free(folder: Path, config: RunConfig) -> None:
     if "runs" in there:
         raise another_run(folder, ["it is a comparison"])
     own = {k: v for k, v in config.to_dict().items() if v is not None and v != "auto"}
-    if config.strategy not in catalogue("strategies"):
+    if config.strategy not in names_of("strategy"):
         del own["strategy_options"]
     open_ones = {k: v for k, v in there.get("model_options", {}).items() if k in FITTED_TO_DATA}
     own["model_options"] = open_ones | own["model_options"]

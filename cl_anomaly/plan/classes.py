@@ -7,7 +7,7 @@ from typing import Any
 from cl_anomaly.core.errors import CLAnomalyError, InputError
 from cl_anomaly.models import Model, find_model
 from cl_anomaly.models.base import check_abilities
-from cl_anomaly.models.closed_form import ClosedForm
+from cl_anomaly.models.shared.closed_form import ClosedForm
 from cl_anomaly.plan.agnostic import is_agnostic
 from cl_anomaly.scores import CHEAP_SCORES, SCORES
 from cl_anomaly.settings.catalogue import OF_THE_RUN

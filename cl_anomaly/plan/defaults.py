@@ -11,7 +11,7 @@ from cl_anomaly.core.labels import OWN, Label, listed, parse_labels
 from cl_anomaly.data.dataset import Dataset
 from cl_anomaly.data.datasets import DATASETS
 from cl_anomaly.models import Model
-from cl_anomaly.models.closed_form import ClosedForm
+from cl_anomaly.models.shared.closed_form import ClosedForm
 from cl_anomaly.plan.agnostic import is_agnostic
 from cl_anomaly.plan.check import check_scenario
 from cl_anomaly.scenarios.base import Scenario

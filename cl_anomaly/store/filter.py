@@ -7,9 +7,9 @@ from typing import Any
 
 from cl_anomaly.core.errors import InputError
 from cl_anomaly.data.dataset_names import short_name
-from cl_anomaly.settings.kinds import Text
 from cl_anomaly.settings.options import did_you_mean
 from cl_anomaly.settings.run_config import settings_of_a_run
+from cl_anomaly.settings.values import Text
 from cl_anomaly.store.listing import Listed
 
 _OF_A_LIST: dict[str, Callable[[Listed], Any]] = {

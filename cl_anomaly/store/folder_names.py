@@ -1,7 +1,7 @@
 """Names of folders, as they are given."""
 
 from cl_anomaly.core.errors import InputError
-from cl_anomaly.settings.run_config import is_text
+from cl_anomaly.settings.field_types import is_text
 
 # A disk's limit is 255 bytes, and a number may follow the name.
 _MOST_BYTES = 200

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from torch import Tensor
 
 from cl_anomaly.core.errors import InputError
-from cl_anomaly.models.fisher import fisher_diagonal
+from cl_anomaly.models.shared.fisher import fisher_diagonal
 from cl_anomaly.scenarios.class_stream import Task
 from cl_anomaly.strategies.base import Strategy
 from cl_anomaly.strategies.shared.weights import of_kind, prefixed, squared_distance, weights_now

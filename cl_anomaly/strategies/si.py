@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from cl_anomaly.core.errors import InputError
-from cl_anomaly.models.autoencoder import check_weight
+from cl_anomaly.models.shared.autoencoder import check_weight
 from cl_anomaly.scenarios.class_stream import Task
 from cl_anomaly.strategies.base import Strategy
 from cl_anomaly.strategies.shared.weights import of_kind, prefixed, squared_distance, weights_now

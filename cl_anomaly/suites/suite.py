@@ -10,7 +10,8 @@ from cl_anomaly.core.errors import InputError
 from cl_anomaly.core.labels import listed
 from cl_anomaly.data.dataset_names import is_own, short_name
 from cl_anomaly.plan.check import looked_up
-from cl_anomaly.settings.run_config import RunConfig, checked_settings, merged, parse_seeds
+from cl_anomaly.settings.field_types import parse_seeds
+from cl_anomaly.settings.run_config import RunConfig, checked_settings, merged
 
 # Runs that differ in these alone are of one method: they have other replicas.
 _OF_REPLICAS = frozenset({"dataset", "anomaly_class", "normal_class", "seeds"})

@@ -7,8 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from cl_anomaly.core.errors import InputError
+from cl_anomaly.settings.field_types import is_text
 from cl_anomaly.settings.options import did_you_mean
-from cl_anomaly.settings.run_config import RunConfig, checked_settings, is_text
+from cl_anomaly.settings.run_config import RunConfig, checked_settings
 from cl_anomaly.suites.suite import Suite, Tuning
 
 _TABLES = ("runs", "each", "tune")

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from cl_anomaly.core.machine import now
 from cl_anomaly.core.randomness import Draws
-from cl_anomaly.models.closed_form import ClosedForm
+from cl_anomaly.models.shared.closed_form import ClosedForm
 from cl_anomaly.training.adam import Adam
 from cl_anomaly.training.hooks import StepHooks
 from cl_anomaly.training.outcome import Learnt, OnStep, Pause, TrainingTime

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from cl_anomaly.settings.catalogue import catalogue
-from cl_anomaly.settings.score_names import SCORE_NAMES
+from cl_anomaly.settings.catalogue import names_of
+from cl_anomaly.settings.field_types import SCORE_NAMES
 from tests.support.command import cli, config_of, run_quietly
 
 FILES = {
@@ -31,7 +31,7 @@ FILES = {
     ),
 }
 STRATEGIES = (
-    f"{', '.join(sorted(catalogue('strategies')))}, or FILE.py:CLASS, or FAMILY:NAME such as "
+    f"{', '.join(names_of('strategy'))}, or FILE.py:CLASS, or FAMILY:NAME such as "
     "avalanche:EWC"
 )
 LISTED = "`cl-anomaly run --help` lists them."

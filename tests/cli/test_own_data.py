@@ -10,7 +10,7 @@ from PIL import Image
 
 from cl_anomaly.detector import Detector
 from cl_anomaly.runs.reading import read_run
-from cl_anomaly.strategies.generative_replay import GenerativeReplay
+from cl_anomaly.strategies.gr import GenerativeReplay
 from tests.support.command import Done, cli, config_of, plain
 
 RUN = ["run", "--strategy", "lower", "--epochs", "1", "--device", "cpu", "--out", "out"]

@@ -5,8 +5,8 @@ from typing import Any, Literal
 import pytest
 
 from cl_anomaly.core.errors import InputError
-from cl_anomaly.settings.kinds import Text
 from cl_anomaly.settings.options import fill_options, options_of, summary
+from cl_anomaly.settings.values import Text
 
 
 class Shelf:

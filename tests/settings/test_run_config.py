@@ -8,13 +8,9 @@ import pytest
 
 from cl_anomaly.core.errors import InputError
 from cl_anomaly.core.json_files import write_json
-from cl_anomaly.core.labels import Label
-from cl_anomaly.settings.run_config import (
-    ResolvedConfig,
-    RunConfig,
-    parse_seeds,
-    parse_task_order,
-)
+from cl_anomaly.core.labels import Label, parse_task_order
+from cl_anomaly.settings.field_types import parse_seeds
+from cl_anomaly.settings.run_config import ResolvedConfig, RunConfig
 from cl_anomaly.store.config_files import read_configuration, read_settings
 
 CHANGED: dict[str, Any] = {

@@ -107,9 +107,10 @@ def test_it_is_what_makes_numbers_and_nothing_else() -> None:
     files = describe_code("ewc", find_strategy("ewc"), VAE)["files"]
     own = {name.removeprefix("cl_anomaly/") for name in files}
     assert own >= set(
-        "strategies/ewc.py strategies/base.py models/fisher.py models/vae.py models/layers.py "
-        "models/losses.py training/step.py training/task.py training/learner.py training/groups.py "
-        "training/hooks.py scenarios/class_stream.py evaluation/scores/reconstruction.py "
+        "strategies/ewc.py strategies/base.py models/shared/fisher.py models/vae.py "
+        "models/shared/layers.py models/shared/losses.py training/step.py training/task.py "
+        "training/learner.py training/groups.py training/hooks.py "
+        "scenarios/class_stream.py evaluation/scores/reconstruction.py "
         "evaluation/scoring.py "
         "evaluation/metrics.py evaluation/statistics.py data/datasets.py data/idx.py randomness.py "
         "matrix_products.py machine.py runs/run.py runs/build.py runs/measurements.py".split()
@@ -131,7 +132,7 @@ def test_another_strategys_file_does_not_count() -> None:
     ewc, upper = (describe_code(name, find_strategy(name)) for name in ("ewc", "upper"))
     assert ewc["sha256"] != upper["sha256"]
     assert "cl_anomaly/strategies/upper.py" in upper["files"]
-    assert "cl_anomaly/models/fisher.py" not in upper["files"]
+    assert "cl_anomaly/models/shared/fisher.py" not in upper["files"]
 
 
 MINE = """

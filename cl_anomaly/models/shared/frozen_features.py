@@ -9,8 +9,8 @@ from torch import Tensor
 
 from cl_anomaly.core.errors import InputError
 from cl_anomaly.data.dataset import Dataset, Samples
-from cl_anomaly.models.feature_maps import FeatureMap, Histograms, is_image
-from cl_anomaly.models.random_maps import RandomConvolutions
+from cl_anomaly.models.shared.feature_maps import FeatureMap, Histograms, is_image
+from cl_anomaly.models.shared.random_maps import RandomConvolutions
 
 # As the Gaussians have them by default.
 _GRID, _DIRECTIONS, _WIDTH = 5, 16, 600

@@ -11,9 +11,9 @@ from torch import Tensor, nn
 from cl_anomaly.core.errors import InputError
 from cl_anomaly.core.randomness import Draws, generator
 from cl_anomaly.models.base import HIDDEN, RECONSTRUCT, Generator, Model, Reconstruction
-from cl_anomaly.models.layers import mlp
-from cl_anomaly.models.logistic import sigmoid
-from cl_anomaly.models.losses import RECONSTRUCTION_LOSSES
+from cl_anomaly.models.shared.layers import mlp
+from cl_anomaly.models.shared.logistic import sigmoid
+from cl_anomaly.models.shared.losses import RECONSTRUCTION_LOSSES
 
 LossName = Literal["bce", "mse", "l1"]
 
