@@ -218,7 +218,7 @@ class Command(click.Command):
         value = next((own.partition("=")[2] for own in args if own.startswith(f"{flag}=")), None)
         if value is None:
             return _without_value(flag)
-        return InputError(f"Expected `{flag}` without a value, but got {value!r}.")
+        return InputError(setting=flag, expected="without a value", got=repr(value))
 
     def _names(self) -> set[str]:
         return {flag.option.name for flag in self.flags}

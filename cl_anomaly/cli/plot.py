@@ -154,21 +154,26 @@ def _figure_files(out: Path, overwrite: bool) -> dict[Path, str]:
     """Describe which files a figure is written to, and as what."""
     ending = out.suffix.removeprefix(".")
     if not out.name or os.path.isdir(out):
-        raise InputError(f"Expected `out` to be a figure's file, but got the folder {str(out)!r}.")
+        raise InputError(
+            setting="out", expected="to be a figure's file", got=f"the folder {str(out)!r}"
+        )
     if ending.lower() in FORMATS:
         files = {out: ending.lower()}
     elif ending.isalpha():
         raise InputError(
-            f"Expected `out` to end in .{', .'.join(FORMATS)} or, for both .png and .svg, in "
-            f"nothing, but got {str(out)!r}."
+            setting="out",
+            expected=f"to end in .{', .'.join(FORMATS)} or, for both .png and .svg, in nothing",
+            got=repr(str(out)),
         )
     else:
         files = {out.with_name(f"{out.name}.{each}"): each for each in ("png", "svg")}
     there = [str(file) for file in files if os.path.lexists(file)]
     if there and not overwrite:
         raise InputError(
-            f"Expected `out` to be a new figure, but there is {' and '.join(there)} already. Give "
-            f"another name with `--out`, or replace it with `--overwrite`."
+            setting="out",
+            expected="to be a new figure",
+            but=f"there is {' and '.join(there)} already",
+            hint="Give another name with `--out`, or replace it with `--overwrite`.",
         )
     return files
 
@@ -179,7 +184,9 @@ def _with_score(results: list[RunResults], score: str) -> tuple[list[RunResults]
     if not any(has):
         known = dict.fromkeys(name for own in results for name in own.metrics["score"].unique())
         raise InputError(
-            f"Expected `score` to be one that a run has ({', '.join(known)}), but got {score!r}."
+            setting="score",
+            expected=f"to be one that a run has ({', '.join(known)})",
+            got=repr(score),
         )
     without = [f"{own.folder} does not have the score {score}." for own in results]
     left_out = [why for why, there in zip(without, has, strict=True) if not there]

@@ -47,7 +47,9 @@ class RayEngine:
         common_disk: str = "auto",
     ) -> None:
         if common_disk not in ("auto", "no"):
-            raise InputError(f"Expected `common_disk` to be auto or no, but got {common_disk!r}.")
+            raise InputError(
+                setting="common_disk", expected="to be auto or no", got=repr(common_disk)
+            )
         self._workers, self._address = workers, address
         self._retries, self._runs_per_gpu, self._common_disk = retries, runs_per_gpu, common_disk
 

@@ -165,11 +165,12 @@ class Diffusion(Model):
     ) -> None:
         super().__init__(features, seeds)
         if steps < 2:
-            raise InputError(f"Expected `steps` to be 2 or more, but got {steps}.")
+            raise InputError(setting="steps", expected="to be 2 or more", got=steps)
         if not 1 <= sampling_steps <= steps:
             raise InputError(
-                f"Expected `sampling_steps` to be from 1 to `steps`, {steps}, but got "
-                f"{sampling_steps}."
+                setting="sampling_steps",
+                expected=f"to be from 1 to `steps`, {steps}",
+                got=sampling_steps,
             )
         check_sizes("hidden_sizes", hidden_sizes)
         generators = [generator(seed, "model") for seed in seeds]

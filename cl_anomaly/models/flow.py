@@ -177,8 +177,9 @@ class Flow(Model):
             )
         if couplings < 2:
             raise InputError(
-                f"Expected `couplings` to be 2 or more, so that all features change, but got "
-                f"{couplings}."
+                setting="couplings",
+                expected="to be 2 or more, so that all features change",
+                got=couplings,
             )
         check_sizes("hidden_sizes", hidden_sizes)
         check_weight("noise", noise)

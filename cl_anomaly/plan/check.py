@@ -83,23 +83,28 @@ def check_scenario(config: RunConfig) -> None:
     _check_stream(config, scenario)
     if scenario not in (None, "one-class") and config.normal_class is not None:
         raise InputError(
-            f"Expected `normal_class` with the scenario one-class, but the scenario is {scenario}, "
-            f"where all classes but the anomaly class are normal."
+            setting="normal_class",
+            expected="with the scenario one-class",
+            but=f"the scenario is {scenario}, where all classes but the anomaly class are normal",
         )
     if scenario in ("one-class", "joint") and config.classes_per_task != 1:
         raise InputError(
-            f"Expected `classes_per_task` with the scenario class-stream, but the scenario is "
-            f"{scenario}, which has one task."
+            setting="classes_per_task",
+            expected="with the scenario class-stream",
+            but=f"the scenario is {scenario}, which has one task",
         )
     if scenario in ("one-class", "joint") and config.blur:
         raise InputError(
-            f"Expected `blur` with a scenario of several tasks, but the scenario is {scenario}, "
-            f"which has one."
+            setting="blur",
+            expected="with a scenario of several tasks",
+            but=f"the scenario is {scenario}, which has one",
         )
     if _brings_anomalies(config, scenario) and config.classes_per_task != 1:
         raise InputError(
-            f"Expected `classes_per_task` with the scenario class-stream, but the scenario is "
-            f"{scenario}, in which each concept with its own anomalies is a task."
+            setting="classes_per_task",
+            expected="with the scenario class-stream",
+            but=f"the scenario is {scenario}, in which each concept with its own "
+            "anomalies is a task",
         )
     if scenario == "concepts" and config.anomaly_class not in (None, OWN):
         raise InputError(
@@ -110,8 +115,9 @@ def check_scenario(config: RunConfig) -> None:
         _check_no_clusters(config, scenario)
     if scenario == "one-class" and config.task_order != "ascending":
         raise InputError(
-            "Expected `task_order` with the scenario class-stream, but the scenario is one-class, "
-            "which has one task."
+            setting="task_order",
+            expected="with the scenario class-stream",
+            but="the scenario is one-class, which has one task",
         )
 
 
@@ -130,7 +136,9 @@ def _check_no_clusters(config: RunConfig, scenario: str | None) -> None:
         name = option.name
         if name in _OF_CLUSTERS and getattr(config, name) != option.default:
             raise InputError(
-                f"Expected `{name}` with the scenario clusters, but the scenario is {scenario}."
+                setting=name,
+                expected="with the scenario clusters",
+                but=f"the scenario is {scenario}",
             )
 
 
@@ -143,9 +151,11 @@ def _check_stream(config: RunConfig, scenario: str | None) -> None:
     is_open = scenario is None
     if config.stream == "concept-aware" and not (is_open or _brings_anomalies(config, scenario)):
         raise InputError(
-            f"Expected `stream` concept-aware with the scenario concepts, or clusters with "
-            f"`cluster_anomalies` own, in which each anomaly belongs to a concept, but the "
-            f"scenario is {scenario}."
+            setting="stream",
+            expected="concept-aware with the scenario concepts, or clusters with "
+            "`cluster_anomalies` own, in which each anomaly belongs to a "
+            "concept",
+            but=f"the scenario is {scenario}",
         )
     if config.stream == "concept-aware" and config.calibration:
         raise InputError(
@@ -170,8 +180,9 @@ def _check_classes(config: RunConfig) -> None:
         for label in classes:
             if find_label(label, known) is None:
                 raise InputError(
-                    f"Expected `{setting}` to be a class of {name} ({listed(known)}), but got "
-                    f"{label}."
+                    setting=setting,
+                    expected=f"to be a class of {name} ({listed(known)})",
+                    got=label,
                 )
 
 
@@ -184,8 +195,10 @@ def check_folder(out: Path) -> None:
     there = next((place for place in (out, *out.parents) if os.path.lexists(place)), None)
     if there and not os.path.isdir(there):
         raise InputError(
-            f"Expected `out` to be a folder that can be written to, but {there} is a file. Choose "
-            f"another with `--out DIR`."
+            setting="out",
+            expected="to be a folder that can be written to",
+            but=f"{there} is a file",
+            hint="Choose another with `--out DIR`.",
         )
 
 
@@ -219,6 +232,8 @@ def another_run(folder: Path, differences: Sequence[str]) -> InputError:
     """Make the error of a name that another run has."""
     shown = [*differences[:3], f"{len(differences) - 3} more differ"][: len(differences)]
     return InputError(
-        f"Expected `name` to be new or of the same run, but {folder} holds another: "
-        f"{'; '.join(shown)}.\nGive this one another name, or leave `--name` out."
+        setting="name",
+        expected="to be new or of the same run",
+        but=f"{folder} holds another: {'; '.join(shown)}",
+        hint="Give this one another name, or leave `--name` out.",
     )

@@ -43,9 +43,10 @@ class Parts:
             check_abilities(self.model, SCORES[name].needs, f"the score {name}")
         if config.class_weights and not self.makes_our_steps:
             raise InputError(
-                f"Expected `class_weights` with a model and a strategy that train step by step, "
-                f"because the weights are the loss's, but got the model {self.model.name} and the "
-                f"strategy {strategy.name}."
+                setting="class_weights",
+                expected="with a model and a strategy that train step by step, because"
+                " the weights are the loss's",
+                got=f"the model {self.model.name} and the strategy {strategy.name}",
             )
         if is_agnostic(config):
             _check_is_agnostic(config, strategy, self.model)

@@ -57,8 +57,9 @@ def plain_settings(settings: dict[str, Any]) -> dict[str, Any]:
     elif hasattr(strategy, "training_indices"):  # an object of a strategy
         if plain.get("strategy_options"):
             raise InputError(
-                f"Expected `strategy_options` with a strategy's class or name, but got them "
-                f"with the object {strategy!r}, which has its own."
+                setting="strategy_options",
+                expected="with a strategy's class or name",
+                got=f"them with the object {strategy!r}, which has its own",
             )
         plain |= {
             "strategy": _named(type(strategy), GivenStrategy),

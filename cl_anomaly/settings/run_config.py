@@ -158,8 +158,10 @@ class RunConfig:
             raise _explained(error, plain) from None
         if config.epochs is not None and config.steps is not None:
             raise InputError(
-                f"Expected `epochs` or `steps`, but got both: {config.epochs} epochs and "
-                f"{config.steps} steps. Leave one out."
+                setting="epochs",
+                expected="or `steps`",
+                got=f"both: {config.epochs} epochs and {config.steps} steps",
+                hint="Leave one out.",
             )
         return config
 

@@ -91,5 +91,7 @@ def _checked(candidate: Any, where: str) -> type[Strategy]:
             f"be called. Is it `{hook}`? Begin the name of a method of its own with _."
         )
     for hook, arguments in unfit_hooks(candidate).items():
-        raise InputError(f"Expected `{hook}` of {where} to take {arguments}, but it does not.")
+        raise InputError(
+            setting=hook, expected=f"of {where} to take {arguments}", but="it does not"
+        )
     return candidate

@@ -28,9 +28,9 @@ class EWC(Strategy):
 
     def __init__(self, lam: float = 1000.0, decay: float = 1.0) -> None:
         if not 0 <= lam < float("inf"):
-            raise InputError(f"Expected `lam` to be 0 or more, but got {lam}.")
+            raise InputError(setting="lam", expected="to be 0 or more", got=lam)
         if not 0 <= decay <= 1:
-            raise InputError(f"Expected `decay` to be between 0 and 1, but got {decay}.")
+            raise InputError(setting="decay", expected="to be between 0 and 1", got=decay)
         self.lam = lam
         self.decay = decay
         self.fisher: dict[str, Tensor] = {}

@@ -53,7 +53,7 @@ class GREvt(GenerativeReplay):
         super().__init__(ratio)
         for name, share in (("reject", reject), ("tail", tail)):
             if not 0 < share <= 1:
-                raise InputError(f"Expected `{name}` to be above 0, at most 1, but got {share}.")
+                raise InputError(setting=name, expected="to be above 0, at most 1", got=share)
         self.reject, self.tail = reject, tail
 
     @torch.no_grad()

@@ -31,7 +31,7 @@ class SI(Strategy):
     def __init__(self, c: float = 100.0, damping: float = 0.1) -> None:
         check_weight("c", c)
         if not 0 < damping < float("inf"):
-            raise InputError(f"Expected `damping` to be above 0, but got {damping}.")
+            raise InputError(setting="damping", expected="to be above 0", got=damping)
         self.c, self.damping = c, damping
         self.importance: dict[str, Tensor] = {}
         self.anchor: dict[str, Tensor] = {}

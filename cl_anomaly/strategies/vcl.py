@@ -36,7 +36,7 @@ class VCL(Strategy):
     def __init__(self, lam: float = 0.01, sigma: float = 0.01) -> None:
         check_weight("lam", lam)
         if not 0 < sigma < math.inf:
-            raise InputError(f"Expected `sigma` to be above 0, but got {sigma}.")
+            raise InputError(setting="sigma", expected="to be above 0", got=sigma)
         self.lam, self.sigma = lam, sigma
         self.log_sigma: dict[str, Tensor] = {}
         self.prior: dict[str, dict[str, Tensor]] = {"mean": {}, "log_sigma": {}}

@@ -215,8 +215,10 @@ def suite_of(strategies: list[str]) -> Suite:
     runs = {name.rpartition(":")[2]: {"strategy": name} for name in strategies}
     if len(runs) < len(strategies):
         raise InputError(
-            f"Expected `strategies` with different names, but got {', '.join(strategies)}. A suite "
-            f"(`--suite FILE`) names its runs itself."
+            setting="strategies",
+            expected="with different names",
+            got=", ".join(strategies),
+            hint="A suite (`--suite FILE`) names its runs itself.",
         )
     return Suite({}, runs)
 

@@ -43,7 +43,7 @@ def read_suite_file(path: Path) -> Suite:
         if not is_text(name):
             raise InputError(f"Expected the runs of {path} to have names, but got {name!r}.")
     if not isinstance(title, str):
-        raise InputError(f"Expected `title` of {path} to be a sentence, but got {title!r}.")
+        raise InputError(setting="title", expected=f"of {path} to be a sentence", got=repr(title))
     try:
         checked_settings(content)
         each = _read_each({} if each is None else each, content, runs)
@@ -66,7 +66,7 @@ def _read_each(
     for name, values in each.items():
         if not isinstance(values, list) or not values:
             raise InputError(
-                f"Expected `{name}` under [each] to be a list of values, but got {values!r}."
+                setting=name, expected="under [each] to be a list of values", got=repr(values)
             )
         for value in values:
             checked_settings({name: value})
@@ -74,7 +74,7 @@ def _read_each(
         if name in shared or elsewhere:
             where = f"[runs.{elsewhere[0]}]" if elsewhere else "the top"
             raise InputError(
-                f"Expected `{name}` in one place, but it stands at {where} and under [each]."
+                setting=name, expected="in one place", but=f"it stands at {where} and under [each]"
             )
     return each
 
@@ -95,7 +95,7 @@ def _read_pairs(pairs: Any, runs: Mapping[str, Any]) -> tuple[tuple[str, str], .
     for pair, own in zip(pairs, found, strict=True):
         if len(own) == 1 or found.count(own) > 1:
             raise InputError(
-                f"Expected `pairs` of two different runs, each pair once, but got {pair!r}."
+                setting="pairs", expected="of two different runs, each pair once", got=repr(pair)
             )
     return tuple((one, other) for one, other in pairs)
 
@@ -110,8 +110,10 @@ def _read_tuning(tune: Any, runs: Mapping[str, Mapping[str, Any]]) -> Tuning:
     grid = settings.pop("grid", None)
     if not checked_settings(settings).setdefault("held_out", _HELD_OUT):
         raise InputError(
-            "Expected `held_out` under [tune] above 0, because options are chosen on a held-out "
-            "part of the training set, but got 0."
+            setting="held_out",
+            expected="under [tune] above 0, because options are chosen on a held-out "
+            "part of the training set",
+            got="0",
         )
     if not _are_tables(grid) or not grid:
         raise InputError(
@@ -124,12 +126,13 @@ def _read_tuning(tune: Any, runs: Mapping[str, Mapping[str, Any]]) -> Tuning:
         for option, values in options.items():
             if not isinstance(values, list) or not values:
                 raise InputError(
-                    f"Expected `{option}` of [tune.grid.{run}] to be a list, but got {values!r}."
+                    setting=option, expected=f"of [tune.grid.{run}] to be a list", got=repr(values)
                 )
             if option in runs[run].get("strategy_options", {}):
                 raise InputError(
-                    f"Expected `{option}` of run {run!r} either fixed or in [tune.grid.{run}], but "
-                    f"got both."
+                    setting=option,
+                    expected=f"of run {run!r} either fixed or in [tune.grid.{run}]",
+                    got="both",
                 )
     for run, own in runs.items():
         if run in grid:

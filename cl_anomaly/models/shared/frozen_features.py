@@ -34,8 +34,9 @@ def with_frozen_features(dataset: Dataset, kind: str) -> Dataset:
     """
     if not is_image(dataset.features):
         raise InputError(
-            f"Expected `frozen_features` with images that have sides of 4 pixels or more, but "
-            f"samples of {dataset.name} have the shape {dataset.features}."
+            setting="frozen_features",
+            expected="with images that have sides of 4 pixels or more",
+            but=f"samples of {dataset.name} have the shape {dataset.features}",
         )
     own: FeatureMap = (
         Histograms(dataset.features, _GRID, _DIRECTIONS)
