@@ -17,7 +17,7 @@ from cl_anomaly.settings.catalogue import (
     names_of,
     options_by_name,
 )
-from cl_anomaly.settings.field_types import Count, Name, is_text
+from cl_anomaly.settings.field_types import SCORE_NAMES, Count, Name, is_text
 from cl_anomaly.settings.options import Option
 from cl_anomaly.settings.run_config import RunConfig, settings_of_a_run
 from cl_anomaly.settings.values import Form
@@ -30,12 +30,13 @@ _GROUPS = {
     "normal_class anomaly_class task_order classes_per_task",
     _TRAINING: "strategy model calibration epochs steps batch_size learning_rate class_weights "
     "score seeds",
-    _WHERE: "device precision",
 }
+_OF_DEVICES = ("device", "precision")
 _NAMES: dict[str, Callable[[], Iterable[str]]] = {
     "strategy": lambda: names_of("strategy"),
     "model": lambda: names_of("model"),
     "dataset": lambda: CLASSES,
+    "score": lambda: SCORE_NAMES,
 }
 
 
@@ -80,7 +81,8 @@ WORKERS = Flag(
     Option("workers", Count, None, "runs at a time. Default: one per core, or the engine's limit"),
     _WHERE,
 )
-ENGINE = (
+WHERE = (
+    *(Flag(option, _WHERE) for option in settings_of_a_run() if option.name in _OF_DEVICES),
     Flag(
         Option(
             "engine",
@@ -105,7 +107,7 @@ ENGINE = (
 
 
 def settings(without: Sequence[str] = (), seeds: int | None = None) -> list[Flag]:
-    """List the flags of a run's settings.
+    """List the flags of what a run is; where it is carried out stands in `WHERE`.
 
     Args:
         without: settings that the command has no flag for.
@@ -125,10 +127,9 @@ def settings(without: Sequence[str] = (), seeds: int | None = None) -> list[Flag
 def split(given: Given) -> tuple[dict[str, Any], dict[str, Any]]:
     """Split a command's settings from how it is carried out, whose defaults are filled in."""
     how = {flag.option.name: flag.option.default for flag in RESULTS}
-    of_engine = {flag.option.name for flag in (*ENGINE, WORKERS)}
     how |= {name: value for name, value in given.values.items() if name in how}
     how["track"], how["engine"] = trackers_of(how["track"]), _engine(given)
-    names = given.values.keys() - how.keys() - of_engine
+    names = given.values.keys() - how.keys() - {"workers", "address"}
     return {name: value for name, value in given.values.items() if name in names}, how
 
 

@@ -48,7 +48,7 @@ class _App(click.Group):
 
 _APP = _App(
     _NAME,
-    commands=COMMANDS,
+    commands=list(COMMANDS.values()),
     invoke_without_command=True,
     help="Train, compare and plot: continual learning in anomaly detection.",
     epilog="`cl-anomaly COMMAND --help` says more.",

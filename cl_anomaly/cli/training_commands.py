@@ -5,12 +5,12 @@ from typing import Any
 
 from cl_anomaly.cli.command import Command, Flag, Given, Operand
 from cl_anomaly.cli.flags import (
-    ENGINE,
     OPTIONS_OF,
     QUIET,
     RESULTS,
     TRACK,
     TRUST,
+    WHERE,
     WORKERS,
     Place,
     names_in,
@@ -167,7 +167,7 @@ RUN = Command(
             "Training",
         ),
         *RESULTS,
-        *ENGINE,
+        *WHERE,
     ),
     OPTIONS_OF,
 )
@@ -202,7 +202,7 @@ COMPARE = Command(
         *settings(without=["strategy"], seeds=3),
         *RESULTS,
         WORKERS,
-        *ENGINE,
+        *WHERE,
     ),
     {owner: OPTIONS_OF[owner] for owner in ("model", "engine")},
 )
@@ -238,7 +238,7 @@ BENCH = Command(
         *settings(without=["strategy"]),
         *RESULTS,
         WORKERS,
-        *ENGINE,
+        *WHERE,
     ),
     {"engine": OPTIONS_OF["engine"]},
 )

@@ -4,7 +4,7 @@ import json
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from types import NoneType, UnionType
+from types import GenericAlias, NoneType, UnionType
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
 from pydantic import ConfigDict, GetCoreSchemaHandler, Strict, TypeAdapter, ValidationError
@@ -104,7 +104,8 @@ def _with_any_list(kind: Any) -> Any:
     if origin in (Union, UnionType):
         return Union[tuple(map(_with_any_list, parts))]  # noqa: UP007
     if origin in _LISTS:
-        kind = origin[tuple(part if part is ... else _with_any_list(part) for part in parts)]
+        inner = [part if part is ... else _with_any_list(part) for part in parts]
+        kind = GenericAlias(origin, tuple(inner))
     return Annotated[kind, Strict(False)] if (origin or kind) in _LISTS else kind
 
 

@@ -119,6 +119,14 @@ MISTAKES = {
     "run --dataset nosuch": "Expected `--dataset` to be one of digits, mnist, fashion-mnist, "
     "kmnist, cifar10, or FILE.npz, FILE.csv, FILE.parquet, folder:DIR or "
     "concepts:FILE.npz, but got 'nosuch'.",
+    "run --model conv-va": "Expected `--model` to be one of ae, conv-ae, conv-vae, denoising-ae, "
+    "diffusion, experts, flow, gaussians, sparse-ae, vae, but got 'conv-va'. Did you mean "
+    "'conv-vae'?",
+    "run --dataset digit": "Expected `--dataset` to be one of digits, mnist, fashion-mnist, "
+    "kmnist, cifar10, or FILE.npz, FILE.csv, FILE.parquet, folder:DIR or "
+    "concepts:FILE.npz, but got 'digit'. Did you mean 'digits'?",
+    "run --strategy ewc --strategy.lam -1x": "Expected `--strategy.lam` of ewc to be a number, "
+    "but got '-1x'.",
     "run --dataset nosuch.npz": "Expected `--dataset` to be a file, but there is no 'nosuch.npz', "
     "neither here nor in a folder of datasets (`--data-root DIR` and $CL_ANOMALY_DATA name some).",
     "run --model nosuch": "Expected `--model` to be one of ae, conv-ae, conv-vae, denoising-ae, "
