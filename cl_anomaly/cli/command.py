@@ -146,7 +146,7 @@ class Command(click.Command):
         given = ctx.obj = Given()
         if wants_help := bool(_HELP & set(args)) and not ctx.resilient_parsing:
             ctx.resilient_parsing = True
-        rest = self._take_dotted([own for own in args if own not in _HELP], given)
+        rest = self._take_dotted([argument for argument in args if argument not in _HELP], given)
         try:
             super().parse_args(ctx, rest)
         except click.NoSuchOption as error:
@@ -209,13 +209,18 @@ class Command(click.Command):
                 f"strategy. Give each run its own in a suite, `--suite FILE.toml`:\n[runs.NAME]  "
                 f'strategy = "..."  strategy_options = {{ {flag.partition(".")[2]} = ... }}'
             )
-        known = [own.opts[0] for own in self.flags] + [f"--{own}.NAME" for own in self.dotted]
+        known = [known.opts[0] for known in self.flags] + [
+            f"--{owner}.NAME" for owner in self.dotted
+        ]
         hint = f"`cl-anomaly {self.name} --help` lists them."
         expected = f"a flag of `cl-anomaly {self.name}`"
         return UnknownSetting(flag, expected=expected, like=alike(flag, known), hint=hint)
 
     def _about_value(self, flag: str, args: Sequence[str]) -> InputError:
-        value = next((own.partition("=")[2] for own in args if own.startswith(f"{flag}=")), None)
+        value = next(
+            (argument.partition("=")[2] for argument in args if argument.startswith(f"{flag}=")),
+            None,
+        )
         if value is None:
             return _without_value(flag)
         return InputError(setting=flag, expected="without a value", got=repr(value))
@@ -230,7 +235,7 @@ class Command(click.Command):
             error: to be written.
             arguments: that were typed.
         """
-        typed = [own.partition("=")[0] for own in arguments]
+        typed = [argument.partition("=")[0] for argument in arguments]
         dotted = {flag.partition(".")[2].replace("-", "_"): flag for flag in typed if "." in flag}
         prefix = next((f"{flag.partition('.')[0]}." for flag in dotted.values()), None)
 
@@ -250,13 +255,15 @@ class Command(click.Command):
             formatter.write_paragraph()
             formatter.write_dl([(str(self.operand.metavar), self.operand.option.help)], _COLUMN)
         groups: dict[str, list[tuple[str, str]]] = {}
-        for own in self.flags:
-            names = ", ".join([*own.opts[1:], own.opts[0]])
-            groups.setdefault(own.group, []).append(_entry(names, own.option))
+        for flag in self.flags:
+            names = ", ".join([*flag.opts[1:], flag.opts[0]])
+            groups.setdefault(flag.group, []).append(_entry(names, flag.option))
         for owner, options_of in self.dotted.items():
             name, options = options_of(ctx.params.get(owner))
             heading = f"Options of the {owner} {name}"
-            rows = [_entry(f"--{owner}{dashed(own.name, '.')}", own, False) for own in options]
+            rows = [
+                _entry(f"--{owner}{dashed(option.name, '.')}", option, False) for option in options
+            ]
             groups[heading] = rows or [("none", "")]
         for heading, rows in groups.items():
             with formatter.section(heading):

@@ -104,7 +104,7 @@ def _bench(given: Given) -> None:
 
 
 def _strategies_of(suite: Suite) -> list[Any]:
-    return [own.get("strategy", suite.shared.get("strategy")) for own in suite.runs.values()]
+    return [run.get("strategy", suite.shared.get("strategy")) for run in suite.runs.values()]
 
 
 def _compare(given: Given) -> None:

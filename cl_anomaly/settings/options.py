@@ -88,7 +88,7 @@ def fill(options: Iterable[Option], given: Mapping[str, Any], owner: str) -> dic
 def alike(name: str, known: Iterable[str]) -> str | None:
     """Return the known name that an unknown one is like; None if none is."""
     names = list(known)
-    beginning = [own for own in names if own.startswith(name)] if len(name) > 2 else []
+    beginning = [each for each in names if len(name) > 2 and each.startswith(name)]
     matches = beginning or get_close_matches(name[:100], names, 1)
     return matches[0] if matches else None
 

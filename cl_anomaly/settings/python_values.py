@@ -74,9 +74,9 @@ def _plain(value: Any) -> Any:
     if isinstance(value, os.PathLike):
         return os.fspath(value)
     if isinstance(value, dict):
-        return {name: _plain(own) for name, own in value.items()}
+        return {name: _plain(each) for name, each in value.items()}
     if isinstance(value, list):
-        return [_plain(own) for own in value]
+        return [_plain(each) for each in value]
     # Of NumPy's numbers and arrays, without importing it.
     is_numpy = type(value).__module__.partition(".")[0] == "numpy"
     return value.tolist() if is_numpy else value

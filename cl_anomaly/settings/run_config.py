@@ -231,16 +231,16 @@ def settings_of_a_run() -> tuple[Option, ...]:
     )
 
 
-def _default(own: dataclasses.Field[Any]) -> Any:
-    if own.default_factory is not dataclasses.MISSING:
-        return own.default_factory()
-    return REQUIRED if own.default is dataclasses.MISSING else own.default
+def _default(setting: dataclasses.Field[Any]) -> Any:
+    if setting.default_factory is not dataclasses.MISSING:
+        return setting.default_factory()
+    return REQUIRED if setting.default is dataclasses.MISSING else setting.default
 
 
 def _explained(error: ValidationError, given: Mapping[str, Any]) -> InputError:
     """Turn pydantic's error into ours: about the first setting that is at fault."""
     name = str(error.errors(include_url=False, include_context=False)[0]["loc"][0])
-    option = next((own for own in settings_of_a_run() if own.name == name), None)
+    option = next((each for each in settings_of_a_run() if each.name == name), None)
     if option is None:
         return _unknown(name)
     return option.refused(given[name])

@@ -54,7 +54,7 @@ def _recorded(environment: Path) -> set[str]:
     content = read_json(environment)
     runs = content.get("runs")
     each = runs.values() if isinstance(runs, dict) else [content]
-    known = [own.get("strategy_sha256") for own in each if isinstance(own, dict)]
+    known = [run.get("strategy_sha256") for run in each if isinstance(run, dict)]
     return {sha256 for sha256 in known if isinstance(sha256, str)}
 
 

@@ -133,12 +133,12 @@ def in_words(kind: Any) -> str:
 def _limited(kind: Any, metadata: Sequence[Any]) -> str:
     """Describe a type with its limits: in the words that they bring, or by their numbers."""
     words = []
-    for own in metadata:
-        if isinstance(own, Form):
-            return own.expected
-        if isinstance(own, FieldInfo) and own.description:
-            return own.description
-        for limit in own.metadata if isinstance(own, FieldInfo) else [own]:
+    for entry in metadata:
+        if isinstance(entry, Form):
+            return entry.expected
+        if isinstance(entry, FieldInfo) and entry.description:
+            return entry.description
+        for limit in entry.metadata if isinstance(entry, FieldInfo) else [entry]:
             words += [
                 said.format(getattr(limit, name))
                 for name, said in _BOUNDS.items()
