@@ -82,7 +82,9 @@ def plot_ranks(folders: Iterable[Path], wanted: Wanted) -> None:
     from cl_anomaly.report.critical_difference import draw_critical_difference
 
     if wanted.words.task_names:
-        raise InputError("Expected no `task_names` with `--kind cd`, which shows no tasks.")
+        shown = ", ".join(wanted.words.task_names)
+        expected = "no {} with `--kind cd`, which shows no tasks"
+        raise InputError(setting="task_names", expected=expected, got=shown)
     files = _figure_files(wanted.out, wanted.overwrite)
     results, left_out = read_what_can_be_drawn(folders)
     score = wanted.score or results[0].score
@@ -117,7 +119,8 @@ def plot_picture(kind: str, folders: Sequence[Path], wanted: Wanted) -> None:
     """
     files, picture = _figure_files(wanted.out, wanted.overwrite), find_picture(kind)
     if wanted.score is not None and not picture.is_of_scores:
-        raise InputError(f"Expected no `score` with `--kind {kind}`, which shows none.")
+        expected = f"no {{}} with `--kind {kind}`, which shows none"
+        raise InputError(setting="score", expected=expected, got=wanted.score)
     results, left_out = read_what_can_be_drawn(folders)
     say([f"Left out: {why}" for why in left_out])
     if len(results) > 1:

@@ -18,7 +18,8 @@ class InputError(CLAnomalyError):
     Args:
         message: the whole sentence, if it is about no setting.
         setting: which setting is at fault; each surface writes its name in its own way.
-        expected: follows its name, such as "to be a whole number".
+        expected: follows its name, such as "to be a whole number"; in "no {} with --kind cd", the
+            name stands in the braces.
         got: follows "but got", such as "'abc'".
         but: follows "but" in place of that, such as "the scenario is joint".
         hint: what to do, as sentences.
@@ -50,7 +51,9 @@ class InputError(CLAnomalyError):
         if not self.setting:
             return f"{self.message}{hint}"
         comma = "" if self.expected.startswith(",") else " "
-        return f"Expected `{name(self.setting)}`{comma}{self.expected}, but {self.but}.{hint}"
+        expected = self.expected if "{}" in self.expected else f"{{}}{comma}{self.expected}"
+        expected = expected.replace("{}", f"`{name(self.setting)}`", 1)
+        return f"Expected {expected}, but {self.but}.{hint}"
 
 
 class UnknownSetting(InputError):

@@ -108,8 +108,10 @@ def check_scenario(config: RunConfig) -> None:
         )
     if scenario == "concepts" and config.anomaly_class not in (None, OWN):
         raise InputError(
-            f"Expected no `anomaly_class` with the scenario concepts, in which each concept has "
-            f"anomalies of its own, but got {config.anomaly_class}."
+            setting="anomaly_class",
+            expected="no {} with the scenario concepts, in which each concept has anomalies of its "
+            "own",
+            got=config.anomaly_class,
         )
     if scenario not in (None, "clusters"):
         _check_no_clusters(config, scenario)
@@ -159,8 +161,10 @@ def _check_stream(config: RunConfig, scenario: str | None) -> None:
         )
     if config.stream == "concept-aware" and config.calibration:
         raise InputError(
-            f"Expected no `calibration` with `stream` concept-aware, because a threshold is for "
-            f"samples of any concept, but got {config.calibration:g}."
+            setting="calibration",
+            expected="no {} with `stream` concept-aware, because a threshold is for samples of any "
+            "concept",
+            got=f"{config.calibration:g}",
         )
 
 

@@ -152,13 +152,17 @@ def _check_is_agnostic(config: RunConfig, strategy: Strategy, model: type[Model]
         told.append(f"the model {model.name}")
     told += [f"the score {name}" for name in config.scores if SCORES[name].learns()]
     if found := next(filter(None, told), None):
-        number = " Give `ratio` a number, such as 1." if found.startswith("`ratio`") else ""
         raise InputError(
-            f"Expected `stream` to be concept-incremental, because {found} has to be told where a "
-            f"task ends and the next begins, but got concept-agnostic.{number}"
+            setting="stream",
+            expected=f"to be concept-incremental, because {found} has to be told where a task ends "
+            "and the next begins",
+            got="concept-agnostic",
+            hint="Give `ratio` a number, such as 1." if found.startswith("`ratio`") else "",
         )
     if config.class_weights:
         raise InputError(
-            "Expected no `class_weights` with `stream` concept-agnostic, in which training is not "
-            "told the class of a sample."
+            setting="class_weights",
+            expected="no {} with `stream` concept-agnostic, in which training is not told the "
+            "class of a sample",
+            got=config.class_weights,
         )

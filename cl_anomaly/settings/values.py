@@ -79,11 +79,13 @@ def validated(value: Any, kind: Any) -> Any:
 
 def _readings(text: Text, kind: Any) -> Iterator[Any]:
     """Read what was typed in every way that it may be meant, the likeliest first."""
-    if not _has_form(kind):
-        for read in (json.loads, int, float):
-            with suppress(ValueError, OverflowError, RecursionError):
-                if not isinstance(value := read(text), str):
-                    yield value
+    if _has_form(kind):
+        yield str(text)
+        return
+    for read in (json.loads, int, float):
+        with suppress(ValueError, OverflowError, RecursionError):
+            if not isinstance(value := read(text), str):
+                yield value
     yield str(text)
     parts = [part.strip() for part in text.strip().removesuffix(",").split(",")]
     for number in (int, float, str):

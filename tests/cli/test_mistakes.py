@@ -89,6 +89,8 @@ MISTAKES = {
     "run --learning-rate nan": "Expected `--learning-rate` to be a number above 0, but got 'nan'.",
     "run --seeds -1,2": "Expected `--seeds` to be how many seeds (1 to 10,000), or different seeds "
     "of 0 or more such as 3,7, but got '-1,2'.",
+    "run --seeds 0": "Expected `--seeds` to be how many seeds (1 to 10,000), or different seeds "
+    "of 0 or more such as 3,7, but got '0'.",
     "run --print-config": "Expected a flag of `cl-anomaly run`, but got `--print-config`. "
     f"Did you mean `--config`? {LISTED}",
     "run --epoch 3": "Expected a flag of `cl-anomaly run`, but got `--epoch`. "

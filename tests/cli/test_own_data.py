@@ -173,7 +173,10 @@ def test_small_data_runs_with_defaults_and_a_batch_that_is_too_large() -> None:
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (["--dataset", "a.csv", "--label-column", "kind"], "`--anomaly-class`, a class of a (bad, "),
+        (
+            ["--dataset", "a.csv", "--label-column", "kind"],
+            "`--anomaly-class`, a class of a (bad, ",
+        ),
         (["--dataset", "a.csv", "--label-column", "sort"], "one of a, b, c, d, e, kind"),
         (
             ["--dataset", "a.csv", "--label-column", "kind", "--scenario", "one-class"],
