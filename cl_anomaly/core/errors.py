@@ -39,7 +39,11 @@ class InputError(CLAnomalyError):
     ) -> None:
         self.message, self.setting, self.expected = message, setting, expected
         self.but, self.hint = but or f"got {got}", hint
-        super().__init__(self.written(str))
+        super().__init__(message)
+
+    def __str__(self) -> str:
+        """Write the sentence as Python names settings."""
+        return self.written(str)
 
     def written(self, name: Callable[[str], str]) -> str:
         """Write the sentence for a surface.
@@ -71,6 +75,7 @@ class UnknownSetting(InputError):
     ) -> None:
         self.like = like
         super().__init__(setting=setting, expected=expected, hint=hint)
+        self.args = (setting,)  # from which another process makes it anew
 
     def written(self, name: Callable[[str], str]) -> str:
         """Write the sentence for a surface; see `InputError.written`."""

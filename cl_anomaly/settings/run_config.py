@@ -153,7 +153,7 @@ class RunConfig:
         """
         plain = plain_settings(given.kwargs or {})
         try:
-            config = validate(ArgsKwargs((), plain))
+            config = validate(ArgsKwargs(given.args, plain))
         except ValidationError as error:
             raise _explained(error, plain) from None
         if config.epochs is not None and config.steps is not None:
@@ -271,6 +271,7 @@ def checked_settings(settings: Mapping[str, Any]) -> dict[str, Any]:
         InputError: there is none of that name, or it has the wrong type or is out of range.
     """
     known = {option.name: option for option in settings_of_a_run()}
-    if unknown := next((name for name in settings if name not in known), None):
-        raise _unknown(unknown)
+    for name in settings:
+        if name not in known:
+            raise _unknown(name)
     return {name: known[name].checked(value) for name, value in settings.items()}
