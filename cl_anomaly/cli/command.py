@@ -82,6 +82,13 @@ class Flag(click.Option):
         self.option, self.group = option, group
 
 
+def flag(
+    name: str, kind: Any, default: Any, help: str, group: str = "Options", **more: Any
+) -> Flag:
+    """Make a flag of an option; see `Option` and `Flag`."""
+    return Flag(Option(name, kind, default, help), group, **more)
+
+
 class Operand(click.Argument):
     """What is given without a flag.
 

@@ -5,7 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from cl_anomaly.cli.command import Flag, Given
+from cl_anomaly.cli.command import Flag, Given, flag
 from cl_anomaly.core.errors import InputError
 from cl_anomaly.data.dataset_names import CLASSES
 from cl_anomaly.engines.base import Engine
@@ -47,59 +47,50 @@ def _parse_path(value: Any) -> Path:
 
 
 Place = Annotated[Path, Form("a path", _parse_path)]
-TRACK = Flag(
-    Option(
-        "track",
-        Name,
-        None,
-        "trackers that follow each run, separated by commas: tensorboard, mlflow, trackio, or "
-        "those of installed packages",
-    ),
+TRACK = flag(
+    "track",
+    Name,
+    None,
+    "trackers that follow each run, separated by commas: tensorboard, mlflow, trackio, or "
+    "those of installed packages",
     _RESULTS,
 )
-QUIET = Flag(Option("quiet", bool, False, "print only the folder, and no progress"), _RESULTS)
-TRUST = Flag(
-    Option("trust", bool, False, "run the strategy file that a configuration names, unseen"),
-    _RESULTS,
+QUIET = flag("quiet", bool, False, "print only the folder, and no progress", _RESULTS)
+TRUST = flag(
+    "trust", bool, False, "run the strategy file that a configuration names, unseen", _RESULTS
 )
 OUT = Option("out", Place, Path("results"), "folder for the results")
 RESULTS = (
     Flag(OUT, _RESULTS),
-    Flag(
-        Option("name", str, None, "name of the new folder. Default: made from the configuration"),
-        _RESULTS,
+    flag(
+        "name", str, None, "name of the new folder. Default: made from the configuration", _RESULTS
     ),
-    Flag(Option("again", bool, False, "repeat finished runs, in new folders"), _RESULTS),
-    Flag(Option("no_report", bool, False, "write no page at the end"), _RESULTS),
+    flag("again", bool, False, "repeat finished runs, in new folders", _RESULTS),
+    flag("no_report", bool, False, "write no page at the end", _RESULTS),
     TRACK,
     QUIET,
     TRUST,
 )
 """How a run or a comparison is carried out."""
 
-WORKERS = Flag(
-    Option("workers", Count, None, "runs at a time. Default: one per core, or the engine's limit"),
-    _WHERE,
+WORKERS = flag(
+    "workers", Count, None, "runs at a time. Default: one per core, or the engine's limit", _WHERE
 )
 WHERE = (
     *(Flag(option, _WHERE) for option in settings_of_a_run() if option.name in _OF_DEVICES),
-    Flag(
-        Option(
-            "engine",
-            Literal["local", "ray", "slurm"],
-            "local",
-            "where runs are carried out; its own options are --engine.NAME VALUE",
-        ),
+    flag(
+        "engine",
+        Literal["local", "ray", "slurm"],
+        "local",
+        "where runs are carried out; its own options are --engine.NAME VALUE",
         _WHERE,
     ),
-    Flag(
-        Option(
-            "address",
-            str,
-            None,
-            "address of a Ray cluster: auto, or HOST:PORT. Default: --engine ray starts one on "
-            "this machine",
-        ),
+    flag(
+        "address",
+        str,
+        None,
+        "address of a Ray cluster: auto, or HOST:PORT. Default: --engine ray starts one on "
+        "this machine",
         _WHERE,
     ),
 )

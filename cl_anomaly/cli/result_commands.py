@@ -4,7 +4,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
 
-from cl_anomaly.cli.command import Command, Flag, Given, Operand
+from cl_anomaly.cli.command import Command, Flag, Given, Operand, flag
 from cl_anomaly.cli.flags import OUT, Place, names_in
 from cl_anomaly.core.errors import InputError
 from cl_anomaly.report.pictures import PICTURES
@@ -108,18 +108,16 @@ RUNS = Command(
     "follow, with their runs.",
     (
         Flag(replace(OUT, help="folder with the results")),
-        Flag(
-            Option(
-                "where",
-                str,
-                None,
-                "NAME=VALUE of a setting, such as strategy=gr or model.latent_size=16, or of "
-                "status, kind, code and name; give it several times to require all",
-            ),
+        flag(
+            "where",
+            str,
+            None,
+            "NAME=VALUE of a setting, such as strategy=gr or model.latent_size=16, or of "
+            "status, kind, code and name; give it several times to require all",
             multiple=True,
         ),
-        Flag(Option("sort", str, "date", "auroc, date, name, status, code, or a setting")),
-        Flag(Option("json", bool, False, "print JSON, for other programs")),
+        flag("sort", str, "date", "auroc, date, name, status, code, or a setting"),
+        flag("json", bool, False, "print JSON, for other programs"),
     ),
 )
 REMOVE = Command(
@@ -133,7 +131,7 @@ REMOVE = Command(
         Operand(
             Option("runs", Place, REQUIRED, "folders of runs, comparisons or suites"), several=True
         ),
-        Flag(Option("yes", bool, False, "do not ask, as in a script")),
+        flag("yes", bool, False, "do not ask, as in a script"),
     ),
 )
 PLOT = Command(
@@ -144,29 +142,25 @@ PLOT = Command(
     "kind draws another picture, of one run.",
     (
         Operand(Option("runs", Place, REQUIRED, "folders of runs or comparisons"), several=True),
-        Flag(Option("kind", _KIND, _AUROC, "what to draw")),
-        Flag(Option("score", str, None, "score to draw. Default: the first run's")),
-        Flag(
-            Option(
-                "out",
-                Place,
-                None,
-                "NAME.png, .svg or .pdf; NAME: png and svg. Default: the kind, or auroc_per_task",
-            )
+        flag("kind", _KIND, _AUROC, "what to draw"),
+        flag("score", str, None, "score to draw. Default: the first run's"),
+        flag(
+            "out",
+            Place,
+            None,
+            "NAME.png, .svg or .pdf; NAME: png and svg. Default: the kind, or auroc_per_task",
         ),
         Flag(_OVERWRITE),
-        Flag(
-            Option(
-                "labels",
-                Name,
-                None,
-                "names of the lines, in order (Ours,EWC), or OLD=NEW for some (gr=Ours); given "
-                "several times, each is one name, which may hold commas",
-            ),
+        flag(
+            "labels",
+            Name,
+            None,
+            "names of the lines, in order (Ours,EWC), or OLD=NEW for some (gr=Ours); given "
+            "several times, each is one name, which may hold commas",
             multiple=True,
         ),
-        Flag(Option("title", Name, None, "title above the figure. Default: data, score and seeds")),
-        Flag(Option("task_names", Name, None, "names of the tasks, in order, separated by commas")),
+        flag("title", Name, None, "title above the figure. Default: data, score and seeds"),
+        flag("task_names", Name, None, "names of the tasks, in order, separated by commas"),
     ),
 )
 REPORT = Command(
@@ -178,8 +172,11 @@ REPORT = Command(
     "be kept and sent as it is.",
     (
         _ONE,
-        Flag(
-            Option("out", Place, None, "NAME.html. Default: report.html in the folder, made anew"),
+        flag(
+            "out",
+            Place,
+            None,
+            "NAME.html. Default: report.html in the folder, made anew",
             short="-o",
         ),
         Flag(_OVERWRITE),
@@ -194,16 +191,14 @@ EXPORT = Command(
     "beats every other in the tests that `compare` and `bench` make.",
     (
         _ONE,
-        Flag(Option("to", Literal["latex", "markdown", "csv", "parquet"], REQUIRED, "format")),
-        Flag(Option("out", Place, None, "file. Default: standard output"), short="-o"),
-        Flag(
-            Option(
-                "spread",
-                Literal["sd", "interval"],
-                "sd",
-                "spread beside a mean, in LaTeX and Markdown: the standard deviation, or the "
-                "95 % interval",
-            )
+        flag("to", Literal["latex", "markdown", "csv", "parquet"], REQUIRED, "format"),
+        flag("out", Place, None, "file. Default: standard output", short="-o"),
+        flag(
+            "spread",
+            Literal["sd", "interval"],
+            "sd",
+            "spread beside a mean, in LaTeX and Markdown: the standard deviation, or the "
+            "95 % interval",
         ),
         Flag(_OVERWRITE),
     ),
@@ -234,18 +229,16 @@ SCORE = Command(
     "at once.",
     (
         Operand(Option("run", Place, REQUIRED, "the folder of a finished run, or of a detector")),
-        Flag(
-            Option(
-                "input",
-                Name,
-                None,
-                "FILE.npy, .npz, .csv, .parquet or .jsonl, an image, a folder of images, or -",
-            )
+        flag(
+            "input",
+            Name,
+            None,
+            "FILE.npy, .npz, .csv, .parquet or .jsonl, an image, a folder of images, or -",
         ),
-        Flag(Option("output", Place, None, "CSV file. Default: standard output")),
-        Flag(Option("seed", int, None, "seed of the replica that scores. Default: the first")),
-        Flag(Option("rate", float, 0.05, "false-positive rate of the threshold: 0.01 or 0.05")),
-        Flag(Option("name_column", str, None, "column with the samples' names")),
-        Flag(Option("ignore", str, None, "columns that are no features, separated by commas")),
+        flag("output", Place, None, "CSV file. Default: standard output"),
+        flag("seed", int, None, "seed of the replica that scores. Default: the first"),
+        flag("rate", float, 0.05, "false-positive rate of the threshold: 0.01 or 0.05"),
+        flag("name_column", str, None, "column with the samples' names"),
+        flag("ignore", str, None, "columns that are no features, separated by commas"),
     ),
 )

@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Any
 
-from cl_anomaly.cli.command import Command, Flag, Given, Operand
+from cl_anomaly.cli.command import Command, Given, Operand, flag
 from cl_anomaly.cli.flags import (
     OPTIONS_OF,
     QUIET,
@@ -162,10 +162,7 @@ RUN = Command(
     "--strategy ewc --help` shows those of EWC.",
     (
         *settings(),
-        Flag(
-            Option("config", Place, None, "config.json of a run to repeat; flags change it"),
-            "Training",
-        ),
+        flag("config", Place, None, "config.json of a run to repeat; flags change it", "Training"),
         *RESULTS,
         *WHERE,
     ),
@@ -178,24 +175,20 @@ COMPARE = Command(
     "Run several strategies on one scenario, and draw them in one figure. Each runs in a process "
     "of its own, of one thread. Strategies have their default options, or those in a suite.",
     (
-        Flag(
-            Option(
-                "strategies",
-                Name,
-                ",".join(DEFAULT_STRATEGIES),
-                "names from `list strategies`, or FILE.py:CLASS, separated by commas; start with "
-                "the slowest",
-            ),
+        flag(
+            "strategies",
+            Name,
+            ",".join(DEFAULT_STRATEGIES),
+            "names from `list strategies`, or FILE.py:CLASS, separated by commas; start with "
+            "the slowest",
             "Training",
         ),
-        Flag(
-            Option(
-                "suite",
-                Place,
-                None,
-                "TOML file that names the runs and their settings, or a name from `list suites`, "
-                "instead of --strategies; flags change the settings that its runs share",
-            ),
+        flag(
+            "suite",
+            Place,
+            None,
+            "TOML file that names the runs and their settings, or a name from `list suites`, "
+            "instead of --strategies; flags change the settings that its runs share",
             "Training",
             complete=shipped_suites,
         ),
@@ -219,20 +212,15 @@ BENCH = Command(
             Option("suite", Place, REQUIRED, "a name from `list suites`, or a TOML file"),
             complete=shipped_suites,
         ),
-        Flag(Option("check", bool, False, "only list results that other code has made"), "Suite"),
-        Flag(Option("estimate", bool, False, "only list missing runs and their cost"), "Suite"),
-        Flag(
-            Option("only", Name, None, "names of runs, separated by commas: run no others"),
-            "Suite",
-        ),
-        Flag(
-            Option(
-                "seeds_per_run",
-                Count,
-                None,
-                "number of seeds that train together; the parts of a run are carried out side by "
-                "side. Default: all seeds of a run",
-            ),
+        flag("check", bool, False, "only list results that other code has made", "Suite"),
+        flag("estimate", bool, False, "only list missing runs and their cost", "Suite"),
+        flag("only", Name, None, "names of runs, separated by commas: run no others", "Suite"),
+        flag(
+            "seeds_per_run",
+            Count,
+            None,
+            "number of seeds that train together; the parts of a run are carried out side by "
+            "side. Default: all seeds of a run",
             "Suite",
         ),
         *settings(without=["strategy"]),
