@@ -5,7 +5,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from cl_anomaly.cli.command import Flag, Given, flag
+from cl_anomaly.cli.command import Given
+from cl_anomaly.cli.parameters import Flag, flag
 from cl_anomaly.core.errors import InputError
 from cl_anomaly.data.dataset_names import CLASSES
 from cl_anomaly.engines.base import Engine

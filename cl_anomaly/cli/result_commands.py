@@ -4,8 +4,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
 
-from cl_anomaly.cli.command import Command, Flag, Given, Operand, flag
+from cl_anomaly.cli.command import Command, Given
 from cl_anomaly.cli.flags import OUT, Place, names_in
+from cl_anomaly.cli.parameters import Flag, Operand, flag
 from cl_anomaly.core.errors import InputError
 from cl_anomaly.report.pictures import PICTURES
 from cl_anomaly.settings.field_types import Name

@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Any
 
-from cl_anomaly.cli.command import Command, Given, Operand, flag
+from cl_anomaly.cli.command import Command, Given
 from cl_anomaly.cli.flags import (
     OPTIONS_OF,
     QUIET,
@@ -18,6 +18,7 @@ from cl_anomaly.cli.flags import (
     split,
     trackers_of,
 )
+from cl_anomaly.cli.parameters import Operand, flag
 from cl_anomaly.core.errors import InputError
 from cl_anomaly.plan.check import check_folder, check_name_is_free, looked_up
 from cl_anomaly.settings.catalogue import check_strategy_name
