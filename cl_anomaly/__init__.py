@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from cl_anomaly.data.datasets import load_dataset
     from cl_anomaly.detector import Detector
     from cl_anomaly.detector.estimator import ContinualAnomalyDetector
-    from cl_anomaly.models.autoencoder import Autoencoder
     from cl_anomaly.models.base import Model
+    from cl_anomaly.models.shared.autoencoder import Autoencoder
     from cl_anomaly.results.suite_results import SuiteResults, read_suite
     from cl_anomaly.runs.reading import read_run
     from cl_anomaly.runs.result import Result
@@ -54,7 +54,7 @@ __all__ = [
 ]
 
 _HOME = {
-    "Autoencoder": "cl_anomaly.models.autoencoder",
+    "Autoencoder": "cl_anomaly.models.shared.autoencoder",
     "ContinualAnomalyDetector": "cl_anomaly.detector.estimator",
     "Dataset": "cl_anomaly.data.dataset",
     "Detector": "cl_anomaly.detector",

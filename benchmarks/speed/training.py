@@ -11,7 +11,7 @@ from report import Row
 
 from cl_anomaly.core.products import set_up_processor
 from cl_anomaly.core.randomness import ReplicaRandom
-from cl_anomaly.models.fisher import fisher_diagonal
+from cl_anomaly.models.shared.fisher import fisher_diagonal
 from cl_anomaly.plan.build import prepare
 from cl_anomaly.runs.run import Run
 from cl_anomaly.settings.run_config import RunConfig

@@ -161,9 +161,10 @@ def _look_up(name: str) -> Any:
         return getattr(importlib.import_module(module) if module else supervised, attribute)
     except (ImportError, AttributeError, ValueError) as error:
         raise InputError(
-            f"Expected `strategy` to be avalanche: and one of {', '.join(NAMES)}, or the dotted "
-            f"path of another of Avalanche's own, or FILE.py:CLASS, but got avalanche:{name}: "
-            f"{error}."
+            setting="strategy",
+            expected=f"to be avalanche: and one of {', '.join(NAMES)}, or the dotted "
+            "path of another of Avalanche's own, or FILE.py:CLASS",
+            got=f"avalanche:{name}: {error}",
         ) from error
 
 

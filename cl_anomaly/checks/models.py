@@ -22,8 +22,8 @@ from cl_anomaly.models.base import (
     POSTERIOR,
     RECONSTRUCT,
 )
-from cl_anomaly.models.closed_form import ClosedForm
-from cl_anomaly.models.fisher import squared_gradients
+from cl_anomaly.models.shared.closed_form import ClosedForm
+from cl_anomaly.models.shared.fisher import squared_gradients
 from cl_anomaly.scores import SCORES
 
 SEEDS = [3, 7]

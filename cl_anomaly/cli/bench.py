@@ -96,8 +96,9 @@ def bench(
 def _check_only(suite: Suite, only: Sequence[str]) -> None:
     if unknown := [run for run in only if run not in suite.runs]:
         raise InputError(
-            f"Expected `only` to name runs of the suite, {', '.join(suite.runs)}, but got "
-            f"{unknown[0]}."
+            setting="only",
+            expected=f"to name runs of the suite, {', '.join(suite.runs)}",
+            got=unknown[0],
         )
 
 

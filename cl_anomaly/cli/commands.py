@@ -188,8 +188,10 @@ def _check_scores(resolved: dict[str, ResolvedConfig]) -> None:
     shown = {config.shown_score for config in resolved.values()}
     if len(shown) > 1:
         raise InputError(
-            f"Expected runs with the same `score`, but got {', '.join(sorted(shown))}. "
-            f"`--score NAME` takes one for all of them."
+            setting="score",
+            expected="runs with the same {}",
+            got=", ".join(sorted(shown)),
+            hint="`--score NAME` takes one for all of them.",
         )
 
 

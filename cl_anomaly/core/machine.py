@@ -28,8 +28,10 @@ def choose_device(device: str) -> torch.device:
     available = torch.cuda.is_available()
     if device == "cuda" and not available:
         raise InputError(
-            "Expected a CUDA GPU for `device` cuda, but PyTorch finds none here. Use "
-            "`--device cpu`, or auto."
+            setting="device",
+            expected="a CUDA GPU for {} cuda",
+            but="PyTorch finds none here",
+            hint="Use cpu, or auto.",
         )
     return torch.device("cuda" if available and device != "cpu" else "cpu")
 
@@ -51,8 +53,10 @@ def choose_precision(precision: str, device: torch.device) -> torch.dtype:
         native = processor_way(torch.bfloat16) is not None
     if not native and precision == "bfloat16":
         raise InputError(
-            f"Expected a {device.type} that multiplies in bfloat16 for `precision` bfloat16, but "
-            f"this one does not. Use `--precision float32`, or auto."
+            setting="precision",
+            expected=f"a {device.type} that multiplies in bfloat16 for {{}} bfloat16",
+            but="this one does not",
+            hint="Use float32, or auto.",
         )
     return torch.bfloat16 if native else torch.float32
 

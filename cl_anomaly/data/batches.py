@@ -50,15 +50,17 @@ def read_batches(
         InputError: the file is missing or damaged, or holds something else. It names the file.
     """
     if not path.exists():
-        raise InputError(f"Expected `input` to be a file, but there is no {path}.")
+        raise InputError(setting="input", expected="to be a file", but=f"there is no {path}")
     if path.is_dir() or path.suffix.lower() in ENDINGS:
         yield from _images(path, features)
         return
     kind = path.suffix.removeprefix(".").lower()
     if kind not in _READERS:
         raise InputError(
-            f"Expected `input` to be a file that ends in {', '.join(f'.{k}' for k in KINDS)}, an "
-            f"image, or a folder of images, but got {path}."
+            setting="input",
+            expected=f"to be a file that ends in {', '.join(f'.{k}' for k in KINDS)}, "
+            "an image, or a folder of images",
+            got=path,
         )
     try:
         yield from _READERS[kind](path, name_column, ignored)

@@ -110,7 +110,9 @@ def find_dataset(name: str, reading: Reading | None = None) -> DatasetSpec:
         return _own(name, reading or Reading())
     if name not in DATASETS:
         raise InputError(
-            f"Expected `dataset` to be one of {', '.join(DATASETS)}{OR_YOUR_OWN}, but got {name!r}."
+            setting="dataset",
+            expected=f"to be one of {', '.join(DATASETS)}{OR_YOUR_OWN}",
+            got=repr(name),
         )
     return DATASETS[name]
 

@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from http.client import HTTPException
 from pathlib import Path
 
+from platformdirs import user_cache_path
+
 from cl_anomaly.core.errors import InputError
 
 DOWNLOAD_TIMEOUT = 10.0
@@ -51,7 +53,7 @@ class NotFoundError(InputError):
 
 def data_roots(data_root: str | None) -> list[Path]:
     """List the folders that are looked into for datasets, first choice first."""
-    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "cl-anomaly"
+    cache = user_cache_path("cl-anomaly", appauthor=False)
     return [Path(p) for p in (data_root, os.environ.get("CL_ANOMALY_DATA"), cache) if p]
 
 

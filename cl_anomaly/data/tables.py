@@ -31,8 +31,9 @@ def read_table(path: Path, label_column: str, split_column: str | None = None) -
     for setting, column in (("label_column", label_column), ("split_column", split_column)):
         if column is not None and column not in frame.columns:
             raise InputError(
-                f"Expected `{setting}` to be a column of {path}, one of {_listed(frame)}, but got "
-                f"{column!r}."
+                setting=setting,
+                expected=f"to be a column of {path}, one of {_listed(frame)}",
+                got=repr(column),
             )
     if not len(frame):
         raise InputError(f"Expected {path} to hold samples, a row for each, but it holds none.")

@@ -237,7 +237,8 @@ class Detector:
         own = self.blueprint
         if seed is not None and seed not in own.seeds:
             known = ", ".join(map(str, dict.fromkeys(own.seeds)))
-            raise InputError(f"Expected `seed` to be one of the detector's, {known}, not {seed}.")
+            expected = f"to be one of the detector's, {known}"
+            raise InputError(setting="seed", expected=expected, got=seed)
         place = 0 if seed is None else own.seeds.index(seed)
         alone = replace(
             own,

@@ -20,7 +20,7 @@ from cl_anomaly.engines.parcels import OwnCode, Parcel, unpacked_code
 from cl_anomaly.engines.sent_data import SentData, key_of, packed, take_in
 from cl_anomaly.engines.worker import Reply, perform_job
 from cl_anomaly.runs.interrupts import StopRequest, stop_requested_by_signals
-from cl_anomaly.settings.run_config import Count
+from cl_anomaly.settings.field_types import Count
 from cl_anomaly.store.files import PARTIAL, is_locked
 
 # How long a process of a node that is gone may take to be gone as well.

@@ -12,7 +12,7 @@ from cl_anomaly.engines.base import Job, Listener, Outcome
 from cl_anomaly.engines.queued import Queue, QueuedRuns
 from cl_anomaly.engines.worker import interrupts_ignored, perform_job
 from cl_anomaly.runs.interrupts import stop_requested_by_signals
-from cl_anomaly.settings.run_config import Count, Rate
+from cl_anomaly.settings.field_types import Count, Rate
 
 FOLDER = ".slurm"
 # submitit gives a job up that was requeued so many times; a run goes on as long as it gets on.

@@ -69,7 +69,7 @@ class Experts(Model):
     ) -> None:
         super().__init__(shape, seeds)
         if tasks < 1:
-            raise InputError(f"Expected `tasks` to be 1 or more, but got {tasks}.")
+            raise InputError(setting="tasks", expected="to be 1 or more", got=tasks)
         self._seeds, self._class = seeds, _class_of(expert)
         self._options = _of_a_share(self._class, shape, dict(options or {}), tasks)
         self.experts = nn.ModuleList([self._made()])
@@ -114,8 +114,9 @@ def _class_of(name: str) -> type[Model]:
     model = find_model(name)
     if not {RECONSTRUCT, NOISE} & model.abilities:
         raise InputError(
-            f"Expected `expert` to be a model that can reconstruct samples or tell noise from "
-            f"data, but {model.name} cannot."
+            setting="expert",
+            expected="to be a model that can reconstruct samples or tell noise from data",
+            but=f"{model.name} cannot",
         )
     return model
 

@@ -12,14 +12,14 @@ from torch import Tensor
 from cl_anomaly.core.errors import InputError
 from cl_anomaly.core.randomness import generator
 from cl_anomaly.models.base import BACKGROUND, DISTANCES, Distances
-from cl_anomaly.models.closed_form import ClosedForm
-from cl_anomaly.models.components import components_of, shares_of
-from cl_anomaly.models.covariances import together
-from cl_anomaly.models.feature_maps import FeatureMap, Histograms, Pixels, is_image
-from cl_anomaly.models.flops import products_of
-from cl_anomaly.models.gaussian_concepts import GaussianConcepts
-from cl_anomaly.models.kept_covariances import form_for
-from cl_anomaly.models.random_maps import RandomConvolutions, RandomUnits
+from cl_anomaly.models.shared.closed_form import ClosedForm
+from cl_anomaly.models.shared.components import components_of, shares_of
+from cl_anomaly.models.shared.covariances import together
+from cl_anomaly.models.shared.feature_maps import FeatureMap, Histograms, Pixels, is_image
+from cl_anomaly.models.shared.flops import products_of
+from cl_anomaly.models.shared.gaussian_concepts import GaussianConcepts
+from cl_anomaly.models.shared.kept_covariances import form_for
+from cl_anomaly.models.shared.random_maps import RandomConvolutions, RandomUnits
 
 
 class FromGaussians(Distances):
@@ -114,18 +114,18 @@ class Gaussians(ClosedForm):
         counts = {"grid": grid, "directions": directions, "width": width, "components": components}
         for name, count in counts.items():
             if count < 1:
-                raise InputError(f"Expected `{name}` to be 1 or more, but got {count}.")
+                raise InputError(setting=name, expected="to be 1 or more", got=count)
         if not 0 < shrinkage <= 1:
-            raise InputError(f"Expected `shrinkage` above 0, at most 1, but got {shrinkage}.")
+            raise InputError(setting="shrinkage", expected="above 0, at most 1", got=shrinkage)
         if rank < 0:
-            raise InputError(f"Expected `rank` to be 0 or more, but got {rank}.")
+            raise InputError(setting="rank", expected="to be 0 or more", got=rank)
         if not 0 <= pooling <= 1:
-            raise InputError(f"Expected `pooling` from 0 to 1, but got {pooling}.")
+            raise InputError(setting="pooling", expected="from 0 to 1", got=pooling)
         if not 0 <= merge < float("inf"):
-            raise InputError(f"Expected `merge` to be 0 or more, but got {merge}.")
+            raise InputError(setting="merge", expected="to be 0 or more", got=merge)
         self._seeds, self._components, self._pooling = seeds, components, pooling
         if curvatures < 0:
-            raise InputError(f"Expected `curvatures` to be 0 or more, but got {curvatures}.")
+            raise InputError(setting="curvatures", expected="to be 0 or more", got=curvatures)
         self.map = _made(features, shape, seeds, grid, (directions, curvatures), width)
         self._form = form_for(self.map.size, rank, stored)
         self.concepts = GaussianConcepts(

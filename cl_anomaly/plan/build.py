@@ -18,7 +18,7 @@ from cl_anomaly.data.dataset import Dataset
 from cl_anomaly.data.dataset_names import absolute
 from cl_anomaly.data.datasets import choose_dataset, find_dataset, load_dataset
 from cl_anomaly.detector import Detector
-from cl_anomaly.models.closed_form import ClosedForm
+from cl_anomaly.models.shared.closed_form import ClosedForm
 from cl_anomaly.plan.agnostic import DEFAULT_PORTION, about_portions, is_agnostic
 from cl_anomaly.plan.assemble import assemble, make_learner, scaling_of, seeds_of
 from cl_anomaly.plan.check import looked_up, reading_of

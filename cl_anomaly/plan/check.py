@@ -11,15 +11,16 @@ from cl_anomaly.data.dataset_names import CLASSES, OR_YOUR_OWN, Reading, check_o
 from cl_anomaly.data.downloads import data_roots
 from cl_anomaly.plan.agnostic import check_portion
 from cl_anomaly.settings.catalogue import (
-    catalogue,
     check_listed,
     check_strategy_name,
-    dataset_names,
-    model_entry,
+    model_options_of,
+    names_of,
+    options_by_name,
 )
 from cl_anomaly.settings.options import fill
 from cl_anomaly.settings.python_values import GivenStrategy
 from cl_anomaly.settings.run_config import RunConfig, settings_of_a_run
+from cl_anomaly.settings.strategy_names import within_family
 from cl_anomaly.store.config_files import read_configuration
 from cl_anomaly.store.status import CONFIG_FILE, differences, identity
 
@@ -47,11 +48,10 @@ def looked_up(config: RunConfig) -> RunConfig:
     check_portion(config)
     _check_classes(config)
     options = config.strategy_options
-    if own := catalogue("strategies").get(config.strategy):
-        options = fill(own.options, options, own.name)
-    model = model_entry(config.model)
+    if config.strategy in names_of("strategy"):
+        options = fill(options_by_name("strategy", config.strategy), options, config.strategy)
     given = config.model_options
-    model_options = fill(model.options, given, model.name)
+    model_options = fill(model_options_of(config.model), given, within_family(config.model))
     for name in FITTED_TO_DATA - given.keys():
         model_options.pop(name, None)
     return replace(config, strategy_options=options, model_options=model_options)
@@ -64,7 +64,7 @@ def check_dataset_name(config: RunConfig) -> None:
         InputError: there is none, or a setting does not go with it.
     """
     if config.dataset is not None and not is_own(config.dataset):
-        check_listed("dataset", config.dataset, dataset_names(), OR_YOUR_OWN)
+        check_listed("dataset", config.dataset, tuple(CLASSES), OR_YOUR_OWN)
     check_own(config.dataset or "mnist", reading_of(config))
 
 
@@ -83,35 +83,43 @@ def check_scenario(config: RunConfig) -> None:
     _check_stream(config, scenario)
     if scenario not in (None, "one-class") and config.normal_class is not None:
         raise InputError(
-            f"Expected `normal_class` with the scenario one-class, but the scenario is {scenario}, "
-            f"where all classes but the anomaly class are normal."
+            setting="normal_class",
+            expected="with the scenario one-class",
+            but=f"the scenario is {scenario}, where all classes but the anomaly class are normal",
         )
     if scenario in ("one-class", "joint") and config.classes_per_task != 1:
         raise InputError(
-            f"Expected `classes_per_task` with the scenario class-stream, but the scenario is "
-            f"{scenario}, which has one task."
+            setting="classes_per_task",
+            expected="with the scenario class-stream",
+            but=f"the scenario is {scenario}, which has one task",
         )
     if scenario in ("one-class", "joint") and config.blur:
         raise InputError(
-            f"Expected `blur` with a scenario of several tasks, but the scenario is {scenario}, "
-            f"which has one."
+            setting="blur",
+            expected="with a scenario of several tasks",
+            but=f"the scenario is {scenario}, which has one",
         )
     if _brings_anomalies(config, scenario) and config.classes_per_task != 1:
         raise InputError(
-            f"Expected `classes_per_task` with the scenario class-stream, but the scenario is "
-            f"{scenario}, in which each concept with its own anomalies is a task."
+            setting="classes_per_task",
+            expected="with the scenario class-stream",
+            but=f"the scenario is {scenario}, in which each concept with its own "
+            "anomalies is a task",
         )
     if scenario == "concepts" and config.anomaly_class not in (None, OWN):
         raise InputError(
-            f"Expected no `anomaly_class` with the scenario concepts, in which each concept has "
-            f"anomalies of its own, but got {config.anomaly_class}."
+            setting="anomaly_class",
+            expected="no {} with the scenario concepts, in which each concept has anomalies of its "
+            "own",
+            got=config.anomaly_class,
         )
     if scenario not in (None, "clusters"):
         _check_no_clusters(config, scenario)
     if scenario == "one-class" and config.task_order != "ascending":
         raise InputError(
-            "Expected `task_order` with the scenario class-stream, but the scenario is one-class, "
-            "which has one task."
+            setting="task_order",
+            expected="with the scenario class-stream",
+            but="the scenario is one-class, which has one task",
         )
 
 
@@ -130,7 +138,9 @@ def _check_no_clusters(config: RunConfig, scenario: str | None) -> None:
         name = option.name
         if name in _OF_CLUSTERS and getattr(config, name) != option.default:
             raise InputError(
-                f"Expected `{name}` with the scenario clusters, but the scenario is {scenario}."
+                setting=name,
+                expected="with the scenario clusters",
+                but=f"the scenario is {scenario}",
             )
 
 
@@ -143,14 +153,18 @@ def _check_stream(config: RunConfig, scenario: str | None) -> None:
     is_open = scenario is None
     if config.stream == "concept-aware" and not (is_open or _brings_anomalies(config, scenario)):
         raise InputError(
-            f"Expected `stream` concept-aware with the scenario concepts, or clusters with "
-            f"`cluster_anomalies` own, in which each anomaly belongs to a concept, but the "
-            f"scenario is {scenario}."
+            setting="stream",
+            expected="concept-aware with the scenario concepts, or clusters with "
+            "`cluster_anomalies` own, in which each anomaly belongs to a "
+            "concept",
+            but=f"the scenario is {scenario}",
         )
     if config.stream == "concept-aware" and config.calibration:
         raise InputError(
-            f"Expected no `calibration` with `stream` concept-aware, because a threshold is for "
-            f"samples of any concept, but got {config.calibration:g}."
+            setting="calibration",
+            expected="no {} with `stream` concept-aware, because a threshold is for samples of any "
+            "concept",
+            got=f"{config.calibration:g}",
         )
 
 
@@ -170,8 +184,9 @@ def _check_classes(config: RunConfig) -> None:
         for label in classes:
             if find_label(label, known) is None:
                 raise InputError(
-                    f"Expected `{setting}` to be a class of {name} ({listed(known)}), but got "
-                    f"{label}."
+                    setting=setting,
+                    expected=f"to be a class of {name} ({listed(known)})",
+                    got=label,
                 )
 
 
@@ -184,8 +199,10 @@ def check_folder(out: Path) -> None:
     there = next((place for place in (out, *out.parents) if os.path.lexists(place)), None)
     if there and not os.path.isdir(there):
         raise InputError(
-            f"Expected `out` to be a folder that can be written to, but {there} is a file. Choose "
-            f"another with `--out DIR`."
+            setting="out",
+            expected="to be a folder that can be written to",
+            but=f"{there} is a file",
+            hint="Choose another with `--out DIR`.",
         )
 
 
@@ -205,7 +222,7 @@ def check_name_is_free(folder: Path, config: RunConfig) -> None:
     if "runs" in there:
         raise another_run(folder, ["it is a comparison"])
     own = {k: v for k, v in config.to_dict().items() if v is not None and v != "auto"}
-    if config.strategy not in catalogue("strategies"):
+    if config.strategy not in names_of("strategy"):
         del own["strategy_options"]
     open_ones = {k: v for k, v in there.get("model_options", {}).items() if k in FITTED_TO_DATA}
     own["model_options"] = open_ones | own["model_options"]
@@ -219,6 +236,8 @@ def another_run(folder: Path, differences: Sequence[str]) -> InputError:
     """Make the error of a name that another run has."""
     shown = [*differences[:3], f"{len(differences) - 3} more differ"][: len(differences)]
     return InputError(
-        f"Expected `name` to be new or of the same run, but {folder} holds another: "
-        f"{'; '.join(shown)}.\nGive this one another name, or leave `--name` out."
+        setting="name",
+        expected="to be new or of the same run",
+        but=f"{folder} holds another: {'; '.join(shown)}",
+        hint="Give this one another name, or leave `--name` out.",
     )

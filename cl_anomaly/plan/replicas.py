@@ -9,7 +9,7 @@ from torch import Tensor
 from cl_anomaly.core.labels import OWN, parse_labels
 from cl_anomaly.data.dataset import Dataset
 from cl_anomaly.data.held_out import held_out
-from cl_anomaly.models.frozen_features import with_frozen_features
+from cl_anomaly.models.shared.frozen_features import with_frozen_features
 from cl_anomaly.plan.agnostic import DEFAULT_PORTION, is_agnostic
 from cl_anomaly.scenarios.base import Replica, Scenario
 from cl_anomaly.scenarios.by_replica import builder_of, scenario_of

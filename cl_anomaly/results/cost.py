@@ -61,7 +61,7 @@ def cost_of(plan: Plan, tasks: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
         this by task.
     """
     # With PyTorch, which a page that shows costs does not wait for.
-    from cl_anomaly.models.flops import forward_flops, training_flops
+    from cl_anomaly.models.shared.flops import forward_flops, training_flops
 
     model = plan.parts.make_model(plan.config, plan.dataset.features, plan.config.seed_list[:1])
     by_task = [int(task["samples"]) for task in tasks]

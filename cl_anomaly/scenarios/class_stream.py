@@ -55,8 +55,9 @@ def build_scenario(
     together = len(order) if classes_per_task is None else classes_per_task
     if together > len(order):
         raise InputError(
-            f"Expected `classes_per_task` to be at most the number of normal classes, "
-            f"{len(order)}, but got {together}."
+            setting="classes_per_task",
+            expected=f"to be at most the number of normal classes, {len(order)}",
+            got=together,
         )
     starts = range(0, len(order), together)
     tasks = tuple(

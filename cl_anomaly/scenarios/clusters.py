@@ -123,8 +123,9 @@ def _centres(normal: NDArray[np.float64], concepts: int, name: str) -> NDArray[n
     """Find the clusters' centres, (k, d), those of the largest first; none is too small."""
     if concepts < 2 or len(normal) < concepts * _FEWEST:
         raise InputError(
-            f"Expected `concepts` to be 2 or more, with {_FEWEST} normal training samples of "
-            f"{name} for each, but got {concepts} for {len(normal):,} samples."
+            setting="concepts",
+            expected=f"to be 2 or more, with {_FEWEST} normal training samples of {name} for each",
+            got=f"{concepts} for {len(normal):,} samples",
         )
     centres, _ = _k_means(normal, concepts)
     while True:
@@ -145,8 +146,11 @@ def _assigned(anomalies: NDArray[np.float64], centres: NDArray[np.float64], name
     """Number the concept that brings each anomaly, (m,): concept after concept takes a cluster."""
     if (distinct := len(np.unique(anomalies, axis=0))) < len(centres):
         raise InputError(
-            f"Expected `cluster_anomalies` own with one distinct anomaly of {name} or more for "
-            f"each of {len(centres)} concepts, but there are {distinct}. Ask for fewer concepts."
+            setting="cluster_anomalies",
+            expected=f"own with one distinct anomaly of {name} or more for each of "
+            f"{len(centres)} concepts",
+            but=f"there are {distinct}",
+            hint="Ask for fewer concepts.",
         )
     means, cluster = _k_means(anomalies, len(centres))
     concept, free = np.empty(len(centres), dtype=np.int64), list(range(len(centres)))

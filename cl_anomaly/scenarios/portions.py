@@ -97,8 +97,10 @@ def _portion(number: int, arrived: Tensor, seed: int, calibration: float) -> Tas
     count = math.ceil(calibration * len(arrived))
     if count == len(arrived):
         raise InputError(
-            f"Expected `calibration` to leave samples of each portion to train on, but "
-            f"{calibration} of {count} is all of them. Make `portion` larger."
+            setting="calibration",
+            expected="to leave samples of each portion to train on",
+            but=f"{calibration} of {count} is all of them",
+            hint="Make `portion` larger.",
         )
     order = torch.randperm(len(arrived), generator=generator(seed, "calibration", number))
     is_aside = torch.zeros(len(arrived), dtype=torch.bool)

@@ -15,9 +15,9 @@ import torch
 from torch import Tensor
 
 from cl_anomaly.models.base import HIDDEN, Distances, Reconstruction
-from cl_anomaly.models.covariances import Moments
-from cl_anomaly.models.gaussian_concepts import GaussianConcepts
-from cl_anomaly.models.kept_covariances import Triangle
+from cl_anomaly.models.shared.covariances import Moments
+from cl_anomaly.models.shared.gaussian_concepts import GaussianConcepts
+from cl_anomaly.models.shared.kept_covariances import Triangle
 from cl_anomaly.scores.base import LearntScore
 from cl_anomaly.scores.distances import (
     AutoMargin,

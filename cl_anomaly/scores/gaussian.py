@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from cl_anomaly.models.base import HIDDEN, Reconstruction
-from cl_anomaly.models.covariances import least_variance
+from cl_anomaly.models.shared.covariances import least_variance
 from cl_anomaly.scores.base import LearntScore
 from cl_anomaly.scores.distances import least, two_nearest
 

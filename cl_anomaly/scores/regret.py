@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from cl_anomaly.models.base import POSTERIOR
-from cl_anomaly.models.losses import kl_to_standard_normal
+from cl_anomaly.models.shared.losses import kl_to_standard_normal
 from cl_anomaly.scores.base import Score
 from cl_anomaly.scores.sampling import standard_normal_draws
 

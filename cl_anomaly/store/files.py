@@ -57,8 +57,10 @@ def check_writable(out: Path) -> None:
             pass
     except OSError as error:
         raise InputError(
-            f"Expected `out` to be a folder that can be written to, but {out} is not: "
-            f"{error.strerror}. Choose another with `--out DIR`."
+            setting="out",
+            expected="to be a folder that can be written to",
+            but=f"{out} is not: {error.strerror}",
+            hint="Choose another with `--out DIR`.",
         ) from error
 
 

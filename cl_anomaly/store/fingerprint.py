@@ -36,7 +36,7 @@ WITHOUT_NUMBERS = {
     "data.dataset_names": "reads what `--dataset` is given",
     "data.downloads": "fetches files, and data counts by its SHA-256",
     "data.loaded_once": "keeps a dataset in memory",
-    "models.flops": "counts operations for the cost",
+    "models.shared.flops": "counts operations for the cost",
     "strategies.shared.hook_names": "refuses misspelt hooks",
     "training.epoch_losses": "keeps losses for a figure",
     "training.outcome": "holds times and failures",

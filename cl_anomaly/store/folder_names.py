@@ -1,7 +1,7 @@
 """Names of folders, as they are given."""
 
 from cl_anomaly.core.errors import InputError
-from cl_anomaly.settings.run_config import is_text
+from cl_anomaly.settings.field_types import is_text
 
 # A disk's limit is 255 bytes, and a number may follow the name.
 _MOST_BYTES = 200
@@ -22,8 +22,11 @@ def checked_name(name: str) -> str:
         or set(name) & set("/\\")
     ):
         raise InputError(
-            f"Expected `name` to be a folder's name, but got {name!r}. Letters, digits, spaces and "
-            f"signs are kept as they are, in at most {_MOST_BYTES} bytes, but for / and \\, what "
-            f"cannot be printed, a dot or a dash at the beginning, and spaces at either end."
+            setting="name",
+            expected="to be a folder's name",
+            got=repr(name),
+            hint="Letters, digits, spaces and signs are kept as they are, in at most "
+            f"{_MOST_BYTES} bytes, but for / and \\, what cannot be printed, a dot or a dash at "
+            "the beginning, and spaces at either end.",
         )
     return name

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from torch import Tensor
 
 from cl_anomaly.core.errors import InputError
-from cl_anomaly.models.fisher import fisher_diagonal
+from cl_anomaly.models.shared.fisher import fisher_diagonal
 from cl_anomaly.scenarios.class_stream import Task
 from cl_anomaly.strategies.base import Strategy
 from cl_anomaly.strategies.shared.weights import squared_distance, weights_now
@@ -28,9 +28,9 @@ class EWC(Strategy):
 
     def __init__(self, lam: float = 1000.0, decay: float = 1.0) -> None:
         if not 0 <= lam < float("inf"):
-            raise InputError(f"Expected `lam` to be 0 or more, but got {lam}.")
+            raise InputError(setting="lam", expected="to be 0 or more", got=lam)
         if not 0 <= decay <= 1:
-            raise InputError(f"Expected `decay` to be between 0 and 1, but got {decay}.")
+            raise InputError(setting="decay", expected="to be between 0 and 1", got=decay)
         self.lam = lam
         self.decay = decay
 

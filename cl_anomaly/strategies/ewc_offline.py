@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from cl_anomaly.models.fisher import fisher_diagonal
+from cl_anomaly.models.shared.fisher import fisher_diagonal
 from cl_anomaly.scenarios.class_stream import Task
 from cl_anomaly.strategies.ewc import EWC
 from cl_anomaly.strategies.shared.weights import weights_now

@@ -7,7 +7,7 @@ from torch import Tensor
 
 from cl_anomaly.models.base import GENERATE, POSTERIOR, Generator
 from cl_anomaly.scenarios.class_stream import Task
-from cl_anomaly.strategies.generative_replay import GenerativeReplay
+from cl_anomaly.strategies.gr import GenerativeReplay
 from cl_anomaly.strategies.shared.latent import aggregate_posterior, posterior_of, posteriors
 
 # Replayed samples of each past task that its Gaussian is refreshed from: about sixty for each

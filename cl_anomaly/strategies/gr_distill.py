@@ -6,10 +6,10 @@ from typing import Literal
 from torch import Tensor
 
 from cl_anomaly.models import Model
-from cl_anomaly.models.autoencoder import check_weight
 from cl_anomaly.models.base import GENERATE, HIDDEN, RECONSTRUCT, Generator
+from cl_anomaly.models.shared.autoencoder import check_weight
 from cl_anomaly.scenarios.class_stream import Task
-from cl_anomaly.strategies.generative_replay import GenerativeReplay
+from cl_anomaly.strategies.gr import GenerativeReplay
 from cl_anomaly.strategies.shared.kept import frozen
 from cl_anomaly.strategies.shared.ratio import replayed_count
 from cl_anomaly.strategies.shared.teacher import distance

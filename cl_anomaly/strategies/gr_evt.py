@@ -9,7 +9,7 @@ from torch import Tensor
 from cl_anomaly.core.errors import InputError
 from cl_anomaly.models.base import GENERATE, POSTERIOR, Generator
 from cl_anomaly.scenarios.class_stream import Task
-from cl_anomaly.strategies.generative_replay import GenerativeReplay
+from cl_anomaly.strategies.gr import GenerativeReplay
 from cl_anomaly.strategies.shared.latent import posterior_codes, posterior_of, posteriors
 from cl_anomaly.strategies.shared.weibull import tail_of, weibull_cdf
 
@@ -50,7 +50,7 @@ class GREvt(GenerativeReplay):
         super().__init__(ratio)
         for name, share in (("reject", reject), ("tail", tail)):
             if not 0 < share <= 1:
-                raise InputError(f"Expected `{name}` to be above 0, at most 1, but got {share}.")
+                raise InputError(setting=name, expected="to be above 0, at most 1", got=share)
         self.reject, self.tail = reject, tail
 
     @torch.no_grad()

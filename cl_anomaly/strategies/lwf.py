@@ -4,8 +4,8 @@ from collections.abc import Sequence
 
 from torch import Tensor
 
-from cl_anomaly.models.autoencoder import check_weight
 from cl_anomaly.models.base import HIDDEN, RECONSTRUCT
+from cl_anomaly.models.shared.autoencoder import check_weight
 from cl_anomaly.scenarios.class_stream import Task
 from cl_anomaly.strategies.base import Strategy
 from cl_anomaly.strategies.shared.kept import frozen

@@ -4,9 +4,9 @@ from collections.abc import Sequence
 
 from torch import Tensor
 
-from cl_anomaly.models.autoencoder import check_weight
 from cl_anomaly.models.base import RECONSTRUCT
-from cl_anomaly.models.fisher import absolute_gradients, mean_over_samples
+from cl_anomaly.models.shared.autoencoder import check_weight
+from cl_anomaly.models.shared.fisher import absolute_gradients, mean_over_samples
 from cl_anomaly.scenarios.class_stream import Task
 from cl_anomaly.strategies.base import Strategy
 from cl_anomaly.strategies.shared.weights import squared_distance, weights_now

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from cl_anomaly.core.errors import InputError
-from cl_anomaly.models.autoencoder import check_weight
+from cl_anomaly.models.shared.autoencoder import check_weight
 from cl_anomaly.scenarios.class_stream import Task
 from cl_anomaly.strategies.base import Strategy
 from cl_anomaly.strategies.shared.weights import squared_distance, weights_now
@@ -31,7 +31,7 @@ class SI(Strategy):
     def __init__(self, c: float = 100.0, damping: float = 0.1) -> None:
         check_weight("c", c)
         if not 0 < damping < float("inf"):
-            raise InputError(f"Expected `damping` to be above 0, but got {damping}.")
+            raise InputError(setting="damping", expected="to be above 0", got=damping)
         self.c, self.damping = c, damping
 
     def before_task(self, tasks: Sequence[Task]) -> None:

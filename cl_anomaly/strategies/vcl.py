@@ -8,8 +8,8 @@ from torch import Tensor
 
 from cl_anomaly.core.errors import InputError
 from cl_anomaly.core.randomness import Draws
-from cl_anomaly.models.autoencoder import check_weight
 from cl_anomaly.models.base import GENERATE
+from cl_anomaly.models.shared.autoencoder import check_weight
 from cl_anomaly.scenarios.class_stream import Task
 from cl_anomaly.strategies.base import Strategy
 from cl_anomaly.strategies.shared.weights import loss_with
@@ -36,7 +36,7 @@ class VCL(Strategy):
     def __init__(self, lam: float = 0.01, sigma: float = 0.01) -> None:
         check_weight("lam", lam)
         if not 0 < sigma < math.inf:
-            raise InputError(f"Expected `sigma` to be above 0, but got {sigma}.")
+            raise InputError(setting="sigma", expected="to be above 0", got=sigma)
         self.lam, self.sigma = lam, sigma
 
     def before_task(self, tasks: Sequence[Task]) -> None:

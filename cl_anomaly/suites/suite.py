@@ -10,7 +10,8 @@ from cl_anomaly.core.errors import InputError
 from cl_anomaly.core.labels import listed
 from cl_anomaly.data.dataset_names import is_own, short_name
 from cl_anomaly.plan.check import looked_up
-from cl_anomaly.settings.run_config import RunConfig, checked_settings, merged, parse_seeds
+from cl_anomaly.settings.field_types import parse_seeds
+from cl_anomaly.settings.run_config import RunConfig, checked_settings, merged
 
 # Runs that differ in these alone are of one method: they have other replicas.
 _OF_REPLICAS = frozenset({"dataset", "anomaly_class", "normal_class", "seeds"})
@@ -214,8 +215,10 @@ def suite_of(strategies: list[str]) -> Suite:
     runs = {name.rpartition(":")[2]: {"strategy": name} for name in strategies}
     if len(runs) < len(strategies):
         raise InputError(
-            f"Expected `strategies` with different names, but got {', '.join(strategies)}. A suite "
-            f"(`--suite FILE`) names its runs itself."
+            setting="strategies",
+            expected="with different names",
+            got=", ".join(strategies),
+            hint="A suite (`--suite FILE`) names its runs itself.",
         )
     return Suite({}, runs)
 

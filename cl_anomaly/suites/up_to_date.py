@@ -19,7 +19,7 @@ from typing import Any
 
 from cl_anomaly.core.errors import InputError
 from cl_anomaly.core.json_files import read_json
-from cl_anomaly.settings.catalogue import catalogue
+from cl_anomaly.settings.catalogue import names_of
 from cl_anomaly.store.files import (
     MANIFEST_FILE,
     DamagedError,
@@ -53,7 +53,7 @@ def made_from(
         file may import others, and where a run has no manifest.
     """
     manifests = {path.name: path / MANIFEST_FILE for path in runs}
-    is_known = _strategies(suite) <= set(catalogue("strategies"))
+    is_known = _strategies(suite) <= set(names_of("strategy"))
     if not is_known or not all(path.exists() for path in manifests.values()):
         return None
     return {

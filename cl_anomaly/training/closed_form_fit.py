@@ -15,7 +15,7 @@ from cl_anomaly.core.machine import now
 from cl_anomaly.core.products import matrix_products_in
 from cl_anomaly.core.state import State, Wanted
 from cl_anomaly.models import Model
-from cl_anomaly.models.closed_form import ClosedForm
+from cl_anomaly.models.shared.closed_form import ClosedForm
 from cl_anomaly.strategies import Strategy
 from cl_anomaly.training.outcome import OnStep, Pause, TrainingTime, never
 

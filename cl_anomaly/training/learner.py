@@ -9,7 +9,7 @@ from torch import Tensor
 from cl_anomaly.core.errors import RunError
 from cl_anomaly.core.randomness import ReplicaRandom, StepRandom
 from cl_anomaly.core.state import CannotKeepError, State
-from cl_anomaly.models.closed_form import ClosedForm
+from cl_anomaly.models.shared.closed_form import ClosedForm
 from cl_anomaly.scenarios.class_stream import Scenario
 from cl_anomaly.scores import make_scores
 from cl_anomaly.strategies import Strategy

@@ -20,7 +20,7 @@ def test_another_strategys_file_does_not_count() -> None:
     ewc, upper = (describe_code(name, find_strategy(name)) for name in ("ewc", "upper"))
     assert ewc["sha256"] != upper["sha256"]
     assert "cl_anomaly/strategies/upper.py" in upper["files"]
-    assert "cl_anomaly/models/fisher.py" not in upper["files"]
+    assert "cl_anomaly/models/shared/fisher.py" not in upper["files"]
 
 
 MINE = """

@@ -124,17 +124,17 @@ def test_results_of_other_code_say_so_wherever_they_are_read(
     assert "this " in cli("runs", "--out", tmp_path).out
     for place in (folder, folder_of(comparison)):
         assert cli("plot", place, *figure).err == ""
-    edit(monkeypatch, "models/losses.py", "x = 1\n")
+    edit(monkeypatch, "models/shared/losses.py", "x = 1\n")
     assert f"other code {code_word(folder)[-8:]}" in cli("runs", "--out", tmp_path).out
     for place in (folder, folder_of(comparison)):
         shown = cli("plot", place, *figure)
         assert shown.code == 0
-        assert f"{folder} (cl_anomaly/models/losses.py differs)".replace(" ", "") in plain(
+        assert f"{folder} (cl_anomaly/models/shared/losses.py differs)".replace(" ", "") in plain(
             shown.err
         ).replace(" ", "")
     shown = cli("resume", folder)
     assert shown.code == 0
-    assert "cl_anomaly/models/losses.py differs" in plain(shown.err)
+    assert "cl_anomaly/models/shared/losses.py differs" in plain(shown.err)
 
 
 def test_code_that_was_not_recorded_is_unknown(tmp_path: Path) -> None:

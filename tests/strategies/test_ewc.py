@@ -3,7 +3,7 @@ import torch
 
 from cl_anomaly.core.errors import InputError
 from cl_anomaly.core.randomness import ReplicaRandom
-from cl_anomaly.models.fisher import fisher_diagonal
+from cl_anomaly.models.shared.fisher import fisher_diagonal
 from cl_anomaly.strategies.ewc import EWC
 from tests.support.learning import learn, prepare, small_scenario, vae_of, weights
 from tests.support.per_sample import squared_per_sample

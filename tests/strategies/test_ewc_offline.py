@@ -1,7 +1,7 @@
 import torch
 
 from cl_anomaly.core.randomness import ReplicaRandom
-from cl_anomaly.models.fisher import fisher_diagonal
+from cl_anomaly.models.shared.fisher import fisher_diagonal
 from cl_anomaly.strategies.ewc_offline import EWCOffline
 from tests.support.learning import learn, prepare, small_scenario
 

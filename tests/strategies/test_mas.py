@@ -7,7 +7,7 @@ from torch.func import functional_call, grad, vmap
 
 from cl_anomaly.models import MODELS, Model
 from cl_anomaly.models.base import RECONSTRUCT
-from cl_anomaly.models.fisher import absolute_gradients
+from cl_anomaly.models.shared.fisher import absolute_gradients
 from cl_anomaly.strategies.mas import MAS
 from tests.support.learning import learn, prepare, small_scenario
 

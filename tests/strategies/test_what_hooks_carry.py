@@ -13,7 +13,7 @@ from cl_anomaly.core.state import Wanted
 from cl_anomaly.models.base import Model, check_abilities
 from cl_anomaly.scenarios.class_stream import Task
 from cl_anomaly.strategies import Strategy
-from cl_anomaly.strategies.generative_replay import GenerativeReplay
+from cl_anomaly.strategies.gr import GenerativeReplay
 from cl_anomaly.strategies.lwf import LwF
 from cl_anomaly.strategies.si import SI
 from cl_anomaly.training.learner import Learner

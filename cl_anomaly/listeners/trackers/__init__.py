@@ -32,8 +32,10 @@ def check_trackers(names: Sequence[str]) -> tuple[str, ...]:
     for name in names:
         if name not in known:
             raise InputError(
-                f"Expected `track` to name trackers, of {', '.join(known)}, but got {name!r}."
-                f"{did_you_mean(name, known)}"
+                setting="track",
+                expected=f"to name trackers, of {', '.join(known)}",
+                got=repr(name),
+                hint=did_you_mean(name, known).strip(),
             )
     return tuple(dict.fromkeys(names))
 

@@ -22,7 +22,7 @@ def check_budget(samples: int, memory_bytes: int | None) -> None:
     """
     for name, value in (("samples", samples), ("memory_bytes", memory_bytes)):
         if value is not None and value < 1:
-            raise InputError(f"Expected `{name}` to be 1 or more, but got {value}.")
+            raise InputError(setting=name, expected="to be 1 or more", got=value)
 
 
 def capacity(samples: int, memory_bytes: int | None, bytes_each: int) -> int:
@@ -40,8 +40,9 @@ def capacity(samples: int, memory_bytes: int | None, bytes_each: int) -> int:
         return samples
     if memory_bytes < bytes_each + COUNTER_BYTES:
         raise InputError(
-            f"Expected `memory_bytes` to hold a sample of {bytes_each} bytes and a counter of "
-            f"{COUNTER_BYTES}, but got {memory_bytes}."
+            setting="memory_bytes",
+            expected=f"to hold a sample of {bytes_each} bytes and a counter of {COUNTER_BYTES}",
+            got=memory_bytes,
         )
     return (memory_bytes - COUNTER_BYTES) // bytes_each
 

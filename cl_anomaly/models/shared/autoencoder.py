@@ -11,9 +11,9 @@ from torch import Tensor, nn
 from cl_anomaly.core.errors import InputError
 from cl_anomaly.core.randomness import Draws, generator
 from cl_anomaly.models.base import HIDDEN, RECONSTRUCT, Generator, Model, Reconstruction
-from cl_anomaly.models.layers import mlp
-from cl_anomaly.models.logistic import sigmoid
-from cl_anomaly.models.losses import RECONSTRUCTION_LOSSES
+from cl_anomaly.models.shared.layers import mlp
+from cl_anomaly.models.shared.logistic import sigmoid
+from cl_anomaly.models.shared.losses import RECONSTRUCTION_LOSSES
 
 LossName = Literal["bce", "mse", "l1"]
 
@@ -88,7 +88,7 @@ class Autoencoder(Model):
     ) -> None:
         super().__init__(features, seeds)
         if latent_size < 1:
-            raise InputError(f"Expected `latent_size` to be 1 or more, but got {latent_size}.")
+            raise InputError(setting="latent_size", expected="to be 1 or more", got=latent_size)
         check_sizes("hidden_sizes", hidden_sizes)
         self.reconstruction = reconstruction
         weights = _pixel_weights(pixel_weights, features)
@@ -177,7 +177,7 @@ def check_sizes(option: str, sizes: tuple[int, ...]) -> None:
         InputError: a size is below 1.
     """
     if min(sizes, default=1) < 1:
-        raise InputError(f"Expected `{option}` of 1 or more, but got {sizes}.")
+        raise InputError(setting=option, expected="of 1 or more", got=sizes)
 
 
 def check_weight(option: str, weight: float) -> None:
@@ -187,7 +187,7 @@ def check_weight(option: str, weight: float) -> None:
         InputError: the weight is negative or infinite.
     """
     if not 0 <= weight < math.inf:
-        raise InputError(f"Expected `{option}` to be 0 or more, but got {weight}.")
+        raise InputError(setting=option, expected="to be 0 or more", got=weight)
 
 
 def _pixel_weights(weights: tuple[float, ...], features: tuple[int, ...]) -> Tensor | None:
@@ -195,8 +195,9 @@ def _pixel_weights(weights: tuple[float, ...], features: tuple[int, ...]) -> Ten
         return None
     if len(weights) != math.prod(features):
         raise InputError(
-            f"Expected `pixel_weights` for each of the {math.prod(features)} features, but got "
-            f"{len(weights)}."
+            setting="pixel_weights",
+            expected=f"for each of the {math.prod(features)} features",
+            got=len(weights),
         )
     for weight in weights:
         check_weight("pixel_weights", weight)

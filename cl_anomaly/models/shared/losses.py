@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 from torch import Tensor
 
-from cl_anomaly.models.logistic import cross_entropy_with_logits
+from cl_anomaly.models.shared.logistic import cross_entropy_with_logits
 
 
 def bernoulli_negative_log_likelihood(

@@ -89,8 +89,8 @@ def squared_gradients(model: Model, x: Tensor, random: Draws, weights: Tensor) -
     """Sum over the batch of every sample's squared gradient of the loss.
 
     Args:
-        model: R replicas, all of whose parameters belong to layers of `cl_anomaly.models.layers` or
-            `conv_layers`.
+        model: R replicas, all of whose parameters belong to layers of `layers` or
+            `conv_layers`, which lie beside this file.
         x: (R, B, *features).
         random: what the loss draws from.
         weights: (R, B), what each sample's gradient is multiplied by.
@@ -108,8 +108,8 @@ def absolute_gradients(model: Model, values: Callable[[], Tensor]) -> dict[str, 
     """Sum the absolute values of every sample's own gradient over a batch.
 
     Args:
-        model: R replicas, all of whose parameters belong to layers of `cl_anomaly.models.layers` or
-            `conv_layers`.
+        model: R replicas, all of whose parameters belong to layers of `layers` or
+            `conv_layers`, which lie beside this file.
         values: passes the batch through the model, and gives one number for each sample, (R, B), of
             which the gradients are taken.
 
@@ -149,7 +149,7 @@ def _summed(model: Model, method: str, values: Callable[[], Tensor]) -> dict[str
     missing = {name for name, _ in model.named_parameters()} - set(result)
     if missing:
         raise RunError(
-            f"Expected every parameter in a layer of cl_anomaly.models.layers, with "
+            f"Expected every parameter in a layer of cl_anomaly.models.shared.layers, with "
             f"`{method}`, but these are not: {', '.join(sorted(missing))}."
         )
     return result

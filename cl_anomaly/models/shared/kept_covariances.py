@@ -8,7 +8,7 @@ from typing import Literal, NamedTuple, Protocol
 import torch
 from torch import Tensor
 
-from cl_anomaly.models.covariances import (
+from cl_anomaly.models.shared.covariances import (
     Moments,
     least_variance,
     packed,

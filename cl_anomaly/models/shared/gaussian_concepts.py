@@ -9,10 +9,10 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from cl_anomaly.models.components import nearest_centres
-from cl_anomaly.models.covariances import Compared, Moments, together, unlikeness
-from cl_anomaly.models.kept_covariances import Distance, Form, Spectrum, dense_distance
-from cl_anomaly.models.left_out import Fitted, distances_left_out
+from cl_anomaly.models.shared.components import nearest_centres
+from cl_anomaly.models.shared.covariances import Compared, Moments, together, unlikeness
+from cl_anomaly.models.shared.kept_covariances import Distance, Form, Spectrum, dense_distance
+from cl_anomaly.models.shared.left_out import Fitted, distances_left_out
 
 # Two covariances of n samples in F dimensions are unlike by chance alone, by about F/2n.
 _BY_CHANCE = 1.5

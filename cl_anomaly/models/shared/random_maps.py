@@ -10,8 +10,8 @@ from torch import Tensor, nn
 from torch.nn.functional import conv2d
 
 from cl_anomaly.core.randomness import generator
-from cl_anomaly.models.convolutional import image_shape
-from cl_anomaly.models.feature_maps import Pooling
+from cl_anomaly.models.shared.convolutional import image_shape
+from cl_anomaly.models.shared.feature_maps import Pooling
 
 
 class RandomConvolutions(nn.Module):

@@ -7,7 +7,7 @@ from dataclasses import replace
 import torch
 from torch import Tensor
 
-from cl_anomaly.models.covariances import Moments, moments_of
+from cl_anomaly.models.shared.covariances import Moments, moments_of
 
 _ROUNDS = 30
 # A part of fewer samples than this share of its features would be described by chance.

@@ -7,7 +7,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from cl_anomaly.core.randomness import ReplicaRandom
 from cl_anomaly.models.base import Model
-from cl_anomaly.models.closed_form import ClosedForm
+from cl_anomaly.models.shared.closed_form import ClosedForm
 
 PASSES = 3
 """Forward passes that a training step costs: its own, and a backward pass, which is two."""

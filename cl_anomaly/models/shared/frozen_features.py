@@ -9,8 +9,8 @@ from torch import Tensor
 
 from cl_anomaly.core.errors import InputError
 from cl_anomaly.data.dataset import Dataset, Samples
-from cl_anomaly.models.feature_maps import FeatureMap, Histograms, is_image
-from cl_anomaly.models.random_maps import RandomConvolutions
+from cl_anomaly.models.shared.feature_maps import FeatureMap, Histograms, is_image
+from cl_anomaly.models.shared.random_maps import RandomConvolutions
 
 # As the Gaussians have them by default.
 _GRID, _DIRECTIONS, _WIDTH = 5, 16, 600
@@ -34,8 +34,9 @@ def with_frozen_features(dataset: Dataset, kind: str) -> Dataset:
     """
     if not is_image(dataset.features):
         raise InputError(
-            f"Expected `frozen_features` with images that have sides of 4 pixels or more, but "
-            f"samples of {dataset.name} have the shape {dataset.features}."
+            setting="frozen_features",
+            expected="with images that have sides of 4 pixels or more",
+            but=f"samples of {dataset.name} have the shape {dataset.features}",
         )
     feature_map: FeatureMap = (
         Histograms(dataset.features, _GRID, _DIRECTIONS)

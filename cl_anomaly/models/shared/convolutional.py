@@ -8,9 +8,9 @@ import torch
 from torch import Tensor, nn
 
 from cl_anomaly.core.errors import InputError
-from cl_anomaly.models.autoencoder import Autoencoder
-from cl_anomaly.models.conv_layers import Conv2d, ConvTranspose2d, halved
-from cl_anomaly.models.layers import Linear
+from cl_anomaly.models.shared.autoencoder import Autoencoder
+from cl_anomaly.models.shared.conv_layers import Conv2d, ConvTranspose2d, halved
+from cl_anomaly.models.shared.layers import Linear
 
 _SMALLEST_SIDE = 4
 # A float32 and its gradient, before a ReLU and after it.

@@ -11,7 +11,7 @@ from typing import Protocol
 import torch
 from torch import Tensor, nn
 
-from cl_anomaly.models.convolutional import image_shape
+from cl_anomaly.models.shared.convolutional import image_shape
 
 # σ of the Gaussian that pools, in cells of the grid: 3.2 pixels where a cell has 5.6.
 _POOLING = 3.2 / 5.6
