@@ -13,19 +13,19 @@ if TYPE_CHECKING:
     from cl_anomaly.api import run
     from cl_anomaly.detector import Detector
     from cl_anomaly.detector.estimator import ContinualAnomalyDetector
-    from cl_anomaly.results.suite_results import SuiteResults, read_suite
-    from cl_anomaly.runs.reading import read_run
-    from cl_anomaly.runs.result import Result
+    from cl_anomaly.results.reading import read_suite
+    from cl_anomaly.results.results import Results
+    from cl_anomaly.results.run_folder import RunFolder, read_run
     from cl_anomaly.settings.run_config import RunConfig
     from cl_anomaly.strategies import Strategy
 
 __all__ = [
     "ContinualAnomalyDetector",
     "Detector",
-    "Result",
+    "Results",
     "RunConfig",
+    "RunFolder",
     "Strategy",
-    "SuiteResults",
     "__version__",
     "read_run",
     "read_suite",
@@ -35,12 +35,12 @@ __all__ = [
 _HOME = {
     "ContinualAnomalyDetector": "cl_anomaly.detector.estimator",
     "Detector": "cl_anomaly.detector",
-    "Result": "cl_anomaly.runs.result",
+    "Results": "cl_anomaly.results.results",
     "RunConfig": "cl_anomaly.settings.run_config",
+    "RunFolder": "cl_anomaly.results.run_folder",
     "Strategy": "cl_anomaly.strategies",
-    "SuiteResults": "cl_anomaly.results.suite_results",
-    "read_run": "cl_anomaly.runs.reading",
-    "read_suite": "cl_anomaly.results.suite_results",
+    "read_run": "cl_anomaly.results.run_folder",
+    "read_suite": "cl_anomaly.results.reading",
     "run": "cl_anomaly.api",
 }
 

@@ -37,13 +37,13 @@ from cl_anomaly.plan.defaults import (
 from cl_anomaly.plan.replicas import (
     as_stream,
     check_weights,
-    make_replicas,
     make_scenarios,
     sample_weights,
 )
 from cl_anomaly.runs.recorded_thresholds import about_thresholds
 from cl_anomaly.scenarios.base import Replica, Scenario
 from cl_anomaly.scenarios.portions import Portioned, as_trained, rhythm
+from cl_anomaly.scenarios.replicas import make_replicas
 from cl_anomaly.settings.own_files import loaded
 from cl_anomaly.settings.run_config import ResolvedConfig, RunConfig
 from cl_anomaly.settings.strategy_names import with_absolute_file

@@ -31,7 +31,7 @@ ROOMS_WITHOUT_NUMBERS = frozenset(
 )
 MODULES_WITHOUT_NUMBERS = frozenset(
     "core.errors core.json_files core.progress core.state models runs.checkpointing "
-    "runs.interrupts runs.result strategies training.rehearsal training.visibility "
+    "runs.cost runs.interrupts strategies training.rehearsal training.visibility "
     "version".split()
 )
 # Their versions stand in `environment.json` as the machine's do.

@@ -8,12 +8,13 @@ import pandas as pd
 import pytest
 
 from cl_anomaly.report.run_names import labelled, panels_of
-from cl_anomaly.store.finished import RunResults, each_once, read_results
+from cl_anomaly.results.reading import each_once, read_results
+from cl_anomaly.results.run_folder import RunFolder
 from tests.support.made_up import made_up_comparison, made_up_run
 
 
-def read(*folders: Path) -> list[RunResults]:
-    return each_once(own for folder in folders for own in read_results(folder))
+def read(*folders: Path) -> list[RunFolder]:
+    return each_once(own for folder in folders for own in read_results(folder).lines)
 
 
 def names(*folders: Path) -> list[str]:

@@ -16,7 +16,7 @@ from cl_anomaly.report.run_names import named_classes
 from cl_anomaly.statistics.aurocs import HEADLINE, OF_CLASS
 from cl_anomaly.statistics.intervals import mean_of_numbers
 from cl_anomaly.statistics.summary import MEAN
-from cl_anomaly.store.recorded import read_false_positive_rates
+from cl_anomaly.store.metrics import read_false_positive_rates
 
 Columns = dict[str, list[Any]]
 

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cl_anomaly.core.errors import InputError
-from cl_anomaly.store.recorded import RecordedRun
+from cl_anomaly.report.drawn_run import DrawnRun
 
 MOST = 8
 """Samples of each kind."""
@@ -47,7 +47,7 @@ class Scored:
     score: float
 
 
-def best_and_worst(run: RecordedRun) -> dict[str, list[Scored]]:
+def best_and_worst(run: DrawnRun) -> dict[str, list[Scored]]:
     """Choose samples of each kind, of the first replica; at equal scores the first in the test set.
 
     Returns:
@@ -71,10 +71,10 @@ def best_and_worst(run: RecordedRun) -> dict[str, list[Scored]]:
     return {name: list(_first(run, which, by)) for name, (which, by) in kinds.items()}
 
 
-def _first(run: RecordedRun, which: NDArray[np.bool_], by: NDArray[np.float32]) -> Iterator[Scored]:
+def _first(run: DrawnRun, which: NDArray[np.bool_], by: NDArray[np.float32]) -> Iterator[Scored]:
     """Return the first samples of some, in ascending order of `by`, (n,) each."""
     places = np.flatnonzero(which)
     scores = run.scores(run.results.score)[-1]
     for place in places[np.argsort(by[places], kind="stable")][:MOST].tolist():
-        row, label = int(run.test_indices[place]), str(run.labels[place])
+        row, label = int(run.results.test_indices[place]), str(run.results.test_labels[place])
         yield Scored(row, label, float(scores[place]))

@@ -2,6 +2,7 @@
 
 import base64
 import io
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,8 +12,8 @@ from PIL import Image
 
 from cl_anomaly.core.errors import InputError
 from cl_anomaly.report.captions import chosen_tasks, classes_of_first_replica, task_name
+from cl_anomaly.report.drawn_run import DrawnRun
 from cl_anomaly.report.images import as_images
-from cl_anomaly.store.recorded import RecordedRun
 
 MOST_BYTES = 3_000_000
 """Of all pictures of a page, as they stand in it."""
@@ -58,7 +59,7 @@ class Tile:
         return len(self.data)
 
 
-def generated_rows(run: RecordedRun) -> list[Row]:
+def generated_rows(run: DrawnRun) -> list[Row]:
     """Show what the first replica's model generates after every task; none where it cannot."""
     found = _found(run, "generated")
     if found is None:
@@ -72,7 +73,7 @@ def generated_rows(run: RecordedRun) -> list[Row]:
     ]
 
 
-def reconstruction_rows(run: RecordedRun) -> list[Row]:
+def reconstruction_rows(run: DrawnRun) -> list[Row]:
     """Show test samples, and what the first replica makes of them after the first and last task."""
     found = _found(run, "reconstructions")
     images = None if found is None else _images(found["inputs"], run, leading=1)
@@ -93,14 +94,14 @@ def bytes_of(rows: list[Row]) -> int:
     return sum(len(row.data) for row in rows)
 
 
-def _found(run: RecordedRun, name: str) -> dict[str, NDArray[Any]] | None:
+def _found(run: DrawnRun, name: str) -> Mapping[str, NDArray[Any]] | None:
     try:
         return run.pictures if name in run.pictures else None
     except InputError:  # of an earlier version
         return None
 
 
-def _images(samples: NDArray[Any], run: RecordedRun, leading: int = 2) -> NDArray[Any] | None:
+def _images(samples: NDArray[Any], run: DrawnRun, leading: int = 2) -> NDArray[Any] | None:
     """Return samples as images, (..., H, W) or (..., H, W, 3); None where they are none."""
     try:
         images = as_images(samples, leading, run.results.dataset)
