@@ -18,7 +18,10 @@ def paper_table(results: Results, spread: Spread) -> PaperTable:
     parts = parts if len(parts) > 1 else []
     columns = [f"AUROC, {dataset}" for dataset in parts]
     columns += ["AUROC, mean" if parts else "AUROC", *_MORE]
-    by_part = {(row["dataset"], row["run"]): _cell(row) for row in results.table.to_dict("records")}
+    by_part = {
+        (row["dataset"], row["run"]): _cell(row)  # type: ignore[arg-type]
+        for row in results.table.to_dict("records")
+    }
     rows = []
     for row in results.rows:
         cells = [by_part.get((dataset, row["run"]), Cell(math.nan)) for dataset in parts]

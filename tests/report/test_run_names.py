@@ -1,6 +1,5 @@
 """Runs are called by what tells them apart, and what is not comparable is said."""
 
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -194,7 +193,7 @@ def test_several_anomaly_classes_are_one_panel(tmp_path: Path) -> None:
     for own in read(*folders):
         # Class 4 beside class 0, in a run of both.
         other = own.metrics.assign(anomaly_class=4, value=own.metrics["value"] - 0.1)
-        results.append(replace(own, metrics=pd.concat([own.metrics, other])))
+        results.append(own.but(metrics=pd.concat([own.metrics, other])))
     assert results[0].anomaly_classes == (0, 4)
     table, said = labelled(results)
     assert not said

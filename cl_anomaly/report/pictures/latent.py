@@ -30,8 +30,8 @@ def draw(run: DrawnRun) -> Figure:
     """
     if "codes" not in run.pictures:
         raise InputError(
-            f"Expected a model with a code for each sample, but {run.results.settings['model']} has "
-            f"none."
+            f"Expected a model with a code for each sample, but {run.results.settings['model']} "
+            f"has none."
         )
     codes, after = run.pictures["codes"], run.pictures["codes_after"].tolist()
     marks: dict[str, Artist] = {}

@@ -106,7 +106,6 @@ def made_up_comparison_of(ranks: list[float], friedman: float, difference: float
         metric="auroc_seen",
         score="mse",
         alpha=0.05,
-        values=empty,
         table=table,
         pairs=empty,
         critical_difference=difference,

@@ -173,7 +173,7 @@ def test_all_pictures_of_a_page_keep_to_their_bytes(page: str) -> None:
 def test_the_page_of_other_code_says_so(comparison: Path, tmp_path: Path) -> None:
     (upper, *_) = read_results(comparison).lines
     shutil.copytree(comparison.parent, tmp_path / "out")
-    file = tmp_path / "out" / upper.folder.name / "environment.json"
+    file = tmp_path / "out" / upper.path.name / "environment.json"
     environment = json.loads(file.read_text())
     name = next(iter(environment["code"]["files"]))
     environment["code"]["files"][name] = "0" * 64

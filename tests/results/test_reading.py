@@ -49,7 +49,8 @@ def of_strategy(result: RunFolder, name: str) -> RunFolder:
     """The same numbers, under another strategy's name."""
     config = replace(result.config, strategy=name)
     metrics = result.metrics.assign(strategy=name)
-    return replace(result, config=config, strategy_name=name, metrics=metrics)
+    settings = config.to_dict()
+    return result.but(config=config, settings=settings, strategy_name=name, metrics=metrics)
 
 
 def runs_of(*folders: Path) -> list[str]:
@@ -60,7 +61,7 @@ def runs_of(*folders: Path) -> list[str]:
 
 def test_results_of_one_run(folder: Path, metrics: pd.DataFrame) -> None:
     (own,) = read_results(folder).lines
-    assert (own.name, own.strategy, own.score) == ("lower", "lower", "mse")
+    assert (own.name, own.strategy_name, own.score) == ("lower", "lower", "mse")
     assert (own.dataset, own.anomaly_classes, len(own.data)) == ("digits", (0,), 64)
     np.testing.assert_array_equal(own.metrics["value"], metrics["value"])
 
