@@ -227,8 +227,9 @@ def test_the_tables_of_a_suite_fit(
     table = pd.DataFrame([{"run": name, "score": "mse", "missing": 0} | numbers for name in names])
     table["not_different_from"] = [", ".join(n for n in names if n != name) for name in names]
     table.loc[0, "not_different_from"] = ", ".join(names[1:5])
+    rows = [{str(k): v for k, v in row.items()} for row in table.to_dict("records")]
     for columns in (QUALITY, COST):
-        show_narrow_table("small", screen_rows(table, columns), ("method", *columns))
+        show_narrow_table("small", screen_rows(rows, columns), ("method", *columns))
     out = capsys.readouterr().out
     assert max(map(len, out.splitlines())) <= 80
     for word in (

@@ -94,10 +94,10 @@ def test_anomaly_classes_and_datasets_are_panels_and_no_part_of_the_name(tmp_pat
     assert titles == [
         "digits, anomaly class 0",
         "digits, anomaly class 3",
-        "mine.npz, anomaly class 0",
+        "mine, anomaly class 0",
     ]
     assert said == [
-        "These runs are of different datasets (digits, mine.npz) and anomaly classes (0, 3): each "
+        "These runs are of different datasets (digits, mine) and anomaly classes (0, 3): each "
         "has a panel of its own."
     ]
 
@@ -108,7 +108,7 @@ def test_a_dataset_is_its_data_whatever_its_path(tmp_path: Path) -> None:
     other = made_up_run(tmp_path, "lower", {"data_sha256": "cd" * 32}, dataset="here/mine.npz")
     assert len(panels_of(labelled(read(here, there))[0])) == 1
     titles = [title for title, _ in panels_of(labelled(read(here, other))[0])]
-    assert titles == ["mine.npz (data abababab)", "mine.npz (data cdcdcdcd)"]
+    assert titles == ["mine (data abababab)", "mine (data cdcdcdcd)"]
 
 
 def code(digest: str, **files: str) -> dict[str, Any]:
