@@ -14,7 +14,7 @@ from cl_anomaly.results.recorded import read_named
 from cl_anomaly.results.results import Results, short_names
 from cl_anomaly.results.run_folder import RunFolder
 from cl_anomaly.store.config_files import read_configuration, runs_of
-from cl_anomaly.store.metrics import read_metrics
+from cl_anomaly.store.metrics import check_finished, read_metrics
 from cl_anomaly.store.status import (
     CONFIG_FILE,
     COST_TABLE,
@@ -50,6 +50,7 @@ def read_suite(folder: str | Path) -> Results:
 
 def read_results(folder: Path) -> Results:
     """Read a comparison or a suite, or a run as a comparison of one; see `read_suite`."""
+    check_finished(folder)
     config = read_configuration(folder / CONFIG_FILE)
     title = folder.resolve().name
     if not holds_several_runs(config):

@@ -57,7 +57,8 @@ class Results:
         **known: Any,
     ) -> None:
         self.runs = {run.name: run for run in runs}
-        self.kind, self.title, self.named, self.folder = kind, title, tuple(named), folder
+        self.kind: Kind = kind
+        self.title, self.named, self.folder = title, tuple(named), folder
         self.about = about or {}
         self.__dict__.update(known)
 

@@ -65,7 +65,7 @@ class RunFiles:
             InputError: it has none.
         """
         if self.folder is None:
-            raise InputError(f"Expected a folder of {self._name or 'the run'}, but it has none.")
+            raise InputError("Expected a run with a folder, but it has none.")
         return self.folder
 
     @cached_property

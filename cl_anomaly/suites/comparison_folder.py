@@ -6,13 +6,13 @@ from pathlib import Path
 from typing import Any
 
 from cl_anomaly.core.errors import InputError
-from cl_anomaly.core.json_files import read_json, write_json
+from cl_anomaly.core.json_files import read_json
 from cl_anomaly.data.dataset_names import short_name
 from cl_anomaly.plan.check import another_run
 from cl_anomaly.report.canvas import save_figure
 from cl_anomaly.report.figures import draw_auroc
 from cl_anomaly.report.run_names import labelled
-from cl_anomaly.results.recorded import read_named, write_numbers
+from cl_anomaly.results.recorded import read_named
 from cl_anomaly.results.results import Results
 from cl_anomaly.results.run_folder import RunFolder
 from cl_anomaly.runs.folder_lock import claimed
@@ -23,11 +23,11 @@ from cl_anomaly.store.files import is_complete, publish
 from cl_anomaly.store.folder_names import checked_name, plain_name
 from cl_anomaly.store.status import (
     CONFIG_FILE,
-    ENVIRONMENT_FILE,
     FIGURE_NAME,
     RUNS_FILE,
     differences,
 )
+from cl_anomaly.suites.folder import write_runs
 from cl_anomaly.suites.suite import suite_from
 
 
@@ -68,7 +68,6 @@ def write_comparison(
     Returns:
         The comparison's folder.
     """
-    finished = {run: folders[run] for run in configs if run in folders}
     first = next(iter(configs.values()))
     name = (
         checked_name(name)
@@ -76,14 +75,14 @@ def write_comparison(
         else plain_name(f"{short_name(first.dataset)}-compare")
     )
     content = suite_from(configs).content()
-    runs = {run: path.name for run, path in finished.items()}
+    runs = {run: folders[run].name for run in configs if run in folders}
     numbered = re.compile(rf"{re.escape(name)}(-\d+)?")
     for folder in sorted(path for path in out.iterdir() if numbered.fullmatch(path.name)):
         if _holds(folder, content, runs, named):
             return folder
     results = Results(
         [
-            RunFolder(finished.get(run), run, settings=config.to_dict(), config=config)
+            RunFolder(folders.get(run), run, settings=config.to_dict(), config=config)
             for run, config in configs.items()
         ],
         "comparison",
@@ -92,11 +91,7 @@ def write_comparison(
     )
 
     def write(folder: Path) -> None:
-        write_json(folder / CONFIG_FILE, content)
-        write_json(folder / RUNS_FILE, runs)
-        environments = {run: results.runs[run].environment for run in finished}
-        write_json(folder / ENVIRONMENT_FILE, {"runs": environments})
-        write_numbers(folder, results)
+        write_runs(folder, results)
         if results.lines:
             lines, _ = labelled(results.lines)
             save_figure(draw_auroc(lines, first.shown_score), folder / FIGURE_NAME)

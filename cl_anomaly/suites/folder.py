@@ -96,6 +96,17 @@ def _lasting(config: dict[str, Any]) -> dict[str, Any]:
     return kept | {"dataset": Path(str(config.get("dataset"))).name}
 
 
+def write_runs(folder: Path, results: Results) -> None:
+    """Write which runs a comparison or a suite is of, and what they give together."""
+    finished = {name: run for name, run in results.runs.items() if run.folder is not None}
+    configs = {name: run.config for name, run in results.runs.items()}
+    write_json(folder / CONFIG_FILE, suite_from(configs).content())
+    write_json(folder / RUNS_FILE, {name: run.path.name for name, run in finished.items()})
+    environments = {name: run.environment for name, run in finished.items()}
+    write_json(folder / ENVIRONMENT_FILE, {"runs": environments})
+    write_numbers(folder, results)
+
+
 def write_suite(
     suite: Suite,
     runs: Sequence[RunFolder],
@@ -121,18 +132,12 @@ def write_suite(
     """
     about = _about(suite, runs, choices, data_notes)
     results = Results(runs, "suite", suite.title, suite.named_pairs(), about=about)
-    finished = {run.name: run for run in runs if run.folder is not None}
 
     def write(folder: Path) -> None:
-        configs = {run.name: run.config for run in runs}
-        write_json(folder / CONFIG_FILE, suite_from(configs).content())
-        write_json(folder / RUNS_FILE, {key: run.path.name for key, run in finished.items()})
-        environments = {key: run.environment for key, run in finished.items()}
-        write_json(folder / ENVIRONMENT_FILE, {"runs": environments})
+        write_runs(folder, results)
         write_json(folder / SUITE_FILE, about)
         if made_from is not None:
             write_json(folder / MADE_FROM_FILE, dict(made_from))
-        write_numbers(folder, results)
         if results.comparison is not None:
             (folder / TABLE_PAGE).write_text(markdown_table(results), encoding="utf-8")
             _draw(folder, results, results.comparison)

@@ -3,13 +3,13 @@
 import pandas as pd
 import pytest
 import torch
-from cl_anomaly.results.suite_results import read_suite
 
 from cl_anomaly.cli.screen_tables import show_aurocs, show_list, show_narrow_table, show_standings
 from cl_anomaly.core.progress import Progress
 from cl_anomaly.listeners.screen import Screen, mean_and_spread, show_notice
 from cl_anomaly.report.run_names import one_line
 from cl_anomaly.report.suite_table import COST, QUALITY, screen_rows
+from cl_anomaly.results.reading import read_suite
 from tests.support.places import ROOT
 
 
@@ -243,5 +243,5 @@ def test_the_tables_of_a_suite_fit(
         "yes",
     ):
         assert out.count(word) == 9, word
-    said = [row[-1] for row in screen_rows(table, QUALITY)]
+    said = [row[-1] for row in screen_rows(rows, QUALITY)]
     assert said == [f"{names[1]} and 3 more", *["all others"] * 8]

@@ -103,7 +103,7 @@ def test_a_table_has_all_pictures_but_those_of_images(tmp_path: Path) -> None:
         assert find_picture(kind).draw(recorded(folder), "recon").axes
     for kind in ("samples", "reconstructions"):
         done = cli("plot", folder, "--kind", kind)
-        assert done.code == 2 and "those of table.npz have the shape 5" in done.err
+        assert done.code == 2 and "those of table have the shape 5" in done.err
 
 
 def test_the_loss_is_the_mean_over_the_replicas(folder: Path, run: DrawnRun) -> None:
