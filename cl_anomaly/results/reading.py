@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from cl_anomaly.core.errors import InputError
-from cl_anomaly.core.json_files import read_json_if_there
+from cl_anomaly.core.json_files import read_json, read_json_if_there
 from cl_anomaly.data.dataset_names import short_name
 from cl_anomaly.results.cost import read_costs
 from cl_anomaly.results.recorded import read_named
@@ -115,11 +115,9 @@ class _Members:
     ) -> None:
         self._folder, self._settings, self._about = folder.resolve(), runs_of(config), about
         self._environments = read_json_if_there(folder / ENVIRONMENT_FILE).get("runs", {})
-        named = (folder / RUNS_FILE).exists()
-        places = read_json_if_there(folder / RUNS_FILE)
-        self._places = (
-            places if named else {name: f"{folder.name}/{name}" for name in self._settings}
-        )
+        self._places = {name: f"{self._folder.name}/{name}" for name in self._settings}
+        if (folder / RUNS_FILE).exists():
+            self._places = read_json(folder / RUNS_FILE)
         keys = [metrics["run"], *([short_names(metrics["dataset"])] if about else [])]
         self._rows = {
             tuple(map(str, key)): rows.drop(columns="run").reset_index(drop=True)

@@ -96,11 +96,8 @@ def read_comparisons(folder: Path, table: pd.DataFrame) -> dict[str, Comparison 
     """
     from cl_anomaly.statistics.comparison import Comparison
 
-    tests, pairs, named = (
-        read_json(folder / TESTS_FILE)["tests"],
-        _read_pairs(folder / PAIRS_FILE),
-        read_named(folder),
-    )
+    tests, pairs = read_json(folder / TESTS_FILE)["tests"], _read_pairs(folder / PAIRS_FILE)
+    named = read_named(folder)
     comparisons: dict[str, Comparison | None] = {}
     for dataset, rows in table.groupby("dataset", sort=False):
         known = tests.get(dataset)

@@ -85,8 +85,8 @@ class Results:
         """The metrics by the score that each run shows, which is called SHOWN in them."""
         shown = self.metrics
         if self.kind != "suite":  # whose runs have no others, and perhaps one for each dataset
-            own = shown["run"].map({run.name: run.score for run in self.runs.values()})
-            shown = shown[shown["score"] == own]
+            scores = {run.name: run.score for run in self.runs.values()}
+            shown = shown[shown["score"] == shown["run"].map(scores)]
         return shown.assign(score=SHOWN, dataset=short_names(shown["dataset"]))
 
     @cached_property

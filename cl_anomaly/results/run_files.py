@@ -152,7 +152,7 @@ class RunFiles:
     @cached_property
     def failures(self) -> list[Failure]:
         """Replicas that have no results after some task."""
-        return [Failure(**own) for own in recorded_failures(self.path)]
+        return [Failure(**failure) for failure in recorded_failures(self.path)]
 
     @cached_property
     def notes(self) -> list[str]:

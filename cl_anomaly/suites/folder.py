@@ -79,12 +79,13 @@ def check_each_once(members: Mapping[str, Member], plans: Mapping[str, Plan]) ->
     known: dict[tuple[Any, ...], str] = {}
     for key, plan in plans.items():
         method, dataset = members[key].method, plan.dataset.name
-        for own in plan.replicas:
-            first = known.setdefault((method, dataset, own.anomaly_class, own.seed), key)
+        for replica in plan.replicas:
+            label, seed = replica.anomaly_class, replica.seed
+            first = known.setdefault((method, dataset, label, seed), key)
             if first != key:
                 raise InputError(
                     f"Expected each replica of {method} once, but the runs {first!r} and {key!r} "
-                    f"both have seed {own.seed} with anomaly class {own.anomaly_class} of "
+                    f"both have seed {seed} with anomaly class {label} of "
                     f"{dataset}. Runs that differ in more than dataset, anomaly class and seeds "
                     f"need names of their own, under [runs.NAME]."
                 )
@@ -92,8 +93,8 @@ def check_each_once(members: Mapping[str, Member], plans: Mapping[str, Plan]) ->
 
 def _lasting(config: dict[str, Any]) -> dict[str, Any]:
     """Return what of a run's settings has to stay; a file of data by its name, wherever it lies."""
-    kept = {name: value for name, value in config.items() if name not in _CHANGING}
-    return kept | {"dataset": Path(str(config.get("dataset"))).name}
+    lasting = {name: value for name, value in config.items() if name not in _CHANGING}
+    return lasting | {"dataset": Path(str(config.get("dataset"))).name}
 
 
 def write_runs(folder: Path, results: Results) -> None:
@@ -201,8 +202,8 @@ def find_suite(out: Path, name: str) -> Path:
         InputError: there is none.
     """
     places = [out / name, out / "reference" / name, Path("results/reference") / name]
-    found = next((place for place in places if (place / SUITE_FILE).exists()), None)
-    if found is None:
-        listed = ", ".join(map(str, dict.fromkeys(places)))
-        raise InputError(f"Expected results of the suite {name}, but there are none: {listed}.")
-    return found
+    for place in places:
+        if (place / SUITE_FILE).exists():
+            return place
+    looked = ", ".join(map(str, dict.fromkeys(places)))
+    raise InputError(f"Expected results of the suite {name}, but there are none: {looked}.")

@@ -2,6 +2,8 @@
 
 import io
 import math
+import subprocess
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -128,6 +130,19 @@ def test_costs_are_those_of_one_replica_by_hand(folder: Path) -> None:
     assert row["forgetting"] == pytest.approx(0.45)
     # Of the two classes' means, which are both 0.45.
     assert (row["mean"], row["sd"]) == (pytest.approx(0.45), pytest.approx(0.0))
+
+
+def test_the_recorded_table_is_read_without_pandas(folder: Path) -> None:
+    code = (
+        "import sys; from pathlib import Path; from cl_anomaly.results.recorded import read_rows; "
+        "from cl_anomaly.report.suite_table import cells_of; "
+        f"print(*[cells[0] for cells in cells_of(read_rows(Path({str(folder)!r})))], sep=', '); "
+        "print([name for name in ('torch', 'pandas', 'numpy', 'scipy') if name in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
+    names, loaded = done.stdout.splitlines()
+    assert names.split(", ") == read_suite(folder).table["run"].tolist()
+    assert loaded == "[]"
 
 
 def test_every_surface_shows_the_same_words(folder: Path) -> None:

@@ -74,10 +74,10 @@ def test_aurocs_are_read_back_as_they_were() -> None:
     random = np.random.default_rng(0)
     headline, s = {"recon": random.random((4, 2))}, {"recon": random.random((4, 2, 2))}
     tables = [
-        rows("gr", replica.seed, headline["recon"][place], s["recon"][place]).assign(  # type: ignore[arg-type]
-            anomaly_class=replica.anomaly_class
+        rows("gr", seed, headline["recon"][place], s["recon"][place]).assign(  # type: ignore[arg-type]
+            anomaly_class=label
         )
-        for place, replica in enumerate(replicas)
+        for place, (label, seed) in enumerate(replicas)
     ]
     found = read_aurocs(pd.concat(tables))
     expected = aurocs_by_class("gr", "digits", replicas, headline, s)

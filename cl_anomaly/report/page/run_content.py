@@ -68,7 +68,7 @@ def read_content(folder: Path) -> Content:
         overall_standings=table.iloc[:0] if overall is None else parts[ALL],
         remarks=tuple(_remarks(members, compared)),
         version=__version__,
-        sample_images=_sample_images([own for own in members if own.results is not None]),
+        sample_images=_sample_images(members),
     )
 
 
@@ -158,8 +158,8 @@ class _Members:
         """Look for the folder of a run that gave nothing: the last of the same settings."""
         for status in reversed(self._beside if self._results.kind == "comparison" else []):
             known = status.config.keys() & run.settings.keys()
-            one, other = ({k: own[k] for k in known} for own in (status.config, run.settings))
-            if known and not differences(one, other):
+            there, here = ({k: c[k] for k in known} for c in (status.config, run.settings))
+            if known and not differences(there, here):
                 return status.folder
         return None
 
@@ -199,28 +199,29 @@ def _read_summary(path: Path) -> pd.DataFrame:
 
 def _sample_images(members: Sequence[Member]) -> dict[str, SampleImages]:
     """Read the test sets of members whose folders are there, each once, by their SHA-256."""
-    found: dict[str, SampleImages] = {}
+    images: dict[str, SampleImages] = {}
     runs = sum(len(member.made) for member in members)
     for member in members:
-        own, folders = member.results, member.folders
-        if own is None or not folders or not own.data or own.data in found:
+        run, folders = member.results, member.folders
+        if run is None or not folders or not run.data or run.data in images:
             continue
         if runs > _MOST_WITH_IMAGES:
             why = f"{runs:,} runs are too many to wait for. The page of one of them shows them."
-            found[own.data] = SampleImages(None, why)
+            images[run.data] = SampleImages(None, why)
         else:
-            found[own.data] = sample_images_of(own.settings, own.data, folders[0])
-    return found
+            images[run.data] = sample_images_of(run.settings, run.data, folders[0])
+    return images
 
 
 def _remarks(members: Sequence[Member], compared: Mapping[str, Comparison]) -> list[str]:
     several = len(compared) > 1
-    said = [
+    remarks = [
         f"{dataset}: {remark}" if several else remark
-        for dataset, own in compared.items()
-        for remark in own.remarks
+        for dataset, comparison in compared.items()
+        for remark in comparison.remarks
     ]
-    if other := {own.name: own.code for member in members for own in member.made if own.code}:
+    made = [run for member in members for run in member.made]
+    if other := {run.name: run.code for run in made if run.code}:
         why = "; ".join(dict.fromkeys(other.values()))
-        said.append(f"Not of the code that made this page: {in_short(list(other))} ({why}).")
-    return said
+        remarks.append(f"Not of the code that made this page: {in_short(list(other))} ({why}).")
+    return remarks
