@@ -20,7 +20,7 @@ from whole_process import command
 
 from cl_anomaly.api import run
 from cl_anomaly.plan.build import prepare
-from cl_anomaly.runs.run_folder import folder_name
+from cl_anomaly.runs.writing import folder_name
 from cl_anomaly.settings.run_config import RunConfig
 from cl_anomaly.store.files import publish
 from cl_anomaly.suites.suite_file import read_suite_file

@@ -13,13 +13,13 @@ from cl_anomaly.data.datasets import find_dataset
 from cl_anomaly.engines.base import Engine, Outcome
 from cl_anomaly.plan.build import Plan
 from cl_anomaly.plan.check import reading_of
+from cl_anomaly.results.run_folder import RunFolder
 from cl_anomaly.store.files import check_writable
 from cl_anomaly.store.folder_names import checked_name
 from cl_anomaly.store.machine_differences import other_machine_by_difference
 from cl_anomaly.store.provenance import other_code_by_run
 from cl_anomaly.store.status import METRICS_FILE
 from cl_anomaly.suites.folder import (
-    SuiteMember,
     check_each_once,
     check_same_suite,
     find_suite,
@@ -79,13 +79,14 @@ def bench(
     outcome = run_missing(members, plans, how, chosen_by.waiting)
     if only_estimate:
         return
-    performed = {key: _performed(own, plans[key], outcome) for key, own in members.items()}
+    performed = [_performed(own, plans[key], outcome) for key, own in members.items()]
+    notes = [plan.dataset.note for plan in plans.values() if plan.dataset.note]
     origin = None
     if len(outcome.folders) == len(members) and not outcome.failures:
         data = _data_files([*plans.values(), *chosen_by.plans])
         origin = made_from(suite, settings, [*outcome.folders.values(), *chosen_by.folders], data)
     by_method = {own.method: choices[own.run] for own in members.values() if own.run in choices}
-    folder = write_suite(suite, performed, by_method, out, name, origin)
+    folder = write_suite(suite, performed, by_method, out, name, origin, notes)
     show_suite(folder, quiet)
     if not (quiet or no_report) and (folder / METRICS_FILE).exists():
         name_page(folder, is_new=True)
@@ -114,11 +115,16 @@ def _data_files(plans: Sequence[Plan]) -> set[Path]:
     }
 
 
-def _performed(member: Member, plan: Plan, outcome: Outcome) -> SuiteMember:
-    key = member.name
-    folder, failure = outcome.folders.get(key), outcome.failures.get(key)
-    note = plan.dataset.note
-    return SuiteMember(member.method, plan.config, plan.dataset.name, folder, failure, note)
+def _performed(member: Member, plan: Plan, outcome: Outcome) -> RunFolder:
+    return RunFolder(
+        outcome.folders.get(member.name),
+        member.name,
+        method=member.method,
+        failure=outcome.failures.get(member.name),
+        config=plan.config,
+        settings=plan.config.to_dict(),
+        dataset=plan.dataset.name,
+    )
 
 
 def check(suite: Suite, out: Path, name: str | None) -> None:

@@ -7,7 +7,9 @@ from typing import Any
 
 from cl_anomaly.cli.screen_tables import show_narrow_table
 from cl_anomaly.core.json_files import read_json
-from cl_anomaly.report.suite_table import COST, QUALITY, about_edge, read_table, screen_rows
+from cl_anomaly.report.suite_table import COST, QUALITY, about_edge, screen_rows
+from cl_anomaly.results.recorded import read_rows
+from cl_anomaly.results.table import method_rows
 from cl_anomaly.store.status import PAGE_FILE, SUITE_FILE
 from cl_anomaly.suites.suite import Suite
 from cl_anomaly.suites.up_to_date import how_many, is_up_to_date
@@ -57,9 +59,9 @@ def show_suite(folder: Path, quiet: bool) -> None:
     if quiet:
         print(folder)
         return
-    if (table := read_table(folder)) is not None:
+    if (rows := read_rows(folder)) is not None:
         for title, columns in ((folder.name, QUALITY), ("cost of one replica", COST)):
-            show_narrow_table(title, screen_rows(table, columns), ("method", *columns))
+            show_narrow_table(title, screen_rows(method_rows(rows), columns), ("method", *columns))
     print(f"results: {folder}")
 
 

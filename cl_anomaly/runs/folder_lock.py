@@ -11,7 +11,7 @@ from cl_anomaly.core.errors import InputError, RunError
 from cl_anomaly.core.events import EVENTS_FILE
 from cl_anomaly.core.json_files import read_json
 from cl_anomaly.plan.check import another_run
-from cl_anomaly.runs.run_folder import BEGINNING_FILES
+from cl_anomaly.runs.writing import BEGINNING_FILES
 from cl_anomaly.store.config_files import read_configuration
 from cl_anomaly.store.files import MANIFEST_FILE, DamagedError, check_files, locked
 from cl_anomaly.store.fingerprint import differences_of_code, in_short, recorded_code

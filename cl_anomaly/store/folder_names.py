@@ -1,4 +1,6 @@
-"""Names of folders, as they are given."""
+"""Names of folders: as they are given, and made from other names."""
+
+import re
 
 from cl_anomaly.core.errors import InputError
 from cl_anomaly.settings.field_types import is_text
@@ -30,3 +32,10 @@ def checked_name(name: str) -> str:
             "the beginning, and spaces at either end.",
         )
     return name
+
+
+def plain_name(name: str) -> str:
+    """Make a name that cannot lead out of the folder it is in, and is short enough for any disk."""
+    return (
+        re.sub(r"[^\w.+-]+", "_", name).lstrip(".").encode()[:100].decode("utf-8", "ignore") or "_"
+    )

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from cl_anomaly.engines.base import Job
 from cl_anomaly.plan.build import Plan
-from cl_anomaly.runs.run_folder import folder_name
+from cl_anomaly.runs.writing import folder_name
 
 ALL_SAVED = "interrupted, and saved. The same command goes on with what is missing."
 """What is said of several runs that a signal has ended."""

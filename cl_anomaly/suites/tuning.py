@@ -11,8 +11,8 @@ from cl_anomaly.core.errors import InputError
 from cl_anomaly.data.datasets import load_dataset
 from cl_anomaly.plan.build import Plan
 from cl_anomaly.plan.check import reading_of
+from cl_anomaly.results.run_folder import read_run
 from cl_anomaly.statistics.aurocs import HEADLINE
-from cl_anomaly.store.finished import read_results
 from cl_anomaly.suites.suite import Suite
 
 RULE = (
@@ -129,8 +129,7 @@ def _further(values: Sequence[Any], best: Any) -> float | int | None:
 def _headline(folder: Path | None, plan: Plan) -> float:
     if folder is None:
         return float("nan")
-    (results,) = read_results(folder)
-    own = results.metrics
+    own = read_run(folder).metrics
     last = own[(own["metric"] == HEADLINE) & (own["score"] == plan.config.shown_score)]
     last = last[last["task"] == len(plan.scenarios[0].tasks)]
     # A replica that failed makes the whole candidate a failure: it must not win by what is left.

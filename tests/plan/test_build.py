@@ -10,7 +10,7 @@ from cl_anomaly.data import mnist
 from cl_anomaly.models.vae import VAE
 from cl_anomaly.plan import build
 from cl_anomaly.runs.perform import find_finished
-from cl_anomaly.runs.run_folder import folder_name
+from cl_anomaly.runs.writing import folder_name
 from tests.support.command import SMALL, cli
 from tests.support.helpers import write_mnist
 

@@ -16,8 +16,9 @@ from cl_anomaly.plan.defaults import (
     with_classes,
     with_fitting_defaults,
 )
-from cl_anomaly.plan.replicas import make_replicas, make_scenarios
+from cl_anomaly.plan.replicas import make_scenarios
 from cl_anomaly.scenarios.class_stream import build_scenario
+from cl_anomaly.scenarios.replicas import make_replicas
 from cl_anomaly.scores import SCORES
 from cl_anomaly.settings.options import options_of
 from cl_anomaly.settings.run_config import RunConfig

@@ -251,7 +251,7 @@ def _tooltips(*names: str, value_title: str = "value") -> list[alt.Tooltip]:
         alt.Tooltip(
             field,
             title=value_title if field == "value:Q" else title,
-            **({"format": digits} if digits else {}),
+            format=digits or alt.Undefined,
         )
         for field, title, digits in map(_TOOLTIPS.__getitem__, names)
     ]

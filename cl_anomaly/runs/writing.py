@@ -1,6 +1,5 @@
-"""The files of a run's folder, and of a comparison's."""
+"""The files of a run's folder."""
 
-import re
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -14,18 +13,21 @@ from cl_anomaly.plan.build import Plan
 from cl_anomaly.report.canvas import save_figure
 from cl_anomaly.report.figures import draw_auroc
 from cl_anomaly.report.run_names import one_line
-from cl_anomaly.runs.result import Result
-from cl_anomaly.settings.run_config import ResolvedConfig
+from cl_anomaly.results.run_folder import RunFolder
 from cl_anomaly.statistics.aurocs import aurocs_by_class
 from cl_anomaly.statistics.summary import summarise
 from cl_anomaly.store.detectors import write_detector
 from cl_anomaly.store.fingerprint import OWN_FILE
-from cl_anomaly.store.recorded import LOSSES_FILE, PICTURES_FILE, SCORES_FILE
+from cl_anomaly.store.folder_names import plain_name
 from cl_anomaly.store.status import (
     CONFIG_FILE,
     COST_FILE,
     ENVIRONMENT_FILE,
+    FIGURE_NAME,
+    LOSSES_FILE,
     METRICS_FILE,
+    PICTURES_FILE,
+    SCORES_FILE,
     SUMMARY_FILE,
     TIMING_FILE,
     StatusName,
@@ -34,28 +36,15 @@ from cl_anomaly.store.status import (
 )
 
 BEGINNING_FILES = {CONFIG_FILE, ENVIRONMENT_FILE, OWN_FILE}
-FIGURE_NAME = "auroc_per_task"
 
 
-def folder_name(run: Plan | Result) -> str:
+def folder_name(run: Plan | RunFolder) -> str:
     """Name a run's folder: DATASET-STRATEGY-FINGERPRINT."""
-    start = plain_name(f"{dataset_name(run.config)}-{run.strategy_name}")
+    start = plain_name(f"{short_name(run.config.dataset)}-{run.strategy_name}")
     return f"{start}-{fingerprint_of(run.config.to_dict(), run.environment)}"
 
 
-def dataset_name(config: ResolvedConfig) -> str:
-    """Name a dataset without the folder and the ending of its file, where it is one."""
-    return short_name(config.dataset)
-
-
-def plain_name(name: str) -> str:
-    """Make a name that cannot lead out of the folder it is in, and is short enough for any disk."""
-    return (
-        re.sub(r"[^\w.+-]+", "_", name).lstrip(".").encode()[:100].decode("utf-8", "ignore") or "_"
-    )
-
-
-def write_beginning(run: Plan | Result, folder: Path) -> None:
+def write_beginning(run: Plan | RunFolder, folder: Path) -> None:
     """Write what is known before a run has trained."""
     write_json(folder / CONFIG_FILE, run.config.to_dict())
     write_json(folder / ENVIRONMENT_FILE, run.environment)
@@ -63,7 +52,7 @@ def write_beginning(run: Plan | Result, folder: Path) -> None:
         (folder / OWN_FILE).write_bytes(run.strategy_source.encode())
 
 
-def write_results(result: Result, folder: Path) -> None:
+def write_results(result: RunFolder, folder: Path) -> None:
     """Write everything that came of a run."""
     write_beginning(result, folder)
     write_json(folder / TIMING_FILE, result.timing)
@@ -84,11 +73,10 @@ def write_results(result: Result, folder: Path) -> None:
     )
     write_detector(folder, result.made_from, weights, statistics)
     if len(result.metrics):
-        dataset = Path(result.config.dataset).name
         aurocs = aurocs_by_class(
             result.strategy_name,
-            dataset,
-            result.replicas,
+            Path(result.config.dataset).name,
+            [(replica.anomaly_class, replica.seed) for replica in result.replicas],
             result.headline,
             result.s,
             result.untrained,
@@ -99,7 +87,7 @@ def write_results(result: Result, folder: Path) -> None:
         save_figure(draw_auroc(line, result.config.shown_score), folder / FIGURE_NAME, ("png",))
 
 
-def _write_scores(result: Result, folder: Path) -> None:
+def _write_scores(result: RunFolder, folder: Path) -> None:
     arrays: dict[str, Any] = dict(result.scores)
     classes = [replica.anomaly_class for replica in result.replicas]
     if len(set(classes)) > 1:
