@@ -81,12 +81,16 @@ def result_matrices(content: Content) -> pd.DataFrame:
     return _joined(tables)
 
 
-def _mean_matrices(metrics: pd.DataFrame) -> pd.DataFrame:
+def _mean_matrices(metrics: pd.DataFrame) -> Any:
     """Return the mean result matrix of each score: score, task, of, value."""
     replica = ["anomaly_class", "seed"]
     arrived = metrics.loc[metrics["task"] > 0, [*replica, "task", "classes"]].drop_duplicates()
     classes = [[f"{OF_CLASS}{label}" for label in parted(text)] for text in arrived["classes"]]
-    tasks = arrived[[*replica, "task"]].rename(columns={"task": "of"}).assign(metric=classes)
+    tasks = (
+        arrived[[*replica, "task"]]
+        .rename(columns={"task": "of"})
+        .assign(metric=pd.Series(classes, dtype=object, index=arrived.index))
+    )
     rows = metrics.merge(tasks.explode("metric"), on=[*replica, "metric"])
     for of_what in (replica, ["anomaly_class"], []):
         keys = ["score", *of_what, "task", "of"]
