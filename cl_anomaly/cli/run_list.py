@@ -14,7 +14,7 @@ from rich.text import Text
 
 from cl_anomaly.data.dataset_names import short_name
 from cl_anomaly.store.filter import in_order, where
-from cl_anomaly.store.listing import Headline, Listed, list_results
+from cl_anomaly.store.listing import Entry, Headline, list_results
 
 _NARROWEST, _WIDEST = 80, 120
 _COLUMNS = ("strategy", "dataset", "class", "epochs", "seeds", "AUROC")
@@ -48,7 +48,7 @@ def show_runs(out: Path, conditions: Sequence[str], sort: str, as_json: bool) ->
         _show(chosen, there)
 
 
-def _show(chosen: Sequence[Listed], there: Sequence[Listed]) -> None:
+def _show(chosen: Sequence[Entry], there: Sequence[Entry]) -> None:
     width = shutil.get_terminal_size((_NARROWEST, 0)).columns
     console = Console(width=max(_NARROWEST, min(width, _WIDEST)), highlight=False)
     cells = {listed.folder: _cells(listed) for listed in chosen}
@@ -67,7 +67,7 @@ def _show(chosen: Sequence[Listed], there: Sequence[Listed]) -> None:
     console.print(Text(_explanation([listed.auroc for listed in chosen if listed.auroc])))
 
 
-def _cells(listed: Listed) -> tuple[str, ...]:
+def _cells(listed: Entry) -> tuple[str, ...]:
     if listed.kind == "run":
         options = [f"{name}={_said(value)}" for name, value in listed.differs.items()]
         first = " ".join([_strategy(listed), *options])
@@ -83,7 +83,7 @@ def _cells(listed: Listed) -> tuple[str, ...]:
     )
 
 
-def _strategy(listed: Listed) -> str:
+def _strategy(listed: Entry) -> str:
     # Of one in a file, the class: where the file lies is in the configuration.
     return str(listed.status.config.get("strategy", "")).rpartition("/")[2]
 
@@ -146,7 +146,7 @@ class _Columns:
         return table
 
 
-def _placed(listed: Listed, width: int) -> str:
+def _placed(listed: Entry, width: int) -> str:
     """Return a run's path and state, beside each other if there is room."""
     word, _, digits = listed.code.partition(" ")
     state = f"{listed.status.name} {listed.date:%Y-%m-%d %H:%M}, {word} code {digits}".rstrip()
@@ -154,7 +154,7 @@ def _placed(listed: Listed, width: int) -> str:
     return line if len(line) <= width else f"  {listed.folder}\n    {state}"
 
 
-def _members(listed: Listed, aurocs: Mapping[str, Headline | None]) -> Table:
+def _members(listed: Entry, aurocs: Mapping[str, Headline | None]) -> Table:
     table = Table.grid(padding=(0, _GAP, 0, 0))
     table.add_column(max_width=24, overflow="fold")
     table.add_column(overflow="fold")
@@ -178,7 +178,7 @@ def _explanation(aurocs: Sequence[Headline]) -> str:
     return f"AUROC: the headline AUROC{of} after the last task, {spreads}."
 
 
-def _as_json(listed: Listed) -> dict[str, Any]:
+def _as_json(listed: Entry) -> dict[str, Any]:
     auroc = listed.auroc
     return {
         "folder": str(listed.folder),

@@ -1,4 +1,4 @@
-"""Costs of several runs beside each other, and of one replica of a method."""
+"""Costs of runs, and of one replica of a method."""
 
 from collections.abc import Iterable
 from pathlib import Path
@@ -29,11 +29,9 @@ COST_COLUMNS = (
 
 
 def costs_of(runs: Iterable[RunFolder]) -> pd.DataFrame:
-    """Put the costs of several runs beside each other.
+    """Tabulate the costs of several runs: COST_COLUMNS, method and dataset.
 
-    Returns:
-        COST_COLUMNS, of which `score_bytes` are those of the shown score, method and dataset; what
-        is unknown is empty.
+    `score_bytes` are those of the shown score. Unknown cells are empty.
     """
     rows = []
     for run in runs:
@@ -46,7 +44,7 @@ def costs_of(runs: Iterable[RunFolder]) -> pd.DataFrame:
 
 
 def read_costs(folder: Path) -> pd.DataFrame:
-    """Read what each run of a comparison or a suite cost, see `costs_of`."""
+    """Read the costs of the runs of a comparison or a suite, see `costs_of`."""
     text = dict.fromkeys(("run", "method", "dataset"), str)
     return pd.read_csv(folder / COST_TABLE, dtype=text, keep_default_na=False, na_values=_NUMBERS)
 
@@ -56,16 +54,15 @@ _NUMBERS = {name: [""] for name in COST_COLUMNS if name != "run"}
 
 
 def of_one_replica(costs: pd.DataFrame) -> dict[str, Any]:
-    """Compute what a method costs for one replica: the only place that does, for all tables.
+    """Compute the costs of a method for one replica, for all tables.
 
     Args:
         costs: COST_COLUMNS of its runs.
 
     Returns:
-        COSTS: `seconds`, `steps` and `operations` of training over all tasks; `bytes` of the model,
-        of what the strategy keeps and of the statistics of the shown score, after the last task;
-        and whether real samples are kept. Each is the mean over all replicas of all runs, and NaN,
-        or None, where it is not known of one of them.
+        COSTS: `seconds`, `steps` and `operations` of training over all tasks; `bytes` of model,
+        strategy and statistics of the shown score after the last task; and whether real samples
+        are kept. Means over all replicas of all runs; NaN or None if unknown for one of them.
     """
     if costs.empty:
         return dict.fromkeys(COSTS[:-1], np.nan) | {"stores_samples": None}

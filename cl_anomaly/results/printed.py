@@ -1,4 +1,4 @@
-"""Runs as a console and a notebook show them; names that hold HTML stay text."""
+"""Runs for the console and the notebook; names that hold HTML stay text."""
 
 from __future__ import annotations
 
@@ -15,33 +15,25 @@ if TYPE_CHECKING:
 
     from cl_anomaly.results.run_folder import RunFolder
 
-_DIGITS = 3
+_NUMBER = "{:.3f}".format
 
 
 def as_text(title: str, table: pd.DataFrame) -> str:
     """Write a sentence, and a table below it."""
     if table.empty:
         return f"{title}: no results"
-    shown = table.to_string(index=False, float_format=_number, na_rep="")
+    shown = table.to_string(index=False, float_format=_NUMBER, na_rep="")
     return f"{title}\n{shown}"
 
 
 def as_html(title: str, table: pd.DataFrame) -> str:
-    """Write the same for a notebook."""
-    shown = table.to_html(index=False, float_format=_number, na_rep="", border=0, escape=True)
+    """Write a sentence and a table for a notebook."""
+    shown = table.to_html(index=False, float_format=_NUMBER, na_rep="", border=0, escape=True)
     return f"<p>{escape(title)}</p>\n{shown}"
 
 
-def _number(value: float) -> str:
-    return f"{value:.{_DIGITS}f}"
-
-
 def table_of(headline: NDArray[np.float64] | None) -> pd.DataFrame:
-    """Compute mean and standard deviation over the replicas after each task.
-
-    Args:
-        headline: (R, N); None if there is none.
-    """
+    """Compute mean and standard deviation over the replicas after each task, from (R, N)."""
     import numpy as np
     import pandas as pd
 
@@ -57,7 +49,7 @@ def table_of(headline: NDArray[np.float64] | None) -> pd.DataFrame:
 
 
 def lines_of(run: RunFolder) -> Iterator[str]:
-    """Describe in about ten lines what was run, and the headline AUROC after each task."""
+    """Describe a run and its headline AUROC after each task, a line each."""
     yield _title(run)
     for task, mean, sd, replicas in run.table.itertuples(index=False):
         spread = f" ± {sd:.3f}" if replicas > 1 else ""

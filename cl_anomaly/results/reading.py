@@ -1,4 +1,4 @@
-"""A comparison, a suite, or a run alone, read back: arrays of its runs only when asked for."""
+"""Read a comparison, a suite or a run; arrays are read when they are asked for."""
 
 from __future__ import annotations
 
@@ -30,11 +30,11 @@ if TYPE_CHECKING:
 
 
 def read_suite(folder: str | Path) -> Results:
-    """Read what came of a comparison or a suite.
+    """Read the results of a comparison or a suite.
 
     Args:
-        folder: its own, such as `results/digits-compare`. Its runs lie beside it; they are only
-            needed for their arrays.
+        folder: such as `results/digits-compare`. The runs beside it are only needed for their
+            arrays.
 
     Raises:
         InputError: there is none, or it is damaged.
@@ -71,7 +71,7 @@ def read_results(folder: Path) -> Results:
 
 
 def each_once(runs: Iterable[RunFolder]) -> list[RunFolder]:
-    """Leave out what is there already: a comparison's member, a folder by another path."""
+    """Leave out duplicates, such as a comparison's member or a folder by another path."""
     once: dict[Path | None, RunFolder] = {}
     for run in runs:
         first = once.setdefault(run.folder, run)
@@ -81,10 +81,7 @@ def each_once(runs: Iterable[RunFolder]) -> list[RunFolder]:
 
 
 def read_what_can_be_drawn(folders: Iterable[Path]) -> tuple[list[RunFolder], list[str]]:
-    """Read runs and comparisons, and leave out what has no results.
-
-    Returns:
-        The runs, each once, and a sentence for each folder that was left out.
+    """Read runs and comparisons: each run with results once, and why a folder was left out.
 
     Raises:
         InputError: nothing is left.
@@ -113,9 +110,9 @@ class _Members:
         metrics: pd.DataFrame,
         about: Mapping[str, Any],
     ) -> None:
-        self._folder, self._settings, self._about = folder.resolve(), runs_of(config), about
+        self._beside, self._settings, self._about = folder.resolve().parent, runs_of(config), about
         self._environments = read_json_if_there(folder / ENVIRONMENT_FILE).get("runs", {})
-        self._places = {name: f"{self._folder.name}/{name}" for name in self._settings}
+        self._places = {name: f"{folder.resolve().name}/{name}" for name in self._settings}
         if (folder / RUNS_FILE).exists():
             self._places = read_json(folder / RUNS_FILE)
         keys = [metrics["run"], *([short_names(metrics["dataset"])] if about else [])]
@@ -127,43 +124,23 @@ class _Members:
 
     def runs(self) -> list[RunFolder]:
         """Return all runs, those with results and those without."""
-        return [
-            self._member(name, settings) if self._about else self._compared(name, settings)
-            for name, settings in self._settings.items()
-        ]
+        return [self._run(name, settings) for name, settings in self._settings.items()]
 
-    def _compared(self, name: str, settings: dict[str, Any]) -> RunFolder:
-        """Return a run of a comparison, which has its metrics."""
-        rows = self._rows.get((name,))
-        known = {} if rows is None else {"metrics": rows}
-        return self._run(name, settings, rows is not None, **known)
-
-    def _member(self, name: str, settings: dict[str, Any]) -> RunFolder:
-        """Return a run of a suite, whose metrics are by method and dataset.
-
-        They are all that is known of a run whose own folder is gone.
-        """
-        about = self._about["members"].get(name, {})
-        method = str(about.get("method", name))
-        dataset = str(about.get("dataset") or short_name(str(settings.get("dataset"))))
-        known: dict[str, Any] = {"method": method, "dataset": dataset}
-        rows, place = self._rows.get((method, dataset)), self._place(name)
-        if rows is not None and place is not None and not (place / METRICS_FILE).exists():
+    def _run(self, name: str, settings: dict[str, Any]) -> RunFolder:
+        known: dict[str, Any] = {"settings": settings}
+        place = None if (own := self._places.get(name)) is None else self._beside / own
+        method, rows = name, self._rows.get((name,))
+        if self._about:
+            about = self._about["members"].get(name, {})
+            method = str(about.get("method", name))
+            dataset = str(about.get("dataset") or short_name(str(settings.get("dataset"))))
+            known |= {"method": method, "dataset": dataset, "failure": about.get("failure")}
+            rows = None if place is None else self._rows.get((method, dataset))
+        # A suite has metrics by method and dataset: all that is known if the run's folder is gone.
+        if rows is not None and not (self._about and place and (place / METRICS_FILE).exists()):
             known["metrics"] = rows
-        has_results = rows is not None and place is not None
-        return self._run(name, settings, has_results, failure=about.get("failure"), **known)
-
-    def _run(
-        self, name: str, settings: dict[str, Any], has_results: bool, **known: Any
-    ) -> RunFolder:
         if name in self._environments:
             known["environment"] = self._environments[name]
-        if (method := known.get("method", name)) in self._strategies:
+        if method in self._strategies:
             known["strategy_name"] = str(self._strategies[method])
-        place = self._place(name)
-        return RunFolder(place, name, settings=settings, has_results=has_results, **known)
-
-    def _place(self, name: str) -> Path | None:
-        """Return where a run is, or was: the comparison lies beside its runs."""
-        place = self._places.get(name)
-        return None if place is None else self._folder.parent / place
+        return RunFolder(place, name, has_results=rows is not None, **known)

@@ -1,4 +1,4 @@
-"""The table and the tests of a comparison or a suite on disk: read, and not computed again."""
+"""Table and tests of a comparison or a suite on disk, which are not computed again."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ _OF_A_COMPARISON += ("friedman", "critical_difference", "remarks")
 
 
 def write_numbers(folder: Path, results: Results) -> None:
-    """Write what was measured and what it cost, the table, and what the tests say."""
+    """Write metrics, costs, summary, table and tests."""
     results.metrics.to_csv(folder / METRICS_FILE, index=False)
     if len(results.costs):
         results.costs.to_csv(folder / COST_TABLE, index=False)
@@ -62,7 +62,7 @@ def _write_tests(folder: Path, results: Results) -> None:
 
 
 def read_named(folder: Path) -> Named:
-    """Read the pairs of runs that a comparison or a suite had named in advance."""
+    """Read the pairs of runs that were named in advance."""
     known = read_json_if_there(folder / TESTS_FILE).get("named", [])
     return tuple((str(one), str(other)) for one, other in known)
 
@@ -88,12 +88,7 @@ def _read(name: str, text: str) -> Any:
 
 
 def read_comparisons(folder: Path, table: pd.DataFrame) -> dict[str, Comparison | None]:
-    """Read what the tests gave, by dataset; None of a dataset without results.
-
-    Args:
-        folder: of the comparison or the suite.
-        table: as it was recorded.
-    """
+    """Read the tests and the recorded table by dataset; None for one without results."""
     from cl_anomaly.statistics.comparison import Comparison
 
     tests, pairs = read_json(folder / TESTS_FILE)["tests"], _read_pairs(folder / PAIRS_FILE)

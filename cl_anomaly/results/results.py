@@ -1,4 +1,4 @@
-"""Several runs together: a comparison, a suite, or a run alone; their one table and their tests."""
+"""Results of a comparison, a suite or a single run: their one table and their tests."""
 
 from __future__ import annotations
 
@@ -26,21 +26,21 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 Kind = Literal["run", "comparison", "suite"]
 SHOWN = "shown"
-"""Stands for the score that each run was made to show."""
+"""Stands for the score that each run shows."""
 _NOT_PRINTED = ["dataset", "iqm", "iqm_low", "iqm_high", "is_best"]
 
 
 class Results:
-    """What came of several runs.
+    """Results of several runs.
 
     Args:
-        runs: those with results and those without, in their order, each with a name of its own.
-        kind: of the folder; a run alone is a comparison of one.
-        title: what it is called.
-        named: pairs of methods that are tested whoever is the best.
-        folder: its own; None before there is one.
-        about: what `suite.json` says.
-        known: parts by name that are known already, and not computed.
+        runs: with results and without, in order, with different names.
+        kind: a single run is a comparison of one.
+        title: for people.
+        named: pairs of methods that are tested whichever is the best.
+        folder: None before there is one.
+        about: content of `suite.json`.
+        known: parts by name that need not be computed.
 
     Attributes:
         runs: by name.
@@ -66,7 +66,7 @@ class Results:
     def metrics(self) -> pd.DataFrame:
         """Metrics of all runs in tidy form, with a column `run`.
 
-        Of a suite, `run` is the method, and each has the score that it shows alone.
+        In a suite, `run` is the method, and only the shown scores are in it.
         """
         import pandas as pd
 
@@ -82,7 +82,7 @@ class Results:
 
     @cached_property
     def shown(self) -> pd.DataFrame:
-        """The metrics by the score that each run shows, which is called SHOWN in them."""
+        """Metrics by each run's shown score, which is called SHOWN here."""
         shown = self.metrics
         if self.kind != "suite":  # whose runs have no others, and perhaps one for each dataset
             scores = {run.name: run.score for run in self.runs.values()}
@@ -91,24 +91,21 @@ class Results:
 
     @cached_property
     def costs(self) -> pd.DataFrame:
-        """What each run with results cost, all replicas together, see `cost.COST_COLUMNS`.
-
-        Of a suite with the columns method and dataset, too.
-        """
+        """Costs of each run with results, all replicas together, see `cost.COST_COLUMNS`."""
         from cl_anomaly.results.cost import costs_of
 
         return costs_of(run for run in self.runs.values() if run.folder is not None)
 
     @cached_property
     def datasets(self) -> list[str]:
-        """Names of the datasets, each once."""
+        """Names of the datasets."""
         return list(dict.fromkeys(run.dataset for run in self.runs.values()))
 
     @cached_property
     def comparisons(self) -> dict[str, Comparison | None]:
-        """How the runs compare after the last task, by dataset; ALL is all of several together.
+        """Comparisons after the last task by dataset; ALL is all of several together.
 
-        None for a dataset on which no run has results.
+        None for a dataset without results.
         """
         if self._recorded is not None and self.folder is not None:
             return read_comparisons(self.folder, self._recorded)
@@ -117,14 +114,14 @@ class Results:
 
     @property
     def comparison(self) -> Comparison | None:
-        """How the runs compare over all datasets; None if none has a result."""
+        """Comparison over all datasets; None without results."""
         return list(self.comparisons.values())[-1]
 
     @cached_property
     def table(self) -> pd.DataFrame:
-        """The table, with all columns: a row for each method on each dataset.
+        """The whole table: a row for each method on each dataset, see `part_of_table`.
 
-        Where there are several datasets, the rows of all together follow. See `part_of_table`.
+        For several datasets, the rows of ALL follow.
         """
         import pandas as pd
 
@@ -143,29 +140,29 @@ class Results:
 
     @property
     def pairs(self) -> pd.DataFrame:
-        """A row for each two methods with results, over all datasets; see `Comparison.pairs`."""
+        """A row for each pair of methods over all datasets, see `Comparison.pairs`."""
         import pandas as pd
 
         return pd.DataFrame() if self.comparison is None else self.comparison.pairs
 
     @property
     def s(self) -> ByRun[NDArray[np.float64]]:
-        """By run, (R, N, N), its result matrices by the score that it shows, when asked for."""
+        """By run, (R, N, N), result matrices by its shown score, read when asked for."""
         return ByRun(self._with_results, lambda run: run.s[run.score])
 
     @property
     def scores(self) -> ByRun[NDArray[np.float32]]:
-        """By run, (R, tasks, n), scores of the test set by the score that it shows, likewise."""
+        """By run, (R, tasks, n), shown scores of the test set, read when asked for."""
         return ByRun(self._with_results, lambda run: run.scores[run.score])
 
     @property
     def chosen(self) -> Mapping[str, Any]:
-        """Options that were tuned by method, and on what."""
+        """Tuned options by method, and the data they were tuned on."""
         return self.about.get("chosen", {})
 
     @property
     def lines(self) -> list[RunFolder]:
-        """What a figure draws: the runs with results; of a suite, each method by its own score."""
+        """Lines of a figure: runs with results; of a suite, methods by their shown score."""
         if self.kind != "suite":
             return list(self._with_results.values())
         first = {run.method: run for run in reversed(self._with_results.values())}
@@ -177,7 +174,7 @@ class Results:
         ]
 
     def summary(self) -> pd.DataFrame:
-        """Return means over the seeds and the anomaly classes of all that is measured."""
+        """Compute means over seeds and anomaly classes of all measurements."""
         from cl_anomaly.statistics.aurocs import read_aurocs
         from cl_anomaly.statistics.bounds import kind_of
         from cl_anomaly.statistics.summary import summarise
@@ -191,7 +188,7 @@ class Results:
         return summarise(read_aurocs(self.metrics), kinds)
 
     def __repr__(self) -> str:
-        """Describe what it is, and show the table."""
+        """Show the title and the table."""
         return as_text(*self._printed())
 
     def _repr_html_(self) -> str:
@@ -205,7 +202,7 @@ class Results:
 
     @cached_property
     def _recorded(self) -> pd.DataFrame | None:
-        """The table as it lies in the folder."""
+        """The table in the folder."""
         import pandas as pd
 
         rows = None if self.folder is None or self.kind == "run" else read_rows(self.folder)
@@ -231,27 +228,22 @@ class Results:
 
 
 class ByRun(Mapping[str, T], Generic[T]):
-    """What runs hold, by their names, read when it is asked for.
-
-    Args:
-        runs: by name.
-        read: returns what a run holds.
-    """
+    """A part of each run by the run's name, which `read` returns when asked for."""
 
     def __init__(self, runs: Mapping[str, RunFolder], read: Callable[[RunFolder], T]) -> None:
         self._runs, self._read = runs, read
 
     def __getitem__(self, name: str) -> T:
-        """Read what a run holds.
+        """Read the part of a run.
 
         Raises:
-            KeyError: there is none of that name, with results.
+            KeyError: no run of that name has results.
             InputError: its folder is gone or damaged.
         """
         return self._read(self._runs[name])
 
     def __iter__(self) -> Iterator[str]:
-        """Go through the names."""
+        """Iterate over the names."""
         return iter(self._runs)
 
     def __len__(self) -> int:
@@ -265,10 +257,10 @@ def short_names(datasets: pd.Series) -> pd.Series:
 
 
 def compare(runs: Sequence[RunFolder], score: str) -> Comparison:
-    """Compare runs by a score; those of one name are one competitor.
+    """Compare runs by a score; runs of one name are one competitor.
 
     Raises:
-        InputError: two of one name are of the same scenario.
+        InputError: two runs of one name have the same scenario.
     """
     import pandas as pd
 

@@ -1,4 +1,4 @@
-"""The files of a run's folder, each read when it is asked for, and kept. Imports no PyTorch."""
+"""The files of a run's folder, each read when asked for and cached. Imports no PyTorch."""
 
 from __future__ import annotations
 
@@ -39,18 +39,16 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from torch import Tensor
 
-    Floats = NDArray[np.float64]
-
-# What `scores.npz` says beside the scores.
+# Arrays of `scores.npz` that are no scores.
 _NO_SCORES = frozenset({"labels", "test_indices", "seeds", "anomaly_classes"})
 
 
 class RunFiles:
-    """What lies in a run's folder.
+    """Files of a run's folder.
 
     Args:
-        folder: its own; None if nothing of it was kept, and of a run without results.
-        known: parts by name that are known already, and not read.
+        folder: None if nothing was kept, and of a run without results.
+        known: parts by name that need not be read.
     """
 
     def __init__(self, folder: Path | None, **known: Any) -> None:
@@ -59,23 +57,19 @@ class RunFiles:
 
     @property
     def path(self) -> Path:
-        """Its folder.
-
-        Raises:
-            InputError: it has none.
-        """
+        """Its folder; raises InputError if it has none."""
         if self.folder is None:
             raise InputError("Expected a run with a folder, but it has none.")
         return self.folder
 
     @cached_property
     def settings(self) -> dict[str, Any]:
-        """Its configuration as JSON holds it; of a member of a comparison, what is known of it."""
+        """Configuration as JSON holds it; of a comparison's run, as far as it is known."""
         return read_configuration(self.path / CONFIG_FILE)
 
     @cached_property
     def config(self) -> ResolvedConfig:
-        """Its configuration, with every default filled in."""
+        """Configuration with every default filled in."""
         if holds_several_runs(self.settings):
             raise InputError(
                 f"Expected {self.folder} to be a run's, but it is a comparison's. Its runs lie "
@@ -90,17 +84,17 @@ class RunFiles:
 
     @cached_property
     def environment(self) -> dict[str, Any]:
-        """The machine, versions, data and code; empty if nothing was recorded."""
+        """Machine, versions, data and code; empty if not recorded."""
         return {} if self.folder is None else read_json_if_there(self.folder / ENVIRONMENT_FILE)
 
     @property
     def status(self) -> Status:
-        """How it is doing."""
+        """Its status: finished, running, interrupted, failed or damaged."""
         return status_of(self.path)
 
     @cached_property
     def metrics(self) -> pd.DataFrame:
-        """All that was measured in tidy form, with METRICS_COLUMNS."""
+        """All measurements in tidy form, with METRICS_COLUMNS."""
         return read_metrics(self.path)
 
     @cached_property
@@ -120,7 +114,7 @@ class RunFiles:
 
     @cached_property
     def pictures(self) -> Mapping[str, NDArray[Any]]:
-        """What only pictures need, of the first replica; see `PictureRecorder.arrays`."""
+        """Recordings of the first replica for pictures; see `PictureRecorder.arrays`."""
         return Arrays(self._part(PICTURES_FILE))
 
     @cached_property
@@ -132,7 +126,7 @@ class RunFiles:
 
     @cached_property
     def threshold_tables(self) -> dict[str, pd.DataFrame]:
-        """Thresholds and false-positive rates by file name; empty if nothing was kept aside."""
+        """Thresholds and false-positive rates by file name; empty without calibration."""
         import pandas as pd
 
         files = [self.path / name for name in (THRESHOLDS_FILE, FALSE_POSITIVE_RATES_FILE)]
@@ -141,12 +135,12 @@ class RunFiles:
 
     @cached_property
     def timing(self) -> dict[str, Any]:
-        """Seconds of each task, samples per second, peak memory; empty if it was not recorded."""
+        """Seconds of each task, samples per second, peak memory; empty if not recorded."""
         return {} if self.folder is None else read_json_if_there(self.folder / TIMING_FILE)
 
     @cached_property
     def cost(self) -> dict[str, Any]:
-        """Seconds, samples, operations and bytes, see `cost_of`; empty if it was not recorded."""
+        """Seconds, samples, operations and bytes, see `cost_of`; empty if not recorded."""
         return {} if self.folder is None else read_json_if_there(self.folder / COST_FILE)
 
     @cached_property
@@ -156,18 +150,18 @@ class RunFiles:
 
     @cached_property
     def notes(self) -> list[str]:
-        """Sentences about what came of the tasks, such as those that returned."""
+        """Remarks about the tasks, such as those that returned."""
         return recorded_notes(self.path)
 
     @cached_property
     def strategy_source(self) -> str | None:
-        """The strategy's file, as it was when it was loaded; None if it is not from a file."""
+        """Source of the strategy's file when it was loaded; None if it has no file."""
         path = self.path / OWN_FILE
         return path.read_text(encoding="utf-8") if path.exists() else None
 
     @cached_property
     def made_from(self) -> dict[str, Any]:
-        """What the detector is made from, beside its weights; see `detector.Blueprint`."""
+        """Parts of the detector beside its weights; see `detector.Blueprint`."""
         return self._trained[0]
 
     @cached_property
@@ -181,14 +175,10 @@ class RunFiles:
         return {name: tensor.numpy() for name, tensor in self._trained[2].items()}
 
     def _part(self, name: str) -> Path:
-        """Return the path of one of its files.
-
-        Raises:
-            InputError: the run has none.
-        """
-        if not (self.path / name).exists():
+        path = self.path / name
+        if not path.exists():
             raise InputError(f"Expected {self.folder} to have a {name}, but it has none.")
-        return self.path / name
+        return path
 
     @cached_property
     def _scored(self) -> Arrays:

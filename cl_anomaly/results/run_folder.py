@@ -1,4 +1,4 @@
-"""A run: on disk, each part read when it is asked for, or just ended. Imports no PyTorch."""
+"""A run on disk or just finished. Imports no PyTorch."""
 
 from __future__ import annotations
 
@@ -26,19 +26,18 @@ if TYPE_CHECKING:
 
     Floats = NDArray[np.float64]
 
-
 _FROM_METRICS = ("has_results", "headline", "s", "untrained", "seen", "_aurocs")
 
 
 class RunFolder(RunFiles):
-    """A run with all that came of it.
+    """A run with its results.
 
     Args:
-        folder: its own; None if nothing of it was kept, and of a run without results.
-        name: what its comparison or suite calls it. Default: what its strategy is called.
-        method: the line of the table that it is part of. Default: its name.
-        failure: why it has no results, or which of its replicas have none, as a suite says it.
-        known: parts by name that are known already, and not read.
+        folder: None if nothing was kept, and of a run without results.
+        name: in its comparison or suite. Default: its strategy's.
+        method: its line of the table. Default: its name.
+        failure: why it, or which of its replicas, has no results, from its suite.
+        known: parts by name that need not be read.
     """
 
     def __init__(
@@ -54,7 +53,7 @@ class RunFolder(RunFiles):
         self._name, self._method, self.failure = name, method, failure
 
     def but(self, **parts: Any) -> Self:
-        """Return the same run with other parts, such as another `name`."""
+        """Return a copy with other parts, such as another `name`."""
         other = copy.copy(self)
         for name in _FROM_METRICS if "metrics" in parts else ():
             other.__dict__.pop(name, None)
@@ -65,12 +64,12 @@ class RunFolder(RunFiles):
 
     @property
     def name(self) -> str:
-        """What its comparison or suite calls it, or what its strategy is called."""
+        """Name in its comparison or suite, or its strategy's."""
         return self._name or self.strategy_name
 
     @property
     def method(self) -> str:
-        """The line of the table that it is part of."""
+        """Name of its line in the table."""
         return self._method or self.name
 
     @cached_property
@@ -80,7 +79,7 @@ class RunFolder(RunFiles):
 
     @cached_property
     def strategy_name(self) -> str:
-        """What its strategy is called in results."""
+        """Name of its strategy in results."""
         if self.has_results:
             return str(self.metrics["strategy"].iloc[0])
         return str(self.settings.get("strategy")).rpartition(":")[2]
@@ -93,22 +92,22 @@ class RunFolder(RunFiles):
 
     @property
     def data(self) -> str:
-        """The SHA-256 of its data; empty if it was not recorded."""
+        """SHA-256 of its data; empty if not recorded."""
         return str(self.environment.get("data_sha256") or "")
 
     @property
     def anomaly_classes(self) -> tuple[Label, ...]:
-        """The classes that are the anomaly, in turn."""
+        """Classes that are the anomaly in turn."""
         return tuple(self.metrics["anomaly_class"].unique().tolist())
 
     @property
     def score(self) -> str:
-        """The score that it was made to show."""
+        """Name of the shown score."""
         return shown_score(self.settings)
 
     @cached_property
     def replicas(self) -> list[Replica]:
-        """R of them, class after class: the order of every array."""
+        """All R replicas, class after class: the order of every array."""
         from cl_anomaly.scenarios.replicas import make_replicas
 
         return make_replicas(self.config)
@@ -117,14 +116,14 @@ class RunFolder(RunFiles):
     def headline(self) -> dict[str, Floats]:
         """By score, (R, N), all anomalies against all normal samples so far, after each task.
 
-        NaN from where a replica failed.
+        NaN after a replica has failed.
         """
-        return _by_score([each.headline for each in self._aurocs])
+        return _by_score([aurocs.headline for aurocs in self._aurocs])
 
     @cached_property
     def s(self) -> dict[str, Floats]:
         """By score, (R, N, N), result matrices: AUROC after task i on the test group of task j."""
-        return _by_score([each.s for each in self._aurocs])
+        return _by_score([aurocs.s for aurocs in self._aurocs])
 
     @cached_property
     def untrained(self) -> dict[str, Floats]:
@@ -132,15 +131,14 @@ class RunFolder(RunFiles):
 
         Only of scores that keep no statistics.
         """
-        return _by_score([each.untrained for each in self._aurocs])
+        return _by_score([aurocs.untrained for aurocs in self._aurocs])
 
     @cached_property
     def seen(self) -> dict[str, dict[str, Floats]]:
-        """By metric and score, (R, N), what else is measured of all tasks so far."""
-        aurocs = self._aurocs
+        """By metric and score, (R, N), other measures of all tasks so far."""
         return {
-            metric: _by_score([each.seen[metric] for each in aurocs])
-            for metric in (aurocs[0].seen if aurocs else ())
+            metric: _by_score([aurocs.seen[metric] for aurocs in self._aurocs])
+            for metric in (self._aurocs[0].seen if self._aurocs else ())
         }
 
     def detector(self, device: str = "cpu") -> Detector:
@@ -173,7 +171,7 @@ class RunFolder(RunFiles):
         return table_of(self.headline.get(self.score))
 
     def __repr__(self) -> str:
-        """Describe in about ten lines what was run, and the headline AUROC after each task."""
+        """Describe it and its headline AUROC after each task."""
         return "\n".join(lines_of(self))
 
     def _repr_html_(self) -> str:
@@ -187,19 +185,19 @@ class RunFolder(RunFiles):
 
 
 def shown_score(settings: Mapping[str, Any]) -> str:
-    """Return the score that a run with these settings shows."""
+    """Return the score that these settings show."""
     given = settings.get("score") or ResolvedConfig.score
     return str(given[0] if isinstance(given, list) else given)
 
 
 def read_run(folder: str | Path) -> RunFolder:
-    """Read a finished run, whose files are made sure to be whole.
+    """Read a finished run, and check that its files are whole.
 
     Args:
-        folder: the run's, such as `results/digits-gr-1a2b3c4d`.
+        folder: such as `results/digits-gr-1a2b3c4d`.
 
     Raises:
-        DamagedError: a file is not what was written.
+        DamagedError: a file was changed or cut.
         InputError: there is no finished run.
     """
     run = RunFolder(Path(folder))

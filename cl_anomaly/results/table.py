@@ -1,4 +1,4 @@
-"""The table of several runs: whatever shows their numbers formats this one."""
+"""The one table of several runs, which all output formats."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ if TYPE_CHECKING:
     from cl_anomaly.statistics.comparison import Comparison
 
 COSTS = ("seconds", "steps", "operations", "bytes", "stores_samples")
-"""What a method costs for one replica, see `cost.of_one_replica`."""
+"""Costs of a method for one replica, see `cost.of_one_replica`."""
 COLUMNS = (
     *("run", "dataset", "score", "mean", "sd", "low", "high", "iqm", "iqm_low", "iqm_high"),
     *("rank", "gap_closed", "forgetting", "not_different_from", "is_best"),
     *("replicas", "missing", *COSTS),
 )
 ALL = "all"
-"""Stands in the place of the dataset, where a row is of several."""
+"""Stands for the dataset in rows of several."""
 
 
 def part_of_table(
@@ -31,20 +31,20 @@ def part_of_table(
     runs: Sequence[RunFolder],
     costs: pd.DataFrame,
 ) -> pd.DataFrame:
-    """Make the rows of a dataset, or of all together: the best mean first, missing results last.
+    """Make the rows of a dataset, or of ALL: the best mean first, missing results last.
 
     Args:
         dataset: its name, or ALL.
         compared: the runs with results; None if there are none.
-        shown: metrics that were compared, by the score that is called `compared.score` in them.
-        runs: in their order; those of one method are one row.
+        shown: compared metrics, whose score is called `compared.score`.
+        runs: in order; those of one method are one row.
         costs: COST_COLUMNS, by the names of the runs.
 
     Returns:
         COLUMNS, in which `run` is the method. mean, sd, low and high are of the headline AUROC
-        after the last task, over the anomaly classes and datasets, or over the seeds if there is
-        one of them; the interval resamples both. gap_closed lies between the means of the run's
-        bounds. `is_best`: better than every other by the tests. COSTS are of one replica.
+        after the last task, over anomaly classes and datasets, or over seeds if there is one of
+        them; the interval resamples both. gap_closed lies between the means of the run's bounds.
+        `is_best`: better than every other by the tests. COSTS are of one replica.
     """
     import numpy as np
     import pandas as pd
@@ -85,7 +85,7 @@ def _by_method(runs: Sequence[RunFolder]) -> dict[str, list[RunFolder]]:
 
 
 def _kind(parts: Sequence[RunFolder]) -> Kind:
-    """Return what the bounds of a row share with it, on all its datasets."""
+    """Return what a row shares with its bounds on all its datasets."""
     from cl_anomaly.statistics.bounds import kind_of
 
     shared = {

@@ -1,8 +1,8 @@
-"""Checkpoints: what a run needs to go on where it was, saved so that one of two always loads.
+"""Checkpoints of a run, saved so that one of the last two always loads.
 
-A checkpoint is a pair of files, `000012.safetensors` with the tensors and `000012.json` with all
-else and the SHA-256 of both. The second is written last: without it, the first does not count.
-Neither holds anything that could run code.
+A checkpoint is a pair of files: `000012.safetensors` holds the tensors, and `000012.json` all else
+and the SHA-256 of both. The second is written last: without it, the first does not count. Neither
+can run code.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from cl_anomaly.core.errors import RunError
+from cl_anomaly.core.errors import InputError, RunError
 from cl_anomaly.core.state import State
 from cl_anomaly.store.files import (
     DamagedError,
@@ -25,20 +25,19 @@ from cl_anomaly.store.files import (
 if TYPE_CHECKING:
     from torch import Tensor
 
-# PyTorch is imported where tensors are written or read: `cl-anomaly runs` does not wait for it.
-
-_KEPT = 2
+# PyTorch is imported only to write or read tensors: `cl-anomaly runs` does not wait for it.
+_COUNT = 2
 
 
 class Checkpoints:
     """The last checkpoints of one run.
 
     Args:
-        folder: theirs; made when it is needed.
-        run: fingerprint of the run, so that those of another are refused.
+        folder: made when it is needed.
+        run: fingerprint of the run; checkpoints of another are refused.
 
     Attributes:
-        refused: why newer ones than the one that was loaded could not be used.
+        refused: why newer checkpoints than the loaded one could not be used.
     """
 
     def __init__(self, folder: Path, run: str) -> None:
@@ -48,10 +47,10 @@ class Checkpoints:
         self.refused: list[str] = []
 
     def save(self, state: State) -> None:
-        """Save a state, and take away all but the last two.
+        """Save a state, and remove all checkpoints but the last two.
 
         Raises:
-            RunError: it could not be written; those before are as they were.
+            RunError: it could not be written; earlier checkpoints are unchanged.
         """
         try:
             self._folder.mkdir(exist_ok=True)
@@ -64,11 +63,11 @@ class Checkpoints:
             fingerprint = fingerprint_of(partial)
         description = {"run": self._run, "number": number, "tensors": fingerprint}
         write_sealed(self._path(number, "json"), description | {"values": state.values})
-        self._whole = [*self._whole, number][-_KEPT:]
+        self._whole = [*self._whole, number][-_COUNT:]
         self._remove_others()
 
     def load(self) -> State | None:
-        """Load the last state that is as it was written; None where there is none."""
+        """Load the last undamaged state, or return None."""
         remove_partial(self._folder)
         for number in sorted(self._numbers(), reverse=True):
             try:
@@ -87,12 +86,7 @@ class Checkpoints:
             raise DamagedError(path, "it belongs to another run, or to another place in this one")
         tensors = self._path(number, "safetensors")
         check_fingerprint(tensors, description["tensors"])
-        # Copies, which lie in memory as tensors of PyTorch's own do: its kernels may round sums in
-        # another order where tensors are aligned otherwise.
-        from safetensors.torch import load
-
-        loaded = {k: v.clone() for k, v in load(tensors.read_bytes()).items()}
-        return State(description["values"], loaded)
+        return State(description["values"], read_tensors(tensors))
 
     def _path(self, number: int, ending: str) -> Path:
         return self._folder / f"{number:06d}.{ending}"
@@ -101,15 +95,15 @@ class Checkpoints:
         return [int(path.stem) for path in self._folder.glob("*.json") if path.stem.isdecimal()]
 
     def _remove_others(self) -> None:
-        kept = {self._path(n, ending) for n in self._whole for ending in ("json", "safetensors")}
+        whole = {self._path(n, ending) for n in self._whole for ending in ("json", "safetensors")}
         # What describes a file goes before the file.
         for path in sorted(self._folder.iterdir()):
-            if path not in kept:
+            if path not in whole:
                 path.unlink(missing_ok=True)
 
 
 def last_position(folder: Path) -> dict[str, Any] | None:
-    """Read the values of the newest checkpoint that can be read, without its tensors."""
+    """Read the values of the newest readable checkpoint, without its tensors."""
     for path in sorted(folder.glob("*.json"), reverse=True):
         try:
             return read_sealed(path)["values"]
@@ -127,7 +121,7 @@ def write_tensors(tensors: dict[str, Tensor], path: Path) -> None:
     from safetensors import SafetensorError
     from safetensors.torch import save_file
 
-    # Whatever a strategy keeps: on any device, of any layout, several views of one tensor.
+    # Strategies keep tensors on any device, of any layout, and several views of one.
     plain = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
     seen: set[int] = set()
     for name, tensor in plain.items():
@@ -140,4 +134,22 @@ def write_tensors(tensors: dict[str, Tensor], path: Path) -> None:
         save_file(plain, path)
     except SafetensorError as error:
         raise OSError(None, str(error)) from error
-    path.chmod(ordinary)  # and not for this user alone, which is the library's choice
+    path.chmod(ordinary)  # the library would let this user alone read it
+
+
+def read_tensors(path: Path) -> dict[str, Tensor]:
+    """Read a file of tensors.
+
+    Raises:
+        InputError: it could not be read.
+    """
+    from safetensors import SafetensorError
+    from safetensors.torch import load
+
+    try:
+        loaded = load(path.read_bytes())
+    except (OSError, SafetensorError) as error:
+        raise InputError(f"Could not read {path}: {error}.") from error
+    # Copies are aligned as PyTorch's own tensors: its kernels may otherwise round sums in another
+    # order.
+    return {name: tensor.clone() for name, tensor in loaded.items()}

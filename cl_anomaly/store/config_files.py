@@ -1,4 +1,4 @@
-"""`config.json` of runs and comparisons: read and checked."""
+"""Read and check `config.json` of runs and comparisons."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -19,11 +19,7 @@ def read_configuration(path: Path) -> dict[str, Any]:
 
 
 def runs_of(config: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
-    """Return the whole settings of each run of a comparison or a suite, by its name.
-
-    Args:
-        config: settings that the runs share, and their own under "runs".
-    """
+    """Return the settings of each run of a comparison or a suite: shared ones and its own."""
     shared = {name: value for name, value in config.items() if name != "runs"}
     return {name: shared | given for name, given in config["runs"].items()}
 

@@ -1,4 +1,4 @@
-"""Trained detectors on disk: what they are made from, and their weights."""
+"""Trained detectors on disk: their parts and their weights."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from cl_anomaly.core.errors import InputError
 from cl_anomaly.core.json_files import read_json, write_json
-from cl_anomaly.store.checkpoints import write_tensors
+from cl_anomaly.store.checkpoints import read_tensors, write_tensors
 from cl_anomaly.store.files import MANIFEST_FILE, check_files
 from cl_anomaly.store.status import CONFIG_FILE, is_finished, status_of
 
@@ -28,10 +28,10 @@ def write_detector(
     """Write a detector's files.
 
     Args:
-        folder: theirs.
+        folder: for the files.
         made_from: its `Blueprint`, as JSON can hold it.
         weights: by parameter, (R, ...).
-        statistics: that the scores keep, (R, ...), by `score.NAME.KEY`; without any, no file.
+        statistics: of the scores, (R, ...), by `score.NAME.KEY`; if empty, no file.
     """
     write_json(folder / DETECTOR_FILE, made_from)
     write_tensors(weights, folder / MODEL_FILE)
@@ -42,31 +42,16 @@ def write_detector(
 def read_detector(
     folder: Path,
 ) -> tuple[dict[str, Any], dict[str, Tensor], dict[str, Tensor]]:
-    """Read what a detector is made from, its weights, and its scores' statistics; runs no code.
-
-    Returns:
-        What `write_detector` takes.
+    """Read a detector's blueprint, weights and scores' statistics; runs no code.
 
     Raises:
         InputError: there is none, it is not finished, or it is damaged.
     """
     _check_is_there(folder)
     check_files(folder)
-    weights, file = _read_tensors(folder / MODEL_FILE), folder / STATISTICS_FILE
-    statistics = _read_tensors(file) if file.exists() else {}
+    weights, file = read_tensors(folder / MODEL_FILE), folder / STATISTICS_FILE
+    statistics = read_tensors(file) if file.exists() else {}
     return read_json(folder / DETECTOR_FILE), weights, statistics
-
-
-def _read_tensors(file: Path) -> dict[str, Tensor]:
-    from safetensors import SafetensorError
-    from safetensors.torch import load
-
-    try:
-        loaded = load(file.read_bytes())
-    except (OSError, SafetensorError) as error:
-        raise InputError(f"Could not read {file}: {error}.") from error
-    # Copies: memory of PyTorch's own is aligned as its kernels like it best.
-    return {name: tensor.clone() for name, tensor in loaded.items()}
 
 
 def _check_is_there(folder: Path) -> None:
@@ -81,5 +66,5 @@ def _check_is_there(folder: Path) -> None:
         status = status_of(folder)
         raise InputError(
             f"{folder} has no trained detector yet: the run is {status.name}. "
-            f"`cl-anomaly resume {folder}` goes on with it."
+            f"`cl-anomaly resume {folder}` finishes it."
         )

@@ -1,4 +1,4 @@
-"""Fitted estimators on disk: JSON and tensors, nothing that could run code."""
+"""Fitted estimators on disk: JSON and tensors, which cannot run code."""
 
 from __future__ import annotations
 
@@ -9,20 +9,20 @@ import numpy as np
 
 from cl_anomaly.core.errors import InputError
 from cl_anomaly.core.json_files import read_json, write_json
-from cl_anomaly.store.checkpoints import write_tensors
+from cl_anomaly.store.checkpoints import read_tensors, write_tensors
 from cl_anomaly.store.files import check_files, locked, publish
 
 _FILE = "estimator.json"
 _TENSORS = "learnt.safetensors"
-# Of what was learnt, what is no JSON.
+# Learnt arrays, which JSON cannot hold.
 _ARRAYS = ("tensors", "past", "aside")
 
 
 def write_estimator(folder: Path, values: dict[str, Any], learnt: dict[str, Any]) -> None:
-    """Write a fitted estimator into a new folder.
+    """Write a fitted estimator into a new or an empty folder.
 
     Args:
-        folder: new, or empty.
+        folder: where.
         values: settings and fitted values, as JSON can hold them.
         learnt: fields of `detector.stream.Learnt`.
 
@@ -35,11 +35,11 @@ def write_estimator(folder: Path, values: dict[str, Any], learnt: dict[str, Any]
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise InputError(f"Expected a new or an empty folder, but {folder} holds something.")
     folder.mkdir(parents=True, exist_ok=True)
-    plain = {name: own for name, own in learnt.items() if name not in _ARRAYS}
-    arrays = {f"tensors/{name}": own for name, own in learnt["tensors"].items()}
+    plain = {name: value for name, value in learnt.items() if name not in _ARRAYS}
+    arrays = {f"tensors/{name}": array for name, array in learnt["tensors"].items()}
     for kind in ("past", "aside"):
-        arrays |= {f"{kind}/{place}": own for place, own in enumerate(learnt[kind])}
-    tensors = {name: torch.from_numpy(np.ascontiguousarray(own)) for name, own in arrays.items()}
+        arrays |= {f"{kind}/{place}": array for place, array in enumerate(learnt[kind])}
+    tensors = {name: torch.from_numpy(np.ascontiguousarray(a)) for name, a in arrays.items()}
 
     def write(partial: Path) -> None:
         write_json(partial / _FILE, values | {"learnt": plain})
@@ -53,26 +53,20 @@ def write_estimator(folder: Path, values: dict[str, Any], learnt: dict[str, Any]
 
 
 def read_estimator(folder: Path) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Read what `write_estimator` wrote: values, and fields of `Learnt`.
+    """Read values and fields of `Learnt` that `write_estimator` wrote.
 
     Raises:
         InputError: there is none, or it is damaged.
     """
-    from safetensors import SafetensorError
-    from safetensors.numpy import load_file
-
     if not (folder / _FILE).is_file():
         raise InputError(f"Expected {folder} to hold an estimator, but it has no {_FILE}.")
     check_files(folder)
-    try:
-        arrays = load_file(folder / _TENSORS)
-    except (OSError, SafetensorError) as error:
-        raise InputError(f"Could not read {folder / _TENSORS}: {error}.") from error
+    arrays = {name: tensor.numpy() for name, tensor in read_tensors(folder / _TENSORS).items()}
     values = read_json(folder / _FILE)
     learnt = dict(values.get("learnt", {}))
     learnt["tensors"] = {
-        name.removeprefix("tensors/"): own
-        for name, own in arrays.items()
+        name.removeprefix("tensors/"): array
+        for name, array in arrays.items()
         if name.startswith("tensors/")
     }
     for kind in ("past", "aside"):

@@ -1,4 +1,4 @@
-"""Files that are whole or absent whatever happens as they are written, and whose damage shows."""
+"""Files that are whole or absent whatever happens during writing, and whose damage shows."""
 
 import hashlib
 import json
@@ -21,7 +21,7 @@ _FORMAT = 1
 PARTIAL = ".partial"
 LOCK_FILE = ".lock"
 
-# Long enough for another process to look whether a run is locked, or to end.
+# Long enough for another process to check the lock, or to end.
 _LOCK_SECONDS = 3.0
 
 
@@ -33,20 +33,20 @@ class DamagedError(InputError):
 
 
 class FormatError(DamagedError):
-    """A file is whole, but this version cannot know what it says."""
+    """A file is whole, but this version cannot read its format."""
 
-    def __init__(self, path: Path, found: object) -> None:
+    def __init__(self, path: Path, version: object) -> None:
         InputError.__init__(
             self,
-            f"{path} is of format {found}, and this version of cl-anomaly reads format {_FORMAT}. "
-            f"Use the version that wrote it, or a later one."
-            if found is not None
+            f"{path} is of format {version}, and this version of cl-anomaly reads format "
+            f"{_FORMAT}. Use the version that wrote it, or a later one."
+            if version is not None
             else f"{path} does not say its format, which everything that cl-anomaly keeps does.",
         )
 
 
 def check_writable(out: Path) -> None:
-    """Make sure, before hours of training, that results can be kept.
+    """Check that results can be written, before hours of training.
 
     Raises:
         InputError: the folder cannot be made or written to.
@@ -66,12 +66,10 @@ def check_writable(out: Path) -> None:
 
 @contextmanager
 def replacing(path: Path) -> Iterator[Path]:
-    """Write a file beside its place, and move it there once it is on the disk.
-
-    Gives the path to write to.
+    """Yield a path to write to, and move the file to its place once it is on the disk.
 
     Raises:
-        RunError: it could not be written; what was there before still is.
+        RunError: it could not be written; an earlier file is unchanged.
     """
     partial = path.with_name(f".{path.name}.{uuid.uuid4().hex}{PARTIAL}")
     with _explained(path):
@@ -85,13 +83,12 @@ def replacing(path: Path) -> Iterator[Path]:
 
 
 def write_sealed(path: Path, content: Mapping[str, Any]) -> None:
-    """Write JSON with its format and the SHA-256 of its own content, in place of what was there.
+    """Write JSON with its format and the SHA-256 of its content.
 
-    Manifests and checkpoints are kept so: whatever else a folder holds is of the format that its
-    manifest names.
+    Manifests and checkpoints are sealed. All else in a folder has the format of its manifest.
 
     Raises:
-        RunError: it could not be written; what was there before still is.
+        RunError: it could not be written; an earlier file is unchanged.
     """
     with replacing(path) as partial:
         write_json(partial, {"format": _FORMAT, **content, "sha256": _seal(content)})
@@ -101,13 +98,13 @@ def read_sealed(path: Path) -> dict[str, Any]:
     """Read what `write_sealed` wrote.
 
     Raises:
-        DamagedError: it is something else, or of another format.
+        DamagedError: it was changed, or has another format.
     """
     try:
         content = read_json(path)
     except InputError as error:
         raise DamagedError(path, str(error).removesuffix(".")) from error
-    # As it was written, to the letter: JSON has several ways to say the same.
+    # To the letter: JSON can write the same content in several ways.
     as_written = path.read_text(encoding="utf-8") == rendered(content)
     version, digest = content.pop("format", None), content.pop("sha256", None)
     if version != _FORMAT:
@@ -136,17 +133,17 @@ def fingerprint_of(path: Path) -> dict[str, Any]:
 
 
 def check_fingerprint(path: Path, expected: Mapping[str, Any]) -> None:
-    """Make sure that a file is what was written.
+    """Check a file against its size and SHA-256.
 
     Raises:
-        DamagedError: it is not.
+        DamagedError: they differ.
     """
-    found = fingerprint_of(path)
-    if found["bytes"] != expected["bytes"]:
+    actual = fingerprint_of(path)
+    if actual["bytes"] != expected["bytes"]:
         raise DamagedError(
-            path, f"it should have {expected['bytes']:,} bytes, and has {found['bytes']:,}"
+            path, f"it should have {expected['bytes']:,} bytes, and has {actual['bytes']:,}"
         )
-    if found != expected:
+    if actual != expected:
         raise DamagedError(path, "its content does not have the SHA-256 that was written")
 
 
@@ -154,12 +151,12 @@ def publish(folder: Path, write: Callable[[Path], None], complete: bool) -> None
     """Put files into a folder, and a manifest with their SHA-256 last.
 
     Args:
-        folder: that the caller holds the lock of.
+        folder: locked by the caller.
         write: writes its files into the folder that it is given.
         complete: whether nothing is missing now.
 
     Raises:
-        RunError: they could not be written; a folder that was complete still is.
+        RunError: they could not be written; a complete folder is still complete.
     """
     partial = folder / f".{uuid.uuid4().hex}{PARTIAL}"
     with _explained(folder):
@@ -180,20 +177,20 @@ def publish(folder: Path, write: Callable[[Path], None], complete: bool) -> None
 
 
 def is_complete(folder: Path) -> bool:
-    """Return whether all that should be in a folder has been written.
+    """Return whether the manifest says that a folder is complete.
 
     Raises:
-        DamagedError: its manifest is not what was written.
+        DamagedError: the manifest is damaged.
     """
     path = folder / MANIFEST_FILE
     return path.exists() and bool(read_sealed(path)["complete"])
 
 
 def check_files(folder: Path) -> None:
-    """Make sure that every file of a folder is what was written; one without a manifest passes.
+    """Check every file of a folder against its manifest, if there is one.
 
     Raises:
-        DamagedError: names the file that is not.
+        DamagedError: names the file that differs.
     """
     path = folder / MANIFEST_FILE
     if path.exists():
@@ -202,27 +199,23 @@ def check_files(folder: Path) -> None:
 
 
 def check_sizes(folder: Path, files: Mapping[str, Mapping[str, Any]]) -> None:
-    """Make sure, at a glance, that a folder's files are there and as long as they were.
-
-    Args:
-        folder: theirs.
-        files: with their `bytes`, by name, as the manifest says.
+    """Check that a folder's files are there with the `bytes` of the manifest's `files`.
 
     Raises:
-        DamagedError: names the file that is not.
+        DamagedError: names the file that differs.
     """
-    # One look at the folder, and not one for each file: a list of runs asks this of them all.
+    # One look at the folder, not one for each file: a list of runs checks them all.
     there = {entry.name: entry for entry in os.scandir(folder) if os.path.exists(entry)}
     for name, expected in files.items():
         size = there[name].stat().st_size if name in there else None
         if size != expected["bytes"]:
-            path = folder / name
-            found = "it is missing" if size is None else f"it has {size:,}"
-            raise DamagedError(path, f"it should have {expected['bytes']:,} bytes, but {found}")
+            but = "it is missing" if size is None else f"it has {size:,}"
+            why = f"it should have {expected['bytes']:,} bytes, but {but}"
+            raise DamagedError(folder / name, why)
 
 
 def remove_partial(folder: Path) -> None:
-    """Take away what a process left behind that was killed while it wrote."""
+    """Remove what a process left behind that was killed while writing."""
     for path in folder.glob(f".*{PARTIAL}"):
         if path.is_dir():
             shutil.rmtree(path, ignore_errors=True)
@@ -232,7 +225,7 @@ def remove_partial(folder: Path) -> None:
 
 @contextmanager
 def locked(folder: Path, seconds: float = _LOCK_SECONDS) -> Iterator[None]:
-    """Be the only process that writes into a folder. A lock ends with the process that holds it.
+    """Hold the lock of a folder, which ends with its process.
 
     Raises:
         RunError: another process holds it.
@@ -253,7 +246,7 @@ def locked(folder: Path, seconds: float = _LOCK_SECONDS) -> Iterator[None]:
 
 
 def is_locked(folder: Path) -> bool:
-    """Return whether a process is writing into a folder."""
+    """Return whether a process holds the lock of a folder."""
     lock = FileLock(folder / LOCK_FILE, timeout=0)
     try:
         with lock:
@@ -266,7 +259,7 @@ def is_locked(folder: Path) -> bool:
 
 @contextmanager
 def _explained(path: Path) -> Iterator[None]:
-    """Describe what could not be written, where and why."""
+    """Turn an OSError into a RunError that says what could not be written."""
     try:
         yield
     except Timeout:  # an OSError, too

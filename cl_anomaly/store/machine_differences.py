@@ -1,6 +1,6 @@
-"""How versions, processor and precision differ from those that runs recorded.
+"""Differences in versions, processor and precision from those that runs recorded.
 
-Results may depend on them, but they are no part of a run's identity: they are named beside it.
+Results may depend on them, but they are no part of a run's identity.
 """
 
 from collections.abc import Mapping
@@ -25,20 +25,20 @@ _IN_WORDS = {
 
 
 def other_machine_by_difference(folder: Path) -> dict[str, list[str]]:
-    """State what differs from the versions and machines of a suite's runs, and for which of them.
+    """Return the runs of a suite by their differences from this machine.
 
     Raises:
         InputError: the folder holds no suite, or is damaged.
     """
-    found: dict[str, list[str]] = {}
+    runs: dict[str, list[str]] = {}
     for run, environment in read_json(folder / ENVIRONMENT_FILE).get("runs", {}).items():
         for difference in machine_differences(environment):
-            found.setdefault(difference, []).append(run)
-    return found
+            runs.setdefault(difference, []).append(run)
+    return runs
 
 
 def machine_differences(environment: Mapping[str, Any]) -> list[str]:
-    """State how what there is differs from what a run recorded in its environment."""
+    """Describe how this machine differs from a run's recorded environment."""
     here = _compared(_here(environment.get("device") == "cuda", environment.get("precision")))
     there = _compared(environment)
     return [
@@ -50,8 +50,10 @@ def machine_differences(environment: Mapping[str, Any]) -> list[str]:
 
 def _compared(environment: Mapping[str, Any]) -> dict[str, Any]:
     flat = flat_settings({name: environment.get(name) for name in _COMPARED})
-    names = ("packages.", "matrix_products.")
-    return {k.removeprefix(names[0]).removeprefix(names[1]): own for k, own in flat.items()}
+    return {
+        name.removeprefix("packages.").removeprefix("matrix_products."): value
+        for name, value in flat.items()
+    }
 
 
 @cache

@@ -1,4 +1,4 @@
-"""`metrics.csv` and realised false-positive rates of finished runs, comparisons and suites."""
+"""Metrics and realised false-positive rates of finished runs, comparisons and suites."""
 
 from __future__ import annotations
 
@@ -37,14 +37,14 @@ METRICS_COLUMNS = (
 
 
 def read_metrics(folder: Path, of_several: bool = False) -> pd.DataFrame:
-    """Read the metrics of a finished folder to the last digit, once its files are sure to be whole.
+    """Read the metrics of a finished folder to the last digit, after checking its files.
 
     Args:
         folder: of a run, a comparison or a suite.
         of_several: whether there must be a column `run`.
 
     Raises:
-        InputError: the folder is of neither, is damaged, or is not finished; says why.
+        InputError: the folder holds no results, or is damaged.
     """
     import pandas as pd
 
@@ -52,8 +52,7 @@ def read_metrics(folder: Path, of_several: bool = False) -> pd.DataFrame:
     check_files(folder)
     text = dict.fromkeys(("classes", "run", "strategy", "dataset"), str)
     try:
-        # A run may be called 1 or NA, too.
-        # Python's own numbers: to the last digit, which not every version of pandas reads.
+        # A run may be called 1 or NA. Not every version of pandas reads numbers to the last digit.
         table = pd.read_csv(
             folder / METRICS_FILE,
             dtype=text,
@@ -73,10 +72,10 @@ def read_metrics(folder: Path, of_several: bool = False) -> pd.DataFrame:
 
 
 def check_finished(folder: Path) -> None:
-    """Make sure that a folder holds results.
+    """Check that a folder holds results.
 
     Raises:
-        InputError: it does not; says why.
+        InputError: it does not.
     """
     if not folder.is_dir():
         why = "a file" if folder.exists() else "not there"
@@ -94,19 +93,15 @@ def check_finished(folder: Path) -> None:
         raise InputError(f"{folder} has no results: it failed: {why}")
     raise InputError(
         f"{folder} has no results yet: it is {status.name}, {why}. `cl-anomaly resume {folder}` "
-        f"goes on with it."
+        f"finishes it."
     )
 
 
 def read_false_positive_rates(folders: Iterable[Path]) -> pd.DataFrame:
-    """Read the realised rates of several runs, empty where none has thresholds.
-
-    Args:
-        folders: of the runs; those without thresholds are left out.
-    """
+    """Read the realised rates of several runs; empty if none has thresholds."""
     import pandas as pd
 
-    rows: dict[str, list[str]] = {}  # by their heads: a table each would take longer than all else
+    rows: dict[str, list[str]] = {}  # by head: a table for each run would take longest
     for path in (folder / FALSE_POSITIVE_RATES_FILE for folder in folders):
         if path.exists():
             head, _, body = path.read_text(encoding="utf-8").partition("\n")

@@ -1,4 +1,4 @@
-"""A folder of results taken away: only what the program wrote, and nothing where there is more."""
+"""Remove a folder of results that holds nothing but what the program wrote."""
 
 import os
 import re
@@ -36,11 +36,11 @@ _MOST_NAMED = 3
 
 @dataclass(frozen=True)
 class Removable:
-    """A folder that may be taken away.
+    """A folder that may be removed.
 
     Attributes:
-        bytes: of all that is in it.
-        used_by: the comparisons and suites beside it that name it as one of their runs.
+        bytes: its size.
+        used_by: comparisons and suites beside it of which it is a run.
     """
 
     folder: Path
@@ -49,13 +49,10 @@ class Removable:
 
 
 def check_removable(folder: Path) -> Removable:
-    """Make sure that a folder holds what the program wrote, and nothing else.
-
-    Args:
-        folder: of a run, a comparison or a suite.
+    """Check that a folder of a run, a comparison or a suite holds only what the program wrote.
 
     Raises:
-        InputError: it is no such folder, holds something else, or does not say what was written.
+        InputError: it is no such folder, holds something else, or has a damaged manifest.
         RunError: a process is writing there.
     """
     _check_content(folder)
@@ -78,7 +75,7 @@ def _check_content(folder: Path) -> None:
             f"Expected {folder} to be the folder of a run, a comparison or a suite, but it has no "
             f"{CONFIG_FILE}."
         )
-    if strangers := sorted(name for name in _strangers(folder, known)):
+    if strangers := sorted(_strangers(folder, known)):
         more = f" and {len(strangers) - _MOST_NAMED} more" if strangers[_MOST_NAMED:] else ""
         raise InputError(
             f"Expected {folder} to hold only what cl-anomaly wrote there, but it holds "
@@ -88,11 +85,11 @@ def _check_content(folder: Path) -> None:
 
 
 def remove(removable: Removable) -> None:
-    """Take a folder away, its manifest last: what is left after a crash can be removed, too.
+    """Remove a folder, its manifest last, so that the rest can be removed after a crash.
 
     Raises:
         RunError: another process writes there, or a file could not be removed.
-        InputError: something else has come into it meanwhile.
+        InputError: it holds something else by now.
     """
     folder = removable.folder
     with locked(folder, seconds=0):
@@ -112,7 +109,7 @@ def remove(removable: Removable) -> None:
 
 
 def _known(folder: Path) -> set[str]:
-    """Name the files that may be in a folder: those of its manifest, and what changes later."""
+    """Name the files that may be in a folder: its manifest's, and those that change later."""
     always = {MANIFEST_FILE, STATUS_FILE, LOCK_FILE, PAGE_FILE, TRACKED_FILE, EVENTS_FILE}
     if (folder / MANIFEST_FILE).exists():
         try:
@@ -123,7 +120,7 @@ def _known(folder: Path) -> set[str]:
             ) from error
     if not (folder / CONFIG_FILE).exists():
         return always
-    # Of a run that was killed before it had written more than its beginning.
+    # Of a run that was killed early.
     return always | {CONFIG_FILE, ENVIRONMENT_FILE, OWN_FILE}
 
 
@@ -133,21 +130,21 @@ def _strangers(folder: Path, known: Collection[str]) -> Iterator[str]:
         is_left_over = entry.name.startswith(".") and entry.name.endswith(PARTIAL)
         if entry.name == CHECKPOINTS_FOLDER and is_folder:
             yield from (
-                f"{CHECKPOINTS_FOLDER}/{own.name}"
-                for own in os.scandir(entry)
-                if not (_CHECKPOINT.fullmatch(own.name) or own.name.endswith(PARTIAL))
+                f"{CHECKPOINTS_FOLDER}/{file.name}"
+                for file in os.scandir(entry)
+                if not (_CHECKPOINT.fullmatch(file.name) or file.name.endswith(PARTIAL))
             )
         elif not is_left_over and (is_folder or entry.name not in known):
             yield entry.name + "/" * is_folder
 
 
 def _users(folder: Path) -> Iterator[Path]:
-    """Find the comparisons and suites that a run is part of: they lie beside it."""
-    own = folder.resolve()
-    for path in sorted(own.parent.glob(f"*/{RUNS_FILE}")):
+    """Find the comparisons and suites beside a run of which it is part."""
+    resolved = folder.resolve()
+    for path in sorted(resolved.parent.glob(f"*/{RUNS_FILE}")):
         try:
             runs = read_json(path)
         except InputError:
             continue
-        if own.name in runs.values() and path.parent != own:
+        if resolved.name in runs.values() and path.parent != resolved:
             yield folder.parent / path.parent.name

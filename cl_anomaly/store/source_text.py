@@ -1,10 +1,10 @@
-"""Reduce Python source to what makes numbers: no comments, docstrings, blank lines or messages."""
+"""Strip comments, docstrings, blank lines and messages from Python source."""
 
 import ast
 import re
 from collections.abc import Iterator
 
-# In the fields of an f-string: texts in other quotes, and a format with fields of its own.
+# The fields of an f-string may hold text in other quotes, and a format with fields.
 _IN_SHORT = {
     '"': r"""\{(?:[^{}"'\n]|'[^'"\n]*'|\{[^{}"\n]*\})*+\}""",
     "'": r"""\{(?:[^{}"'\n]|"[^'"\n]*"|\{[^{}'\n]*\})*+\}""",
@@ -23,18 +23,18 @@ def _short(quote: str, fields: str = "") -> str:
     return rf"{quote}(?:[^\\\n{open_ones}{quote}]|\\.{fields})*+{quote}"
 
 
-_PLAIN = "|".join(form(own) for form in (_long, _short) for own in _QUOTES)
+_PLAIN = "|".join(form(quote) for form in (_long, _short) for quote in _QUOTES)
 _FORMATTED = "|".join(
-    form(own, r"|\{\{|" + fields[own])
+    form(quote, r"|\{\{|" + fields[quote])
     for form, fields in ((_long, _IN_LONG), (_short, _IN_SHORT))
-    for own in _QUOTES
+    for quote in _QUOTES
 )
 _STARTS = r"(?<!\w)(?:[fFtT][rR]?|[rR][fFtT])"
 _STRING = (
     f"(?:{_STARTS}(?:{_FORMATTED})"
     rf"|(?:(?<!\w)(?:[bB][rR]?|[rR][bB]?|[uU]))?(?:{_PLAIN}))"
 )
-# From Python 3.12 on, an f-string may hold its own quotes: a file with such a one stays whole.
+# From Python 3.12 on, an f-string may hold its own quotes: such a file is not stripped.
 _UNSURE = f"(?P<unsure>{_STARTS}[{''.join(_QUOTES)}])"
 _ENDS_OF_LINES = r"(?P<ends>(?:[ \t\f]*(?:\#[^\n]*)?\n)+)"
 
@@ -47,27 +47,26 @@ _IN_RAISE = re.compile(
 
 Imports = list[ast.Import | ast.ImportFrom]
 _Cut = tuple[int, int, bytes]
-"""From where to where source is cut, and what stands there instead."""
+"""Start and end of a cut, and its replacement."""
 
 
 def without_words(content: bytes) -> bytes:
-    """Return a Python file without what makes no numbers; what is no Python stays whole.
+    """Strip comments, docstrings, blank lines and the strings in `raise` statements.
 
-    Comments, docstrings and blank lines are left out, and the strings in `raise` statements. The
-    result is the same on every version of Python.
+    Files that are not Python are returned whole. The result is the same on every Python version.
     """
     return read_source(content)[0]
 
 
 def read_source(content: bytes) -> tuple[bytes, Imports]:
-    """Return what `without_words` does, and the imports that run, wherever in the file."""
+    """Return stripped source as `without_words` does, and all imports that run."""
     try:
         text = content.decode("utf-8").removeprefix("\ufeff")
         source = f"{text}\n".replace("\r\n", "\n").replace("\r", "\n").encode()
         nodes = list(_statements(ast.parse(source)))
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return content, []
-    imports: Imports = [own for own in nodes if isinstance(own, ast.Import | ast.ImportFrom)]
+    imports: Imports = [node for node in nodes if isinstance(node, ast.Import | ast.ImportFrom)]
     for start, end, instead in sorted(_cuts(source, nodes), reverse=True):
         source = source[:start] + instead + source[end:]
     pieces, end = [], 0
@@ -96,7 +95,7 @@ def _in_raise(match: re.Match[bytes]) -> bytes:
 
 
 def _statements(tree: ast.Module) -> Iterator[ast.stmt]:
-    """Yield all statements that run; `ast.walk` would go through every expression."""
+    """Yield all statements that run; `ast.walk` would visit every expression."""
     waiting: list[ast.AST] = [tree]
     while waiting:
         node = waiting.pop()

@@ -1,4 +1,4 @@
-"""Runs on disk, and how they are doing. Reading this imports no PyTorch."""
+"""Runs on disk and their status. Imports no PyTorch."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -40,19 +40,19 @@ RUNS_FILE, SUITE_FILE = "runs.json", "suite.json"
 CHECKPOINTS_FOLDER = "checkpoints"
 PAGE_FILE = "report.html"
 TRACKED_FILE = ".tracked.json"
-"""By which trackers find a run again that is resumed."""
+"""Lets trackers find a resumed run again."""
 
 StatusName = Literal["finished", "running", "interrupted", "failed", "damaged"]
 
 
 @dataclass(frozen=True)
 class Status:
-    """How a run is doing, or a comparison of several.
+    """Status of a run, a comparison or a suite.
 
     Attributes:
-        folder: the run's.
-        name: of its status.
-        why: it failed or is damaged, or how far it is; a sentence for each replica that failed.
+        folder: whose status it is.
+        name: of the status.
+        why: reasons for a failure or damage, with a sentence for each failed replica; or progress.
         config: its configuration.
     """
 
@@ -64,14 +64,14 @@ class Status:
 
 @dataclass(frozen=True)
 class Failure:
-    """A replica that cannot go on.
+    """A failed replica.
 
     Attributes:
         seed: of the replica.
         task: in which it failed, from 1.
-        step: after which training step of the task, from 1; None where its scores failed.
-        what: was not a finite number.
-        anomaly_class: of the replica, where the run has several.
+        step: training step of the task after which it failed, from 1; None if its scores failed.
+        what: quantity that was not finite.
+        anomaly_class: of the replica, if the run has several.
     """
 
     seed: int
@@ -91,27 +91,27 @@ class Failure:
 
 
 def find_runs(out: Path) -> list[Status]:
-    """Look at all runs in a folder, those that were begun last at the end."""
+    """Return the runs in a folder, the latest last."""
     return [status for status in find_all(out) if not holds_several_runs(status.config)]
 
 
 def holds_several_runs(config: Mapping[str, Any]) -> bool:
-    """Return whether a configuration is that of a comparison or a suite, which names its runs."""
+    """Return whether a configuration names runs, as those of comparisons and suites do."""
     return isinstance(config.get("runs"), dict)
 
 
 def find_all(out: Path) -> list[Status]:
-    """Look at all runs, comparisons and suites in a folder; see `find_runs`."""
+    """Return the runs, comparisons and suites in a folder, the latest last."""
     files = (CONFIG_FILE, MANIFEST_FILE)
     folders = {path.parent for file in files for path in out.glob(f"*/{file}")}
     return [status_of(f) for f in sorted(folders, key=lambda f: f.stat().st_ctime)]
 
 
 def status_of(folder: Path) -> Status:
-    """Look at a run's folder.
+    """Return the status of a folder.
 
     Raises:
-        InputError: it is none.
+        InputError: it is no run, comparison or suite.
     """
     try:
         config = read_configuration(folder / CONFIG_FILE)
@@ -131,12 +131,12 @@ def status_of(folder: Path) -> Status:
     name, why = _written(folder, "interrupted")
     if name == "failed":
         return Status(folder, name, why, config)
-    # It may say "finished": killed when its results were there, and the manifest was not.
+    # The file says "finished" if it was killed between its results and the manifest.
     return Status(folder, "interrupted", [where], config)
 
 
 def is_finished(folder: Path) -> bool:
-    """Return whether a run has all its results; published ones may come without a manifest.
+    """Return whether a run has all results; published ones may lack a manifest.
 
     Raises:
         DamagedError: its manifest is not what was written.
@@ -146,7 +146,7 @@ def is_finished(folder: Path) -> bool:
 
 
 def _is_whole(folder: Path) -> bool:
-    """Describe the same as `is_finished`, and look whether every file is as long as it was."""
+    """Return `is_finished`, after checking the length of every file."""
     if not (folder / MANIFEST_FILE).exists():
         return is_finished(folder)
     manifest = read_sealed(folder / MANIFEST_FILE)
@@ -163,27 +163,24 @@ def write_status(
     failures: Sequence[dict[str, Any]] = (),
     notes: Sequence[str] = (),
 ) -> None:
-    """Write down how a run is doing, for `status_of`; the traceback is for whoever mends it.
+    """Write a run's status for `status_of`, and a traceback for developers.
 
     Raises:
         RunError: it could not be written.
     """
-    more: dict[str, Any] = {"traceback": traceback} if traceback else {}
-    if failures:
-        more["failures"] = list(failures)
-    if notes:
-        more["notes"] = list(notes)
+    more = {"traceback": traceback, "failures": list(failures), "notes": list(notes)}
+    content = {"status": name, "why": why} | {key: value for key, value in more.items() if value}
     with replacing(folder / STATUS_FILE) as partial:
-        write_json(partial, {"status": name, "why": why} | more)
+        write_json(partial, content)
 
 
 def recorded_failures(folder: Path) -> list[dict[str, Any]]:
-    """Return the replicas' failures as a run wrote them down."""
+    """Return the recorded failures of a run's replicas."""
     return _recorded(folder, "failures")
 
 
 def recorded_notes(folder: Path) -> list[str]:
-    """Return the sentences that a run wrote down about what came of its tasks."""
+    """Return a run's recorded remarks about its tasks."""
     return _recorded(folder, "notes")
 
 
@@ -198,37 +195,37 @@ def _written(folder: Path, otherwise: StatusName) -> tuple[StatusName, list[str]
         name, why = content["status"], content["why"]
     except (InputError, KeyError):
         return otherwise, []
-    # Of a process that was killed, what it wrote last is not true any more.
+    # A killed process leaves "running" behind.
     return (otherwise, []) if name == "running" else (name, why)
 
 
 def identity(config: dict[str, Any], environment: dict[str, Any]) -> dict[str, Any]:
     """Return everything that results depend on, from a run's configuration and environment.
 
-    Where a file lies is no part of it: data and code count by their content.
+    Paths are no part of it: data and code count by their content.
     """
-    own = {name: value for name, value in config.items() if name != "data_root"}
-    if isinstance(strategy := own.get("strategy"), str) and file_of(strategy):
-        own["strategy"] = with_file(strategy, None)
-    if isinstance(dataset := own.get("dataset"), str):
-        own["dataset"] = Path(dataset).name
-    own["data_sha256"] = environment.get("data_sha256")
+    parts = {name: value for name, value in config.items() if name != "data_root"}
+    if isinstance(strategy := parts.get("strategy"), str) and file_of(strategy):
+        parts["strategy"] = with_file(strategy, None)
+    if isinstance(dataset := parts.get("dataset"), str):
+        parts["dataset"] = Path(dataset).name
+    parts["data_sha256"] = environment.get("data_sha256")
     code = recorded_code(environment)
-    return own | {"code": code and code["sha256"]}
+    return parts | {"code": code and code["sha256"]}
 
 
 def fingerprint_of(config: dict[str, Any], environment: dict[str, Any]) -> str:
-    """Return eight hexadecimal digits that name everything which a run's results depend on."""
+    """Return eight hexadecimal digits that identify a run."""
     return fingerprint(identity(config, environment))
 
 
 def differences(there: dict[str, Any], here: dict[str, Any]) -> list[str]:
-    """Describe in what two identities, or two sets of these by name, differ."""
+    """Describe how two identities, or two sets of these by name, differ."""
     # As JSON holds it, where a tuple is a list.
-    one, other = (flat_settings(json.loads(json.dumps(own))) for own in (there, here))
+    one, other = (flat_settings(json.loads(json.dumps(parts))) for parts in (there, here))
     names = [name for name in {**one, **other} if one.get(name) != other.get(name)]
     return [
-        f"{_IN_WORDS.get(name, name)} is {_said(one, name)} there and {_said(other, name)} here"
+        f"{_IN_WORDS.get(name, name)} is {_value(one, name)} there and {_value(other, name)} here"
         for name in names
     ]
 
@@ -237,12 +234,7 @@ _IN_WORDS = {"data_sha256": "the data's SHA-256"}
 
 
 def flat_settings(settings: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
-    """Return settings by name, and options as strategy.lam and model.beta.
-
-    Args:
-        settings: as JSON holds them.
-        prefix: before each name.
-    """
+    """Return settings by name, and options as strategy.lam and model.beta, after a prefix."""
     flat: dict[str, Any] = {}
     for name, value in settings.items():
         path = f"{prefix}{name.removesuffix('_options')}"
@@ -250,6 +242,6 @@ def flat_settings(settings: Mapping[str, Any], prefix: str = "") -> dict[str, An
     return flat
 
 
-def _said(identity: dict[str, Any], name: str) -> str:
-    value = identity.get(name)
+def _value(settings: dict[str, Any], name: str) -> str:
+    value = settings.get(name)
     return "not set" if value is None else str(value)

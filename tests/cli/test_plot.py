@@ -41,7 +41,7 @@ def test_a_line_says_whose_code_is_not_known(here: Path) -> None:
     done = plot(*folders, "--out", "figure.svg")
     assert done.err == (
         "These runs differ in code (not recorded): the legend says which is which.\n"
-        f"Not of the code as it is now: {folders[1]} (its code was not recorded).\n"
+        f"Made by different code: {folders[1]} (its code was not recorded).\n"
     )
 
 

@@ -134,7 +134,7 @@ def test_a_changed_strategy_file_is_another_run(
     assert "by other code: mine.py differs. Give this one another name" in refused.err
     shown = cli("resume", named)
     assert shown.code == 0, "they are still its results"
-    assert "Not of the code as it is now" in plain(shown.err)
+    assert "Made by different code" in plain(shown.err)
     assert "mine.py differs" in plain(shown.err)
 
 

@@ -15,7 +15,7 @@ import pytest
 from cl_anomaly.store import fingerprint as code
 from cl_anomaly.store.files import read_sealed, write_sealed
 from cl_anomaly.store.fingerprint import OWN_FILE
-from cl_anomaly.store.provenance import code_word
+from cl_anomaly.store.provenance import CodeChanges
 from cl_anomaly.store.status import status_of
 from tests.support.command import SMALL, Done, cli, config_of, plain
 from tests.support.made_up import made_up_run
@@ -125,7 +125,7 @@ def test_results_of_other_code_say_so_wherever_they_are_read(
     for place in (folder, folder_of(comparison)):
         assert cli("plot", place, *figure).err == ""
     edit(monkeypatch, "models/shared/losses.py", "x = 1\n")
-    assert f"other code {code_word(folder)[-8:]}" in cli("runs", "--out", tmp_path).out
+    assert f"other code {CodeChanges().word(folder)[-8:]}" in cli("runs", "--out", tmp_path).out
     for place in (folder, folder_of(comparison)):
         shown = cli("plot", place, *figure)
         assert shown.code == 0
@@ -139,7 +139,7 @@ def test_results_of_other_code_say_so_wherever_they_are_read(
 
 def test_code_that_was_not_recorded_is_unknown(tmp_path: Path) -> None:
     folder = made_up_run(tmp_path, "lower", environment={"code": None})
-    assert code_word(folder) == "unknown"
+    assert CodeChanges().word(folder) == "unknown"
     assert "unknown" in cli("runs", "--out", tmp_path).out
     shown = cli("plot", folder, "--out", tmp_path / "figure")
     assert "its code was not recorded" in plain(shown.err)
