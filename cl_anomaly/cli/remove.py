@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from cl_anomaly.core.errors import InputError
-from cl_anomaly.report.sizes import bytes_in_words
+from cl_anomaly.report.cells import bytes_in_words
 from cl_anomaly.store.removal import Removable, check_removable, remove
 from cl_anomaly.store.status import status_of
 

@@ -1,4 +1,4 @@
-"""Figures as such: made, saved, and written in each format to the same bytes every time."""
+"""Make and save figures; the same data gives the same bytes."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -16,23 +16,14 @@ _METADATA: dict[str, Any] = {"svg": {"Date": None}, "pdf": {"CreationDate": None
 
 
 def new_figure(width: float, height: float) -> Figure:
-    """Make an empty figure of a size in inches, which lays itself out."""
+    """Make an empty figure with automatic layout; sizes in inches."""
     figure = Figure(figsize=(width, height), layout="constrained")
     FigureCanvasAgg(figure)
     return figure
 
 
 def save_figure(figure: Figure, path: Path, formats: Sequence[str] = ("png", "svg")) -> list[Path]:
-    """Save a figure as PATH.png, PATH.svg...
-
-    Args:
-        figure: what to save.
-        path: without the ending.
-        formats: the endings.
-
-    Returns:
-        The files.
-    """
+    """Save a figure as PATH.png, PATH.svg..., and return these files."""
     files = {path.with_name(f"{path.name}.{ending}"): ending for ending in formats}
     for file, ending in files.items():
         write_figure(figure, file, ending)

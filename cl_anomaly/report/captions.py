@@ -1,4 +1,4 @@
-"""What pictures of one run are of, in words, and what its tasks are called in them."""
+"""Captions of pictures of one run, and names of its tasks."""
 
 from collections.abc import Sequence
 
@@ -11,12 +11,12 @@ _SHORT = 12  # characters of a class's name
 
 
 def of_first_replica(run: DrawnRun) -> str:
-    """Describe which replica a picture is of."""
+    """Name the first replica."""
     return f"seed {run.seed}, anomaly class {run.anomaly_class}"
 
 
 def of_all_replicas(run: DrawnRun) -> str:
-    """Describe over which replicas a picture's numbers are means."""
+    """Name the replicas over which numbers are means."""
     seeds = run.results.metrics["seed"].unique().tolist()
     over = f"mean of {len(seeds)} seeds" if len(seeds) > 1 else f"seed {seeds[0]}"
     classes = run.results.anomaly_classes
@@ -25,21 +25,17 @@ def of_all_replicas(run: DrawnRun) -> str:
 
 
 class GivenNames(dict[int, str]):
-    """Names of tasks that a person has given, in the place of their classes."""
+    """Names of tasks that the user has given in place of their classes."""
 
 
 def classes_of_all_replicas(run: DrawnRun) -> dict[int, str]:
-    """Name the classes that arrive with each task of a run, where all replicas have the same."""
+    """Name the classes of each task that are the same in all replicas."""
     given = GivenNames(enumerate(run.task_names, 1))
     return given or classes_of_tasks(run.results.metrics)
 
 
 def classes_of_tasks(metrics: pd.DataFrame) -> dict[int, str]:
-    """Name the classes that arrive with each task, by its number.
-
-    Args:
-        metrics: of one replica or several; tasks whose classes differ between them are left out.
-    """
+    """Name the classes of each task by its number, unless they differ between replicas."""
     known: dict[int, set[str]] = {}
     for task, classes in zip(metrics["task"].tolist(), metrics["classes"].tolist(), strict=True):
         if task:  # before the first, nothing has arrived
@@ -48,28 +44,28 @@ def classes_of_tasks(metrics: pd.DataFrame) -> dict[int, str]:
 
 
 def classes_of_first_replica(run: DrawnRun) -> dict[int, str]:
-    """Name the classes that arrive with each task of the first replica, by its number."""
+    """Name the classes of each task of the first replica by its number."""
     if run.task_names:
         return GivenNames(enumerate(run.task_names, 1))
     metrics = run.results.metrics
-    own = metrics["anomaly_class"].astype(str) == str(run.anomaly_class)
-    return classes_of_tasks(metrics[own & (metrics["seed"] == run.seed)])
+    is_of_class = metrics["anomaly_class"].astype(str) == str(run.anomaly_class)
+    return classes_of_tasks(metrics[is_of_class & (metrics["seed"] == run.seed)])
 
 
 def task_name(task: int, classes: dict[int, str]) -> str:
-    """Call a task "task 3 (class 7)", or as a person has called it."""
+    """Name a task "task 3 (class 7)", or as the user did."""
     if isinstance(classes, GivenNames):
         return classes[task]
     return f"task {task} (class {classes[task]})" if task in classes else f"task {task}"
 
 
 def number_of_task(run: DrawnRun, task: int) -> str:
-    """Call a task "task 3", or as a person has called it."""
+    """Name a task "task 3", or as the user did."""
     return run.task_names[task - 1] if run.task_names else f"task {task}"
 
 
 def task_ticks(tasks: Sequence[int], classes: dict[int, str]) -> list[str]:
-    """Number tasks, with their classes below where these are known and say something else."""
+    """Number tasks, with their classes below if known and different."""
     if isinstance(classes, GivenNames):
         return [classes[task] for task in tasks]
     are_known = all(task in classes for task in tasks)
@@ -79,7 +75,7 @@ def task_ticks(tasks: Sequence[int], classes: dict[int, str]) -> list[str]:
 
 
 def chosen_tasks(tasks: Sequence[int], most: int) -> list[int]:
-    """Choose so many tasks at most, the first and the last among them, evenly spaced."""
+    """Choose at most so many tasks, evenly spaced, with the first and the last."""
     if len(tasks) <= most:
         return list(tasks)
     places = [round(n * (len(tasks) - 1) / (most - 1)) for n in range(most)]
@@ -87,5 +83,5 @@ def chosen_tasks(tasks: Sequence[int], most: int) -> list[int]:
 
 
 def _short(classes: str) -> str:
-    named = ", ".join(classes.split())
-    return named if len(named) <= _SHORT else f"{named[: _SHORT - 1]}…"
+    text = ", ".join(classes.split())
+    return text if len(text) <= _SHORT else f"{text[: _SHORT - 1]}…"

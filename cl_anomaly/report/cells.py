@@ -1,10 +1,39 @@
-"""The numbers of the table of runs in words: one way for pages, Markdown, LaTeX and the screen."""
+"""Numbers in words: one way for pages, Markdown, LaTeX and the screen."""
 
 import math
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from cl_anomaly.report.sizes import bytes_in_words
+UNKNOWN = "–"
+"""Stands on a page where a number is missing."""
+
+
+def is_known(value: Any) -> bool:
+    """Return whether there is a number."""
+    return value is not None and not (isinstance(value, float) and math.isnan(value))
+
+
+def number(value: Any, form: str = "{:.3f}") -> str:
+    """Write a number in a form of Python's, or UNKNOWN."""
+    return form.format(value) if is_known(value) else UNKNOWN
+
+
+def interval(low: Any, high: Any) -> str:
+    """Write an interval as "0.912 to 0.934", or UNKNOWN."""
+    return f"{low:.3f} to {high:.3f}" if is_known(low) and is_known(high) else UNKNOWN
+
+
+def short_score(value: float) -> str:
+    """Write a sample's score in three digits, or as a whole number."""
+    return f"{value:.0f}" if abs(value) >= 1000 else f"{value:.3g}"
+
+
+def bytes_in_words(count: float) -> str:
+    """Write bytes as 812 B, 3.1 kB or 2.40 MB."""
+    if count < 1000:
+        return f"{count:.0f} B"
+    return f"{count / 1e3:.1f} kB" if count < 1e6 else f"{count / 1e6:.2f} MB"
+
 
 _WRITTEN: dict[str, Callable[[Any], str]] = {
     "mean": "{:.3f}".format,
@@ -30,13 +59,6 @@ WHAT_THEY_ARE = (
 
 
 def written(row: Mapping[Any, Any], column: str, unknown: str = "") -> str:
-    """Write a number of the table of runs, see `results.table.COLUMNS`.
-
-    Args:
-        row: of the table.
-        column: its name there.
-        unknown: stands where there is no number.
-    """
+    """Write a number of the table, see `results.table.COLUMNS`; `unknown` if there is none."""
     value = row.get(column)
-    is_unknown = value is None or (isinstance(value, float) and math.isnan(value))
-    return unknown if is_unknown else _WRITTEN[column](value)
+    return _WRITTEN[column](value) if is_known(value) else unknown

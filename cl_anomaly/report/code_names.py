@@ -1,4 +1,4 @@
-"""Names for the code that made results, where it is not the same."""
+"""Names for the code of runs that were made by different code."""
 
 from collections.abc import Sequence
 from itertools import combinations
@@ -12,36 +12,31 @@ _BESIDE = "./"
 
 
 def names_of_codes(results: Sequence[RunFolder]) -> list[str | None]:
-    """Name the code of each run that was made by other code than another run.
-
-    Runs of different strategies have different files; only files that two have in common can be
-    different code.
+    """Name the code of each run that differs from another run in a file that both have.
 
     Returns:
-        Eight hexadecimal digits of its SHA-256; "not recorded" where others have one; None for
-        runs that none contradicts.
+        Eight hexadecimal digits of its SHA-256; "not recorded" if others have one; None for runs
+        that differ from none.
     """
-    parts = [_parts(own) for own in results]
-    contradicted = set()
+    parts = [_parts(run) for run in results]
+    differing: set[int] = set()
     for one, other in combinations(range(len(results)), 2):
         common = parts[one].keys() & parts[other].keys()
         if any(parts[one][name] != parts[other][name] for name in common):
-            contradicted |= {one, other}
-    names = [_sha256(own)[:8] if n in contradicted else None for n, own in enumerate(results)]
-    recorded = [isinstance(own.environment.get("code"), dict) for own in results]
-    if any(recorded):
-        names = [
-            name if is_there else UNKNOWN for name, is_there in zip(names, recorded, strict=True)
-        ]
-    return names
+            differing |= {one, other}
+    names = [_sha256(run)[:8] if n in differing else None for n, run in enumerate(results)]
+    recorded = [isinstance(run.environment.get("code"), dict) for run in results]
+    if not any(recorded):
+        return names
+    return [name if has_code else UNKNOWN for name, has_code in zip(names, recorded, strict=True)]
 
 
 def _parts(results: RunFolder) -> dict[str, Any]:
-    """Return the code's parts by name: files and packages; a strategy's own under its name."""
+    """Return files and packages by name; a strategy's files begin with its name."""
     code = results.environment.get("code")
     if not isinstance(code, dict) or not isinstance(code.get("files"), dict):
-        own = results.environment.get("strategy_sha256")
-        return {f"{results.strategy_name} {_OWN_FILE}": own} if own else {}
+        sha256 = results.environment.get("strategy_sha256")
+        return {f"{results.strategy_name} {_OWN_FILE}": sha256} if sha256 else {}
     versions = {f"{name} version": v for name, v in (code.get("packages") or {}).items()}
     files = {
         f"{results.strategy_name} {name}"

@@ -1,4 +1,4 @@
-"""The critical-difference diagram: a picture of mean ranks. What differs, pairs of runs say."""
+"""Critical-difference diagram: a picture of mean ranks, which decides nothing."""
 
 from collections.abc import Sequence
 
@@ -27,12 +27,12 @@ def draw_critical_difference(
     """Draw mean ranks on a line, the best on the left; a bar joins those within Nemenyi's reach.
 
     Demšar, "Statistical Comparisons of Classifiers over Multiple Data Sets" (JMLR 2006), section
-    3.2.4. Where Friedman's test does not say that not all are the same, one bar joins all.
+    3.2.4. If Friedman's test finds no difference, one bar joins all.
 
     Args:
         comparison: of three runs or more with results, in two blocks or more.
         strategies: of each run, for its colour. Default: its name.
-        title: stands above; what the ranks are of stands below it.
+        title: above the description of the ranks.
 
     Raises:
         InputError: there are fewer.
@@ -48,14 +48,14 @@ def draw_critical_difference(
     runs, mean = [str(run) for run in ranked["run"]], ranked["rank"].tolist()
     is_different = comparison.friedman < comparison.alpha
     reach = comparison.critical_difference if is_different else float("inf")
-    groups = [(mean[own[0]], mean[own[-1]]) for own in groups_not_different(mean, reach)]
+    groups = [(mean[group[0]], mean[group[-1]]) for group in groups_not_different(mean, reach)]
     styles = styles_of({run: (strategies or {}).get(run) or run for run in runs})
     with mpl.rc_context(FIGURE_STYLE):
         return _Diagram(comparison, runs, mean, groups, styles, title).figure
 
 
 class _Diagram:
-    """Drawn in inches, so that text and lines keep apart at any size."""
+    """A diagram in inches, so that text and lines keep apart at any size."""
 
     def __init__(
         self,
@@ -70,13 +70,13 @@ class _Diagram:
         self._half = (len(runs) + 1) // 2
         room = _POINTS * _WIDEST
         self._names = [
-            wrapped(f"{run}  {own:.2f}", room) for run, own in zip(runs, mean, strict=True)
+            wrapped(f"{run}  {rank:.2f}", room) for run, rank in zip(runs, mean, strict=True)
         ]
         widths = [width_of(name) / _POINTS + 2 * _MARGIN for name in self._names]
         self._left = max(widths[: self._half])
         width = self._left + _SCALE + max(widths[self._half :]) + 2 * _ELBOW
-        said = wrapped(_said(comparison, title), _POINTS * (width - 2 * _MARGIN))
-        above = _TOP + _LINE * (said.count("\n") + 1)
+        words = wrapped(_words(comparison, title), _POINTS * (width - 2 * _MARGIN))
+        above = _TOP + _LINE * (words.count("\n") + 1)
         # Below the scale: the bars, then the names of the better half or of the other.
         bars = _GAP + _BAR * len(groups)
         sides = self._names[: self._half], self._names[self._half :]
@@ -89,7 +89,7 @@ class _Diagram:
         self._axes.set_axis_off()
         self._line = height - above - 0.3
         self._axes.text(
-            width / 2, height - _MARGIN, said, ha="center", va="top", fontsize=9, linespacing=1.2
+            width / 2, height - _MARGIN, words, ha="center", va="top", fontsize=9, linespacing=1.2
         )
         self._draw_scale(comparison.critical_difference or 0.0)
         for number, (first, last) in enumerate(groups):
@@ -122,7 +122,7 @@ class _Diagram:
         self._axes.plot(ends, [y, y], color="0.35", linewidth=3.0, solid_capstyle="butt")
 
     def _draw_names(self, top: float) -> None:
-        """Write the better half on the left and the other on the right, each on its own line."""
+        """Write the better half on the left and the other half on the right."""
         y = top
         for place in range(self._half):
             y = self._draw_name(place, y, is_left=True)
@@ -152,8 +152,8 @@ class _Diagram:
         return top - height - 0.06
 
 
-def _said(comparison: Comparison, title: str) -> str:
-    """Describe what the ranks are of, and what the tests say."""
+def _words(comparison: Comparison, title: str) -> str:
+    """Describe the ranks and the tests."""
     p, level = comparison.friedman or 0.0, f"{comparison.alpha:g}"
     what = "bars join ranks within CD" if p < comparison.alpha else "no ranks are told apart"
     over = counted(comparison.count, comparison.units)

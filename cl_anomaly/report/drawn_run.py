@@ -1,4 +1,4 @@
-"""A run as a picture of it needs it: its first replica, and the words of the figure."""
+"""A run as pictures need it: its first replica and the words of the figure."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -16,12 +16,7 @@ from cl_anomaly.store.status import FALSE_POSITIVE_RATES_FILE, THRESHOLDS_FILE
 
 @dataclass(frozen=True, eq=False)
 class DrawnRun:
-    """A finished run that is drawn.
-
-    Attributes:
-        results: the run.
-        words: that the figure says in place of its own.
-    """
+    """A finished run and the words that replace the figure's own."""
 
     results: RunFolder
     words: Words = NO_WORDS
@@ -38,7 +33,7 @@ class DrawnRun:
 
     @property
     def pictures(self) -> Mapping[str, NDArray[Any]]:
-        """What was kept of the first replica by name, see `PictureRecorder.arrays`."""
+        """Recordings of the first replica by name, see `PictureRecorder.arrays`."""
         return self.results.pictures
 
     @property
@@ -57,17 +52,14 @@ class DrawnRun:
 
     @property
     def thresholds(self) -> pd.DataFrame:
-        """Thresholds after every task: anomaly_class, seed, task, score, target_fpr, threshold.
-
-        Without rows if the run has none.
-        """
+        """Thresholds after every task, without rows if the run has none."""
         columns = ["anomaly_class", "seed", "task", "score", "target_fpr", "threshold"]
         none = pd.DataFrame(columns=columns)
         return self.results.threshold_tables.get(THRESHOLDS_FILE, none)
 
     @property
     def false_positive_rates(self) -> pd.DataFrame:
-        """The realised ones, of each task's normal samples, after every task.
+        """Realised rates of each task's normal samples after every task.
 
         Raises:
             InputError: the run has no thresholds.

@@ -1,4 +1,4 @@
-"""What `cl-anomaly export` writes: the table of a paper, or its numbers."""
+"""Table of a paper for `cl-anomaly export`."""
 
 import math
 from collections.abc import Mapping
@@ -13,7 +13,7 @@ from cl_anomaly.statistics.pair_tests import counted
 
 
 def paper_table(results: Results, spread: Spread) -> PaperTable:
-    """Put the numbers that a paper prints into rows: AUROC by dataset, what else, and costs."""
+    """Make the rows of a paper's table: AUROC by dataset, forgetting, gap closed and costs."""
     parts = [name for name, one in results.comparisons.items() if one is not None and name != ALL]
     parts = parts if len(parts) > 1 else []
     columns = [f"AUROC, {dataset}" for dataset in parts]
@@ -33,22 +33,21 @@ def paper_table(results: Results, spread: Spread) -> PaperTable:
             *(Cell(float(row[name]), text=written(row, name)) for name in ("steps", "bytes")),
         ]
         rows.append((str(row["run"]), cells))
-    # Where nobody has forgetting or bounds, no column says so.
+    # Columns after the AUROCs are left out if no run has a number.
     first = len(columns) - len(_MORE)
-    keep = [n for n in range(len(columns)) if n < first or not _is_empty(rows, n)]
+    filled = [
+        n
+        for n in range(len(columns))
+        if n < first or not all(math.isnan(cells[n].value) for _, cells in rows)
+    ]
     return PaperTable(
-        ["Method", *(columns[n] for n in keep)],
-        [(run, [cells[n] for n in keep]) for run, cells in rows],
+        ["Method", *(columns[n] for n in filled)],
+        [(run, [cells[n] for n in filled]) for run, cells in rows],
         _notes(results, spread, any(cell.is_best for _, cells in rows for cell in cells)),
     )
 
 
 _MORE = ("Forgetting", "Gap closed", "Seconds", "Steps", "Bytes")
-
-
-def _is_empty(rows: list[tuple[str, list[Cell]]], column: int) -> bool:
-    values = [cells[column].value for _, cells in rows]
-    return all(value != value for value in values)
 
 
 def _cell(row: Mapping[str, Any]) -> Cell:
@@ -68,17 +67,17 @@ def _notes(results: Results, spread: Spread, has_best: bool) -> list[str]:
         else "mean and 95 % bootstrap interval, which resamples seeds"
         + " and anomaly classes and datasets" * (compared.units == "blocks")
     )
-    said = [f"Headline AUROC after the last task by the score {scores}: {how}."]
+    notes = [f"Headline AUROC after the last task by the score {scores}: {how}."]
     if any(written(row, "seconds") for row in results.rows):
-        said.append(
+        notes.append(
             "Seconds, steps and bytes (model, strategy and score after the last task) are those of "
             "one replica."
         )
     if len(results.rows) > 1:
         tests = f"{tested_over(compared)}, {compared.alpha:g}"
-        said.append(
+        notes.append(
             f"Bold: better than every other ({tests})."
             if has_best
             else f"No run is better than every other ({tests})."
         )
-    return said
+    return notes

@@ -1,4 +1,4 @@
-"""Figures, for print and for the colour-blind."""
+"""Figure of the headline AUROC, for print and for the colour-blind."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -19,23 +19,20 @@ from cl_anomaly.statistics.summary import t_interval
 
 _MOST_IN_A_ROW = 4
 _POINTS = 72.0  # in an inch
-_SHARE_OF_AXES = 0.6  # of a panel's width, beside what stands left and right of the axes
+_SHARE_OF_AXES = 0.6  # of a panel's width
 
 
 def draw_auroc(metrics: pd.DataFrame, score: str, words: Words = NO_WORDS) -> Figure:
     """Draw the headline AUROC after every task: a line for each run, the mean over its seeds.
 
-    Different datasets and anomaly classes have a panel each.
+    Each dataset and anomaly class has a panel. The band is ± one standard deviation over the seeds.
+    For several anomaly classes, a line is the mean of the classes' means, and its band the 95 %
+    t-interval.
 
     Args:
-        metrics: in tidy form, with a column `run` that names the lines; they are drawn in the order
-            in which they first appear.
+        metrics: in tidy form, with a column `run` that names the lines in their order.
         score: which of the scores.
-        words: that a person has given in place of the figure's own.
-
-    Returns:
-        The figure; the band is ± one standard deviation over the seeds. Of several anomaly classes
-        a line is the mean, and its band the 95 % t-interval, of the classes' means.
+        words: replace the figure's own.
     """
     headline = headline_of(metrics, score)
     panels = panels_of(headline)
@@ -52,7 +49,7 @@ def draw_auroc(metrics: pd.DataFrame, score: str, words: Words = NO_WORDS) -> Fi
             room = 0.8 * _SHARE_OF_AXES * _width(figure, every_axes)
             below = max(below, _number_tasks(axes, int(rows["task"].max()), words, room))
             axes.set_title(wrapped(title, 0.85 * _width(figure, every_axes)), fontsize=9)
-        # Names that stand upright take nothing away from the axes.
+        # Upright names extend the figure.
         grown = below * -(-len(panels) // _MOST_IN_A_ROW) / _POINTS
         figure.set_figheight(figure.get_figheight() + grown)
         _label(figure, every_axes, headline, score, words)
@@ -62,7 +59,7 @@ def draw_auroc(metrics: pd.DataFrame, score: str, words: Words = NO_WORDS) -> Fi
 
 
 def _lay_out(panels: int) -> tuple[Figure, list[Axes]]:
-    """Make the axes of a figure, in rows; all share one vertical scale."""
+    """Make the axes of a figure in rows, with one vertical scale."""
     columns = min(panels, _MOST_IN_A_ROW)
     rows = -(-panels // columns)
     size = (5.5, 3.5) if panels == 1 else (0.9 + 2.5 * columns, 1.0 + 2.2 * rows)
@@ -78,7 +75,7 @@ def _lay_out(panels: int) -> tuple[Figure, list[Axes]]:
 
 
 def _width(figure: Figure, every_axes: Sequence[Axes]) -> float:
-    """How many points of width there are for each panel."""
+    """Return the width of a panel in points."""
     return _POINTS * figure.get_figwidth() / min(len(every_axes), _MOST_IN_A_ROW)
 
 
@@ -105,11 +102,7 @@ def _draw_line(axes: Axes, values: pd.DataFrame, style: Style) -> Artist:
 
 
 def _number_tasks(axes: Axes, tasks: int, words: Words, room: float) -> float:
-    """Number the tasks, or name them: upright where their names are too wide for their places.
-
-    Returns:
-        How many points of height upright names take.
-    """
+    """Number or name the tasks, upright if necessary; return the height of upright names."""
     if not words.task_names:
         axes.xaxis.set_major_locator(MultipleLocator(max(1, tasks // 10)))
         return 0.0
@@ -123,7 +116,7 @@ def _number_tasks(axes: Axes, tasks: int, words: Words, room: float) -> float:
 def _label(
     figure: Figure, every_axes: Sequence[Axes], headline: pd.DataFrame, score: str, given: Words
 ) -> None:
-    """Describe what the axes are, and what all panels have in common."""
+    """Label the axes, and write the title that all panels share."""
     anomalies, datasets = headline["anomaly_class"].unique(), headline["dataset"].unique()
     is_one = len(anomalies) == 1 and not is_of_several(anomalies[0])
     anomaly = f"class {anomalies[0]}" if is_one else "the anomaly class"
@@ -132,7 +125,7 @@ def _label(
     words = [Path(str(datasets[0])).name] if len(datasets) == 1 else []
     title = given.title or ", ".join([*words, f"score {score}", _seeds(headline)])
     if len(every_axes) == 1:
-        # Not into the legend, where that stands beside the axes.
+        # Narrow enough for a legend beside the axes.
         every_axes[0].set_title(wrapped(title, 0.58 * _width(figure, every_axes)), fontsize=9)
     else:
         room = 0.9 * _POINTS * figure.get_figwidth()
@@ -140,7 +133,7 @@ def _label(
 
 
 def _seeds(headline: pd.DataFrame) -> str:
-    """Describe over what the lines are means, and what their bands are."""
+    """Describe the means and the bands of the lines."""
     several = headline["anomaly_class"].map(is_of_several)
     parts = [_over_seeds(headline[~several])] if not several.all() else []
     for classes in headline.loc[several, "anomaly_class"].unique():

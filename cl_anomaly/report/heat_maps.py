@@ -1,4 +1,4 @@
-"""Heat maps with their numbers: one cell for each pair of tasks."""
+"""Heat maps with numbers, a cell for each pair of tasks."""
 
 from collections.abc import Callable, Sequence
 
@@ -19,7 +19,7 @@ _DARK = 0.45  # luminance below which black text cannot be read
 
 
 def new_heat_maps(tasks: int, panels: int) -> tuple[Figure, list[Axes]]:
-    """Make a figure for heat maps of so many tasks, one below the other."""
+    """Make a figure for heat maps below each other."""
     side = min(_CELL * tasks, _WIDEST)
     width, height = max(side, 2.6), max(side, 1.0)
     figure = new_figure(width + 1.6, panels * (height + 0.55) + 0.7)
@@ -34,15 +34,15 @@ def draw_heat_map(
     ticks: Sequence[str],
     what: str,
 ) -> None:
-    """Draw a matrix of tasks, with a line between what has been learnt and what has not.
+    """Draw a matrix of tasks, with a line between learnt tasks and those to come.
 
     Args:
         axes: where.
         values: (N, M), after task i (row) on task j (column); cells of NaN stay empty.
         limits: of the scale.
-        written: says a number.
-        ticks: the columns' names.
-        what: the numbers are.
+        written: formats a number.
+        ticks: names of the columns.
+        what: name of the quantity.
     """
     rows, columns = values.shape
     image = axes.imshow(values, cmap=SCALE, vmin=limits[0], vmax=limits[1], aspect="equal")
@@ -57,7 +57,7 @@ def draw_heat_map(
     axes.set_yticks(range(0, rows, step), [str(n + 1) for n in range(0, rows, step)])
     if max(values.shape) <= _MOST_WITH_NUMBERS:
         _write_numbers(axes, values, limits, written)
-    # Below it are the tasks that have been learnt.
+    # Learnt tasks are below the line.
     corners = [(n + 0.5, n + dy) for n in range(columns - 1) for dy in (-0.5, 0.5)]
     corners.append((columns - 0.5, columns - 1.5))
     axes.plot(*zip(*corners, strict=True), color="white", linewidth=2.2)

@@ -1,4 +1,4 @@
-"""Samples as images, where they are some."""
+"""Samples as images, if they are images."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,10 +10,9 @@ def as_images(samples: NDArray[np.float32], leading: int, whose: str) -> NDArray
     """Return samples as images that matplotlib shows.
 
     Args:
-        samples: (..., *features), of which (H, W), (1, H, W), (3, H, W) and (H, W, 1 or 3) are
-            images.
-        leading: how many axes come before the features.
-        whose: samples they are, for the message.
+        samples: (..., *features), with images (H, W), (1, H, W), (3, H, W) or (H, W, 1 or 3).
+        leading: number of axes before the features.
+        whose: dataset or run, for the message.
 
     Returns:
         (..., H, W) or (..., H, W, 3).
@@ -28,8 +27,8 @@ def as_images(samples: NDArray[np.float32], leading: int, whose: str) -> NDArray
         samples, features = np.moveaxis(samples, leading, -1), (*features[1:], features[0])
     if len(features) == 3 and features[-1] in (1, 3):
         return samples if features[-1] == 3 else samples[..., 0]
-    listed = " × ".join(map(str, features))
+    shape = " × ".join(map(str, features))
     raise InputError(
-        f"Expected samples that are images, but those of {whose} have the shape {listed}. "
+        f"Expected samples that are images, but those of {whose} have the shape {shape}. "
         f"`--kind scores`, `--kind roc` and `--kind latent` draw such a run."
     )

@@ -20,14 +20,12 @@ _MOST_COLUMNS = 6
 
 
 def place_legend(figure: Figure, lines: Mapping[str, Artist], beside: bool) -> None:
-    """Put the legend beside the axes where it is narrow and short, below them where it is not.
-
-    The figure grows by what stands below the axes.
+    """Put the legend beside the axes if there is room and it is small; else extend the figure.
 
     Args:
         figure: whose axes are drawn.
-        lines: by their labels.
-        beside: whether there is room for a narrow one beside the axes.
+        lines: by label.
+        beside: whether there is room beside the axes.
     """
     size = mpl.rcParams["font.size"]
     widest = max(map(width_of, lines))
@@ -60,19 +58,19 @@ def place_legend(figure: Figure, lines: Mapping[str, Artist], beside: bool) -> N
 
 
 def put_title(figure: Figure, run: DrawnRun, *more: str) -> None:
-    """Put the dataset, the run's name and what else there is to say above a figure."""
+    """Put the dataset, the run's name and more words above a figure."""
     text = run.title or ", ".join([run.results.dataset, run.results.name, *more])
     figure.suptitle(wrapped(text, 0.95 * _POINTS * figure.get_figwidth()), fontsize=9)
 
 
 def wrapped(text: str, width: float) -> str:
-    """Break text into lines of at most so many points: after a word or sign, or else anywhere."""
+    """Break text into lines of at most so many points, after a word or sign if possible."""
     lines = []
     while width_of(text) > width and len(text) > 1:
         fits = bisect_right(range(1, len(text)), width, key=lambda length: width_of(text[:length]))
         line = text[: max(1, fits)]
         place = max(line.rfind(sign) for sign in " ,/_-.:") + 1
-        # Not after a word or two: that would leave most of the line empty.
+        # Not after a word or two, which would leave the line almost empty.
         place = place if place > len(line) // 3 else len(line)
         lines.append(text[:place].strip())
         text = text[place:].lstrip()
@@ -80,7 +78,7 @@ def wrapped(text: str, width: float) -> str:
 
 
 def width_of(text: str) -> float:
-    """Measure text in the figure's own size, in points: that of its longest line."""
+    """Measure the longest line of text in the figure's font, in points."""
     font = FontProperties(size=mpl.rcParams["font.size"])
     return max(
         TextToPath().get_text_width_height_descent(line, font, False)[0]

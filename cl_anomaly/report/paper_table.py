@@ -1,27 +1,26 @@
-"""A table as a paper prints it: in LaTeX with booktabs, and in Markdown."""
+"""A paper's table in LaTeX with booktabs and in Markdown."""
 
 import math
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
 Spread = Literal["sd", "interval"]
-_MISSING = "missing"
 
 
 @dataclass(frozen=True)
 class Cell:
-    """A number of a run; NaN where it has none.
+    """A number of a run; NaN if it is missing.
 
     Attributes:
         value: the number.
         sd: standard deviation.
-        low: of the 95 % interval.
-        high: of it.
+        low: end of the 95 % interval.
+        high: end of the 95 % interval.
         digits: after the point.
-        is_best: it is better than that of every other run, and the difference is real.
-        text: stands in the place of the value, such as a number of bytes with its unit.
+        is_best: significantly better than every other run.
+        text: replaces the value, such as a number of bytes with its unit.
     """
 
     value: float
@@ -38,9 +37,9 @@ class PaperTable:
     """Runs and their numbers.
 
     Attributes:
-        columns: headings, the first of the names.
+        columns: headings, that of the names first.
         rows: a run's name, and a cell for each column after the first.
-        notes: a sentence for each thing that a caption has to say.
+        notes: sentences of the caption.
     """
 
     columns: Sequence[str]
@@ -48,9 +47,20 @@ class PaperTable:
     notes: Sequence[str]
 
 
+# Forms of a value: the best, with its deviation, with its interval, and alone.
+_LATEX = {
+    "best": r"\mathbf{{{}}}",
+    "sd": r"${} \pm {}$",
+    "interval": r"${}$ $[{}, {}]$",
+    "alone": "${}$",
+}
+_MARKDOWN = {"best": "**{}**", "sd": "{} ± {}", "interval": "{} [{}, {}]", "alone": "{}"}
+
+
 def latex(table: PaperTable, spread: Spread) -> str:
-    """Write it for LaTeX; the preamble needs the package booktabs."""
+    """Write a table for LaTeX; the preamble needs the package booktabs."""
     head = " & ".join(escaped_for_latex(name) for name in table.columns)
+    rows = _rows(table, spread, _LATEX, escaped_for_latex)
     lines = [
         r"% Needs \usepackage{booktabs}.",
         r"\begin{table}",
@@ -60,59 +70,52 @@ def latex(table: PaperTable, spread: Spread) -> str:
         r"    \toprule",
         rf"    {head} \\",
         r"    \midrule",
+        *(rf"    {' & '.join(row)} \\" for row in rows),
+        r"    \bottomrule",
+        r"  \end{tabular}",
+        r"\end{table}",
     ]
-    for name, cells in table.rows:
-        said = [escaped_for_latex(name), *(_in_latex(cell, spread) for cell in _shown(cells))]
-        lines.append(rf"    {' & '.join(said)} \\")
-    lines += [r"    \bottomrule", r"  \end{tabular}", r"\end{table}"]
     return "\n".join(lines) + "\n"
 
 
 def markdown(table: PaperTable, spread: Spread) -> str:
-    """Write it in Markdown, with what it shows below it."""
-    lines = [f"| {' | '.join(map(escaped_for_markdown, table.columns))} |"]
-    lines.append(f"| --- |{' ---: |' * (len(table.columns) - 1)}")
-    for name, cells in table.rows:
-        said = [escaped_for_markdown(name), *(_in_markdown(c, spread) for c in _shown(cells))]
-        lines.append(f"| {' | '.join(said)} |")
-    lines += ["", *map(escaped_for_markdown, table.notes)]
+    """Write a table in Markdown, with its notes below."""
+    rows = _rows(table, spread, _MARKDOWN, escaped_for_markdown)
+    lines = [
+        f"| {' | '.join(map(escaped_for_markdown, table.columns))} |",
+        f"| --- |{' ---: |' * (len(table.columns) - 1)}",
+        *(f"| {' | '.join(row)} |" for row in rows),
+        "",
+        *map(escaped_for_markdown, table.notes),
+    ]
     return "\n".join(lines) + "\n"
 
 
-def _shown(cells: Sequence[Cell]) -> list[Cell | str]:
-    """Describe once that a run has no results."""
-    if any(not math.isnan(cell.value) for cell in cells):
-        return [cell if not math.isnan(cell.value) else "" for cell in cells]
-    return [_MISSING, *[""] * (len(cells) - 1)]
+def _rows(
+    table: PaperTable, spread: Spread, forms: Mapping[str, str], escaped: Callable[[str], str]
+) -> Iterator[list[str]]:
+    for name, cells in table.rows:
+        words = [_in_words(cell, spread, forms, escaped) for cell in cells]
+        if all(math.isnan(cell.value) for cell in cells):
+            words[0] = "missing"
+        yield [escaped(name), *words]
 
 
-def _in_latex(cell: Cell | str, spread: Spread) -> str:
-    if isinstance(cell, str):
-        return cell
+def _in_words(
+    cell: Cell, spread: Spread, forms: Mapping[str, str], escaped: Callable[[str], str]
+) -> str:
+    if math.isnan(cell.value):
+        return ""
     if cell.text:
-        return escaped_for_latex(cell.text)
-    value, sd, low, high = _written(cell)
-    value = rf"\mathbf{{{value}}}" if cell.is_best else value
-    if spread == "sd":
-        return rf"${value} \pm {sd}$" if sd else f"${value}$"
-    return rf"${value}$ $[{low}, {high}]$" if low else f"${value}$"
-
-
-def _in_markdown(cell: Cell | str, spread: Spread) -> str:
-    if isinstance(cell, str):
-        return cell
-    if cell.text:
-        return escaped_for_markdown(cell.text)
-    value, sd, low, high = _written(cell)
-    value = f"**{value}**" if cell.is_best else value
-    if spread == "sd":
-        return f"{value} ± {sd}" if sd else value
-    return f"{value} [{low}, {high}]" if low else value
-
-
-def _written(cell: Cell) -> list[str]:
+        return escaped(cell.text)
     numbers = (cell.value, cell.sd, cell.low, cell.high)
-    return ["" if math.isnan(own) else f"{own:.{cell.digits}f}" for own in numbers]
+    value, sd, low, high = (f"{number:.{cell.digits}f}" for number in numbers)
+    value = forms["best"].format(value) if cell.is_best else value
+    if spread == "sd" and not math.isnan(cell.sd):
+        return forms["sd"].format(value, sd)
+    if spread == "interval" and not math.isnan(cell.low):
+        return forms["interval"].format(value, low, high)
+    return forms["alone"].format(value)
 
 
 _IN_LATEX = {
@@ -129,12 +132,10 @@ _IN_LATEX = {
 
 
 def escaped_for_latex(text: str) -> str:
-    """Write text so that LaTeX prints it as it is, in a line."""
-    plain = " ".join(text.split())
-    return "".join(_IN_LATEX.get(sign, sign) for sign in plain)
+    """Escape text for LaTeX, in one line."""
+    return "".join(_IN_LATEX.get(sign, sign) for sign in " ".join(text.split()))
 
 
 def escaped_for_markdown(text: str) -> str:
-    """Write text so that Markdown shows it as it is, in a cell."""
-    plain = " ".join(text.split())
-    return re.sub(r"([\\`*_{}\[\]<>#|~$])", r"\\\1", plain)
+    """Escape text for a cell of Markdown."""
+    return re.sub(r"([\\`*_{}\[\]<>#|~$])", r"\\\1", " ".join(text.split()))

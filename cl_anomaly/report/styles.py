@@ -1,4 +1,4 @@
-"""How figures look: the same style in all, and each line by its strategy."""
+"""Style of all figures, and looks of lines by strategy."""
 
 import hashlib
 from collections.abc import Mapping
@@ -19,20 +19,20 @@ FIGURE_STYLE: Any = {
     "svg.hashsalt": "cl-anomaly",
     "pdf.fonttype": 42,
 }
-"""For `matplotlib.rc_context`, around all that draws or writes a figure."""
+"""For `matplotlib.rc_context` around drawing and writing a figure."""
 
 SCALE = "cividis"
-"""The map of numbers to colours: for the colour-blind, and in grey its lightness still rises."""
+"""Colour map for the colour-blind, whose lightness rises in grey, too."""
 
 NORMAL, ANOMALOUS, THRESHOLD = "#56B4E9", "#000000", "#D55E00"
-"""Colours of normal samples, of anomalous ones, and of what parts them."""
+"""Colours of normal samples, anomalous samples and thresholds."""
 
 Dashes = str | tuple[int, tuple[float, ...]]
 
 
 @dataclass(frozen=True)
 class Style:
-    """How a line looks; marker and dashes tell it apart once more, where there is no colour."""
+    """Look of a line; marker and dashes distinguish it without colour."""
 
     colour: str
     marker: str
@@ -46,7 +46,7 @@ _BUILT_IN = {
     "ewc": Style("#009E73", "^", "-."),
     "lower": Style("#000000", "D", ":"),
 }
-# For all others: the rest of those colours, then some of Paul Tol's "muted".
+# For all others: the remaining colours, then some of Paul Tol's "muted".
 _COLOURS = ("#CC79A7", "#56B4E9", "#E69F00", "#882255", "#999933", "#332288", "#8C564B")
 _MARKERS = ("v", "P", "X", "*", "<", ">", "p", "h", "d")
 _DASHES: tuple[Dashes, ...] = (
@@ -58,44 +58,38 @@ _DASHES: tuple[Dashes, ...] = (
     (0, (2, 1)),
     (0, (9, 1, 3, 1)),
 )
-# No two of so many look the same: the numbers of colours and markers have no common divisor.
+# All differ: the numbers of colours and markers have no common divisor.
 _SLOTS = len(_COLOURS) * len(_MARKERS)
 _ALL_MARKERS = ("o", "s", "^", "D", *_MARKERS)
 _ALL_DASHES: tuple[Dashes, ...] = ("-", "--", "-.", ":", *_DASHES)
 
 
 def styles_of(strategies: Mapping[str, str]) -> dict[str, Style]:
-    """Return every line of a figure its look.
+    """Return the styles of lines from their strategies, by the lines' names.
 
-    A built-in strategy always has the same. Another has one that its name gives, and the next free
-    one where two names give the same. Several lines of one strategy are shades of its colour.
-
-    Args:
-        strategies: of each line, by the line's name.
-
-    Returns:
-        Styles by the line's name; no two are the same, up to 63 strategies.
+    A built-in strategy always has the same style. Another's depends on its name, and on the styles
+    taken already: no two are the same, up to 63 strategies. Several lines of a strategy are shades.
     """
     first = _styles_of_strategies(set(strategies.values()))
     lines: dict[str, list[str]] = {}
     for line, strategy in strategies.items():
         lines.setdefault(strategy, []).append(line)
     return {
-        line: _shade(first[strategy], number, len(own))
-        for strategy, own in lines.items()
-        for number, line in enumerate(own)
+        line: _shade(first[strategy], number, len(names))
+        for strategy, names in lines.items()
+        for number, line in enumerate(names)
     }
 
 
 def _styles_of_strategies(strategies: set[str]) -> dict[str, Style]:
     styles = {name: style for name, style in _BUILT_IN.items() if name in strategies}
-    # In the order of the alphabet, so that the order of the lines changes nothing.
+    # In alphabetical order, so that the order of the lines changes nothing.
     for strategy in sorted(strategies - styles.keys()):
         start = int.from_bytes(hashlib.sha256(strategy.encode()).digest()[:8]) % _SLOTS
         slots = [_style((start + step) % _SLOTS) for step in range(_SLOTS)]
         colours = {style.colour for style in styles.values()}
         markers = {style.marker for style in styles.values()}
-        # The first that shares least with those that are taken; a colour weighs most.
+        # The first that shares least with those taken; colour weighs most.
         styles[strategy] = min(
             slots,
             key=lambda s: (s in styles.values(), s.colour in colours, s.marker in markers),
@@ -109,24 +103,24 @@ def _style(slot: int) -> Style:
 
 
 def _shade(style: Style, number: int, count: int) -> Style:
-    """Return the look of one of several lines of a strategy: the first has the strategy's own."""
+    """Return the style of one of several lines of a strategy; the first is unchanged."""
     if number == 0:
         return style
     marker = _ALL_MARKERS[(_ALL_MARKERS.index(style.marker) + number) % len(_ALL_MARKERS)]
     dashes = _ALL_DASHES[(_ALL_DASHES.index(style.dashes) + number) % len(_ALL_DASHES)]
-    # Only here: a page whose lines are of different strategies does without matplotlib.
+    # A page whose lines have different strategies needs no matplotlib.
     from matplotlib.colors import to_hex, to_rgb
 
-    own = to_rgb(style.colour)
-    # Black has no darker shades; of the others, every second line is one.
-    dark = number % 2 == 0 and any(own)
+    rgb = to_rgb(style.colour)
+    # Every second line is darker, except black ones.
+    dark = number % 2 == 0 and any(rgb)
     share, end = (0.6, 0.0) if dark else (0.7, 1.0)
-    red, green, blue = (part + share * number / count * (end - part) for part in own)
+    red, green, blue = (part + share * number / count * (end - part) for part in rgb)
     return Style(to_hex((red, green, blue)), marker, dashes)
 
 
 def styles_of_tasks(count: int) -> list[Style]:
-    """Return the tasks of a stream their looks, from dark to light as they arrive."""
+    """Return styles of the tasks of a stream, from dark to light in order."""
     from matplotlib import colormaps
     from matplotlib.colors import to_hex
 

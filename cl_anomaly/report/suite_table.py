@@ -1,4 +1,4 @@
-"""A suite's table as text: for a page in Markdown, and for the screen."""
+"""A suite's table in Markdown and for the screen."""
 
 from __future__ import annotations
 
@@ -19,23 +19,19 @@ _MOST_NAMED = 3
 
 
 def cells_of(rows: Sequence[Mapping[str, Any]]) -> list[list[str]]:
-    """Write a suite's table, cell by cell, with COLUMNS; what is missing says so.
-
-    Args:
-        rows: of all datasets together, see `Results.rows`.
-    """
+    """Write the cells of a suite's table with COLUMNS, from `Results.rows`."""
     runs = [str(row["run"]) for row in rows if written(row, "mean")]
     return [_cells(row, runs) for row in rows]
 
 
 def screen_rows(rows: Sequence[Mapping[str, Any]], columns: Sequence[str]) -> list[list[str]]:
-    """Write some of COLUMNS, after the names, for a screen of 80 columns."""
+    """Write the names and some of COLUMNS for a screen of 80 columns."""
     places = [COLUMNS.index(name) for name in columns]
     return [[cells[0], *(_few(cells[place]) for place in places)] for cells in cells_of(rows)]
 
 
 def _few(cell: str) -> str:
-    """Name the first of many runs; the others stand in the files."""
+    """Name the first of many runs, and count the others."""
     names = cell.split(", ")
     return cell if len(names) <= _MOST_NAMED else f"{names[0]} and {len(names) - 1} more"
 
@@ -60,7 +56,7 @@ def _cells(row: Mapping[Any, Any], runs: Sequence[str]) -> list[str]:
 
 
 def in_short(names: str, others: Sequence[str]) -> str:
-    """Name runs, or those of the others that are not among them where these are fewer.
+    """Name runs, or "all but" the rest of the others if that is shorter.
 
     Args:
         names: separated by commas; a run's name has none.
@@ -74,7 +70,7 @@ def in_short(names: str, others: Sequence[str]) -> str:
 
 
 def markdown_table(results: Results) -> str:
-    """Write a suite's page: the table, what its numbers are, and what was chosen on what."""
+    """Write a suite's page: the table, its explanation, and the tuned options."""
     lines = [f"# {results.title or 'Suite'}", ""]
     lines += [f"| {' | '.join(COLUMNS)} |", f"| {' | '.join(['---'] * len(COLUMNS))} |"]
     lines += [
@@ -86,7 +82,7 @@ def markdown_table(results: Results) -> str:
 
 
 def notes_of(results: Results) -> list[str]:
-    """Describe what the numbers of a suite's table are, a sentence or two each."""
+    """Explain the numbers of a suite's table, and its tuned options."""
     compared, notes = results.comparison, []
     if compared is not None:
         resampled = "seeds and blocks" if compared.units == "blocks" else "seeds"
@@ -108,11 +104,7 @@ def notes_of(results: Results) -> list[str]:
 
 
 def about_edge(chosen: Mapping[str, Any]) -> str:
-    """Describe which options of a choice lie on an edge of their grid; "" if none does.
-
-    Args:
-        chosen: a choice as `suite.json` holds it.
-    """
+    """Name options of a choice in `suite.json` that lie on an edge of their grid, or return ""."""
     names = chosen.get("on_edge", [])
     shown = ", ".join(f"{name} = {chosen['options'][name]}" for name in names)
     return f"{shown} lies on an edge of the grid: a value beyond it may be better." * bool(names)

@@ -1,4 +1,4 @@
-"""Samples as small images beside each other, on one pair of axes whose unit is a tile."""
+"""Samples as small images on axes whose unit is a tile."""
 
 from collections.abc import Sequence
 
@@ -20,17 +20,17 @@ class Sheet:
     """Tiles in rows, with words on their left and between them.
 
     Args:
-        columns: how many tiles fit beside each other; may be broken, for gaps between groups.
-        rows: the same for their height.
-        inches: of a tile's width.
-        words: that stand on the left, each at most in two lines.
+        columns: width in tiles; gaps between groups make it fractional.
+        rows: height in tiles.
+        inches: width of a tile.
+        words: on the left, in at most two lines.
     """
 
     def __init__(self, columns: float, rows: float, inches: float, words: Sequence[str]) -> None:
         left = _SIZE / mpl.rcParams["font.size"] * max(map(width_of, words)) / _POINTS + 0.25
         width, height = left + inches * columns + _MARGIN, inches * rows + _TITLE + _MARGIN
         self.figure: Figure = new_figure(width, height)
-        self.figure.set_layout_engine("none")  # for all that there is has its place
+        self.figure.set_layout_engine("none")  # everything has its place
         place = (left / width, _MARGIN / height, inches * columns / width, inches * rows / height)
         self.axes: Axes = self.figure.add_axes(place)
         self.axes.set_axis_off()
@@ -57,6 +57,6 @@ class Sheet:
         self.axes.text(-0.2, y, text, ha="right", va="center", fontsize=_SIZE, linespacing=1.1)
 
     def finish(self) -> Figure:
-        """Return the figure, with all of it in view."""
+        """Return the whole figure."""
         self.axes.set(xlim=(0, self._size[0]), ylim=(self._size[1], 0), aspect="equal")
         return self.figure

@@ -1,4 +1,4 @@
-"""Words in a figure that a person gives in place of its own: labels, a title, names of tasks."""
+"""A figure's labels, title and names of tasks that the user gives."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -9,11 +9,11 @@ from cl_anomaly.settings.options import did_you_mean
 
 @dataclass(frozen=True)
 class Words:
-    """What a figure says.
+    """Words that replace a figure's own.
 
     Attributes:
-        title: above it; empty for its own.
-        task_names: of the tasks, in order; empty for their numbers.
+        title: empty for the figure's own.
+        task_names: in order; empty for their numbers.
     """
 
     title: str = ""
@@ -24,7 +24,7 @@ NO_WORDS = Words()
 
 
 def check_task_names(names: Sequence[str], tasks: int) -> None:
-    """Make sure that there is a name for each task.
+    """Check that there is a name for each task.
 
     Raises:
         InputError: there is not, or two are the same.
@@ -38,39 +38,37 @@ def check_task_names(names: Sequence[str], tasks: int) -> None:
 
 
 def relabelled(given: Sequence[str], names: Sequence[str]) -> dict[str, str]:
-    """Describe what each line is called, by the name that it has.
+    """Return the new names of lines by their present names.
 
     Args:
-        given: new names in the order of the lines, or OLD=NEW, parted by commas. Given several
-            times, each is one, and may hold commas.
-        names: that the lines have, in their order.
+        given: new names in the order of the lines, or OLD=NEW, separated by commas. If there are
+            several texts, each is one name and may hold commas.
+        names: present names in order.
 
     Raises:
-        InputError: there are too few or too many, there is no such line, or two get one name.
+        InputError: there are too few or too many, a line does not exist, or two get one name.
     """
     parts = _parted(given, names)
     pairs = [_pair(part, names) for part in parts]
     if all(old is None for old, _ in pairs):
         if len(pairs) != len(names):
-            old, sign, _ = parts[0].partition("=")
-            like = did_you_mean(old, names, quote="'") if sign else ""
+            hint = _similar(parts[0], names) if "=" in parts[0] else ""
             raise InputError(
                 setting="labels",
                 expected=f"for all {len(names)} lines ({'; '.join(names)}), or OLD=NEW for some",
                 got=f"{len(pairs)}: {', '.join(parts)}",
-                hint=like.strip(),
+                hint=hint,
             )
         new = dict(zip(names, parts, strict=True))
     else:
         new = {name: name for name in names}
         for (old, label), part in zip(pairs, parts, strict=True):
             if old is None:
-                like = did_you_mean(part.partition("=")[0], names, quote="'")
                 raise InputError(
                     setting="labels",
                     expected=f"to be OLD=NEW with one of the lines ({'; '.join(names)})",
                     got=repr(part),
-                    hint=like.strip(),
+                    hint=_similar(part, names),
                 )
             new[old] = label
     if len(set(new.values())) < len(new) or not all(new.values()):
@@ -80,14 +78,18 @@ def relabelled(given: Sequence[str], names: Sequence[str]) -> dict[str, str]:
     return new
 
 
+def _similar(part: str, names: Sequence[str]) -> str:
+    return did_you_mean(part.partition("=")[0], names, quote="'").strip()
+
+
 def _parted(given: Sequence[str], names: Sequence[str]) -> list[str]:
     if len(given) > 1 or _pair(given[0], names)[0] is not None and "," in given[0].split("=")[0]:
-        return [own.strip() for own in given]
-    return [own.strip() for own in given[0].split(",")]
+        return [part.strip() for part in given]
+    return [part.strip() for part in given[0].split(",")]
 
 
 def _pair(part: str, names: Sequence[str]) -> tuple[str | None, str]:
-    """Part OLD=NEW, where OLD is a line's name, which may hold the sign itself."""
+    """Split OLD=NEW, in which OLD is a line's name and may hold the sign."""
     for name in sorted(names, key=len, reverse=True):
         if part.startswith(f"{name}="):
             return name, part.removeprefix(f"{name}=")

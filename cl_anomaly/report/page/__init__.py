@@ -1,1 +1,1 @@
-"""The report page: one HTML file with its figures, which fetches nothing."""
+"""The report page: one HTML file with its figures, which needs no network."""

@@ -7,8 +7,7 @@ import pandas as pd
 
 from cl_anomaly.core.labels import parted
 from cl_anomaly.report.captions import classes_of_tasks
-from cl_anomaly.report.page.content import Content, Member
-from cl_anomaly.report.page.ranking import Standing
+from cl_anomaly.report.page.content import Content, Member, Standing
 from cl_anomaly.report.run_names import named_classes
 from cl_anomaly.results.run_folder import RunFolder
 from cl_anomaly.statistics.aurocs import HEADLINE, OF_CLASS
@@ -27,8 +26,8 @@ def as_columns(table: pd.DataFrame) -> dict[str, list[Any]]:
 def aurocs_after_tasks(content: Content) -> pd.DataFrame:
     """Return each run's headline AUROC: run, panel, score, task, mean, low, high.
 
-    `low` and `high` are one standard deviation over the seeds from the mean; for the mean of
-    several anomaly classes, the ends of its 95 % t-interval.
+    `low` and `high` are one standard deviation over the seeds from the mean; for several anomaly
+    classes, the ends of the mean's 95 % t-interval.
     """
     tables = []
     for member, _ in _with_results(content):
@@ -72,7 +71,7 @@ def _names_of_panels(member: Member, several_datasets: bool) -> dict[str, str]:
 def result_matrices(content: Content) -> pd.DataFrame:
     """Return each run's result matrix: run, dataset, score, task, of, name, value, learnt.
 
-    It is the mean over the replicas; for several anomaly classes, the mean of their means.
+    Means over the replicas; for several anomaly classes, means of their means.
     """
     tables = []
     for member, results in _with_results(content):
@@ -101,8 +100,7 @@ def _mean_matrices(metrics: pd.DataFrame) -> Any:
 def false_positive_rates(content: Content) -> pd.DataFrame:
     """Return realised rates in per cent: run, dataset, target, task, of, name, value, learnt.
 
-    They are means over the replicas, by each run's shown score. Runs without thresholds are left
-    out.
+    Means over the replicas by each run's shown score, for runs with thresholds.
     """
     tables = []
     names = {"target_fpr": "target", "of_task": "of", "false_positive_rate": "value"}
@@ -160,7 +158,7 @@ def _with_results(content: Content) -> Iterator[tuple[Member, RunFolder]]:
 def _by_names_of_scores(
     content: Content, member: Member, table: pd.DataFrame
 ) -> list[pd.DataFrame]:
-    """Return the rows of each score, once for each of its names in menus."""
+    """Return the rows of each score under each of its names in menus."""
     return [
         table[table["score"] == score].assign(score=name)
         for score, name in content.named_scores(member, table["score"].unique())

@@ -15,7 +15,7 @@ from cl_anomaly.statistics.ranks import groups_not_different
 Specification = dict[str, Any]
 Looks = Mapping[str, Look]
 Chosen = Mapping[str, Any]
-"""A figure's parameters with the values that they have at first."""
+"""Initial values of a figure's parameters."""
 
 _FONT = {"labelFont": "system-ui, sans-serif", "titleFont": "system-ui, sans-serif"}
 _COLOURS = {"labelColor": TEXT, "titleColor": TEXT}
@@ -34,7 +34,7 @@ _CONFIG: Any = {
 }
 _CELL, _ROW = 34, 26  # pixels of height
 MOST_BANDS = 6
-"""Lines above this number have no bands: they would cover each other."""
+"""Figures with more lines have no bands, which would cover each other."""
 _TO_COME = 0.25  # opacity of cells of tasks to come
 
 
@@ -78,10 +78,10 @@ def matrix_figure(
 
     Args:
         name: of its data.
-        chosen: which matrix is shown at first.
+        chosen: initial parameters.
         limits: of the scale.
-        tasks: the largest number of rows.
-        what: the quantity.
+        tasks: largest number of rows.
+        what: name of the quantity.
     """
     low, high = limits
     base = (
@@ -117,13 +117,7 @@ def matrix_figure(
 
 
 def ranks_figure(compared: Comparison, looks: Looks, about: str) -> Specification:
-    """Draw mean ranks, the best on top; a bar joins runs within the critical difference.
-
-    Args:
-        compared: with a critical difference.
-        looks: by what is ranked.
-        about: the description.
-    """
+    """Draw mean ranks, the best on top; a bar joins runs within the critical difference."""
     ranked = compared.table.dropna(subset="rank").sort_values("rank", kind="stable")
     runs, mean = [str(run) for run in ranked["run"]], ranked["rank"].tolist()
     is_real = compared.friedman is not None and compared.friedman < compared.alpha
@@ -155,7 +149,7 @@ def ranks_figure(compared: Comparison, looks: Looks, about: str) -> Specificatio
 
 
 def _bar(place: int, first: str, last: str, order: alt.Scale) -> alt.Chart:
-    """Draw a bar that joins runs, at a place counted from the right."""
+    """Draw a bar that joins runs; places count from the right."""
     data = alt.Data(values=[{"first": first, "last": last, "place": place}])
     return (
         alt.Chart(data)
@@ -169,7 +163,7 @@ def _bar(place: int, first: str, last: str, order: alt.Scale) -> alt.Chart:
 
 
 def cost_figure(looks: Looks, chosen: Chosen, about: str) -> Specification:
-    """Draw what each run costs against its AUROC after the last task."""
+    """Draw the AUROC of each run after the last task against its cost."""
     base = (
         alt.Chart(alt.NamedData(name="cost"))
         .transform_filter("datum.dataset === dataset")
@@ -209,7 +203,7 @@ def cost_figure(looks: Looks, chosen: Chosen, about: str) -> Specification:
 
 def _written(chart: alt.LayerChart | alt.FacetChart, height: float, about: str) -> Specification:
     whole = chart.properties(width="container", height=height, description=about)
-    # The tests check the whole against Vega-Lite's schema; here it would take longer than all else.
+    # Validation against Vega-Lite's schema, which the tests do, would take longest here.
     return whole.configure(**_CONFIG).to_dict(validate=False)
 
 
@@ -218,7 +212,7 @@ def _parameters(values: Chosen) -> list[alt.Parameter]:
 
 
 def _whole_numbers(**settings: Any) -> alt.Axis:
-    # Vega puts ticks between whole numbers all the same: these have no label.
+    # Vega also puts ticks between whole numbers: these have no label.
     label = "datum.value % 1 ? '' : datum.label"
     return alt.Axis(tickMinStep=1, format="d", labelExpr=label, **settings)
 

@@ -1,4 +1,4 @@
-"""What a report page shows, as it was read: runs with their results, and what has none."""
+"""Content of a report page: runs with results and without, and their tables."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -8,6 +8,7 @@ from typing import Any
 
 import pandas as pd
 
+from cl_anomaly.report.cells import is_known
 from cl_anomaly.report.drawn_run import DrawnRun
 from cl_anomaly.report.page.detected import SampleImages
 from cl_anomaly.results.results import Kind
@@ -15,7 +16,7 @@ from cl_anomaly.results.run_folder import RunFolder
 from cl_anomaly.statistics.comparison import Comparison
 
 OWN_SCORE = "each run's own"
-"""Stands for the score that each run was made to show, where these differ."""
+"""Stands for the score that each run shows, if these differ."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -23,13 +24,13 @@ class MadeRun:
     """How a run was made, and what is missing of it.
 
     Attributes:
-        name: what its comparison or suite calls it, or its strategy.
+        name: in its comparison or suite, or its strategy's.
         config: its settings.
-        environment: the machine, data and code; empty where it has no results.
-        problems: a sentence for each replica that failed, and for what is missing.
-        code: how its code differs from what there is now; None where it does not.
-        finished: when, as text; empty where it is not known.
-        folder: its own; None where it is not there.
+        environment: the machine, data and code; empty without results.
+        problems: a sentence for each failed replica, and for what is missing.
+        code: how its code differs from the current code, or None.
+        finished: date and time; empty if unknown.
+        folder: None if it is missing.
     """
 
     name: str
@@ -43,25 +44,21 @@ class MadeRun:
 
 @dataclass(frozen=True, eq=False)
 class Member:
-    """What is a line on the page, with results or without: a run, or several of one method.
-
-    Several are those of a suite which differ in their seeds or anomaly classes alone.
+    """A line of the page, with results or without: a run, or a suite's several of one method.
 
     Attributes:
-        name: what its comparison or suite calls it, or its strategy.
-        line: what figures call it, beside others on the same dataset.
-        method: what is ranked over several datasets; the name where nothing says otherwise.
+        name: in its comparison or suite, or its strategy's.
+        line: its method, which figures show and which is ranked over several datasets.
         dataset: its name, or that of its file.
-        config: its settings; of several runs the first one's, with the seeds of all.
-        made: its run, or its runs.
-        results: what it has measured; None where it has no results.
-        summary: of it, as `summarise` gives it, by all its scores.
-        chosen: hyperparameters that were tuned, and on what; empty where nothing was.
+        config: settings; of several runs those of the first, with all seeds.
+        made: its run or runs.
+        results: None if it has none.
+        summary: as `summarise` returns it, by all scores.
+        chosen: hyperparameters that were tuned, and on what.
     """
 
     name: str
     line: str
-    method: str
     dataset: str
     config: dict[str, Any]
     made: tuple[MadeRun, ...]
@@ -71,7 +68,7 @@ class Member:
 
     @property
     def strategy(self) -> str:
-        """What its strategy is called in results, or in its settings."""
+        """Name of its strategy in results, or in its settings."""
         if self.results is not None:
             return self.results.strategy_name
         return str(self.config.get("strategy") or self.name).rpartition(":")[2]
@@ -88,7 +85,7 @@ class Member:
 
     @cached_property
     def recorded(self) -> DrawnRun | None:
-        """What its first run has recorded beside its metrics; None without its folder."""
+        """Recordings of its first run beside the metrics; None without its folder."""
         if self.results is None or not self.folders:
             return None
         return DrawnRun(self.results.but(folder=self.folders[0]))
@@ -99,17 +96,13 @@ class Content:
     """All that a page shows.
 
     Attributes:
-        kind: of the folder.
-        title: of the page.
-        folder: that was read.
-        score: that is shown first; OWN_SCORE where runs are shown by different ones.
-        members: in the order of the suite, the comparison, or the one.
-        compared: for each dataset, how its members compare, by their lines; without those that
-            have no run with results.
-        standings: for each dataset, the table of its members by their lines, see
-            `results.table.COLUMNS`.
-        overall: how the methods compare over all datasets; None where there is one.
-        overall_standings: the table of the methods; empty where there is one dataset.
+        folder: name of the folder that was read.
+        score: shown first; OWN_SCORE if the runs show different ones.
+        members: in the order of the suite or comparison.
+        compared: comparison of the members' lines by dataset, if any has results.
+        standings: table of the members' lines by dataset, see `results.table.COLUMNS`.
+        overall: comparison of the methods over all datasets; None for one dataset.
+        overall_standings: table of the methods; empty for one dataset.
         remarks: what a reader must know beside the numbers.
         version: of this program.
         sample_images: by the SHA-256 of the data.
@@ -135,7 +128,7 @@ class Content:
 
     @property
     def lines(self) -> list[str]:
-        """What figures call the members, each once: a method has one line on several datasets."""
+        """Names of the lines, each once: a method has one line on several datasets."""
         return list(dict.fromkeys(member.line for member in self.members))
 
     @property
@@ -144,7 +137,7 @@ class Content:
         return [own for member in self.members for own in member.made]
 
     def named_scores(self, member: Member, scores: Iterable[str]) -> Iterator[tuple[str, str]]:
-        """Return each score with the names that it has in menus: its own, and perhaps OWN_SCORE."""
+        """Return each score with its names in menus: its own, and perhaps OWN_SCORE."""
         for score in scores:
             yield score, score
             if self.score == OWN_SCORE and member.results and score == member.results.score:
@@ -159,3 +152,29 @@ class Content:
     def datasets(self) -> list[str]:
         """Names of all datasets, each once."""
         return list(dict.fromkeys(member.dataset for member in self.members))
+
+
+@dataclass(frozen=True)
+class Standing:
+    """A member and its row of its dataset's table, see `results.table.COLUMNS`."""
+
+    member: Member
+    row: dict[str, Any]
+
+    def number(self, column: str) -> float | None:
+        """Return a number; None if it is missing."""
+        value = self.row.get(column)
+        return float(value) if is_known(value) else None  # type: ignore[arg-type]
+
+
+def standings_of(content: Content) -> list[Standing]:
+    """Sort all runs by their mean, the highest first; those without results come last."""
+    rows = {
+        (dataset, str(row["run"])): {str(name): value for name, value in row.items()}
+        for dataset, table in content.standings.items()
+        for row in table.to_dict("records")
+    }
+    standings = [Standing(member, rows[member.dataset, member.line]) for member in content.members]
+    return sorted(
+        standings, key=lambda row: (row.number("mean") is None, -(row.number("mean") or 0.0))
+    )

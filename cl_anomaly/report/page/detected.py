@@ -1,4 +1,4 @@
-"""Test samples that a run detects best and worst, by their scores after the last task."""
+"""Test samples that a run detects best and worst after the last task."""
 
 from dataclasses import dataclass
 
@@ -23,8 +23,7 @@ class SampleImages:
 
     Attributes:
         images: (n, H, W) or (n, H, W, 3), in [0, 1] or above; None if there are none.
-        why: the reason why there are none, as the page says it; empty for vectors, which nobody
-            expects to see.
+        why: reason for having none; empty for vectors, which nobody expects to see.
     """
 
     images: NDArray[np.float32] | None
@@ -47,7 +46,7 @@ class Scored:
 
 
 def best_and_worst(run: DrawnRun) -> dict[str, list[Scored]]:
-    """Choose samples of each kind by the first replica; of equal scores the first in the test set.
+    """Choose samples of each kind by the first replica's scores, ties in the order of the test set.
 
     Returns:
         By BEST, MISSED and FALSE_ALARMS, the most extreme first. Empty if the run has recorded no

@@ -1,4 +1,4 @@
-"""Samples as small PNG images that stand in the page itself."""
+"""Samples as small PNG images embedded in the page."""
 
 import base64
 import io
@@ -18,20 +18,13 @@ from cl_anomaly.report.images import as_images
 MOST_BYTES = 3_000_000
 """Room for all pictures of a page."""
 
-_MOST_TASKS, _MOST_PIXELS = 20, 64  # rows; a side of a tile, of larger samples every nth pixel
+_MOST_TASKS, _MOST_PIXELS = 20, 64  # rows; pixels of a side, for larger samples every nth
 _GAP, _GREY = 1, 128  # pixels between tiles, and their colour
 
 
 @dataclass(frozen=True)
 class Picture:
-    """A sample, or a row of samples beside each other.
-
-    Attributes:
-        caption: its description; empty for a single sample.
-        data: a PNG as a data URI.
-        width: in pixels.
-        height: in pixels.
-    """
+    """A sample, or a row of samples, as a data URI; sizes are in pixels."""
 
     caption: str
     data: str
@@ -49,7 +42,7 @@ class Picture:
 
 
 def generated_rows(run: DrawnRun) -> list[Picture]:
-    """Draw what the first replica's model generates after every task; none if it cannot."""
+    """Draw the first replica's generated samples after every task, if it can generate."""
     arrays = _arrays_with(run, "generated")
     images = None if arrays is None else _images(arrays["generated"], run)
     if arrays is None or images is None:

@@ -1,4 +1,4 @@
-"""Which figures the page has: their data, and the menus that choose what they show."""
+"""The page's figures with their data and menus."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -7,8 +7,7 @@ import pandas as pd
 
 from cl_anomaly.report.page import chart_data, charts
 from cl_anomaly.report.page.charts import Looks, Specification
-from cl_anomaly.report.page.content import Content
-from cl_anomaly.report.page.ranking import Standing
+from cl_anomaly.report.page.content import Content, Standing
 from cl_anomaly.statistics.comparison import Comparison
 
 COSTS = {
@@ -26,8 +25,8 @@ class Menu:
 
     Attributes:
         parameter: its name.
-        label: the word before the menu.
-        choices: their names by the value that each sets; the first is chosen at first.
+        label: before the menu.
+        choices: names by value, the initial one first.
     """
 
     parameter: str
@@ -41,8 +40,8 @@ class Figure:
 
     Attributes:
         specification: for Vega-Lite.
-        data: the table that the specification names; None if it holds its own.
-        menus: those of its parameters.
+        data: table that the specification names; None if it is part of the specification.
+        menus: of its parameters.
     """
 
     specification: Specification
@@ -51,12 +50,12 @@ class Figure:
 
     @property
     def chosen(self) -> dict[str, str]:
-        """Values of the parameters at first."""
+        """Initial values of the parameters."""
         return _chosen(self.menus)
 
 
 def figures_of(content: Content, rows: Sequence[Standing], looks: Looks) -> dict[str, Figure]:
-    """Draw the figures that there are data for, by name."""
+    """Draw the figures that have data, by name."""
     ranks = enumerate(rankings(content).items())
     drawn = {
         "auroc": _aurocs(content, looks),
@@ -69,7 +68,7 @@ def figures_of(content: Content, rows: Sequence[Standing], looks: Looks) -> dict
 
 
 def rankings(content: Content) -> dict[str, Comparison]:
-    """Return the comparisons whose mean ranks are shown, by what they are over."""
+    """Return the comparisons whose mean ranks are shown, by dataset."""
     if content.overall is not None:
         return {"all datasets": content.overall}
     return {name: compared for name, compared in content.compared.items() if len(compared.pairs)}
@@ -130,7 +129,7 @@ def _matrix(
 
 
 def _menu(parameter: str, values: Iterable[str], first: str = "", label: str = "") -> Menu:
-    """Offer each value once, one of them before the others."""
+    """Make a menu of the different values, with `first` at the top."""
     choices = sorted(dict.fromkeys(values), key=lambda value: value != first)
     return Menu(parameter, label or parameter.capitalize(), {value: value for value in choices})
 

@@ -1,4 +1,4 @@
-"""Colours, markers and dashes of runs, as in all other figures, but as Vega writes them."""
+"""Colours, markers and dashes of all figures, as Vega writes them."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -7,7 +7,7 @@ from cl_anomaly.report.page.content import Member
 from cl_anomaly.report.styles import Style, styles_of
 
 TEXT = "currentColor"
-"""The colour of words, light on a dark page. Black lines take it, too."""
+"""Colour of words and black lines, light on a dark page."""
 
 _UP, _RIGHT = "M-1,1L1,1L0,-1Z", "M-1,-1L-1,1L1,0Z"
 # Paths within −1 and 1, by matplotlib's marker.
@@ -36,7 +36,7 @@ class Look:
     Attributes:
         colour: in CSS.
         shape: path of a point, within about −1 and 1.
-        dashes: lengths of line and gap in turn, in pixels.
+        dashes: lengths of lines and gaps in turn, in pixels.
     """
 
     colour: str

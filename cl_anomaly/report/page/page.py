@@ -1,29 +1,32 @@
-"""The whole page: one file that fetches nothing, whose tables are read without scripts, too."""
+"""The whole page: one file that needs no network, with tables that need no scripts."""
 
+import re
+from contextlib import suppress
 from functools import cache
 from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined, Template
 from markupsafe import Markup
 
-from cl_anomaly.report.cells import WHAT_THEY_ARE, written
+from cl_anomaly.core.errors import RunError
+from cl_anomaly.data.downloads import data_roots
+from cl_anomaly.report import cells
 from cl_anomaly.report.how_tested import how_tested
-from cl_anomaly.report.page import numbers, tables
+from cl_anomaly.report.page import tables
 from cl_anomaly.report.page.chart_data import as_columns
 from cl_anomaly.report.page.charts import MOST_BANDS
-from cl_anomaly.report.page.content import OWN_SCORE, Content
+from cl_anomaly.report.page.content import OWN_SCORE, Content, standings_of
 from cl_anomaly.report.page.figures import figures_of, rankings
 from cl_anomaly.report.page.look import looks_of
-from cl_anomaly.report.page.ranking import standings_of
 from cl_anomaly.report.page.reproduction import command_of
 from cl_anomaly.report.page.samples import Room, detected_samples, model_samples
-from cl_anomaly.report.page.scripts import bundle
 from cl_anomaly.report.page.sentences import what_was_run
 from cl_anomaly.report.suite_table import in_short
 from cl_anomaly.statistics.comparison import BETTER, WORSE
+from cl_anomaly.store.files import replacing
 
 _MANY_RUNS = 50
-"""Above this number, commands are hidden until somebody asks for them."""
+"""Pages with more runs hide the commands at first."""
 _FILTERS = {
     "aurocs_by_task": tables.aurocs_by_task,
     "code_in_words": tables.code_in_words,
@@ -31,13 +34,13 @@ _FILTERS = {
     "how_tested": how_tested,
     "in_short": in_short,
     "in_words": tables.in_words,
-    "interval": numbers.interval,
+    "interval": cells.interval,
     "made_in_words": tables.made_in_words,
-    "number": numbers.number,
+    "number": cells.number,
     "replicas_in_words": tables.replicas_in_words,
-    "short_score": numbers.short_score,
+    "short_score": cells.short_score,
     "shown_columns": tables.shown_columns,
-    "written": written,
+    "written": cells.written,
 }
 
 
@@ -48,7 +51,7 @@ def page_of(content: Content) -> str:
 
 @cache
 def page_template() -> Template:
-    """Return the template, which escapes all text that it is given."""
+    """Return the template, which escapes all text."""
     environment = Environment(
         loader=PackageLoader("cl_anomaly.report.page", ""),
         autoescape=True,
@@ -57,7 +60,7 @@ def page_template() -> Template:
         lstrip_blocks=True,
     )
     environment.filters |= _FILTERS
-    environment.tests["known"] = numbers.is_known
+    environment.tests["known"] = cells.is_known
     environment.policies["json.dumps_kwargs"] = {"allow_nan": False, "separators": (",", ":")}
     return environment.get_template("page.html.j2")
 
@@ -71,7 +74,7 @@ def _context(content: Content) -> dict[str, Any]:
         "what_was_run": what_was_run(content),
         "rows": rows,
         "lines": tables.ranked_lines(rows),
-        "explanation": WHAT_THEY_ARE,
+        "explanation": cells.WHAT_THEY_ARE,
         "decisions": (BETTER, WORSE),
         "rankings": rankings(content),
         "looks": looks,
@@ -85,7 +88,30 @@ def _context(content: Content) -> dict[str, Any]:
         "most_bands": MOST_BANDS,
         "detected": detected_samples(content, rows, room),
         "samples": model_samples(rows, room),
-        "tuned": {member.method: member.chosen for member in content.members if member.chosen},
+        "tuned": {member.line: member.chosen for member in content.members if member.chosen},
         "many_runs": _MANY_RUNS,
         "bundle": Markup(bundle()),  # noqa: S704  # Vega's scripts, which hold nobody's text
     }
+
+
+@cache
+def bundle() -> str:
+    """Return Vega, Vega-Lite and Vega-Embed, which set `vegaEmbed`, for a script element.
+
+    Bundling takes seconds, so the text is cached if possible.
+    """
+    import vl_convert
+    from altair import SCHEMA_VERSION
+
+    major, minor, *_ = SCHEMA_VERSION.split(".")
+    version, maker = f"{major}.{minor}", vl_convert.__version__  # type: ignore[attr-defined]
+    cached = data_roots(None)[-1] / f"vega-lite-{version}-{maker}.js"
+    with suppress(OSError, UnicodeDecodeError):
+        return cached.read_text(encoding="utf-8")
+    text = vl_convert.javascript_bundle("window.vegaEmbed = vegaEmbed;", vl_version=version)
+    text = re.sub(r"</(?=script)", r"<\\/", text, flags=re.IGNORECASE)
+    with suppress(OSError, RunError):
+        cached.parent.mkdir(parents=True, exist_ok=True)
+        with replacing(cached) as partial:
+            partial.write_text(text, encoding="utf-8")
+    return text

@@ -1,4 +1,4 @@
-"""The command that makes a run again, from its settings alone."""
+"""The command that repeats a run, from its settings."""
 
 import json
 import shlex
@@ -10,16 +10,12 @@ from cl_anomaly.settings.options import REQUIRED, Option
 from cl_anomaly.settings.run_config import settings_of_a_run
 
 _OPTIONS = {"strategy_options": "strategy", "model_options": "model"}
-# Where the data lies is the reader's own affair.
+# The reader knows where the data is.
 _LEFT_OUT = {"data_root"}
 
 
 def command_of(config: Mapping[str, Any]) -> str:
-    """Write the command that runs a configuration again; what is a default is left out.
-
-    Args:
-        config: as `config.json` holds it, with every default filled in.
-    """
+    """Write the command for the content of a `config.json`, without default values."""
     words = ["cl-anomaly", "run"]
     for option in settings_of_a_run():
         value = config.get(option.name)
@@ -32,7 +28,7 @@ def command_of(config: Mapping[str, Any]) -> str:
 
 
 def _own_options(owner: str, config: Mapping[str, Any], given: Mapping[str, Any]) -> list[str]:
-    """Write the options of a strategy or a model that are not its defaults."""
+    """Write the options of a strategy or a model that are not defaults."""
     name = str(config.get(owner))
     options = options_by_name(owner, name) if name in names_of(owner) else ()
     known = {option.name: option for option in options}
@@ -44,7 +40,7 @@ def _own_options(owner: str, config: Mapping[str, Any], given: Mapping[str, Any]
 
 
 def _given(flag: str, value: str) -> list[str]:
-    """Return a flag its value, beside it where that looks like a flag."""
+    """Write a flag with its value, joined by = if the value looks like a flag."""
     return [f"{flag}={value}"] if value.startswith("--") else [flag, value]
 
 
@@ -52,7 +48,8 @@ def _is_default(value: Any, option: Option) -> bool:
     if option.default is REQUIRED:
         return False
     if isinstance(value, list | tuple | dict):  # JSON holds a tuple as a list
-        return _plain(value) == _plain(option.default)
+        value, default = (json.loads(json.dumps(part)) for part in (value, option.default))
+        return value == default
     return value == option.default
 
 
@@ -68,10 +65,6 @@ def _setting(name: str, value: Any) -> str:
 
 def _written(value: Any) -> str:
     return value if isinstance(value, str) else json.dumps(value)
-
-
-def _plain(value: Any) -> Any:
-    return json.loads(json.dumps(value))
 
 
 def _flag(name: str) -> str:

@@ -1,11 +1,12 @@
-"""What a report page shows, read from the folder of a run, a comparison or a suite.
+"""Content of a report page, read from the folder of a run, a comparison or a suite.
 
-Runs of a suite's method on one dataset that differ in their seeds or anomaly classes are one line,
-of all their replicas. What the suite's own folder holds of them is enough for it: to read a
-thousand folders takes longer than anybody waits for a page.
+A suite's runs of one method and dataset, which differ in their seeds or anomaly classes, are one
+line of all their replicas. It is read from the suite's own folder: reading a thousand run folders
+would take too long.
 """
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 
@@ -36,16 +37,16 @@ from cl_anomaly.store.status import (
 from cl_anomaly.version import __version__
 
 _MOST_WITH_IMAGES = 200
-"""Runs of a page with images of test samples: to read a dataset takes PyTorch, and time."""
+"""Runs of a page with images of test samples: reading a dataset takes PyTorch, and time."""
 # Columns in which an empty cell is no number; elsewhere it is text, and a run may be called NA.
 _NUMBERS = {name: [""] for name in ("mean", "sd", "low", "high")}
 
 
 def read_content(folder: Path) -> Content:
-    """Read all that a page shows; a member without results is on it, with what is known of why.
+    """Read all that a page shows; a member without results says why, as far as it is known.
 
     Raises:
-        InputError: the folder is of no run, comparison or suite, is damaged, or is not finished.
+        InputError: the folder is no run, comparison or suite, is damaged, or is not finished.
     """
     folder = folder.resolve()
     results = read_results(folder)
@@ -73,12 +74,7 @@ def read_content(folder: Path) -> Content:
 
 
 class _Members:
-    """The lines of a page, from the runs of a folder.
-
-    Args:
-        folder: that is shown.
-        results: that it holds.
-    """
+    """The lines of a page, from the runs of a folder that is shown."""
 
     def __init__(self, folder: Path, results: Results) -> None:
         self._folder, self._results = folder, results
@@ -89,55 +85,44 @@ class _Members:
         lines: dict[tuple[str, str], list[RunFolder]] = {}
         for run in self._results.runs.values():
             lines.setdefault((run.method, run.dataset), []).append(run)
-        return [
-            self._of_one(runs[0]) if len(runs) == 1 else self._of_several(runs)
-            for runs in lines.values()
-        ]
+        return [self._member(runs) for runs in lines.values()]
 
-    def _of_one(self, run: RunFolder) -> Member:
-        made, summary = self._made(run), pd.DataFrame()
-        if run.has_results:
-            summary = _read_summary(made.folder / SUMMARY_FILE) if made.folder else summary
-            summary = summary if len(summary) else self._summary_of(run)
-        return Member(
-            name=run.name,
-            line=run.method,
-            method=run.method,
-            dataset=run.dataset,
-            config=run.settings,
-            made=(made,),
-            results=run if run.has_results else None,
-            summary=summary,
-            chosen=self._results.chosen.get(run.method) or {},
-        )
-
-    def _of_several(self, runs: Sequence[RunFolder]) -> Member:
-        """Put the runs of a method together, by the score that they show."""
-        finished = [run for run in runs if run.has_results]
-        first, several = (finished or runs)[0], len(self._results.datasets) > 1
-        rows = self._results.metrics
-        is_here = short_names(rows["dataset"]) == first.dataset
-        rows = rows[(rows["run"] == first.method) & is_here]
-        seeds = [seed for run in runs for seed in run.settings.get("seeds") or []]
-        return Member(
-            name=f"{first.method} · {first.dataset}" if several else first.method,
+    def _member(self, runs: Sequence[RunFolder]) -> Member:
+        finished, is_one = [run for run in runs if run.has_results], len(runs) == 1
+        first = (finished or runs)[0]
+        made = tuple(self._made(run, look=is_one) for run in runs)
+        summary = pd.DataFrame()
+        if finished:
+            path = made[0].folder if is_one else None
+            summary = _read_summary(path / SUMMARY_FILE) if path else summary
+            summary = summary if len(summary) else self._summary_of(first)
+        member = Member(
+            name=first.name,
             line=first.method,
-            method=first.method,
             dataset=first.dataset,
-            config=first.settings | {"seeds": list(dict.fromkeys(seeds))},
-            made=tuple(self._made(run, look=False) for run in runs),
-            results=first.but(metrics=rows.reset_index(drop=True)) if finished else None,
-            summary=self._summary_of(first) if finished else pd.DataFrame(),
-            chosen=self._results.chosen.get(first.method, {}),
+            config=first.settings,
+            made=made,
+            results=first if finished else None,
+            summary=summary,
+            chosen=self._results.chosen.get(first.method) or {},
+        )
+        return member if is_one else self._of_several(runs, member)
+
+    def _of_several(self, runs: Sequence[RunFolder], first: Member) -> Member:
+        """Put the runs of a method together, by the score that they show."""
+        rows = self._results.metrics
+        rows = rows[(rows["run"] == first.line) & (short_names(rows["dataset"]) == first.dataset)]
+        seeds = [seed for run in runs for seed in run.settings.get("seeds") or []]
+        several = len(self._results.datasets) > 1
+        return replace(
+            first,
+            name=f"{first.line} · {first.dataset}" if several else first.line,
+            config=first.config | {"seeds": list(dict.fromkeys(seeds))},
+            results=first.results and first.results.but(metrics=rows.reset_index(drop=True)),
         )
 
-    def _made(self, run: RunFolder, look: bool = True) -> MadeRun:
-        """Describe how a run was made, and what is missing of it.
-
-        Args:
-            run: with results or without.
-            look: for damage in its folder, whose files its numbers come from.
-        """
+    def _made(self, run: RunFolder, look: bool) -> MadeRun:
+        """Describe how a run was made and what is missing; `look` for damage in its folder."""
         folder = run.folder or self._place_of(run)
         place = folder if folder and (folder / CONFIG_FILE).exists() else None
         environment = read_json_or_empty(place / ENVIRONMENT_FILE) if place else {}
@@ -155,7 +140,7 @@ class _Members:
         )
 
     def _place_of(self, run: RunFolder) -> Path | None:
-        """Look for the folder of a run that gave nothing: the last of the same settings."""
+        """Find the folder of a run without results: the last of the same settings."""
         for status in reversed(self._beside if self._results.kind == "comparison" else []):
             known = status.config.keys() & run.settings.keys()
             there, here = ({k: c[k] for k in known} for c in (status.config, run.settings))
@@ -168,7 +153,7 @@ class _Members:
         return find_runs(self._folder.parent)
 
     def _summary_of(self, run: RunFolder) -> pd.DataFrame:
-        """Return the rows of the summary that are of a run or its method, and of its dataset."""
+        """Return the summary's rows of a run or its method, on its dataset."""
         whole = self._summary
         if whole.empty:
             return whole
@@ -198,7 +183,7 @@ def _read_summary(path: Path) -> pd.DataFrame:
 
 
 def _sample_images(members: Sequence[Member]) -> dict[str, SampleImages]:
-    """Read the test sets of members whose folders are there, each once, by their SHA-256."""
+    """Read the test sets of members with folders, each once, by SHA-256."""
     images: dict[str, SampleImages] = {}
     runs = sum(len(member.made) for member in members)
     for member in members:
@@ -223,5 +208,5 @@ def _remarks(members: Sequence[Member], compared: Mapping[str, Comparison]) -> l
     made = [run for member in members for run in member.made]
     if other := {run.name: run.code for run in made if run.code}:
         why = "; ".join(dict.fromkeys(other.values()))
-        remarks.append(f"Not of the code that made this page: {in_short(list(other))} ({why}).")
+        remarks.append(f"Made by different code than this page: {in_short(list(other))} ({why}).")
     return remarks

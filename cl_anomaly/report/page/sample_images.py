@@ -1,4 +1,4 @@
-"""The test set that a run was judged by, as images, where its dataset is at hand."""
+"""Images of a run's test set, if its dataset is available."""
 
 from collections.abc import Mapping
 from dataclasses import fields
@@ -27,32 +27,28 @@ DOWNLOADED = {
     },
     "cifar10": "cifar-10-batches-py/test_batch",
 }
-"""A file of each dataset that would be downloaded: a page is no cause to do that."""
-_MOST_BYTES = 500_000_000  # of files: larger ones take longer to read than a page may take
+"""A file of each dataset that would be downloaded, which a page does not do."""
+_MOST_BYTES = 500_000_000  # of files: reading larger ones would take too long
 _ROWS = "Their rows in the test set stand instead."
 
 
 def sample_images_of(config: Mapping[str, Any], sha256: str, folder: Path) -> SampleImages:
-    """Read a run's test set, if it can be read at once and is the one that the run saw.
-
-    Args:
-        config: the run's, with every default filled in.
-        sha256: of its data.
-        folder: the run's.
-    """
+    """Read a run's test set, if it is available, small and has the SHA-256 of the run's data."""
     if len(_features(folder)) == 1:
         return SampleImages(None)
     known = {field.name for field in fields(ResolvedConfig)}
     try:
-        own = ResolvedConfig(**{name: value for name, value in config.items() if name in known})
-        return _read(own, sha256)
+        resolved = ResolvedConfig(
+            **{name: value for name, value in config.items() if name in known}
+        )
+        return _read(resolved, sha256)
     except (InputError, OSError, TypeError) as error:
         why = " ".join(str(error).split()).rstrip(".")
         return SampleImages(None, f"{why}. {_ROWS}")
 
 
 def _features(folder: Path) -> tuple[int, ...]:
-    """Return the shape of a sample; () if the detector's file is gone."""
+    """Return the shape of a sample; () if the detector's file is missing."""
     try:
         return tuple(read_json(folder / DETECTOR_FILE)["features"])
     except (InputError, KeyError):
@@ -60,7 +56,7 @@ def _features(folder: Path) -> tuple[int, ...]:
 
 
 def _read(config: ResolvedConfig, sha256: str) -> SampleImages:
-    # Only here: what loads datasets and makes streams of them imports PyTorch.
+    # These import PyTorch.
     from cl_anomaly.data.datasets import load_dataset
     from cl_anomaly.plan.check import reading_of
     from cl_anomaly.plan.replicas import as_stream
@@ -82,11 +78,7 @@ def _read(config: ResolvedConfig, sha256: str) -> SampleImages:
 
 
 def _check_at_hand(name: str, data_root: str | None) -> None:
-    """Make sure that a dataset can be read at once.
-
-    Raises:
-        InputError: it is not on this machine, or is large.
-    """
+    """Raise InputError if a dataset is not on this machine, or is too large."""
     if name in DOWNLOADED:
         places = [root / DOWNLOADED[name] for root in data_roots(data_root)]
         if not any(place.exists() for place in places):

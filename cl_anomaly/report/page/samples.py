@@ -1,14 +1,13 @@
-"""Samples on the page: those that each run detects best and worst, and those its model makes."""
+"""Samples on the page: best and worst detected ones, and those of the models."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from cl_anomaly.report.page import embedded_pictures as pictures
-from cl_anomaly.report.page.content import Content, Member
+from cl_anomaly.report.page.content import Content, Member, Standing
 from cl_anomaly.report.page.detected import SampleImages, Scored, best_and_worst
 from cl_anomaly.report.page.embedded_pictures import Picture
-from cl_anomaly.report.page.ranking import Standing
 
 
 class Room:
@@ -30,9 +29,9 @@ class SampleSection:
     """A section of samples.
 
     Attributes:
-        runs: what each run shows, by its title.
-        too_large: names of the runs whose pictures found no room.
-        unseen: why the samples of a dataset are not shown, by its name.
+        runs: content for each run by its title.
+        too_large: names of runs without room for their pictures.
+        unseen: why samples are not shown, by dataset.
     """
 
     runs: dict[str, Any] = field(default_factory=dict)
@@ -41,7 +40,7 @@ class SampleSection:
 
 
 def detected_samples(content: Content, rows: Sequence[Standing], room: Room) -> SampleSection:
-    """Choose the best and worst detected samples: for each run, by kind, and their pictures."""
+    """Choose each run's best and worst detected samples by kind, and their pictures."""
     section = SampleSection()
     for member in (row.member for row in rows):
         kinds = best_and_worst(member.recorded) if member.recorded else {}
@@ -72,7 +71,7 @@ def _title(member: Member) -> str:
 
 
 def model_samples(rows: Sequence[Standing], room: Room) -> SampleSection:
-    """Collect what each run's model generates and reconstructs: rows of pictures by heading."""
+    """Collect each run's generated samples and reconstructions: rows of pictures by heading."""
     section = SampleSection()
     for run, name in ((row.member.recorded, row.member.name) for row in rows):
         if run is None:

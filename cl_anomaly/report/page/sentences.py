@@ -1,4 +1,4 @@
-"""What was run, in a sentence made from the settings."""
+"""A sentence about the runs, made from their settings."""
 
 from typing import Any
 
@@ -10,7 +10,7 @@ _MOST_NAMES = 8
 
 
 def what_was_run(content: Content) -> str:
-    """Describe which runs learnt what."""
+    """Describe the runs, datasets and shared settings."""
     names, runs = content.lines, len(content.runs)
     shown = listed(names[:_MOST_NAMES])
     if len(names) > _MOST_NAMES:
@@ -29,7 +29,7 @@ def what_was_run(content: Content) -> str:
 
 
 def _shared(content: Content, setting: str) -> Any:
-    """Return a setting that all runs share; None where they differ."""
+    """Return a setting that all runs share, or None."""
     first, *others = (member.config.get(setting) for member in content.members)
     return first if all(value == first for value in others) else None
 

@@ -1,13 +1,12 @@
-"""The page's tables: which columns and rows they have, and cells in words."""
+"""Columns, rows and cells of the page's tables."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pandas as pd
 
-from cl_anomaly.report.page.content import MadeRun
-from cl_anomaly.report.page.numbers import UNKNOWN, is_known
-from cl_anomaly.report.page.ranking import Standing
+from cl_anomaly.report.cells import UNKNOWN, is_known
+from cl_anomaly.report.page.content import MadeRun, Standing
 
 _COLUMNS = {
     "rank": "mean rank",
@@ -50,7 +49,7 @@ def replicas_in_words(row: Mapping[str, Any]) -> str:
 
 
 def aurocs_by_task(data: pd.DataFrame, chosen: Mapping[str, str]) -> pd.DataFrame:
-    """Return the AUROCs that a figure shows at first: a row per run, a column per task."""
+    """Return the AUROCs of a figure's initial view: a row per run, a column per task."""
     is_chosen = (data[list(chosen)] == pd.Series(chosen)).all(axis=1)
     shown = data[is_chosen]
     table = shown.pivot(index="run", columns="task", values="mean")
@@ -66,14 +65,14 @@ def code_in_words(run: MadeRun) -> str:
 
 
 def made_in_words(run: MadeRun) -> str:
-    """Say when a run was made, by which version, and on which device."""
+    """Return the date, version and device of a run."""
     version = run.environment.get("cl_anomaly")
     words = [run.finished[:10], f"version {version}" if version else ""]
     return ", ".join(filter(None, [*words, str(run.environment.get("device") or "")])) or UNKNOWN
 
 
 def in_words(value: object) -> str:
-    """Write a value of what was tuned."""
+    """Write a tuned value."""
     if isinstance(value, Mapping):
         return ", ".join(f"{key} {in_words(part)}" for key, part in value.items())
     if isinstance(value, list | tuple):

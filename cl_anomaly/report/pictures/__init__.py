@@ -1,8 +1,7 @@
-"""Pictures of one run, one kind a file: a new file in this folder is found without being named.
+"""Pictures of one run: each file in this folder is a kind, named as in `--kind`.
 
-A kind's file is called as `--kind` calls it. Its function `draw` takes the run, and the score where
-the picture is of scores. What else it needs lies beside this folder. Importing this imports no
-matplotlib.
+Its function `draw` takes the run, and the score if it is a picture of scores. Importing this
+imports no matplotlib.
 """
 
 import inspect
@@ -20,17 +19,12 @@ if TYPE_CHECKING:
     from cl_anomaly.report.drawn_run import DrawnRun
 
 PICTURES = tuple(sorted(module.name for module in pkgutil.iter_modules(__path__)))
-"""The kinds that there are."""
+"""Names of the kinds."""
 
 
 @dataclass(frozen=True)
 class Picture:
-    """A kind of picture.
-
-    Attributes:
-        name: of the kind.
-        function: draws it.
-    """
+    """A kind of picture and the function that draws it."""
 
     name: str
     function: Callable[..., Any]
@@ -41,15 +35,10 @@ class Picture:
         return "score" in inspect.signature(self.function).parameters
 
     def draw(self, run: "DrawnRun", score: str) -> "Figure":
-        """Draw a run.
-
-        Args:
-            run: what is drawn.
-            score: which of its scores, where the picture is of scores.
+        """Draw a run, by one of its scores if the picture is of scores.
 
         Raises:
-            InputError: the run has not recorded what the picture needs, or its score is none that
-                the run has.
+            InputError: the run lacks the score, or what the picture needs.
         """
         import matplotlib as mpl
 

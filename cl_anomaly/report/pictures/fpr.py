@@ -6,11 +6,7 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from cl_anomaly.core.errors import InputError
-from cl_anomaly.report.captions import (
-    classes_of_all_replicas,
-    of_all_replicas,
-    task_ticks,
-)
+from cl_anomaly.report.captions import classes_of_all_replicas, of_all_replicas, task_ticks
 from cl_anomaly.report.drawn_run import DrawnRun
 from cl_anomaly.report.heat_maps import draw_heat_map, new_heat_maps
 from cl_anomaly.report.legends import put_title
@@ -20,10 +16,9 @@ _WHAT = "False positives in %"
 
 
 def draw(run: DrawnRun, score: str) -> Figure:
-    """Draw which share of each task's normal samples lies above the threshold after each task.
+    """Draw the share of each task's normal samples above the threshold after each task.
 
-    A panel for each rate that the thresholds were set for; the mean over the replicas. Where old
-    tasks go far beyond that rate, they are forgotten.
+    A panel for each target rate; means over the replicas. Forgotten tasks go far beyond that rate.
     """
     rates = run.false_positive_rates
     rates = rates[rates["score"] == score]
@@ -48,10 +43,10 @@ def draw(run: DrawnRun, score: str) -> Figure:
 
 
 def _mean(rates: pd.DataFrame, tasks: int) -> NDArray[np.float64]:
-    """Return the mean over the replicas, (tasks, tasks): after task i, of the samples of task j."""
+    """Return means over the replicas, (tasks, tasks): after task i, of task j's samples."""
     replicas = []
-    for _, own in rates.groupby(["anomaly_class", "seed"], sort=False):
+    for _, rows in rates.groupby(["anomaly_class", "seed"], sort=False):
         matrix = np.full((tasks, tasks), np.nan)
-        matrix[own["task"] - 1, own["of_task"] - 1] = own["false_positive_rate"]
+        matrix[rows["task"] - 1, rows["of_task"] - 1] = rows["false_positive_rate"]
         replicas.append(matrix)
     return mean_of_numbers(np.stack(replicas), axis=0)

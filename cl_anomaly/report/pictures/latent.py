@@ -1,4 +1,4 @@
-"""The model's codes of test samples, in two dimensions."""
+"""Codes of test samples in two dimensions."""
 
 import numpy as np
 from matplotlib.artist import Artist
@@ -25,8 +25,8 @@ _MOST_TASKS = 10
 def draw(run: DrawnRun) -> Figure:
     """Draw the first two principal components of the first replica's codes, by task.
 
-    A panel after the first task and one after the last. Each has components of its own: training
-    moves the codes.
+    A panel after the first task and one after the last, with different components: training moves
+    the codes.
     """
     if "codes" not in run.pictures:
         raise InputError(
@@ -36,9 +36,9 @@ def draw(run: DrawnRun) -> Figure:
     codes, after = run.pictures["codes"], run.pictures["codes_after"].tolist()
     marks: dict[str, Artist] = {}
     figure = new_figure(3.2 * len(codes) + 0.2, 3.3)
-    for number, (own, task) in enumerate(zip(codes, after, strict=True), 1):
+    for number, (panel, task) in enumerate(zip(codes, after, strict=True), 1):
         axes = figure.add_subplot(1, len(codes), number)
-        points, shares = principal_components(own)
+        points, shares = principal_components(panel)
         marks |= _draw_points(axes, points, run)
         axes.set_title(f"after {number_of_task(run, task)}", fontsize=9)
         axes.set_xlabel(f"Component 1 ({shares[0]:.0%} of the variance)")
@@ -49,18 +49,24 @@ def draw(run: DrawnRun) -> Figure:
 
 
 def _draw_points(axes: Axes, points: NDArray[np.float64], run: DrawnRun) -> dict[str, Artist]:
-    """Draw points of each task, and the anomalies; gives their marks by their names."""
+    """Draw the points of each task and the anomalies; return their marks by name."""
     coded, normal = run.pictures["coded"], run.pictures["normal"]
     classes, marks = classes_of_first_replica(run), {}
     shown = chosen_tasks(range(1, len(normal) + 1), _MOST_TASKS)
     for task, style in zip(shown, styles_of_tasks(len(shown)), strict=True):
-        own = points[normal[task - 1, coded]]
+        x, y = points[normal[task - 1, coded]].T
         (marks[task_name(task, classes)],) = axes.plot(
-            *own.T, style.marker, color=style.colour, markersize=3.2, markeredgewidth=0, alpha=0.85
+            x,
+            y,
+            style.marker,
+            color=style.colour,
+            markersize=3.2,
+            markeredgewidth=0,
+            alpha=0.85,
         )
-    own = points[run.pictures["anomalous"][:, coded].any(0)]
+    x, y = points[run.pictures["anomalous"][:, coded].any(0)].T
     (marks["anomalous"],) = axes.plot(
-        *own.T, "x", color=ANOMALOUS, markersize=3.5, markeredgewidth=0.9
+        x, y, "x", color=ANOMALOUS, markersize=3.5, markeredgewidth=0.9
     )
     return marks
 
@@ -72,8 +78,8 @@ def principal_components(codes: NDArray[np.floating]) -> tuple[NDArray[np.float6
         codes: (m, units).
 
     Returns:
-        (m, 2), and the share of the variance that each component holds. A component's largest
-        weight is positive. With a single unit the second component is 0.
+        (m, 2), and each component's share of the variance. A component's largest weight is
+        positive. With a single unit the second component is 0.
     """
     centred = np.asarray(codes, dtype=np.float64)
     centred = centred - centred.mean(0)

@@ -19,10 +19,9 @@ _WIDTH, _POINTS = 6.0, 72.0  # inches, and points in one
 
 
 def draw(run: DrawnRun) -> Figure:
-    """Draw the loss that is minimised, a strategy's penalty included: the mean over each epoch.
+    """Draw the minimised loss with a strategy's penalty: the mean over each epoch, task by task.
 
-    The line is the mean over the replicas, the band ± one standard deviation. It breaks off where a
-    task ends: the next is learnt from other samples.
+    The line is the mean over the replicas, the band ± one standard deviation.
     """
     if not len(run.results.losses):
         raise InputError(f"Expected {run.results.folder} to have losses, but no epoch has one.")
@@ -51,7 +50,7 @@ def draw(run: DrawnRun) -> Figure:
 
 
 def _mark_tasks(axes: Axes, curve: pd.DataFrame, epochs: int, names: Sequence[str]) -> None:
-    """Part the tasks by lines, and number or name them above the axes."""
+    """Separate the tasks by lines, and number or name them above the axes."""
     tasks = sorted(curve["task"].unique().tolist())
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.grid(False, axis="x")
@@ -60,8 +59,8 @@ def _mark_tasks(axes: Axes, curve: pd.DataFrame, epochs: int, names: Sequence[st
         axes.axvline(task * epochs + 0.5, color="0.6", linewidth=0.6, zorder=1)
     above = axes.secondary_xaxis("top")
     shown = chosen_tasks(tasks, _MOST_NUMBERED)
-    said = [names[task - 1] if names else str(task) for task in shown]
-    above.set_xticks([(task - 0.5) * epochs + 0.5 for task in shown], said)
+    words = [names[task - 1] if names else str(task) for task in shown]
+    above.set_xticks([(task - 0.5) * epochs + 0.5 for task in shown], words)
     room = 0.8 * _POINTS * _WIDTH / len(shown)
-    above.tick_params(length=0, labelrotation=90 if max(map(width_of, said)) > room else 0)
+    above.tick_params(length=0, labelrotation=90 if max(map(width_of, words)) > room else 0)
     above.set_xlabel("Task")

@@ -3,11 +3,7 @@
 import numpy as np
 from matplotlib.figure import Figure
 
-from cl_anomaly.report.captions import (
-    classes_of_all_replicas,
-    of_all_replicas,
-    task_ticks,
-)
+from cl_anomaly.report.captions import classes_of_all_replicas, of_all_replicas, task_ticks
 from cl_anomaly.report.drawn_run import DrawnRun
 from cl_anomaly.report.heat_maps import draw_heat_map, new_heat_maps
 from cl_anomaly.report.legends import put_title
@@ -18,11 +14,10 @@ from cl_anomaly.statistics.intervals import mean_of_numbers
 def draw(run: DrawnRun, score: str) -> Figure:
     """Draw S[i, j], AUROC after task i on the test group of task j: the mean over the replicas.
 
-    Of several anomaly classes it is the mean of their means.
+    For several anomaly classes, the mean of their means.
     """
-    metrics = run.results.metrics
-    classes = read_aurocs(metrics.assign(run=""))
-    by_class = [mean_of_numbers(own.s[score], axis=0) for own in classes]
+    classes = read_aurocs(run.results.metrics.assign(run=""))
+    by_class = [mean_of_numbers(aurocs.s[score], axis=0) for aurocs in classes]
     s = mean_of_numbers(np.stack(by_class), axis=0)
     figure, (axes,) = new_heat_maps(len(s), 1)
     ticks = task_ticks(range(1, len(s) + 1), classes_of_all_replicas(run))

@@ -1,4 +1,4 @@
-"""What the model makes of test samples after the first and the last task."""
+"""Reconstructions of test samples after the first and the last task."""
 
 from collections.abc import Iterator
 
@@ -13,10 +13,10 @@ from cl_anomaly.report.captions import (
     of_first_replica,
     task_name,
 )
+from cl_anomaly.report.cells import short_score
 from cl_anomaly.report.drawn_run import DrawnRun
 from cl_anomaly.report.images import as_images
 from cl_anomaly.report.legends import put_title, wrapped
-from cl_anomaly.report.page.numbers import short_score
 from cl_anomaly.report.tiles import GAP, Sheet
 
 _TILE, _BETWEEN = 0.52, 0.4  # inches of a tile; between groups, in tiles
@@ -24,7 +24,7 @@ _SCORE, _HEADING, _REST = 0.42, 0.7, 0.15  # heights in tiles: of words, and bet
 
 
 def draw(run: DrawnRun, score: str) -> Figure:
-    """Draw test samples, what the first replica makes of them, and |x − x̂|, with the score below.
+    """Draw test samples, the first replica's reconstructions, |x − x̂| and the scores.
 
     Normal samples of the first and of the last task, and anomalies, side by side.
     """
@@ -64,7 +64,7 @@ def _write_headings(
 
 
 def _write_rows(sheet: Sheet, after: list[str], starts: list[float], row: float) -> None:
-    """Describe on the left what each row is."""
+    """Name the rows on the left."""
     half = (row - GAP) / 2
     sheet.write_left("input", _HEADING + half)
     for task, y in zip(after, starts, strict=True):
@@ -74,20 +74,20 @@ def _write_rows(sheet: Sheet, after: list[str], starts: list[float], row: float)
 
 
 def _groups(run: DrawnRun) -> Iterator[tuple[str, NDArray[np.int64]]]:
-    """Return the groups of samples by their names, with their places among those that are shown."""
+    """Yield the name of each group, and its places among the shown samples."""
     shown, normal = run.pictures["shown"], run.pictures["normal"]
     classes, left = classes_of_first_replica(run), np.ones(len(shown), dtype=bool)
     for task in sorted({1, len(normal)}):
-        own = normal[task - 1, shown] & left
-        left &= ~own
-        yield f"normal, {task_name(task, classes)}", np.flatnonzero(own)
+        of_task = normal[task - 1, shown] & left
+        left &= ~of_task
+        yield f"normal, {task_name(task, classes)}", np.flatnonzero(of_task)
     labels = sorted({str(label) for label in run.results.test_labels[shown[left]]})
     one = f" (class {labels[0]})" if len(labels) == 1 else ""
     yield f"anomalous{one}", np.flatnonzero(left)
 
 
 def _places(sizes: list[int]) -> list[float]:
-    """Describe where each sample's tile begins, with gaps between the groups."""
+    """Return the left edge of each sample's tile, with gaps between the groups."""
     places, x = [], 0.0
     for size in sizes:
         places += [x + n * (1 + GAP) for n in range(size)]

@@ -23,8 +23,8 @@ _MOST_TASKS = 10
 def draw(run: DrawnRun, score: str) -> Figure:
     """Draw the first replica's ROC curves after its last task.
 
-    One for each task's test group, and one for all anomalies against all normal samples. The legend
-    gives the area under each.
+    One for each task's test group, and one for all anomalies against all normal samples. The areas
+    are in the legend.
     """
     scores, last = run.scores(score)[-1], len(run.scores(score))
     normal, anomalous = run.pictures["normal"], run.pictures["anomalous"]
@@ -32,10 +32,10 @@ def draw(run: DrawnRun, score: str) -> Figure:
     figure = new_figure(6.0, 3.7)
     axes = figure.add_subplot()
     for task, style in zip(shown, styles_of_tasks(len(shown)), strict=True):
-        own = scores[normal[task - 1]], scores[anomalous[task - 1]]
-        _draw_curve(axes, *own, task_name(task, classes), style)
-    own = scores[normal[:last].any(0)], scores[anomalous.any(0)]
-    _draw_curve(axes, *own, "all tasks", Style("black", "", "-"), linewidth=2.2)
+        of_task = scores[normal[task - 1]], scores[anomalous[task - 1]]
+        _draw_curve(axes, *of_task, task_name(task, classes), style)
+    of_all = scores[normal[:last].any(0)], scores[anomalous.any(0)]
+    _draw_curve(axes, *of_all, "all tasks", Style("black", "", "-"), linewidth=2.2)
     axes.plot([0, 1], [0, 1], color="0.5", linewidth=0.8, label="chance: 0.500", zorder=1)
     axes.set(xlim=(-0.01, 1.01), ylim=(-0.01, 1.01), aspect="equal")
     axes.set_xlabel("False-positive rate")
@@ -79,7 +79,7 @@ def roc_curve(
     every = np.unique(np.concatenate([normal, anomalous]))[::-1]
     above = [len(s) - np.searchsorted(np.sort(s), every, side="left") for s in (normal, anomalous)]
     counts = np.concatenate([[[0], [0]], np.stack(above)], axis=1)
-    # Points on a straight line between their neighbours show nothing.
+    # Without points on a straight line between their neighbours.
     (x, y), inner = np.diff(counts), np.zeros(counts.shape[1], dtype=bool)
     inner[1:-1] = x[1:] * y[:-1] == x[:-1] * y[1:]
     false, true = counts[:, ~inner]

@@ -1,4 +1,4 @@
-"""What the model generates after every task."""
+"""Generated samples after every task."""
 
 from matplotlib.figure import Figure
 
@@ -18,13 +18,10 @@ _MOST_TASKS = 20
 
 
 def draw(run: DrawnRun) -> Figure:
-    """Draw ten samples that the first replica's model generates, a row after each task.
-
-    Classes that are gone from the lower rows are forgotten.
-    """
+    """Draw ten samples that the first replica's model generates, a row after each task."""
     if "generated" not in run.pictures:
         raise InputError(
-            f"Expected a model that can make samples of its own, but "
+            f"Expected a model that can generate samples, but "
             f"{run.results.settings['model']} cannot, or it failed in its first task."
         )
     images = as_images(run.pictures["generated"], 2, run.results.dataset)

@@ -20,14 +20,14 @@ from cl_anomaly.report.legends import place_legend, put_title
 from cl_anomaly.report.styles import ANOMALOUS, NORMAL, THRESHOLD
 
 _MOST_TASKS, _BINS = 10, 40
-_FEW = 0.005  # of the samples: what lies beyond stands in the last bin
+_FEW = 0.005  # of the samples: the last bin holds those beyond
 _DASHES = ("--", ":", "-.")
 
 
 def draw(run: DrawnRun, score: str) -> Figure:
-    """Draw how the first replica scores after its last task: normal samples against anomalies.
+    """Draw the first replica's scores after its last task: normal samples against anomalies.
 
-    A panel for each task. Thresholds are drawn where the run has set some.
+    A panel for each task, with the run's thresholds.
     """
     scores, last = run.scores(score)[-1], len(run.scores(score))
     normal, anomalous = run.pictures["normal"], run.pictures["anomalous"]
@@ -51,7 +51,7 @@ def draw(run: DrawnRun, score: str) -> Figure:
 
 
 def _edges(scores: NDArray[np.float32]) -> NDArray[np.float64]:
-    """Divide the range of scores into bins, but for a few that are far above the others."""
+    """Divide the range of scores into bins, except for a few far above the others."""
     low, high = float(scores.min()), float(np.quantile(scores.astype(np.float64), 1 - _FEW))
     return np.linspace(low, high if high > low else low + 1, _BINS + 1)
 
@@ -70,7 +70,7 @@ def _draw_panel(
 
 
 def _name_panel(axes: Axes, name: str) -> None:
-    # On white: a threshold may go through it.
+    # A threshold may cross it.
     box = {"facecolor": "white", "edgecolor": "none", "pad": 1.0}
     axes.text(
         0.99, 0.95, name, transform=axes.transAxes, ha="right", va="top", fontsize=8, bbox=box
@@ -78,18 +78,18 @@ def _name_panel(axes: Axes, name: str) -> None:
 
 
 def _thresholds(run: DrawnRun, score: str, task: int) -> dict[str, float]:
-    """Return the first replica's thresholds after a task, by the false-positive rates aimed at."""
+    """Return the first replica's thresholds after a task, by target rate."""
     table = run.thresholds
-    own = table[
+    rows = table[
         (table["seed"] == run.seed)
         & (table["anomaly_class"].astype(str) == str(run.anomaly_class))
         & (table["task"] == task)
         & (table["score"] == score)
-        & table["threshold"].notna()  # it is not where each task has a limit of its own
+        & table["threshold"].notna()  # each task may have a threshold instead
     ].sort_values("target_fpr")
     return {
         f"threshold for {100 * target:g} %": float(value)
-        for target, value in zip(own["target_fpr"], own["threshold"], strict=True)
+        for target, value in zip(rows["target_fpr"], rows["threshold"], strict=True)
     }
 
 

@@ -8,9 +8,8 @@ import pytest
 
 from cl_anomaly.report.page import page as page_module
 from cl_anomaly.report.page import run_content as report_content
-from cl_anomaly.report.page.content import Content
+from cl_anomaly.report.page.content import Content, Standing, standings_of
 from cl_anomaly.report.page.page import page_of
-from cl_anomaly.report.page.ranking import Standing, standings_of
 from cl_anomaly.report.page.run_content import read_content
 from tests.report.page.reading import Elements, rows, script, section
 from tests.support.command import cli

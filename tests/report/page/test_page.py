@@ -179,6 +179,6 @@ def test_the_page_of_other_code_says_so(comparison: Path, tmp_path: Path) -> Non
     environment["code"]["files"][name] = "0" * 64
     file.write_text(json.dumps(environment))
     page = page_of(read_content(tmp_path / "out" / comparison.name))
-    assert "Not of the code that made this page: upper" in section(page, "remarks")
+    assert "Made by different code than this page: upper" in section(page, "remarks")
     (row,) = [row for row in rows(page, "reproduction") if row[0] == "upper"]
     assert "different code" in row[2]

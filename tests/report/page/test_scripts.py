@@ -6,7 +6,7 @@ import pytest
 import vl_convert
 
 from cl_anomaly.data.downloads import data_roots
-from cl_anomaly.report.page.scripts import bundle
+from cl_anomaly.report.page.page import bundle
 
 
 @pytest.fixture

@@ -8,9 +8,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from cl_anomaly.report.page.content import OWN_SCORE, Content
+from cl_anomaly.report.page.content import OWN_SCORE, Content, standings_of
 from cl_anomaly.report.page.page import page_of
-from cl_anomaly.report.page.ranking import standings_of
 from cl_anomaly.report.page.run_content import read_content
 from cl_anomaly.results.run_folder import RunFolder
 from cl_anomaly.settings.run_config import ResolvedConfig

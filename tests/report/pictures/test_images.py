@@ -11,9 +11,9 @@ from matplotlib.axes import Axes
 from cl_anomaly.core.errors import InputError
 from cl_anomaly.data.datasets import Dataset
 from cl_anomaly.detector import Detector
+from cl_anomaly.report.cells import short_score
 from cl_anomaly.report.drawn_run import DrawnRun
 from cl_anomaly.report.images import as_images
-from cl_anomaly.report.page.numbers import short_score
 from cl_anomaly.report.pictures import find_picture
 from tests.report.pictures.conftest import TASKS, recorded
 from tests.support.command import cli, run_quietly
