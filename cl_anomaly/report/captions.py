@@ -30,7 +30,7 @@ class GivenNames(dict[int, str]):
 
 def classes_of_all_replicas(run: DrawnRun) -> dict[int, str]:
     """Name the classes of each task that are the same in all replicas."""
-    given = GivenNames(enumerate(run.task_names, 1))
+    given = GivenNames(enumerate(run.words.task_names, 1))
     return given or classes_of_tasks(run.results.metrics)
 
 
@@ -45,8 +45,8 @@ def classes_of_tasks(metrics: pd.DataFrame) -> dict[int, str]:
 
 def classes_of_first_replica(run: DrawnRun) -> dict[int, str]:
     """Name the classes of each task of the first replica by its number."""
-    if run.task_names:
-        return GivenNames(enumerate(run.task_names, 1))
+    if run.words.task_names:
+        return GivenNames(enumerate(run.words.task_names, 1))
     metrics = run.results.metrics
     is_of_class = metrics["anomaly_class"].astype(str) == str(run.anomaly_class)
     return classes_of_tasks(metrics[is_of_class & (metrics["seed"] == run.seed)])
@@ -61,7 +61,7 @@ def task_name(task: int, classes: dict[int, str]) -> str:
 
 def number_of_task(run: DrawnRun, task: int) -> str:
     """Name a task "task 3", or as the user did."""
-    return run.task_names[task - 1] if run.task_names else f"task {task}"
+    return run.words.task_names[task - 1] if run.words.task_names else f"task {task}"
 
 
 def task_ticks(tasks: Sequence[int], classes: dict[int, str]) -> list[str]:

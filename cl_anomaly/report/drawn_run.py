@@ -22,16 +22,6 @@ class DrawnRun:
     words: Words = NO_WORDS
 
     @property
-    def title(self) -> str:
-        """Title of the picture; empty for its own."""
-        return self.words.title
-
-    @property
-    def task_names(self) -> tuple[str, ...]:
-        """Names of the tasks in order; empty for their classes."""
-        return self.words.task_names
-
-    @property
     def pictures(self) -> Mapping[str, NDArray[Any]]:
         """Recordings of the first replica by name, see `PictureRecorder.arrays`."""
         return self.results.pictures

@@ -59,7 +59,7 @@ def place_legend(figure: Figure, lines: Mapping[str, Artist], beside: bool) -> N
 
 def put_title(figure: Figure, run: DrawnRun, *more: str) -> None:
     """Put the dataset, the run's name and more words above a figure."""
-    text = run.title or ", ".join([run.results.dataset, run.results.name, *more])
+    text = run.words.title or ", ".join([run.results.dataset, run.results.name, *more])
     figure.suptitle(wrapped(text, 0.95 * _POINTS * figure.get_figwidth()), fontsize=9)
 
 

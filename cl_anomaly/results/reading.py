@@ -128,7 +128,8 @@ class _Members:
 
     def _run(self, name: str, settings: dict[str, Any]) -> RunFolder:
         known: dict[str, Any] = {"settings": settings}
-        place = None if (own := self._places.get(name)) is None else self._beside / own
+        path = self._places.get(name)
+        place = None if path is None else self._beside / path
         method, rows = name, self._rows.get((name,))
         if self._about:
             about = self._about["members"].get(name, {})

@@ -28,8 +28,7 @@ from cl_anomaly.store.status import (
     Failure,
     Status,
     holds_several_runs,
-    recorded_failures,
-    recorded_notes,
+    recorded,
     status_of,
 )
 
@@ -146,12 +145,12 @@ class RunFiles:
     @cached_property
     def failures(self) -> list[Failure]:
         """Replicas that have no results after some task."""
-        return [Failure(**failure) for failure in recorded_failures(self.path)]
+        return [Failure(**failure) for failure in recorded(self.path, "failures")]
 
     @cached_property
     def notes(self) -> list[str]:
         """Remarks about the tasks, such as those that returned."""
-        return recorded_notes(self.path)
+        return recorded(self.path, "notes")
 
     @cached_property
     def strategy_source(self) -> str | None:
@@ -177,7 +176,10 @@ class RunFiles:
     def _part(self, name: str) -> Path:
         path = self.path / name
         if not path.exists():
-            raise InputError(f"Expected {self.folder} to have a {name}, but it has none.")
+            raise InputError(
+                f"Expected {self.folder} to have a {name}, but it has none. The same "
+                f"`cl-anomaly run` with `--again` makes it anew."
+            )
         return path
 
     @cached_property

@@ -174,17 +174,8 @@ def write_status(
         write_json(partial, content)
 
 
-def recorded_failures(folder: Path) -> list[dict[str, Any]]:
-    """Return the recorded failures of a run's replicas."""
-    return _recorded(folder, "failures")
-
-
-def recorded_notes(folder: Path) -> list[str]:
-    """Return a run's recorded remarks about its tasks."""
-    return _recorded(folder, "notes")
-
-
-def _recorded(folder: Path, name: str) -> list[Any]:
+def recorded(folder: Path, name: Literal["failures", "notes"]) -> list[Any]:
+    """Return the failures or notes that `write_status` wrote."""
     path = folder / STATUS_FILE
     return read_json(path).get(name, []) if path.exists() else []
 

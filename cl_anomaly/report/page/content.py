@@ -76,12 +76,12 @@ class Member:
     @property
     def folders(self) -> list[Path]:
         """Folders of its runs that are there, with pictures and thresholds."""
-        return [own.folder for own in self.made if own.folder is not None]
+        return [run.folder for run in self.made if run.folder is not None]
 
     @property
     def has_problems(self) -> bool:
         """Whether something failed or is missing."""
-        return any(own.problems for own in self.made)
+        return any(run.problems for run in self.made)
 
     @cached_property
     def recorded(self) -> DrawnRun | None:
@@ -134,7 +134,7 @@ class Content:
     @property
     def runs(self) -> list[MadeRun]:
         """All runs that the members are made of."""
-        return [own for member in self.members for own in member.made]
+        return [run for member in self.members for run in member.made]
 
     def named_scores(self, member: Member, scores: Iterable[str]) -> Iterator[tuple[str, str]]:
         """Return each score with its names in menus: its own, and perhaps OWN_SCORE."""

@@ -42,7 +42,7 @@ def draw(run: DrawnRun) -> Figure:
         if task["std"].notna().any():
             low, high = task["mean"] - task["std"], task["mean"] + task["std"]
             axes.fill_between(task["at"], low, high, color=style.colour, alpha=0.18, linewidth=0)
-    _mark_tasks(axes, curve, epochs, run.task_names)
+    _mark_tasks(axes, curve, epochs, run.words.task_names)
     axes.set_xlabel("Epoch, over all tasks")
     axes.set_ylabel("Training loss, mean of the epoch")
     put_title(figure, run, of_all_replicas(run))
