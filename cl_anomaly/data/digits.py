@@ -1,25 +1,70 @@
-"""scikit-learn's handwritten digits, which need no download."""
+"""scikit-learn's handwritten digits, which need no download.
 
-from typing import Any
+Its file is read as it is: to import scikit-learn takes longer than a short run.
+"""
+
+import gzip
+from importlib.util import find_spec
+from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
+from cl_anomaly.core.errors import InputError
 from cl_anomaly.data.bytes import dataset_of_bytes
 from cl_anomaly.data.dataset import Dataset
+
+_TEST_SAMPLES = 540
 
 
 def load_digits() -> Dataset:
     """Load them, split 70/30 by class; the split is the same everywhere."""
-    from sklearn import datasets
-    from sklearn.model_selection import train_test_split
-
-    bunch: Any = datasets.load_digits()
-    arrays: Any = train_test_split(
-        bunch.images.astype(np.uint8),
-        bunch.target,
-        test_size=0.3,
-        stratify=bunch.target,
-        random_state=0,
+    spec = find_spec("sklearn")
+    if spec is None or spec.origin is None:
+        raise InputError("Expected scikit-learn, which holds the dataset digits, but it is gone.")
+    with gzip.open(Path(spec.origin).parent / "datasets" / "data" / "digits.csv.gz", "rt") as file:
+        rows = np.loadtxt(file, delimiter=",", dtype=np.int64)
+    images, labels = rows[:, :-1].astype(np.uint8).reshape(-1, 8, 8), rows[:, -1]
+    train, test = stratified_split(labels, _TEST_SAMPLES)
+    return dataset_of_bytes(
+        "digits", images[train], labels[train], images[test], labels[test], scale=1 / 16
     )
-    train_x, test_x, train_y, test_y = arrays
-    return dataset_of_bytes("digits", train_x, train_y, test_x, test_y, scale=1 / 16)
+
+
+def stratified_split(
+    labels: NDArray[np.int64], test_samples: int
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Split as scikit-learn's `train_test_split` does with `stratify` and `random_state=0`.
+
+    Args:
+        labels: (n,), their classes.
+        test_samples: how many are for the test.
+
+    Returns:
+        The places of the training samples and of the test samples.
+    """
+    random = np.random.RandomState(0)
+    _, counts = np.unique(labels, return_counts=True)
+    places = np.split(np.argsort(labels, kind="stable"), np.cumsum(counts)[:-1])
+    trained = _shares(counts, len(labels) - test_samples, random)
+    tested = _shares(counts - trained, test_samples, random)
+    train, test = [], []
+    for own, first, then in zip(places, trained, tested, strict=True):
+        shuffled = own[random.permutation(len(own))]
+        train.append(shuffled[:first])
+        test.append(shuffled[first : first + then])
+    return random.permutation(np.concatenate(train)), random.permutation(np.concatenate(test))
+
+
+def _shares(
+    counts: NDArray[np.int64], draws: int, random: np.random.RandomState
+) -> NDArray[np.int64]:
+    """Part draws among classes by their counts; what is left goes to the largest remainders."""
+    exact = counts / counts.sum() * draws
+    shares = np.floor(exact)
+    remainders = exact - shares
+    for value in np.sort(np.unique(remainders))[::-1]:
+        if left := int(draws - shares.sum()):
+            (equal,) = np.where(remainders == value)
+            shares[random.choice(equal, size=min(len(equal), left), replace=False)] += 1
+    return shares.astype(np.int64)
