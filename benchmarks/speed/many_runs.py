@@ -19,10 +19,10 @@ from report import Row
 from whole_process import command
 
 from cl_anomaly.api import run
-from cl_anomaly.plan.build import prepare
-from cl_anomaly.runs.run_folder import folder_name
+from cl_anomaly.plan.outline import outline_of
 from cl_anomaly.settings.run_config import RunConfig
 from cl_anomaly.store.files import publish
+from cl_anomaly.store.folder_names import folder_name
 from cl_anomaly.suites.suite_file import read_suite_file
 
 # Ten methods, ten anomaly classes, ten seeds.
@@ -58,7 +58,8 @@ def write_runs(folder: Path) -> Path:
 
 
 def _copy(real: Path, config: RunConfig, out: Path) -> None:
-    plan = prepare(config)
+    outline = outline_of(config)
+    plan = outline.plan
 
     def write(partial: Path) -> None:
         for path in real.iterdir():

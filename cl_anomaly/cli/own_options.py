@@ -4,8 +4,7 @@ from collections.abc import Callable, Sequence
 
 from cl_anomaly.cli.flags import Command, Given
 from cl_anomaly.engines.registry import engine_options
-from cl_anomaly.plan.check import looked_up
-from cl_anomaly.settings.catalogue import catalogue, check_strategy_name
+from cl_anomaly.settings.catalogue import catalogue, check_strategy_name, model_entry
 from cl_anomaly.settings.options import Option
 from cl_anomaly.settings.run_config import RunConfig
 
@@ -31,8 +30,7 @@ def _options_of_strategy(name: str) -> Sequence[Option]:
 
 
 def _options_of_model(name: str) -> Sequence[Option]:
-    looked_up(RunConfig(model=name))
-    return catalogue("models")[name].options
+    return model_entry(name).options
 
 
 _OPTIONS_OF: dict[str, Callable[[str], Sequence[Option]]] = {

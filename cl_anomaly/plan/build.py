@@ -1,6 +1,5 @@
-"""The one place where a configuration becomes objects: resolved, prepared, put together."""
+"""The one place where a configuration becomes objects: specified, resolved, planned."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -13,121 +12,42 @@ from cl_anomaly.core.machine import (
     describe_environment,
     precision_name,
     set_up_processor,
-    threads_to_use,
 )
-from cl_anomaly.data.dataset import Dataset, Samples
+from cl_anomaly.data.dataset import Dataset
 from cl_anomaly.data.dataset_names import absolute
 from cl_anomaly.data.datasets import choose_dataset, find_dataset, load_dataset
-from cl_anomaly.data.scaling import Scaling
-from cl_anomaly.detector import Blueprint, Detector
-from cl_anomaly.models import Model
-from cl_anomaly.models.base import GENERATE
 from cl_anomaly.models.closed_form import ClosedForm
 from cl_anomaly.plan.agnostic import DEFAULT_PORTION, about_portions, is_agnostic
-from cl_anomaly.plan.check import looked_up, reading_of
-from cl_anomaly.plan.classes import Parts, find_parts
+from cl_anomaly.plan.assemble import assemble, make_learner, scaling_of, seeds_of
+from cl_anomaly.plan.check import reading_of
+from cl_anomaly.plan.classes import Parts
 from cl_anomaly.plan.defaults import (
-    batch_sizes,
     standardised_by,
     with_batch_size,
     with_classes,
     with_fitting_defaults,
     with_length,
 )
-from cl_anomaly.plan.replicas import (
-    as_stream,
-    check_weights,
-    make_replicas,
-    make_scenarios,
-    sample_weights,
-)
-from cl_anomaly.runs.recorded_thresholds import about_thresholds
+from cl_anomaly.plan.fitting import about_thresholds, check_weights
+from cl_anomaly.plan.outline import Outline
+from cl_anomaly.plan.replicas import as_stream, make_replicas, make_scenarios
+from cl_anomaly.plan.specification import Specification, specify
 from cl_anomaly.scenarios.base import Replica, Scenario
-from cl_anomaly.scenarios.portions import Portioned, as_trained, rhythm
+from cl_anomaly.scenarios.portions import as_trained
 from cl_anomaly.settings.own_files import loaded
 from cl_anomaly.settings.run_config import ResolvedConfig, RunConfig
 from cl_anomaly.settings.strategy_names import with_absolute_file
 from cl_anomaly.settings.trust import sha256_of
 from cl_anomaly.store.fingerprint import describe_code
-from cl_anomaly.training.groups import AnyLearner, ReplicaGroups, group_sizes
-from cl_anomaly.training.learner import Learner, TrainsItself
-from cl_anomaly.training.portion_learner import PortionLearner
-from cl_anomaly.training.step import TrainingSettings
 
+__all__ = ["Plan", "assemble", "check_together", "prepare", "resolve"]
 
-def resolve(config: RunConfig) -> ResolvedConfig:
-    """Fill in every default that is open, whatever it depends on, and make paths absolute.
-
-    Raises:
-        InputError: there is no such dataset, model or strategy, or it has no such option.
-    """
-    return _resolved(config).config
-
-
-@dataclass(frozen=True, eq=False)
-class _Resolved:
-    config: ResolvedConfig
-    parts: Parts
-    dataset: Dataset
-    replicas: list[Replica]
-    scenarios: list[Scenario]
-
-
-def _resolved(config: RunConfig) -> _Resolved:
-    notes: list[str | None] = [getattr(config, "dataset_note", None)]
-    if not isinstance(config, ResolvedConfig):
-        config = looked_up(config)
-        find_parts(config).check_together(config)
-        config, note = _with_own_defaults(config)
-        notes.append(note)
-    parts, name, reading = find_parts(config), str(config.dataset), reading_of(config)
-    spec = find_dataset(name, reading)
-    dataset = load_dataset(name, config.data_root, reading)
-    config = with_classes(config, dataset)
-    dataset = as_stream(config, dataset)
-    notes.append(dataset.note)
-    replicas = make_replicas(config)
-    scenarios = make_scenarios(config, dataset, replicas)
-    check_weights(config, dataset, scenarios)
-    notes.append(about_thresholds(scenarios))
-    config, about_batches = with_batch_size(config, spec.batch_size, as_trained(scenarios))
-    if issubclass(parts.model, ClosedForm):
-        about_batches = None
-    config, about_data = with_fitting_defaults(config, scenarios[0].dataset, parts.model)
-    said = " ".join(dict.fromkeys(filter(None, [*notes, *about_data, about_batches])))
-    if isinstance(config, ResolvedConfig):
-        said = config.dataset_note or ""
-    settings: dict[str, Any] = config.to_dict() | {"dataset_note": said or None}
-    return _Resolved(ResolvedConfig(**settings), parts, dataset, replicas, scenarios)
-
-
-def _with_own_defaults(config: RunConfig) -> tuple[RunConfig, str | None]:
-    """Fill in what does not depend on the data itself, with a sentence where one is due."""
-    name, note = (config.dataset, None) if config.dataset else choose_dataset(config.data_root)
-    spec = find_dataset(name, reading_of(config))
-    if config.dataset and config.data_root is not None and not spec.is_downloaded:
-        note = f"The folder of datasets, {config.data_root}, is not needed for {config.dataset}."
-    device, parts = choose_device(config.device), find_parts(config)
-    precision = choose_precision(config.precision, device)
-    passes = 1 if is_agnostic(config) else spec.epochs
-    config, about_epochs = with_length(config, passes, parts.model)
-    filled: dict[str, Any] = {
-        "strategy": with_absolute_file(config.strategy),
-        "dataset": absolute(name),
-        "device": device.type,
-        "precision": precision_name(precision),
-        "strategy_options": parts.strategy_options(config),
-    }
-    if is_agnostic(config):
-        filled["portion"] = config.portion or DEFAULT_PORTION
-    config = replace(config, **filled)
-    about = about_portions(config) if is_agnostic(config) else None
-    return config, " ".join(filter(None, [note, about_epochs, about])) or None
+_IDENTIFYING = ("data_sha256", "strategy_sha256", "code", "device", "precision")
 
 
 @dataclass(frozen=True, eq=False)
 class Plan:
-    """A run before it is put together: all that it is named by, and no weights.
+    """A run before it is put together: all that identifies it, its data and classes, no weights.
 
     Attributes:
         config: with every default filled in.
@@ -156,8 +76,32 @@ class Plan:
         """What the strategy is called in results."""
         return self.parts.strategy.name
 
+    def outline(self) -> Outline:
+        """Return what identifies the run, without its data and classes."""
+        config = self.config
+        as_read = load_dataset(config.dataset, config.data_root, reading_of(config))
+        return Outline(
+            config,
+            {name: self.environment[name] for name in _IDENTIFYING},
+            self.strategy_name,
+            self.dataset.name,
+            self.dataset.note,
+            as_read.sha256,
+            [(replica.anomaly_class, replica.seed) for replica in self.replicas],
+            len(self.scenarios[0].tasks),
+        )
 
-def prepare(config: RunConfig) -> Plan:
+
+def resolve(config: RunConfig) -> ResolvedConfig:
+    """Fill in every default that is open, whatever it depends on, and make paths absolute.
+
+    Raises:
+        InputError: there is no such dataset, model or strategy, or it has no such option.
+    """
+    return _resolved(specify(config)).config
+
+
+def prepare(wanted: RunConfig | Specification) -> Plan:
     """Look up all that a run is made of, and load its data.
 
     Raises:
@@ -166,7 +110,68 @@ def prepare(config: RunConfig) -> Plan:
     """
     with explained("in preparation"):
         set_up_processor()
-        return _planned(_resolved(config))
+        return _planned(_resolved(specify(wanted) if isinstance(wanted, RunConfig) else wanted))
+
+
+@dataclass(frozen=True, eq=False)
+class _Resolved:
+    config: ResolvedConfig
+    parts: Parts
+    dataset: Dataset
+    replicas: list[Replica]
+    scenarios: list[Scenario]
+
+
+def _resolved(specification: Specification) -> _Resolved:
+    config, parts = specification.config, specification.classes
+    notes: list[str | None] = [getattr(config, "dataset_note", None)]
+    is_resolved = isinstance(config, ResolvedConfig)
+    if not is_resolved:
+        config = replace(config, strategy_options=parts.strategy_options(config))
+        parts.check_together(config)
+        config, note = _with_own_defaults(config, parts)
+        notes.append(note)
+    name, reading = str(config.dataset), reading_of(config)
+    spec = find_dataset(name, reading)
+    dataset = load_dataset(name, config.data_root, reading)
+    config = with_classes(config, dataset)
+    dataset = as_stream(config, dataset)
+    notes.append(dataset.note)
+    replicas = make_replicas(config)
+    scenarios = make_scenarios(config, dataset, replicas)
+    check_weights(config, dataset, scenarios)
+    notes.append(about_thresholds(scenarios))
+    config, about_batches = with_batch_size(config, spec.batch_size, as_trained(scenarios))
+    if issubclass(parts.model, ClosedForm):
+        about_batches = None
+    config, about_data = with_fitting_defaults(config, scenarios[0].dataset, parts.model)
+    notes += [*about_data, about_batches]
+    note = notes[0] if is_resolved else " ".join(dict.fromkeys(filter(None, notes)))
+    settings: dict[str, Any] = config.to_dict() | {"dataset_note": note or None}
+    return _Resolved(ResolvedConfig(**settings), parts, dataset, replicas, scenarios)
+
+
+def _with_own_defaults(config: RunConfig, parts: Parts) -> tuple[RunConfig, str | None]:
+    """Fill in what does not depend on the data itself, with a sentence where one is due."""
+    name, note = (config.dataset, None) if config.dataset else choose_dataset(config.data_root)
+    spec = find_dataset(name, reading_of(config))
+    if config.dataset and config.data_root is not None and not spec.is_downloaded:
+        note = f"The folder of datasets, {config.data_root}, is not needed for {config.dataset}."
+    device = choose_device(config.device)
+    precision = choose_precision(config.precision, device)
+    passes = 1 if is_agnostic(config) else spec.epochs
+    config, about_epochs = with_length(config, passes, parts.model)
+    filled: dict[str, Any] = {
+        "strategy": with_absolute_file(config.strategy),
+        "dataset": absolute(name),
+        "device": device.type,
+        "precision": precision_name(precision),
+    }
+    if is_agnostic(config):
+        filled["portion"] = config.portion or DEFAULT_PORTION
+    config = replace(config, **filled)
+    about = about_portions(config) if is_agnostic(config) else None
+    return config, " ".join(filter(None, [note, about_epochs, about])) or None
 
 
 def _planned(resolved: _Resolved) -> Plan:
@@ -183,50 +188,18 @@ def _planned(resolved: _Resolved) -> Plan:
         ),
         "dataset_note": config.dataset_note,
     }
-    if _scaling(resolved.scenarios) is not None:
+    if scaling_of(resolved.scenarios) is not None:
         whose = f"each replica's first {'portion' if is_agnostic(config) else 'task'}"
         if config.scenario == "clusters":
             whose = f"mean and deviation of {standardised_by(config)}"
         environment["scaling"] = f"by {whose}; the ranges are in detector.json"
-    source = own.source if own else None
     return Plan(
-        config=config,
-        parts=parts,
-        dataset=dataset,
-        replicas=resolved.replicas,
-        scenarios=resolved.scenarios,
+        **vars(resolved),
         device=device,
         precision=precision,
-        strategy_source=source,
+        strategy_source=own.source if own else None,
         environment=environment,
     )
-
-
-def assemble(plan: Plan, sizes: Sequence[int] | None = None) -> Detector:
-    """Make the detector of a run, with the first weights of its seeds.
-
-    Args:
-        plan: of the run.
-        sizes: of the groups of replicas that train side by side. Default: what this machine's
-            memory and threads are best at.
-
-    Raises:
-        InputError: strategy, model and data do not fit together.
-    """
-    alone = issubclass(plan.parts.strategy, TrainsItself)
-    sizes = sizes or ([1] * len(plan.scenarios) if alone else _group_sizes(plan))
-    learners, rest = [], list(zip(plan.replicas, plan.scenarios, strict=True))
-    train = plan.dataset.train.to(plan.device)
-    for size in sizes:
-        replicas, scenarios = zip(*rest[:size], strict=True)
-        seeds = [replica.seed for replica in replicas]
-        model = plan.parts.make_model(plan.config, plan.dataset.features, seeds).to(plan.device)
-        learners.append(_learner(plan, model, train, seeds, scenarios))
-        rest = rest[size:]
-    # What trains by a loop of its own may share the process's state, such as generators.
-    groups = ReplicaGroups(learners, 1 if alone else threads_to_use())
-    models = [learner.strategy.model for learner in learners]
-    return Detector(_blueprint(plan, sizes), models, groups)
 
 
 def check_together(plan: Plan) -> None:
@@ -239,59 +212,4 @@ def check_together(plan: Plan) -> None:
     config = plan.config
     with explained("in preparation"):
         model = plan.parts.make_model(config, plan.dataset.features, config.seed_list[:1])
-        _learner(plan, model, plan.dataset.train, _seeds(plan), plan.scenarios)
-
-
-def _learner(
-    plan: Plan, model: Model, train: Samples, seeds: Sequence[int], scenarios: Sequence[Scenario]
-) -> AnyLearner:
-    config = plan.config
-    strategy = plan.parts.make_strategy(config)
-    strategy.model, strategy.samples = model, train.scaled_by(_scaling(scenarios))
-    if GENERATE in model.abilities:
-        model.generator().is_bounded = strategy.samples.is_bounded
-    settings = TrainingSettings(
-        config.epochs,
-        config.batch_size,
-        config.learning_rate,
-        plan.precision,
-        sample_weights(config, plan.dataset),
-        config.steps,
-    )
-    scores, is_told = plan.parts.recorded_scores(config), config.stream == "concept-aware"
-    if portioned := [own for own in scenarios if isinstance(own, Portioned)]:
-        return PortionLearner(strategy, seeds, portioned, settings, scores)
-    return Learner(strategy, seeds, scenarios, settings, scores, is_told)
-
-
-def _scaling(scenarios: Sequence[Scenario]) -> Scaling | None:
-    return Scaling.side_by_side([scenario.dataset.train.scaling for scenario in scenarios])
-
-
-def _seeds(plan: Plan) -> list[int]:
-    return [replica.seed for replica in plan.replicas]
-
-
-def _group_sizes(plan: Plan) -> list[int]:
-    one = plan.parts.make_model(plan.config, plan.dataset.features, plan.config.seed_list[:1])
-    memory = one.training_bytes(plan.config.batch_size)
-    size, scenarios = plan.config.batch_size, plan.scenarios
-    alike = [
-        (batch_sizes(size, trained), rhythm(own))
-        for own, trained in zip(scenarios, as_trained(scenarios), strict=True)
-    ]
-    return group_sizes(alike, memory, plan.device, threads_to_use())
-
-
-def _blueprint(plan: Plan, sizes: Sequence[int]) -> Blueprint:
-    config, train, scaling = plan.config, plan.dataset.train, _scaling(plan.scenarios)
-    return Blueprint(
-        model=config.model,
-        model_options=config.model_options,
-        features=plan.dataset.features,
-        scale=train.scale,
-        score=config.shown_score,
-        seeds=tuple(_seeds(plan)),
-        group_sizes=tuple(sizes),
-        scaling=scaling and scaling.as_lists(),
-    )
+        make_learner(plan, model, plan.dataset.train, seeds_of(plan), plan.scenarios)

@@ -5,7 +5,7 @@ import shutil
 import traceback
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 from cl_anomaly.core.errors import CLAnomalyError, Interrupted, RunError, explained
@@ -13,21 +13,18 @@ from cl_anomaly.core.json_files import read_json
 from cl_anomaly.core.progress import Progress
 from cl_anomaly.plan.build import Plan, check_together
 from cl_anomaly.runs.checkpointing import Keeper
-from cl_anomaly.runs.folder_lock import check_begun, check_same, claimed
+from cl_anomaly.runs.finished import Finished, find_finished_in
+from cl_anomaly.runs.folder_lock import check_begun, claimed
 from cl_anomaly.runs.interrupts import stop_requested_by_signals
 from cl_anomaly.runs.result import Result
 from cl_anomaly.runs.run import Run
-from cl_anomaly.runs.run_folder import (
-    folder_name,
-    write_beginning,
-    write_results,
-)
+from cl_anomaly.runs.run_folder import write_beginning, write_results
 from cl_anomaly.runs.tracking import tracked
 from cl_anomaly.settings.python_values import FAMILY
 from cl_anomaly.settings.strategy_names import family_of
 from cl_anomaly.store.checkpoints import Checkpoints
 from cl_anomaly.store.files import MANIFEST_FILE, check_writable, publish, remove_partial
-from cl_anomaly.store.folder_names import checked_name
+from cl_anomaly.store.folder_names import checked_name, folder_name
 from cl_anomaly.store.provenance import same_by_other_code
 from cl_anomaly.store.status import (
     CHECKPOINTS_FOLDER,
@@ -35,29 +32,11 @@ from cl_anomaly.store.status import (
     ENVIRONMENT_FILE,
     fingerprint_of,
     is_finished,
-    status_of,
     write_status,
 )
 
 Listener = Callable[[str], Progress]
 """Makes, from a strategy's name, what is told of a run's progress."""
-
-
-@dataclass(frozen=True)
-class Finished:
-    """A run that has its results.
-
-    Attributes:
-        folder: with them.
-        failures: a sentence for each replica that failed.
-        is_new: whether it was not finished before.
-        result: where this process has finished it.
-    """
-
-    folder: Path
-    failures: list[str]
-    is_new: bool = False
-    result: Result | None = None
 
 
 def perform(
@@ -104,23 +83,6 @@ def perform_in(
         result = _execute(folder, plan, listener, track)
         failures = [str(failure) for failure in result.failures]
         return Finished(folder, failures, True, replace(result, folder=folder))
-
-
-def find_finished(plan: Plan, out: Path) -> Finished | None:
-    """Find the results of a run, where it has been finished.
-
-    Raises:
-        InputError: they are damaged, or those of another run.
-    """
-    return find_finished_in(out / folder_name(plan), plan)
-
-
-def find_finished_in(folder: Path, plan: Plan) -> Finished | None:
-    """Find the results of a run in a folder of any name, see `find_finished`."""
-    if not is_finished(folder):
-        return None
-    check_same(folder, plan.config.to_dict(), plan.environment)
-    return Finished(folder, status_of(folder).why)
 
 
 def write_run(result: Result, out: Path) -> Path:

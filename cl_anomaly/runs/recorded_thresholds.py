@@ -12,33 +12,11 @@ from numpy.typing import NDArray
 from cl_anomaly.core.labels import joined
 from cl_anomaly.core.state import State
 from cl_anomaly.scenarios.base import Replica, Scenario, all_test_indices
-from cl_anomaly.scenarios.portions import Portioned, as_trained
 from cl_anomaly.scores.scoring import GroupPlaces
-from cl_anomaly.statistics.thresholds import TARGET_RATES, samples_needed
+from cl_anomaly.statistics.thresholds import TARGET_RATES
 from cl_anomaly.store.recorded import FALSE_POSITIVE_RATES_FILE, THRESHOLDS_FILE
 
 THRESHOLD_FILES = (THRESHOLDS_FILE, FALSE_POSITIVE_RATES_FILE)
-
-
-def about_thresholds(scenarios: Sequence[Scenario]) -> str | None:
-    """Return a note if a task has too few samples kept aside for a rate; None if all have enough.
-
-    Args:
-        scenarios: one for each replica; of a stream without boundaries, its portions count.
-    """
-    tasks = [task for scenario in as_trained(scenarios) for task in scenario.tasks]
-    what = "Portion" if isinstance(scenarios[0], Portioned) else "Task"
-    smallest = min(tasks, key=lambda task: len(task.calibration))
-    count = len(smallest.calibration)
-    needed = {rate: samples_needed(rate) for rate in TARGET_RATES if count < samples_needed(rate)}
-    if not count or not needed:
-        return None
-    counts = " and ".join(f"{own} for a rate of {100 * rate:g} %" for rate, own in needed.items())
-    return (
-        f"{what} {smallest.number} has {count} samples kept aside, but a threshold needs {counts}. "
-        f"With fewer, the largest score is the threshold, whatever the rate. A larger "
-        f"`calibration` keeps more aside."
-    )
 
 
 class ThresholdRecord:

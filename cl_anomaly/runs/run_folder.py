@@ -1,6 +1,5 @@
 """The files of a run's folder, and of a comparison's."""
 
-import re
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -9,13 +8,8 @@ import numpy as np
 import torch
 
 from cl_anomaly.core.json_files import write_json
-from cl_anomaly.data.dataset_names import short_name
 from cl_anomaly.plan.build import Plan
-from cl_anomaly.report.canvas import save_figure
-from cl_anomaly.report.figures import draw_auroc
-from cl_anomaly.report.run_names import one_line
 from cl_anomaly.runs.result import Result
-from cl_anomaly.settings.run_config import ResolvedConfig
 from cl_anomaly.statistics.aurocs import aurocs_by_class
 from cl_anomaly.statistics.summary import summarise
 from cl_anomaly.store.detectors import write_detector
@@ -29,30 +23,10 @@ from cl_anomaly.store.status import (
     SUMMARY_FILE,
     TIMING_FILE,
     StatusName,
-    fingerprint_of,
     write_status,
 )
 
-BEGINNING_FILES = {CONFIG_FILE, ENVIRONMENT_FILE, OWN_FILE}
 FIGURE_NAME = "auroc_per_task"
-
-
-def folder_name(run: Plan | Result) -> str:
-    """Name a run's folder: DATASET-STRATEGY-FINGERPRINT."""
-    start = plain_name(f"{dataset_name(run.config)}-{run.strategy_name}")
-    return f"{start}-{fingerprint_of(run.config.to_dict(), run.environment)}"
-
-
-def dataset_name(config: ResolvedConfig) -> str:
-    """Name a dataset without the folder and the ending of its file, where it is one."""
-    return short_name(config.dataset)
-
-
-def plain_name(name: str) -> str:
-    """Make a name that cannot lead out of the folder it is in, and is short enough for any disk."""
-    return (
-        re.sub(r"[^\w.+-]+", "_", name).lstrip(".").encode()[:100].decode("utf-8", "ignore") or "_"
-    )
 
 
 def write_beginning(run: Plan | Result, folder: Path) -> None:
@@ -95,8 +69,16 @@ def write_results(result: Result, folder: Path) -> None:
             result.seen,
         )
         summarise(aurocs).to_csv(folder / SUMMARY_FILE, index=False)
-        line = one_line(result.metrics).assign(run=result.strategy_name)
-        save_figure(draw_auroc(line, result.config.shown_score), folder / FIGURE_NAME, ("png",))
+        _draw(result, folder)
+
+
+def _draw(result: Result, folder: Path) -> None:
+    from cl_anomaly.report.canvas import save_figure  # with Matplotlib
+    from cl_anomaly.report.figures import draw_auroc
+    from cl_anomaly.report.run_names import one_line
+
+    line = one_line(result.metrics).assign(run=result.strategy_name)
+    save_figure(draw_auroc(line, result.config.shown_score), folder / FIGURE_NAME, ("png",))
 
 
 def _write_scores(result: Result, folder: Path) -> None:

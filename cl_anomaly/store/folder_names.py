@@ -1,7 +1,14 @@
-"""Names of folders, as they are given."""
+"""Names of folders: given by a person, or made from what a run's results depend on."""
+
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Protocol
 
 from cl_anomaly.core.errors import InputError
-from cl_anomaly.settings.run_config import is_text
+from cl_anomaly.data.dataset_names import short_name
+from cl_anomaly.settings.run_config import ResolvedConfig, is_text
+from cl_anomaly.store.status import fingerprint_of
 
 # A disk's limit is 255 bytes, and a number may follow the name.
 _MOST_BYTES = 200
@@ -27,3 +34,49 @@ def checked_name(name: str) -> str:
             f"cannot be printed, a dot or a dash at the beginning, and spaces at either end."
         )
     return name
+
+
+class Identified(Protocol):
+    """A run by what its results depend on."""
+
+    @property
+    def config(self) -> ResolvedConfig:
+        """Its settings, none of them open."""
+        ...
+
+    @property
+    def environment(self) -> dict[str, Any]:
+        """The machine, data and code."""
+        ...
+
+    @property
+    def strategy_name(self) -> str:
+        """What the strategy is called in results."""
+        ...
+
+
+def folder_name(run: Identified) -> str:
+    """Name a run's folder: DATASET-STRATEGY-FINGERPRINT."""
+    start = plain_name(f"{dataset_name(run.config)}-{run.strategy_name}")
+    return f"{start}-{fingerprint_of(run.config.to_dict(), run.environment)}"
+
+
+def dataset_name(config: ResolvedConfig) -> str:
+    """Name a dataset without the folder and the ending of its file, where it is one."""
+    return short_name(config.dataset)
+
+
+def plain_name(name: str) -> str:
+    """Make a name that cannot lead out of the folder it is in, and is short enough for any disk."""
+    return (
+        re.sub(r"[^\w.+-]+", "_", name).lstrip(".").encode()[:100].decode("utf-8", "ignore") or "_"
+    )
+
+
+def another_run(folder: Path, differences: Sequence[str]) -> InputError:
+    """Make the error of a name that another run has."""
+    shown = [*differences[:3], f"{len(differences) - 3} more differ"][: len(differences)]
+    return InputError(
+        f"Expected `name` to be new or of the same run, but {folder} holds another: "
+        f"{'; '.join(shown)}.\nGive this one another name, or leave `--name` out."
+    )

@@ -10,18 +10,13 @@ import pandas as pd
 
 from cl_anomaly.core.errors import InputError
 from cl_anomaly.core.json_files import read_json, write_json
-from cl_anomaly.plan.check import another_run
 from cl_anomaly.report.canvas import save_figure
 from cl_anomaly.report.figures import draw_auroc
 from cl_anomaly.report.run_names import labelled
 from cl_anomaly.results.cost import cost_table
 from cl_anomaly.results.recorded_tests import read_named, write_tests
 from cl_anomaly.runs.folder_lock import claimed
-from cl_anomaly.runs.run_folder import (
-    FIGURE_NAME,
-    dataset_name,
-    plain_name,
-)
+from cl_anomaly.runs.run_folder import FIGURE_NAME
 from cl_anomaly.settings.run_config import ResolvedConfig
 from cl_anomaly.statistics.aurocs import read_aurocs
 from cl_anomaly.statistics.bounds import kind_of
@@ -31,7 +26,7 @@ from cl_anomaly.statistics.summary import summarise
 from cl_anomaly.store.config_files import read_configuration
 from cl_anomaly.store.files import is_complete, publish
 from cl_anomaly.store.finished import METRICS_COLUMNS, RunResults, read_results
-from cl_anomaly.store.folder_names import checked_name
+from cl_anomaly.store.folder_names import another_run, checked_name, dataset_name, plain_name
 from cl_anomaly.store.status import (
     CONFIG_FILE,
     COST_FILE,

@@ -10,8 +10,7 @@ import pandas as pd
 
 from cl_anomaly.core.errors import InputError
 from cl_anomaly.core.json_files import read_json, write_json
-from cl_anomaly.plan.build import Plan
-from cl_anomaly.plan.check import another_run
+from cl_anomaly.plan.outline import Outline
 from cl_anomaly.report.canvas import save_figure
 from cl_anomaly.report.critical_difference import draw_critical_difference
 from cl_anomaly.report.figures import draw_auroc
@@ -30,6 +29,7 @@ from cl_anomaly.statistics.summary import summarise
 from cl_anomaly.store.config_files import read_configuration
 from cl_anomaly.store.files import MANIFEST_FILE, publish, read_sealed
 from cl_anomaly.store.finished import RunResults, read_results
+from cl_anomaly.store.folder_names import another_run
 from cl_anomaly.store.status import (
     CONFIG_FILE,
     COST_FILE,
@@ -41,9 +41,9 @@ from cl_anomaly.store.status import (
     SUMMARY_FILE,
     differences,
 )
+from cl_anomaly.suites.outlines import Origin
 from cl_anomaly.suites.suite import Member, Suite, suite_from
 from cl_anomaly.suites.tuning import Choice
-from cl_anomaly.suites.up_to_date import MADE_FROM_FILE
 
 TABLE_PAGE = "table.md"
 RANKS_FIGURE = "critical_difference"
@@ -99,25 +99,25 @@ def check_same_suite(folder: Path, configs: Mapping[str, ResolvedConfig]) -> Non
         raise another_run(folder, different)
 
 
-def check_each_once(members: Mapping[str, Member], plans: Mapping[str, Plan]) -> None:
+def check_each_once(members: Mapping[str, Member], outlines: Mapping[str, Outline]) -> None:
     """Make sure that a method has each replica once: all its runs are one line of the table.
 
     Args:
         members: of a suite, by name.
-        plans: theirs.
+        outlines: theirs.
 
     Raises:
         InputError: two runs of a method have the same one.
     """
     known: dict[tuple[Any, ...], str] = {}
-    for key, plan in plans.items():
-        method, dataset = members[key].method, plan.dataset.name
-        for own in plan.replicas:
-            first = known.setdefault((method, dataset, own.anomaly_class, own.seed), key)
+    for key, outline in outlines.items():
+        method, dataset = members[key].method, outline.dataset
+        for anomaly_class, seed in outline.replicas:
+            first = known.setdefault((method, dataset, anomaly_class, seed), key)
             if first != key:
                 raise InputError(
                     f"Expected each replica of {method} once, but the runs {first!r} and {key!r} "
-                    f"both have seed {own.seed} with anomaly class {own.anomaly_class} of "
+                    f"both have seed {seed} with anomaly class {anomaly_class} of "
                     f"{dataset}. Runs that differ in more than dataset, anomaly class and seeds "
                     f"need names of their own, under [runs.NAME]."
                 )
@@ -135,7 +135,7 @@ def write_suite(
     choices: Mapping[str, Choice],
     out: Path,
     name: str,
-    made_from: Mapping[str, Any] | None = None,
+    made_from: Origin,
 ) -> Path:
     """Write what a suite's runs give together, in place of what an earlier call wrote.
 
@@ -145,7 +145,7 @@ def write_suite(
         choices: what tuning has chosen, by method.
         out: folder for the suite's folder.
         name: of it.
-        made_from: see `runs.up_to_date`; None where it is not complete.
+        made_from: what these are, so that a later call can tell whether it would write the same.
 
     Returns:
         The suite's folder.
@@ -163,9 +163,8 @@ def write_suite(
         write_json(folder / RUNS_FILE, {key: path.name for key, path in finished.items()})
         environments = {key: read_json(path / ENVIRONMENT_FILE) for key, path in finished.items()}
         write_json(folder / ENVIRONMENT_FILE, {"runs": environments})
-        write_json(folder / SUITE_FILE, _content(suite, members, choices))
-        if made_from is not None:
-            write_json(folder / MADE_FROM_FILE, dict(made_from))
+        content = _content(suite, members, choices) | {"made_from": made_from.content()}
+        write_json(folder / SUITE_FILE, content)
         costs = _costs(members)
         if len(costs):
             costs.to_csv(folder / COST_TABLE, index=False)

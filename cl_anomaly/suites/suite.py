@@ -9,7 +9,7 @@ from typing import Any
 from cl_anomaly.core.errors import InputError
 from cl_anomaly.core.labels import listed
 from cl_anomaly.data.dataset_names import is_own, short_name
-from cl_anomaly.plan.check import looked_up
+from cl_anomaly.plan.specification import Specification, specify
 from cl_anomaly.settings.run_config import RunConfig, checked_settings, merged, parse_seeds
 
 # Runs that differ in these alone are of one method: they have other replicas.
@@ -173,12 +173,24 @@ class Suite:
 
     def _config(self, run: str, settings: dict[str, Any]) -> RunConfig:
         try:
-            config = RunConfig(**checked_settings(settings))
-            looked_up(config)
+            return RunConfig(**checked_settings(settings))
         except InputError as error:
-            start = f"{self.file}, run" if self.file else "Run"
-            raise InputError(f"{start} {run!r}: {error}") from error
-        return config
+            raise self._error_of(run, error) from error
+
+    def specified(self, member: Member) -> Specification:
+        """Check a run's names and options, see `specify`.
+
+        Raises:
+            InputError: names the run that is at fault.
+        """
+        try:
+            return specify(member.config)
+        except InputError as error:
+            raise self._error_of(member.run, error) from error
+
+    def _error_of(self, run: str, error: InputError) -> InputError:
+        start = f"{self.file}, run" if self.file else "Run"
+        return InputError(f"{start} {run!r}: {error}")
 
 
 def suite_name(suite: Suite) -> str:

@@ -5,11 +5,12 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from cl_anomaly.suites.jobs import job_of
+
 from cl_anomaly.core.progress import Progress
 from cl_anomaly.engines.base import Engine, Job, Outcome
 from cl_anomaly.plan.build import prepare
 from cl_anomaly.settings.run_config import RunConfig
-from cl_anomaly.suites.jobs import job_of
 from tests.support.places import ROOT
 
 # What a run's numbers are in; other files tell the time.

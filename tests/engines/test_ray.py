@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 import ray
+from cl_anomaly.suites.jobs import job_of
 from ray.cluster_utils import Cluster
 
 from cl_anomaly.core.errors import RunError
@@ -21,7 +22,6 @@ from cl_anomaly.plan.build import prepare
 from cl_anomaly.settings.run_config import RunConfig
 from cl_anomaly.store.files import is_locked
 from cl_anomaly.store.status import find_runs
-from cl_anomaly.suites.jobs import job_of
 from tests.engines.elsewhere import NUMBERS, Runs, same_numbers
 from tests.support.command import open_interruptible
 from tests.support.places import ROOT

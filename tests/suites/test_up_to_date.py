@@ -8,12 +8,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from cl_anomaly.suites.up_to_date import MADE_FROM_FILE, how_many, is_up_to_date, made_from
 
 from cl_anomaly.store.files import read_sealed, write_sealed
 from cl_anomaly.suites import up_to_date
 from cl_anomaly.suites.suite import Suite
 from cl_anomaly.suites.suite_file import read_suite_file
-from cl_anomaly.suites.up_to_date import MADE_FROM_FILE, how_many, is_up_to_date, made_from
 from tests.support.folders import write_folder
 
 SETTINGS = {"epochs": 1}
