@@ -22,7 +22,6 @@ from cl_anomaly.api import run
 from cl_anomaly.plan.outline import outline_of
 from cl_anomaly.settings.run_config import RunConfig
 from cl_anomaly.store.files import publish
-from cl_anomaly.store.folder_names import folder_name
 from cl_anomaly.suites.suite_file import read_suite_file
 
 # Ten methods, ten anomaly classes, ten seeds.
@@ -76,7 +75,7 @@ def _copy(real: Path, config: RunConfig, out: Path) -> None:
             table = table.assign(**{k: str(v) for k, v in said.items() if k in table})
             table.to_csv(partial / name, index=False)
 
-    folder = out / folder_name(plan)
+    folder = out / outline.folder
     folder.mkdir()
     publish(folder, write, complete=True)
 

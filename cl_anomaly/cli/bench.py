@@ -19,6 +19,7 @@ from cl_anomaly.store.folder_names import checked_name
 from cl_anomaly.store.status import METRICS_FILE, PAGE_FILE
 from cl_anomaly.suites.outlines import (
     Origin,
+    check_settings,
     outlines_of,
     recorded_origin,
     seals_of,
@@ -70,6 +71,8 @@ def bench(
     known = frozenset(seal for seal in before.runs.values() if seal)
     how = How(out, engine, quiet, again, only_estimate, only, track, known)
     members = suite.members(settings, {})
+    for by_name in suite.candidates(settings).values():
+        check_settings(suite, by_name.values())
     outlines = outlines_of(suite, members)
     asked = what_is_asked(suite, outlines)
     if asked != before.asked:
@@ -84,7 +87,7 @@ def bench(
     origin = Origin(asked, seals_of([*outcome.folders.values(), *tried]), outcome.failures)
     if origin != before:
         _write(suite, members, outlines, outcome, choices, folder, origin)
-    _show(folder, quiet)
+    show_suite(folder, quiet)
     if not (quiet or no_report) and (folder / METRICS_FILE).exists():
         name_page(folder, is_new=origin != before or not (folder / PAGE_FILE).exists())
     if outcome.failures:
@@ -146,7 +149,7 @@ def _write(
     write_suite(suite, performed, by_method, folder.parent, folder.name, origin)
 
 
-def _show(folder: Path, quiet: bool) -> None:
+def show_suite(folder: Path, quiet: bool) -> None:
     """Show a suite's table, and where its results are; only the folder where it is to be quiet."""
     if quiet:
         print(folder)

@@ -18,7 +18,7 @@ from cl_anomaly.plan.build import Plan, check_together, prepare
 from cl_anomaly.plan.specification import Specification
 from cl_anomaly.report.run_names import labelled
 from cl_anomaly.results.suite_results import read_suite
-from cl_anomaly.runs.finished import Finished, find_finished, find_finished_in
+from cl_anomaly.runs.finished import Finished, find_finished
 from cl_anomaly.runs.perform import perform
 from cl_anomaly.runs.resume import resume
 from cl_anomaly.runs.run_folder import FIGURE_NAME
@@ -87,7 +87,7 @@ def _carried_out(
     check_together(plan)
     check_writable(out)
     name, outcome, run = name or folder_name(plan), Outcome(), plan.strategy_name
-    if not again and (finished := find_finished_in(out / name, plan)):
+    if not again and (finished := find_finished(out / name, plan)):
         return finished
     job = Job(run, plan.config, out, name, again, tuple(track))
     engine.run_all([job], listener, outcome)
@@ -208,7 +208,7 @@ def _look_for_results(
         try:
             plan = prepare(specification)
             resolved[name] = plan.config
-            if again or not (finished := find_finished(plan, out)):
+            if again or not (finished := find_finished(out / folder_name(plan), plan)):
                 check_together(plan)
                 folder = folder_name(plan)
                 missing.append(Job(name, plan.config, out, folder, again, tuple(track)))

@@ -144,7 +144,7 @@ def _compare(given: Given) -> None:
     suite = _suite(settings, how["trust"])
     specify(RunConfig(**settings))  # what flags say is at fault is no run's
     settings = settings if "seeds" in suite.shared else {"seeds": 3} | settings
-    runs = {key: suite.specified(member) for key, member in suite.members(settings, {}).items()}
+    runs = suite.specifications(settings)
     _check_place(how)
     from cl_anomaly.cli import commands
 

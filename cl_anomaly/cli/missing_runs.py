@@ -9,7 +9,6 @@ from cl_anomaly.core.errors import InputError, Interrupted
 from cl_anomaly.engines.base import Engine, Job, Outcome
 from cl_anomaly.plan.outline import Outline
 from cl_anomaly.runs.finished import find_finished
-from cl_anomaly.store.folder_names import folder_name
 from cl_anomaly.suites.suite import Member
 
 ALL_SAVED = "interrupted, and saved. The same command goes on with what is missing."
@@ -35,8 +34,8 @@ class How:
 
     def job(self, key: str, outline: Outline) -> Job:
         """Make the job of a run."""
-        name = folder_name(outline)
-        return Job(key, outline.config, self.out, name, self.again, tuple(self.track))
+        track = tuple(self.track)
+        return Job(key, outline.config, self.out, outline.folder, self.again, track)
 
 
 def run_missing(
@@ -64,7 +63,8 @@ def run_missing(
             continue
         count += is_wanted
         anew = how.again and is_wanted
-        finished = None if anew else find_finished(outline, how.out, how.known)
+        folder = how.out / outline.folder
+        finished = None if anew else find_finished(folder, outline, how.known)
         if finished is not None:
             outcome.add(key, finished.folder, finished.failures)
         elif is_wanted:

@@ -36,6 +36,7 @@ PUBLISHED = {
 """Datasets that torchvision downloads, by the name that `--dataset` has for them."""
 
 
+@cache
 def digits_file() -> Path:
     """Find the file of the dataset that scikit-learn brings along, which is not imported."""
     spec = find_spec("sklearn")

@@ -1,6 +1,7 @@
 """The one place where a configuration becomes objects: specified, resolved, planned."""
 
 from dataclasses import dataclass, replace
+from functools import cache
 from typing import Any
 
 import torch
@@ -39,6 +40,7 @@ from cl_anomaly.settings.run_config import ResolvedConfig, RunConfig
 from cl_anomaly.settings.strategy_names import with_absolute_file
 from cl_anomaly.settings.trust import sha256_of
 from cl_anomaly.store.fingerprint import describe_code
+from cl_anomaly.store.folder_names import folder_name
 
 __all__ = ["Plan", "assemble", "check_together", "prepare", "resolve"]
 
@@ -81,13 +83,14 @@ class Plan:
         config = self.config
         as_read = load_dataset(config.dataset, config.data_root, reading_of(config))
         return Outline(
-            config,
+            config.to_dict() | {"dataset_note": config.dataset_note},
+            folder_name(self),
             {name: self.environment[name] for name in _IDENTIFYING},
             self.strategy_name,
             self.dataset.name,
             self.dataset.note,
             as_read.sha256,
-            [(replica.anomaly_class, replica.seed) for replica in self.replicas],
+            [[replica.anomaly_class, replica.seed] for replica in self.replicas],
             len(self.scenarios[0].tasks),
         )
 
@@ -178,14 +181,11 @@ def _planned(resolved: _Resolved) -> Plan:
     config, parts, dataset = resolved.config, resolved.parts, resolved.dataset
     device = choose_device(config.device)
     precision = choose_precision(config.precision, device)
-    strategy, model = parts.strategy, parts.model
     own = loaded(config.strategy)
     environment = describe_environment(device, precision) | {
         "data_sha256": dataset.sha256,
         "strategy_sha256": sha256_of(own.source.encode()) if own else None,
-        "code": describe_code(
-            config.strategy, strategy, strategy.options_class()[0], model, model=config.model
-        ),
+        "code": _code_of(config, parts, is_own=own is not None),
         "dataset_note": config.dataset_note,
     }
     if scaling_of(resolved.scenarios) is not None:
@@ -200,6 +200,16 @@ def _planned(resolved: _Resolved) -> Plan:
         strategy_source=own.source if own else None,
         environment=environment,
     )
+
+
+def _code_of(config: ResolvedConfig, parts: Parts, is_own: bool) -> dict[str, Any]:
+    """Describe the code of a run; once for all runs of the same classes, but for somebody's own."""
+    describe = describe_code if is_own else _describe_code_once
+    options_class, _ = parts.strategy.options_class()
+    return describe(config.strategy, parts.strategy, options_class, parts.model, model=config.model)
+
+
+_describe_code_once = cache(describe_code)
 
 
 def check_together(plan: Plan) -> None:

@@ -15,7 +15,7 @@ import shutil
 import time
 import uuid
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import cache, cached_property
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -46,7 +46,8 @@ class Outline:
     """A planned run as its results know it.
 
     Attributes:
-        config: with every default filled in.
+        settings: of its configuration, with every default filled in.
+        folder: the name of its folder.
         environment: what of it identifies the run: data and code, device and precision.
         strategy_name: what the strategy is called in results.
         dataset: its name.
@@ -56,14 +57,20 @@ class Outline:
         tasks: how many each of them learns.
     """
 
-    config: ResolvedConfig
+    settings: dict[str, Any]
+    folder: str
     environment: dict[str, Any]
     strategy_name: str
     dataset: str
     data_note: str | None
     data_sha256: str
-    replicas: list[tuple[Label, int]]
+    replicas: list[list[Label]]
     tasks: int
+
+    @property
+    def config(self) -> ResolvedConfig:
+        """Its configuration."""
+        return ResolvedConfig(**self.settings)
 
     @cached_property
     def plan(self) -> Plan:
@@ -82,11 +89,8 @@ def kept_outline(config: RunConfig) -> Outline | None:
     if (path := _place(config)) is None:
         return None
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-        settings = ResolvedConfig(**content.pop("config"))
-        replicas = [(label, seed) for label, seed in content.pop("replicas")]
-        return Outline(settings, replicas=replicas, **content)
-    except (OSError, ValueError, TypeError, KeyError, RecursionError):
+        return Outline(**json.loads(path.read_text(encoding="utf-8")))
+    except (OSError, ValueError, TypeError, RecursionError):
         return None
 
 
@@ -104,12 +108,10 @@ def outline_of(config: RunConfig, specification: Specification | None = None) ->
 
     plan = prepare(specification or config)
     outline = plan.outline()
-    vars(outline)["plan"] = plan
     if (path := _place(config)) is not None:
-        content = {**vars(outline), "config": plan.config.to_dict()}
-        content["config"]["dataset_note"] = plan.config.dataset_note
         with suppress(OSError):  # on a disk that is full or read-only
-            _keep(path, json.dumps({k: v for k, v in content.items() if k != "plan"}))
+            _keep(path, json.dumps(asdict(outline)))
+    vars(outline)["plan"] = plan
     return outline
 
 

@@ -11,10 +11,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from cl_anomaly.core.json_files import read_json
 from cl_anomaly.runs.folder_lock import check_same
-from cl_anomaly.store.files import MANIFEST_FILE, check_sizes, read_sealed
-from cl_anomaly.store.folder_names import Identified, folder_name
-from cl_anomaly.store.status import is_finished, status_of
+from cl_anomaly.store.files import MANIFEST_FILE, check_sizes
+from cl_anomaly.store.folder_names import Identified
+from cl_anomaly.store.status import STATUS_FILE, is_finished, status_of
 
 if TYPE_CHECKING:
     from cl_anomaly.runs.result import Result
@@ -37,29 +38,24 @@ class Finished:
     result: Result | None = None
 
 
-def find_finished(run: Identified, out: Path, known: Collection[str] = ()) -> Finished | None:
-    """Find the results of a run, where it has been finished.
+def find_finished(folder: Path, run: Identified, known: Collection[str] = ()) -> Finished | None:
+    """Find the results of a run in a folder, where it has been finished.
 
     Args:
+        folder: of any name.
         run: which.
-        out: folder with runs.
         known: seals of runs that were found to be what they should be; of these, only the sizes of
             their files are looked at.
 
     Raises:
         InputError: they are damaged, or those of another run.
     """
-    return find_finished_in(out / folder_name(run), run, known)
-
-
-def find_finished_in(folder: Path, run: Identified, known: Collection[str] = ()) -> Finished | None:
-    """Find the results of a run in a folder of any name, see `find_finished`."""
     if known and seal_of(folder) in known:
-        check_sizes(folder, read_sealed(folder / MANIFEST_FILE)["files"])
-    elif not is_finished(folder):
+        check_sizes(folder, read_json(folder / MANIFEST_FILE)["files"])
+        return Finished(folder, read_json(folder / STATUS_FILE)["why"])
+    if not is_finished(folder):
         return None
-    else:
-        check_same(folder, run.config.to_dict(), run.environment)
+    check_same(folder, run.config.to_dict(), run.environment)
     return Finished(folder, status_of(folder).why)
 
 

@@ -13,7 +13,7 @@ from cl_anomaly.core.json_files import read_json
 from cl_anomaly.core.progress import Progress
 from cl_anomaly.plan.build import Plan, check_together
 from cl_anomaly.runs.checkpointing import Keeper
-from cl_anomaly.runs.finished import Finished, find_finished_in
+from cl_anomaly.runs.finished import Finished, find_finished
 from cl_anomaly.runs.folder_lock import check_begun, claimed
 from cl_anomaly.runs.interrupts import stop_requested_by_signals
 from cl_anomaly.runs.result import Result
@@ -76,7 +76,7 @@ def perform_in(
     """Do what is left of a run in the folder of that name, see `perform`."""
     with claimed(out, name, again) as folder:
         remove_partial(folder)
-        if found := find_finished_in(folder, plan):
+        if found := find_finished(folder, plan):
             remove_checkpoints(folder)
             return found
         check_begun(folder, plan.config.to_dict(), plan.environment)

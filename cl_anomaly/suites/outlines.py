@@ -12,7 +12,6 @@ from cl_anomaly.core.json_files import read_json
 from cl_anomaly.plan.outline import Outline, kept_outline, outline_of, package_sha256
 from cl_anomaly.runs.finished import seal_of
 from cl_anomaly.store.files import MANIFEST_FILE, check_sizes, read_sealed
-from cl_anomaly.store.folder_names import folder_name
 from cl_anomaly.store.status import SUITE_FILE
 from cl_anomaly.suites.suite import Member, Suite
 
@@ -32,6 +31,17 @@ def outlines_of(suite: Suite, members: Mapping[str, Member]) -> dict[str, Outlin
         except InputError as error:
             raise InputError(f"Run {key!r}: {error}") from error
     return {key: own for key, own in found.items() if own is not None}
+
+
+def check_settings(suite: Suite, members: Iterable[Member]) -> None:
+    """Check names and options of runs that have not been planned before; nothing is loaded.
+
+    Raises:
+        InputError: names the run that is at fault.
+    """
+    for member in members:
+        if kept_outline(member.config) is None:
+            suite.specified(member)
 
 
 @dataclass(frozen=True)
@@ -58,7 +68,7 @@ def what_is_asked(suite: Suite, outlines: Mapping[str, Outline]) -> str:
     content = {
         "suite": [suite.title, suite.file and suite.file.name, suite.each, suite.pairs],
         "tuning": suite.tuning and asdict(suite.tuning),
-        "runs": {key: folder_name(own) for key, own in outlines.items()},
+        "runs": {key: own.folder for key, own in outlines.items()},
         "package": package_sha256(),
     }
     return hashlib.sha256(json.dumps(content, default=repr).encode()).hexdigest()

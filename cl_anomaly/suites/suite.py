@@ -10,8 +10,15 @@ from cl_anomaly.core.errors import InputError
 from cl_anomaly.core.labels import listed
 from cl_anomaly.data.dataset_names import is_own, short_name
 from cl_anomaly.plan.specification import Specification, specify
-from cl_anomaly.settings.run_config import RunConfig, checked_settings, merged, parse_seeds
+from cl_anomaly.settings.run_config import (
+    RunConfig,
+    checked_settings,
+    merged,
+    parse_seeds,
+    settings_of_a_run,
+)
 
+_NAMES = {option.name for option in settings_of_a_run()}
 # Runs that differ in these alone are of one method: they have other replicas.
 _OF_REPLICAS = frozenset({"dataset", "anomaly_class", "normal_class", "seeds"})
 
@@ -87,16 +94,9 @@ class Suite:
         """Return what `read_suite_file` reads, but for title, each, tuning and pairs."""
         return {**self.shared, "runs": self.runs}
 
-    def configs(self, settings: dict[str, Any]) -> dict[str, RunConfig]:
-        """Make each run's configuration.
-
-        Args:
-            settings: take the place of those that the runs share, not of a run's own.
-
-        Raises:
-            InputError: a run has a setting or an option that does not exist, or of the wrong type.
-        """
-        return {name: own.config for name, own in self.members(settings, {}).items()}
+    def specifications(self, settings: dict[str, Any]) -> dict[str, Specification]:
+        """Check the names and options of every run, see `members` and `specify`."""
+        return {key: self.specified(m) for key, m in self.members(settings, {}).items()}
 
     def members(
         self, settings: dict[str, Any], chosen: Mapping[str, Mapping[str, Any]]
@@ -108,7 +108,7 @@ class Suite:
             chosen: by run, options of its strategy that tuning has chosen.
 
         Raises:
-            InputError: as in `configs`.
+            InputError: a run has a setting that does not exist, or of the wrong type.
         """
         members = {}
         for combination in self._combinations():
@@ -173,7 +173,8 @@ class Suite:
 
     def _config(self, run: str, settings: dict[str, Any]) -> RunConfig:
         try:
-            return RunConfig(**checked_settings(settings))
+            known = settings if settings.keys() <= _NAMES else checked_settings(settings)
+            return RunConfig(**known)
         except InputError as error:
             raise self._error_of(run, error) from error
 

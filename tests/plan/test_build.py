@@ -9,8 +9,8 @@ from cl_anomaly.core.errors import InputError
 from cl_anomaly.data import mnist
 from cl_anomaly.models.vae import VAE
 from cl_anomaly.plan import build
-from cl_anomaly.runs.perform import find_finished
-from cl_anomaly.runs.run_folder import folder_name
+from cl_anomaly.runs.finished import find_finished
+from cl_anomaly.store.folder_names import folder_name
 from tests.support.command import SMALL, cli
 from tests.support.helpers import write_mnist
 
@@ -36,7 +36,7 @@ def test_a_run_is_named_and_found_without_weights(
 ) -> None:
     plan = build.prepare(RunConfig(dataset="digits", seeds=5, device="cpu"))
     assert folder_name(plan).startswith("digits-gr-")
-    assert find_finished(plan, tmp_path) is None
+    assert find_finished(tmp_path / folder_name(plan), plan) is None
     assert not made
 
 

@@ -11,8 +11,8 @@ from sklearn.metrics import roc_auc_score
 from cl_anomaly import Result, RunConfig, __version__, run
 from cl_anomaly.plan.build import resolve
 from cl_anomaly.runs.perform import write_run
-from cl_anomaly.runs.run_folder import plain_name
 from cl_anomaly.statistics.transfer import OF_THE_MATRIX
+from cl_anomaly.store.folder_names import plain_name
 
 SEEDS, TASKS = 2, 9
 CHEAP_SCORES = {"recon", "mse", "l1", "elbo", "kl"}
