@@ -135,7 +135,7 @@ def write_suite(
     choices: Mapping[str, Choice],
     out: Path,
     name: str,
-    made_from: Origin,
+    made_from: Origin | None = None,
 ) -> Path:
     """Write what a suite's runs give together, in place of what an earlier call wrote.
 
@@ -163,8 +163,8 @@ def write_suite(
         write_json(folder / RUNS_FILE, {key: path.name for key, path in finished.items()})
         environments = {key: read_json(path / ENVIRONMENT_FILE) for key, path in finished.items()}
         write_json(folder / ENVIRONMENT_FILE, {"runs": environments})
-        content = _content(suite, members, choices) | {"made_from": made_from.content()}
-        write_json(folder / SUITE_FILE, content)
+        origin = {"made_from": made_from.content()} if made_from else {}
+        write_json(folder / SUITE_FILE, _content(suite, members, choices) | origin)
         costs = _costs(members)
         if len(costs):
             costs.to_csv(folder / COST_TABLE, index=False)
