@@ -4,8 +4,9 @@ from collections.abc import Sequence
 
 import torch
 
-from cl_anomaly.scenarios.class_stream import Task
+from cl_anomaly import Task
 from cl_anomaly.strategies.ewc import EWC
+from cl_anomaly.strategies.shared.weights import weights_now
 
 
 class BatchEWC(EWC):
@@ -35,6 +36,7 @@ class BatchEWC(EWC):
             loss = self.model.loss(x, self.random).mean(1).sum()
             for total, gradient in zip(sums, torch.autograd.grad(loss, weights), strict=True):
                 total += gradient.square()
-        for name, weight, total in zip(names, weights, sums, strict=True):
-            self.fisher[name] = self.fisher.get(name, 0) + total / len(batches)
-            self.anchor[name] = weight.detach().clone()
+        fisher = self.kept.setdefault("fisher", {})
+        for name, total in zip(names, sums, strict=True):
+            fisher[name] = fisher.get(name, 0) + total / len(batches)
+        self.kept["anchor"] = weights_now(self.model)

@@ -15,7 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.metrics import roc_auc_score
 
-from cl_anomaly.data.concept_file import ANOMALOUS, read_concepts
+from cl_anomaly.core.labels import ANOMALOUS
+from cl_anomaly.data.concept_file import read_concepts
 
 
 def distances(test: NDArray[np.float32], values: NDArray[np.float32]) -> NDArray[np.float32]:

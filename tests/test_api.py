@@ -19,7 +19,7 @@ from cl_anomaly.core.progress import Progress
 from cl_anomaly.store.files import DamagedError
 from cl_anomaly.strategies.ewc import EWC
 from tests.support.command import cli, config_of, run_quietly
-from tests.support.places import GOLDEN
+from tests.support.folders import begun
 
 SHORT = {"dataset": "digits", "epochs": 1, "device": "cpu", "task_order": [1, 2, 3]}
 
@@ -45,6 +45,9 @@ def test_names_are_there_for_completion_and_load_when_they_are_used() -> None:
         "Detector",
         "read_run",
         "Strategy",
+        "Task",
+        "Model",
+        "Score",
         "Result",
     }
     for name in cl_anomaly.__all__:
@@ -130,8 +133,7 @@ def test_source_of_a_given_class_is_part_of_what_a_run_is(tmp_path: Path) -> Non
 
 
 def test_a_run_of_a_given_class_is_not_resumed_by_the_command_line(tmp_path: Path) -> None:
-    folder = tmp_path / "begun"
-    shutil.copytree(GOLDEN / "interrupted", folder)
+    folder = begun(run_quietly(tmp_path / "out", "--strategy", "lower"), tmp_path / "begun")
     (folder / "manifest.json").unlink()
     config = config_of(folder) | {"strategy": "python:Mine"}
     (folder / "config.json").write_text(json.dumps(config))
@@ -255,12 +257,6 @@ def test_a_damaged_or_unfinished_run_is_refused(kept: Result, tmp_path: Path) ->
         assert name == "config.json" or isinstance(refused.value, DamagedError)
     with pytest.raises(InputError, match="nothing"):
         read_run(tmp_path / "nothing")
-
-
-def test_an_earlier_versions_run_is_read() -> None:
-    result = read_run(GOLDEN / "finished")
-    assert result.s["recon"].shape == (2, 2, 2)
-    assert str(result).startswith("gr on digits, anomaly class 0, seeds 0, 1")
 
 
 def test_failures_are_read_back(tmp_path: Path) -> None:

@@ -23,8 +23,8 @@ from cl_anomaly.core.machine import (
     available_cores,
     choose_device,
     describe_environment,
-    set_up_processor,
 )
+from cl_anomaly.core.products import set_up_processor
 from cl_anomaly.plan.build import resolve
 from cl_anomaly.settings.run_config import RunConfig
 

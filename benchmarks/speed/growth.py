@@ -7,14 +7,15 @@ import torch
 from clock import seconds
 from report import Row
 
-from cl_anomaly.core.machine import choose_precision, set_up_processor
+from cl_anomaly.core.machine import choose_precision
+from cl_anomaly.core.products import set_up_processor
 from cl_anomaly.data.datasets import Dataset, Samples
 from cl_anomaly.models.vae import VAE
 from cl_anomaly.scenarios.class_stream import build_scenario
 from cl_anomaly.settings.run_config import RunConfig
 from cl_anomaly.strategies import find_strategy
 from cl_anomaly.training.learner import Learner
-from cl_anomaly.training.step import TrainingSettings
+from cl_anomaly.training.schedule import TrainingSettings
 
 TASKS, SAMPLES = 100, 640
 

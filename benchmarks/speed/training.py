@@ -9,14 +9,14 @@ from clock import gemm_rate, in_turns, seconds
 from plain_loop import train as train_plain
 from report import Row
 
-from cl_anomaly.core.machine import set_up_processor
+from cl_anomaly.core.products import set_up_processor
 from cl_anomaly.core.randomness import ReplicaRandom
-from cl_anomaly.models.fisher import fisher_diagonal
+from cl_anomaly.models.shared.fisher import fisher_diagonal
 from cl_anomaly.plan.build import prepare
 from cl_anomaly.runs.run import Run
 from cl_anomaly.settings.run_config import RunConfig
 from cl_anomaly.training.groups import AnyLearner
-from cl_anomaly.training.task import TaskTraining
+from cl_anomaly.training.loop import TaskTraining
 
 
 class Ours:

@@ -86,7 +86,9 @@ def _parts(template: Any) -> dict[str, tuple[Any, set[str]]]:
         # Not evaluation, and not what watches the training for us.
         if type(plugin).__name__ not in ("EvaluationPlugin", "PeriodicEval", "Watch")
     ]
-    parts = {f"plugin.{number}": (own, _OF_PLUGINS) for number, own in enumerate(plugins)}
+    parts = {
+        f"plugin.{number}": (plugin_part, _OF_PLUGINS) for number, plugin_part in enumerate(plugins)
+    }
     return {"template": (template, _OF_TEMPLATES)} | parts
 
 
@@ -120,8 +122,8 @@ def _dump_tensors(value: Any, path: str, tensors: dict[str, Tensor]) -> Any:
             raise CannotKeepError(f"`{path}` of the Avalanche strategy: {error}") from error
         return {"dataset": path}
     if isinstance(value, nn.Module):
-        for name, own in value.state_dict().items():
-            tensors[f"{path}.{name}"] = own.detach().clone()
+        for name, tensor in value.state_dict().items():
+            tensors[f"{path}.{name}"] = tensor.detach().clone()
         return {"module": path}
     raise CannotKeepError(
         f"`{path}` of the Avalanche strategy is a {type(value).__qualname__}, which is neither a "
@@ -135,11 +137,11 @@ def _load(kept: Any, state: dict[str, Tensor], now: Any, root: AvalancheDataset)
         return kept
     for kind in (list, tuple, set):
         if kind.__name__ in kept:
-            return kind(_load(own, state, None, root) for own in kept[kind.__name__])
+            return kind(_load(item, state, None, root) for item in kept[kind.__name__])
     if "dict" in kept:
         known = now if isinstance(now, dict) else {}
         new = defaultdict(now.default_factory) if isinstance(now, defaultdict) else {}
-        new |= {key: _load(own, state, known.get(key), root) for key, own in kept["dict"]}
+        new |= {key: _load(item, state, known.get(key), root) for key, item in kept["dict"]}
         return new
     if "object" in kept:
         return _load_object(kept, state, now, root)
@@ -152,8 +154,8 @@ def _load_object(kept: Any, state: dict[str, Tensor], now: Any, root: AvalancheD
         raise CannotKeepError(f"{kept['object']} is none of what is made anew")
     cls = getattr(importlib.import_module(module), name)
     new = now if type(now) is cls else cls.__new__(cls)
-    for key, own in kept["vars"].items():
-        vars(new)[key] = _load(own, state, vars(new).get(key), root)
+    for key, dumped in kept["vars"].items():
+        vars(new)[key] = _load(dumped, state, vars(new).get(key), root)
     return new
 
 
@@ -161,8 +163,10 @@ def _load_tensors(kept: Any, state: dict[str, Tensor], now: Any, root: Avalanche
     if "tensor" in kept:
         return state[kept["tensor"]]
     if "parameter" in kept:
-        own = state[kept["parameter"]]
-        return ParamData(kept["name"], own.shape, init_tensor=own, device=own.device)
+        parameter = state[kept["parameter"]]
+        return ParamData(
+            kept["name"], parameter.shape, init_tensor=parameter, device=parameter.device
+        )
     if "dataset" in kept:
         places = state[kept["dataset"]].tolist()
         return root.subset(places) if places else now

@@ -83,7 +83,7 @@ def rows_and_places(data: Any) -> tuple[Rows, Tensor]:
     if not parts or any(rows is not parts[0][0] for rows, _ in parts):
         got = "samples of several streams" if parts else f"a {type(data).__qualname__}"
         raise RunError(f"Expected a dataset with samples of one stream, but got {got}.")
-    places = torch.cat([own for _, own in parts])
+    places = torch.cat([part_places for _, part_places in parts])
     if flat._indices is not None:
         places = places[torch.tensor(list(flat._indices), dtype=torch.int64)]
     return parts[0][0], places

@@ -12,7 +12,7 @@ from cl_anomaly.avalanche.model import Noise
 from cl_anomaly.avalanche.scenario import Rows, rows_and_places
 from cl_anomaly.core.errors import RunError
 from cl_anomaly.core.randomness import ReplicaRandom, ShuffledIndices, StepRandom, generator
-from cl_anomaly.training.step import TrainingSettings
+from cl_anomaly.training.schedule import TrainingSettings
 
 # Steps whose batches are looked up at once, as in our own loop.
 _BLOCK_STEPS = 64

@@ -28,7 +28,7 @@ from cl_anomaly.scenarios.class_stream import Scenario
 from cl_anomaly.settings.strategy_names import file_of
 from cl_anomaly.strategies.base import Strategy
 from cl_anomaly.training.outcome import OnStep, Pause, TrainingTime, never
-from cl_anomaly.training.step import TrainingSettings
+from cl_anomaly.training.schedule import TrainingSettings
 from cl_anomaly.training.visibility import Arrived
 
 # Arguments of templates that come from the run.
@@ -99,9 +99,9 @@ class AvalancheStrategy(Strategy):
     @property
     def visible(self) -> int:
         """How many samples Avalanche's strategy trains on in the current task."""
-        own = len(self._experiences[self.task_number - 1].dataset)
+        arriving = len(self._experiences[self.task_number - 1].dataset)
         if not issubclass(self.found, Cumulative):
-            return own
+            return arriving
         return sum(len(past.dataset) for past in self._experiences[: self.task_number])
 
     def train(
@@ -127,7 +127,7 @@ class AvalancheStrategy(Strategy):
 
     def beginning(self) -> tuple[dict[str, Tensor], dict[str, Tensor]] | None:
         """Return weights and what is kept before a task; None where that cannot be given."""
-        weights = {name: own.clone() for name, own in self.model.state_dict().items()}
+        weights = {name: tensor.clone() for name, tensor in self.model.state_dict().items()}
         try:
             return weights, self.state_dict()
         except CannotKeepError:
@@ -196,7 +196,7 @@ class _BrokenOff(Exception):
 
 
 class AvalancheTraining:
-    """Training of one replica on its current task, see `cl_anomaly.training.task.TaskTraining`.
+    """Training of one replica on its current task, see `cl_anomaly.training.loop.TaskTraining`.
 
     It cannot be paused: where the run is to end, the task begins anew.
 

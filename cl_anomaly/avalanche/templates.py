@@ -65,7 +65,7 @@ class GenerativeReplay(SupervisedTemplate):
         plugins: list[Any] | None = None,
         **base: Any,
     ) -> None:
-        own = ReplayOfInputs(
+        replay = ReplayOfInputs(
             None,  # type: ignore[arg-type]  # the model is the generator
             True,
             replay_size,
@@ -74,7 +74,7 @@ class GenerativeReplay(SupervisedTemplate):
             weight_replay_loss_factor,
             weight_replay_loss,
         )
-        super().__init__(plugins=[*(plugins or []), own], **base)
+        super().__init__(plugins=[*(plugins or []), replay], **base)
 
 
 class WorkingSI(SynapticIntelligencePlugin):
@@ -96,8 +96,8 @@ class WorkingSI(SynapticIntelligencePlugin):
 
 
 def _copy(weights: Any) -> None:
-    for own in weights.values():
-        own.data = own.data.clone()
+    for parameter in weights.values():
+        parameter.data = parameter.data.clone()
 
 
 class SynapticIntelligence(SupervisedTemplate):
@@ -161,9 +161,10 @@ def _look_up(name: str) -> Any:
         return getattr(importlib.import_module(module) if module else supervised, attribute)
     except (ImportError, AttributeError, ValueError) as error:
         raise InputError(
-            f"Expected `strategy` to be avalanche: and one of {', '.join(NAMES)}, or the dotted "
-            f"path of another of Avalanche's own, or FILE.py:CLASS, but got avalanche:{name}: "
-            f"{error}."
+            setting="strategy",
+            expected=f"to be avalanche: and one of {', '.join(NAMES)}, or the dotted "
+            "path of another of Avalanche's own, or FILE.py:CLASS",
+            got=f"avalanche:{name}: {error}",
         ) from error
 
 

@@ -22,8 +22,8 @@ from cl_anomaly.models.base import (
     POSTERIOR,
     RECONSTRUCT,
 )
-from cl_anomaly.models.closed_form import ClosedForm
-from cl_anomaly.models.fisher import squared_gradients
+from cl_anomaly.models.shared.closed_form import ClosedForm
+from cl_anomaly.models.shared.fisher import squared_gradients
 from cl_anomaly.scores import SCORES
 
 SEEDS = [3, 7]
@@ -79,14 +79,16 @@ def its_replicas_do_not_touch_each_other(make: type[Model]) -> None:
 def _check_apart(both: Model, second: Model) -> None:
     """Compare what the second replica has learnt beside the first, and without it."""
     one, other = both.state_dict(), second.state_dict()
-    agree = same([own[1] for own in one.values()], [own[1] for own in other.values()])
+    agree = same(
+        [replicas[1] for replicas in one.values()], [replicas[1] for replicas in other.values()]
+    )
     expect(agree, "Expected a replica to learn the same beside others that learn, too.")
 
 
 def what_it_learns_goes_with_its_state(make: type[Model]) -> None:
     """A new model that loads `state_dict` is the same, whatever has been learnt."""
     model, other = _taught(_made(make)), _made(make)
-    other.load_state_dict({name: own.clone() for name, own in model.state_dict().items()})
+    other.load_state_dict({name: tensor.clone() for name, tensor in model.state_dict().items()})
     agree = same([*model.state_dict().values()], [*other.state_dict().values()])
     expect(agree, "Expected a model to load what another one's `state_dict` gives.")
 
@@ -94,7 +96,10 @@ def what_it_learns_goes_with_its_state(make: type[Model]) -> None:
 def its_seeds_start_the_same_alone_or_among_others(make: type[Model]) -> None:
     """First weights are drawn from each replica's own seed."""
     among, alone = (list(_made(make, seeds).parameters()) for seeds in (SEEDS, SEEDS[1:]))
-    expect(same([own[1:] for own in among], alone), "Expected seed 7 to start as it does alone.")
+    expect(
+        same([replicas[1:] for replicas in among], alone),
+        "Expected seed 7 to start as it does alone.",
+    )
 
 
 def its_reconstruction_draws_nothing(make: type[Model]) -> None:
@@ -160,8 +165,8 @@ def its_fisher_information_is_known(make: type[Model]) -> None:
         return
     squared = squared_gradients(model, _samples(), ReplicaRandom(SEEDS, "noise"), torch.ones(2, 5))
     for name, parameter in model.named_parameters():
-        own = squared[name]
-        right = own.shape == parameter.shape and bool((own >= 0).all()) and bool(own.any())
+        fisher = squared[name]
+        right = fisher.shape == parameter.shape and bool((fisher >= 0).all()) and bool(fisher.any())
         expect(right, f"Expected squared gradients of {name} in its shape, not all of them 0.")
 
 

@@ -21,7 +21,7 @@ from cl_anomaly.scores.scoring import reconstructed
 from cl_anomaly.statistics.matrix import auroc
 from cl_anomaly.strategies import Strategy
 from cl_anomaly.training.learner import Learner
-from cl_anomaly.training.step import TrainingSettings
+from cl_anomaly.training.schedule import TrainingSettings
 
 Make = Callable[[], Score]
 _SEEDS = [0, 1]
@@ -50,9 +50,9 @@ def _trained(name: str) -> Model:
 def _ready(make: Make) -> Score:
     """Make a score, and let it learn the task if it learns any."""
     score, dataset = make(), small_dataset()
-    own = small_scenario().tasks[0].indices
+    indices = small_scenario().tasks[0].indices
     if score.learns():
-        score.learn(reconstructed(_model_of(score), dataset.train, [own, own]))
+        score.learn(reconstructed(_model_of(score), dataset.train, [indices, indices]))
     return score
 
 
@@ -108,7 +108,7 @@ def its_state_carries_everything_to_a_new_process(make: Make) -> None:
     """`state_dict` and `load_state_dict` hold all statistics."""
     one, other = _ready(make), make()
     if state := one.state_dict():
-        other.load_state_dict({name: own.clone() for name, own in state.items()})
+        other.load_state_dict({name: tensor.clone() for name, tensor in state.items()})
     agree = torch.equal(_scores(one, _normal()), _scores(other, _normal()))
     expect(agree, "Expected the same scores from what `state_dict` gave, but got others.")
 

@@ -50,7 +50,7 @@ def a_seed_sees_the_same_beside_longer_tasks(make: Make) -> None:
     one, other = prepared(make, ours, [7, 8]), prepared(make, ours, [7])
     learn(one, [ours, longer], [7, 8])
     learn(other, [ours], [7])
-    agree = same([own[:1] for own in weights(one)], weights(other), _ROUNDING)
+    agree = same([replicas[:1] for replicas in weights(one)], weights(other), _ROUNDING)
     expect(agree, "Expected seed 7 to learn the same beside longer tasks, but it did not.")
 
 
@@ -62,12 +62,14 @@ def the_same_seed_twice_gives_the_same_bits(make: Make) -> None:
         learn(strategy, [scenario] * 2, [0, 1], (1, 2))
         results.append(weights(strategy))
     expect(same(*results), "Expected the same weights from the same seeds, but got others.")
-    differ = not same([own[0] for own in results[0]], [own[1] for own in results[0]])
+    differ = not same(
+        [replicas[0] for replicas in results[0]], [replicas[1] for replicas in results[0]]
+    )
     expect(differ, "Expected two seeds to give different weights, but they gave the same.")
 
 
 def its_state_carries_everything_to_a_new_process(make: Make) -> None:
-    """`state_dict` and `load_state_dict` hold all that later tasks need."""
+    """`self.kept` holds all that later tasks need."""
     scenario = small_scenario()
     one, other = (prepared(make, scenario, [0, 1]) for _ in range(2))
     expect(one.cannot_be_resumed is None, f"Expected a state: {one.cannot_be_resumed}.")
@@ -78,7 +80,7 @@ def its_state_carries_everything_to_a_new_process(make: Make) -> None:
     for strategy in (one, other):
         learn(strategy, [scenario] * 2, [0, 1], [3])
     agree = same(weights(one), weights(other))
-    expect(agree, "Expected the third task to go on from `state_dict` to the same weights.")
+    expect(agree, "Expected the third task to go on from `self.kept` to the same weights.")
 
 
 def visible_samples_come_first_in_the_batch(make: Make) -> None:
@@ -96,10 +98,13 @@ def visible_samples_come_first_in_the_batch(make: Make) -> None:
 def it_says_what_it_is_and_takes_typed_options(make: Make) -> None:
     """The command line and the documentation are read from there."""
     cls = type(make())
-    own, skip = cls.options_class()
+    options_source, skip = cls.options_class()
     expect(bool(summary(cls)), "Expected a docstring whose first line says what the strategy does.")
-    untyped = own is not cls
-    filled, options = fill_options(own, {}, skip, untyped=untyped), options_of(own, skip, untyped)
+    untyped = options_source is not cls
+    filled, options = (
+        fill_options(options_source, {}, skip, untyped=untyped),
+        options_of(options_source, skip, untyped),
+    )
     expect(len(filled) == len(options), "Expected a default for each option.")
 
 

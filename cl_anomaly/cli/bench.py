@@ -97,8 +97,9 @@ def bench(
 def _check_only(suite: Suite, only: Sequence[str]) -> None:
     if unknown := [run for run in only if run not in suite.runs]:
         raise InputError(
-            f"Expected `only` to name runs of the suite, {', '.join(suite.runs)}, but got "
-            f"{unknown[0]}."
+            setting="only",
+            expected=f"to name runs of the suite, {', '.join(suite.runs)}",
+            got=unknown[0],
         )
 
 
@@ -164,12 +165,13 @@ def show_suite(folder: Path, quiet: bool) -> None:
 
 
 def check(suite: Suite, out: Path, name: str | None) -> None:
-    """Describe which runs of a suite's results would come out differently with today's code.
+    """Print which runs of a suite's results were made by other code, versions or machines.
 
     Raises:
         InputError: there are no results.
-        RunError: some would.
+        RunError: some were made by other code.
     """
+    from cl_anomaly.store.machine_differences import other_machine_by_difference
     from cl_anomaly.store.provenance import other_code_by_run
     from cl_anomaly.suites.folder import find_suite
 
@@ -180,6 +182,8 @@ def check(suite: Suite, out: Path, name: str | None) -> None:
         print(f"{key}: not in {folder}")
     for key, why in changed.items():
         print(f"{key}: {why or 'the same code'}")
+    for difference, runs in other_machine_by_difference(folder).items():
+        print(f"{difference}, for {'all runs' if len(runs) == len(there) else ', '.join(runs)}")
     if others := [key for key, why in changed.items() if why]:
         raise RunError(
             f"{len(others)} of {len(changed)} runs in {folder} are of other code than there is "

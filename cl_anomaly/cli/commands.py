@@ -191,8 +191,10 @@ def _check_scores(resolved: dict[str, ResolvedConfig]) -> None:
     shown = {config.shown_score for config in resolved.values()}
     if len(shown) > 1:
         raise InputError(
-            f"Expected runs with the same `score`, but got {', '.join(sorted(shown))}. "
-            f"`--score NAME` takes one for all of them."
+            setting="score",
+            expected="runs with the same {}",
+            got=", ".join(sorted(shown)),
+            hint="`--score NAME` takes one for all of them.",
         )
 
 
@@ -214,7 +216,8 @@ def _look_for_results(
                 missing.append(Job(name, plan.config, out, folder, again, tuple(track)))
                 continue
         except InputError as error:
-            raise InputError(f"Run {name!r}: {error}") from error
+            error.place_in(f"Run {name!r}")
+            raise
         outcome.add(name, finished.folder, finished.failures)
     _check_scores(resolved)
     return resolved, missing, outcome

@@ -62,11 +62,13 @@ def _check(to: FormatName, out: Path | None, overwrite: bool) -> None:
     if out is None:
         return
     if not out.name or os.path.isdir(out):
-        raise InputError(f"Expected `out` to be a file, but got the folder {str(out)!r}.")
+        raise InputError(setting="out", expected="to be a file", got=f"the folder {str(out)!r}")
     if os.path.lexists(out) and not overwrite:
         raise InputError(
-            f"Expected `out` to be a new file, but there is {out} already. Give another name with "
-            f"`--out`, or replace it with `--overwrite`."
+            setting="out",
+            expected="to be a new file",
+            but=f"there is {out} already",
+            hint="Give another name with `--out`, or replace it with `--overwrite`.",
         )
 
 

@@ -1,157 +1,173 @@
-"""The arguments of a command, read once."""
+"""Flags that several commands share, in the groups of their `--help`."""
 
-import re
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Annotated, Any, Literal
 
+from cl_anomaly.cli.command import Given
+from cl_anomaly.cli.parameters import Flag, flag
 from cl_anomaly.core.errors import InputError
-from cl_anomaly.settings.kinds import Text
-from cl_anomaly.settings.options import Option, did_you_mean
+from cl_anomaly.data.dataset_names import CLASSES
+from cl_anomaly.engines.base import Engine
+from cl_anomaly.engines.registry import engine_options, find_engine
+from cl_anomaly.listeners.trackers import check_trackers
+from cl_anomaly.settings.catalogue import (
+    check_strategy_name,
+    model_options_of,
+    names_of,
+    options_by_name,
+)
+from cl_anomaly.settings.field_types import SCORE_NAMES, Count, Name, is_text
+from cl_anomaly.settings.options import Option
+from cl_anomaly.settings.run_config import RunConfig, settings_of_a_run
+from cl_anomaly.settings.values import Form
+
+_DATA, _STREAM, _TRAINING = "Data", "Stream", "Training"
+_RESULTS, _WHERE = "Results", "Where it runs"
+_GROUPS = {
+    _DATA: "dataset data_root image_size label_column split_column held_out frozen_features",
+    _STREAM: "scenario concepts cluster_scaling cluster_anomalies blur stream portion "
+    "normal_class anomaly_class task_order classes_per_task",
+    _TRAINING: "strategy model calibration epochs steps batch_size learning_rate class_weights "
+    "score seeds",
+}
+_OF_DEVICES = ("device", "precision")
+_NAMES: dict[str, Callable[[], Iterable[str]]] = {
+    "strategy": lambda: names_of("strategy"),
+    "model": lambda: names_of("model"),
+    "dataset": lambda: CLASSES,
+    "score": lambda: SCORE_NAMES,
+}
 
 
-@dataclass(frozen=True)
-class Command:
-    """A command, and what may be given with it.
-
-    Attributes:
-        name: what it is called.
-        summary: what it does, in a line of `cl-anomaly --help`.
-        description: the same at length.
-        options: flags; those of type bool take no value.
-        dotted: whose own options are flags too, such as --model.beta of "model".
-        operand: what is given without a flag.
-        operands: whether several of these may be given.
-        short: other names of flags, such as -o of "out".
-        repeated: flags that may be given several times; their values are a list.
-    """
-
-    name: str
-    summary: str
-    description: str
-    options: tuple[Option, ...]
-    dotted: tuple[str, ...] = ()
-    operand: Option | None = None
-    operands: bool = False
-    short: Mapping[str, str] = field(default_factory=dict)
-    repeated: frozenset[str] = frozenset()
+def _parse_path(value: Any) -> Path:
+    if not is_text(str(value)):
+        raise ValueError
+    return Path(value)
 
 
-@dataclass
-class Given:
-    """What was given with a command.
+Place = Annotated[Path, Form("a path", _parse_path)]
+TRACK = flag(
+    "track",
+    Name,
+    None,
+    "trackers that follow each run, separated by commas: tensorboard, mlflow, trackio, or "
+    "those of installed packages",
+    _RESULTS,
+)
+QUIET = flag("quiet", bool, False, "print only the folder, and no progress", _RESULTS)
+TRUST = flag(
+    "trust", bool, False, "run the strategy file that a configuration names, unseen", _RESULTS
+)
+OUT = Option("out", Place, Path("results"), "folder for the results")
+RESULTS = (
+    Flag(OUT, _RESULTS),
+    flag(
+        "name", str, None, "name of the new folder. Default: made from the configuration", _RESULTS
+    ),
+    flag("again", bool, False, "repeat finished runs, in new folders", _RESULTS),
+    flag("no_report", bool, False, "write no page at the end", _RESULTS),
+    TRACK,
+    QUIET,
+    TRUST,
+)
+"""How a run or a comparison is carried out."""
 
-    Attributes:
-        values: of flags, by the names of their options.
-        dotted: options of strategies and models, not yet checked, such as {"model": {"beta": "2"}}.
-        operands: what was given without a flag.
-        help: whether the command is only to be explained.
-    """
-
-    values: dict[str, Any] = field(default_factory=dict)
-    dotted: dict[str, dict[str, Any]] = field(default_factory=dict)
-    operands: list[Any] = field(default_factory=list)
-    help: bool = False
-
-
-def read(command: Command, arguments: Sequence[str]) -> Given:
-    """Read what was given with a command; of a flag that is given twice, the last counts.
-
-    Raises:
-        InputError: a flag is unknown, has no value, or one of the wrong type.
-    """
-    given, rest = Given(help=bool({"-h", "--help"} & set(arguments))), list(arguments)
-    while rest:
-        argument = rest.pop(0)
-        if argument.startswith("-") and len(argument) > 1:
-            _take_flag(command, argument, rest, given)
-        else:
-            _take_operand(command, argument, given)
-    if command.operand and not given.operands and not given.help:
-        raise InputError(
-            f"Expected {command.operand.help} after `cl-anomaly {command.name}`, but got nothing. "
-            f"See `cl-anomaly {command.name} --help`."
-        )
-    return given
-
-
-def _take_flag(command: Command, argument: str, rest: list[str], given: Given) -> None:
-    flag, equals, value = argument.partition("=")
-    if flag in ("-h", "--help"):
-        return
-    flag = f"--{command.short[flag]}" if flag in command.short else flag
-    owner, dot, name = flag.removeprefix("--").partition(".")
-    option = next((o for o in command.options if o.name == _name_of(owner) and not dot), None)
-    is_dotted = dot and owner in command.dotted and name and flag.startswith("--")
-    if not (is_dotted or option) or not flag.startswith("--"):
-        raise InputError(_about_unknown(command, flag))
-    if option and option.kind is bool:
-        if equals:
-            raise InputError(f"Expected `{flag}` without a value, but got {value!r}.")
-        given.values[option.name] = True
-        return
-    if not equals:
-        if not rest or rest[0].startswith("--"):
-            got = f"the flag `{rest[0]}`" if rest else "nothing"
-            raise InputError(f"Expected a value after `{flag}`, but got {got}.")
-        value = rest.pop(0)
-    if option and option.name in command.repeated:
-        given.values.setdefault(option.name, []).append(option.checked(Text(value)))
-    elif option:
-        given.values[option.name] = option.checked(Text(value))
-    else:
-        given.dotted.setdefault(owner, {})[_name_of(name)] = Text(value)
+WORKERS = flag(
+    "workers", Count, None, "runs at a time. Default: one per core, or the engine's limit", _WHERE
+)
+WHERE = (
+    *(Flag(option, _WHERE) for option in settings_of_a_run() if option.name in _OF_DEVICES),
+    flag(
+        "engine",
+        Literal["local", "ray", "slurm"],
+        "local",
+        "where runs are carried out; its own options are --engine.NAME VALUE",
+        _WHERE,
+    ),
+    flag(
+        "address",
+        str,
+        None,
+        "address of a Ray cluster: auto, or HOST:PORT. Default: --engine ray starts one on "
+        "this machine",
+        _WHERE,
+    ),
+)
+"""Where runs are carried out."""
 
 
-def _take_operand(command: Command, argument: str, given: Given) -> None:
-    if not command.operand or (given.operands and not command.operands):
-        raise InputError(
-            f"Expected a flag such as `--{_dashed(command.options[0].name)}`, but got "
-            f"{argument!r}. `cl-anomaly {command.name} --help` lists what there is."
-            if command.options
-            else f"Expected nothing more, but got {argument!r}."
-        )
-    given.operands.append(command.operand.checked(Text(argument)))
-
-
-def _about_unknown(command: Command, flag: str) -> str:
-    if "strategies" in {option.name for option in command.options} and "--strategy." in flag:
-        return (
-            f"Expected settings that all runs share, but `{flag}` is an option of one strategy. "
-            f"Give each run its own in a suite, `--suite FILE.toml`:\n[runs.NAME]  "
-            f'strategy = "..."  strategy_options = {{ {flag.partition(".")[2]} = ... }}'
-        )
-    known = [f"--{_dashed(option.name)}" for option in command.options]
-    known += [f"--{owner}.NAME" for owner in command.dotted]
-    return (
-        f"Expected a flag of `cl-anomaly {command.name}`, but got `{flag}`."
-        f"{did_you_mean(flag, known)} `cl-anomaly {command.name} --help` lists them."
-    )
-
-
-def _name_of(flag: str) -> str:
-    return flag.replace("-", "_")
-
-
-def _dashed(name: str) -> str:
-    return name.replace("_", "-")
-
-
-def as_typed(message: str, arguments: Iterable[str]) -> str:
-    """Name settings in a message as they stand on the command line, where they do.
+def settings(without: Sequence[str] = (), seeds: int | None = None) -> list[Flag]:
+    """List the flags of what a run is; where it is carried out stands in `WHERE`.
 
     Args:
-        message: in which settings are named `so`.
-        arguments: that were typed.
+        without: settings that the command has no flag for.
+        seeds: the default of the command, in place of a run's.
     """
-    flags = [a.partition("=")[0] for a in arguments if a.startswith("--")]
-    typed = {_name_of(flag.rpartition(".")[2].removeprefix("--")): flag for flag in flags}
-    message = re.sub(r"`(\w+)`", lambda found: f"`{typed.get(found[1], found[1])}`", message)
-    dotted = re.search(r"`(--\w+\.)[\w-]+`", message)
-    if not dotted:
-        return message
-    return re.sub(
-        r"Did you mean `(\w+)`",
-        lambda found: f"Did you mean `{dotted[1]}{_dashed(found[1])}`",
-        message,
-    )
+    known = {option.name: option for option in settings_of_a_run()}
+    if seeds is not None:
+        known["seeds"] = replace(known["seeds"], default=seeds)
+    return [
+        Flag(known[name], group, complete=_NAMES.get(name))
+        for group, names in _GROUPS.items()
+        for name in names.split()
+        if name not in without
+    ]
+
+
+def split(given: Given) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Split a command's settings from how it is carried out, whose defaults are filled in."""
+    how = {flag.option.name: flag.option.default for flag in RESULTS}
+    how |= {name: value for name, value in given.values.items() if name in how}
+    how["track"], how["engine"] = trackers_of(how["track"]), _engine(given)
+    names = given.values.keys() - how.keys() - {"workers", "address"}
+    return {name: value for name, value in given.values.items() if name in names}, how
+
+
+def _engine(given: Given) -> Engine:
+    """Make the engine that was asked for, before anything is loaded or run."""
+    values, options = given.values, dict(given.dotted.get("engine", {}))
+    name = values.get("engine", "local")
+    if "address" in values:
+        if name != "ray":
+            raise InputError(
+                setting="address", expected="with the engine ray", but=f"the engine is {name}"
+            )
+        options["address"] = values["address"]
+    return find_engine(name, options, values.get("workers"))
+
+
+def trackers_of(given: str | None) -> tuple[str, ...]:
+    """Read the names of trackers, each of which has to exist."""
+    return check_trackers(names_in(given))
+
+
+def names_in(given: str | None) -> list[str]:
+    """Read names that commas separate."""
+    return [name.strip() for name in (given or "").split(",") if name.strip()]
+
+
+def _strategy_options(name: str | None) -> tuple[str, Sequence[Option]]:
+    name = name or RunConfig.strategy
+    check_strategy_name(name)
+    if name in names_of("strategy"):
+        return name, options_by_name("strategy", name)
+    from cl_anomaly.plan.classes import strategy_options_of
+    from cl_anomaly.strategies import find_strategy
+
+    return name, strategy_options_of(find_strategy(name))
+
+
+def _model_options(name: str | None) -> tuple[str, Sequence[Option]]:
+    name = name or RunConfig.model
+    return name, model_options_of(name)
+
+
+def _engine_options(name: str | None) -> tuple[str, Sequence[Option]]:
+    name = name or "local"
+    return name, engine_options(name)
+
+
+OPTIONS_OF = {"strategy": _strategy_options, "model": _model_options, "engine": _engine_options}
+"""Lists the options of what `--strategy`, `--model` or `--engine` names, or of its default."""

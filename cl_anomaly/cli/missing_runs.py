@@ -87,7 +87,8 @@ def _check_each(missing: Mapping[str, Outline]) -> None:
         try:
             check_together(outline.plan)
         except InputError as error:
-            raise InputError(f"Run {key!r}: {error}") from error
+            error.place_in(f"Run {key!r}")
+            raise
 
 
 def _run(missing: Mapping[str, Outline], how: How, outcome: Outcome) -> None:

@@ -82,7 +82,9 @@ def plot_ranks(folders: Iterable[Path], wanted: Wanted) -> None:
     from cl_anomaly.report.critical_difference import draw_critical_difference
 
     if wanted.words.task_names:
-        raise InputError("Expected no `task_names` with `--kind cd`, which shows no tasks.")
+        shown = ", ".join(wanted.words.task_names)
+        expected = "no {} with `--kind cd`, which shows no tasks"
+        raise InputError(setting="task_names", expected=expected, got=shown)
     files = _figure_files(wanted.out, wanted.overwrite)
     results, left_out = read_what_can_be_drawn(folders)
     score = wanted.score or results[0].score
@@ -117,7 +119,8 @@ def plot_picture(kind: str, folders: Sequence[Path], wanted: Wanted) -> None:
     """
     files, picture = _figure_files(wanted.out, wanted.overwrite), find_picture(kind)
     if wanted.score is not None and not picture.is_of_scores:
-        raise InputError(f"Expected no `score` with `--kind {kind}`, which shows none.")
+        expected = f"no {{}} with `--kind {kind}`, which shows none"
+        raise InputError(setting="score", expected=expected, got=wanted.score)
     results, left_out = read_what_can_be_drawn(folders)
     say([f"Left out: {why}" for why in left_out])
     if len(results) > 1:
@@ -154,21 +157,26 @@ def _figure_files(out: Path, overwrite: bool) -> dict[Path, str]:
     """Describe which files a figure is written to, and as what."""
     ending = out.suffix.removeprefix(".")
     if not out.name or os.path.isdir(out):
-        raise InputError(f"Expected `out` to be a figure's file, but got the folder {str(out)!r}.")
+        raise InputError(
+            setting="out", expected="to be a figure's file", got=f"the folder {str(out)!r}"
+        )
     if ending.lower() in FORMATS:
         files = {out: ending.lower()}
     elif ending.isalpha():
         raise InputError(
-            f"Expected `out` to end in .{', .'.join(FORMATS)} or, for both .png and .svg, in "
-            f"nothing, but got {str(out)!r}."
+            setting="out",
+            expected=f"to end in .{', .'.join(FORMATS)} or, for both .png and .svg, in nothing",
+            got=repr(str(out)),
         )
     else:
         files = {out.with_name(f"{out.name}.{each}"): each for each in ("png", "svg")}
     there = [str(file) for file in files if os.path.lexists(file)]
     if there and not overwrite:
         raise InputError(
-            f"Expected `out` to be a new figure, but there is {' and '.join(there)} already. Give "
-            f"another name with `--out`, or replace it with `--overwrite`."
+            setting="out",
+            expected="to be a new figure",
+            but=f"there is {' and '.join(there)} already",
+            hint="Give another name with `--out`, or replace it with `--overwrite`.",
         )
     return files
 
@@ -179,7 +187,9 @@ def _with_score(results: list[RunResults], score: str) -> tuple[list[RunResults]
     if not any(has):
         known = dict.fromkeys(name for own in results for name in own.metrics["score"].unique())
         raise InputError(
-            f"Expected `score` to be one that a run has ({', '.join(known)}), but got {score!r}."
+            setting="score",
+            expected=f"to be one that a run has ({', '.join(known)})",
+            got=repr(score),
         )
     without = [f"{own.folder} does not have the score {score}." for own in results]
     left_out = [why for why, there in zip(without, has, strict=True) if not there]

@@ -55,11 +55,15 @@ def name_page(folder: Path, is_new: bool) -> None:
 
 def _check_out(out: Path, overwrite: bool) -> None:
     if not out.name or os.path.isdir(out):
-        raise InputError(f"Expected `out` to be a page's file, but got the folder {str(out)!r}.")
+        raise InputError(
+            setting="out", expected="to be a page's file", got=f"the folder {str(out)!r}"
+        )
     if out.suffix.lower() not in (".html", ".htm"):
-        raise InputError(f"Expected `out` to end in .html, but got {str(out)!r}.")
+        raise InputError(setting="out", expected="to end in .html", got=repr(str(out)))
     if os.path.lexists(out) and not overwrite:
         raise InputError(
-            f"Expected `out` to be a new page, but there is {out} already. Give another name with "
-            f"`--out`, or replace it with `--overwrite`."
+            setting="out",
+            expected="to be a new page",
+            but=f"there is {out} already",
+            hint="Give another name with `--out`, or replace it with `--overwrite`.",
         )

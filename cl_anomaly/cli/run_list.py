@@ -2,10 +2,15 @@
 
 import json
 import shutil
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from textwrap import wrap
+from textwrap import fill
 from typing import Any
+
+from rich.console import Console
+from rich.padding import Padding
+from rich.table import Table
+from rich.text import Text
 
 from cl_anomaly.data.dataset_names import short_name
 from cl_anomaly.store.filter import in_order, where
@@ -15,7 +20,8 @@ _NARROWEST, _WIDEST = 80, 120
 _COLUMNS = ("strategy", "dataset", "class", "epochs", "seeds", "AUROC")
 # What a column may take at most; the first has what is left.
 _MOST = {"dataset": 14, "class": 9, "epochs": 6, "seeds": 7, "AUROC": 13}
-_GAP = "  "
+_GAP = 2
+_INDENT = (0, 0, 0, 4)
 
 
 def show_runs(out: Path, conditions: Sequence[str], sort: str, as_json: bool) -> None:
@@ -33,49 +39,53 @@ def show_runs(out: Path, conditions: Sequence[str], sort: str, as_json: bool) ->
     there = list_results(out)
     chosen = in_order(where(there, conditions), sort)
     if as_json:
-        print(json.dumps([_as_json(own) for own in chosen], indent=2))
+        print(json.dumps([_as_json(listed) for listed in chosen], indent=2))
     elif not there:
         print(f"There are no runs in {out}.")
     elif not chosen:
         print(f"None of the {len(there)} in {out} is so: {', '.join(conditions)}.")
     else:
-        print("\n".join(_lines(chosen, there)))
+        _show(chosen, there)
 
 
-def _lines(chosen: Sequence[Listed], there: Sequence[Listed]) -> Iterator[str]:
-    width = max(_NARROWEST, min(shutil.get_terminal_size((_NARROWEST, 0)).columns, _WIDEST))
-    cells = {own.folder: _cells(own) for own in chosen}
-    widths = _widths(list(cells.values()), width)
-    yield from _row(_COLUMNS, widths)
-    aurocs = {own.folder.name: own.auroc for own in there}
-    for own in sorted(chosen, key=lambda own: own.kind != "run"):
-        yield from _row(cells[own.folder], widths)
-        yield from _placed(own, width)
-        for why in own.status.why:
-            yield from wrap(why, width, initial_indent="    ", subsequent_indent="    ")
-        yield from _members(own, aurocs, width)
-    yield ""
-    yield from wrap(_explanation([own.auroc for own in chosen if own.auroc]), width)
+def _show(chosen: Sequence[Listed], there: Sequence[Listed]) -> None:
+    width = shutil.get_terminal_size((_NARROWEST, 0)).columns
+    console = Console(width=max(_NARROWEST, min(width, _WIDEST)), highlight=False)
+    cells = {listed.folder: _cells(listed) for listed in chosen}
+    table = _Columns(list(cells.values()), console.width)
+    aurocs = {listed.folder.name: listed.auroc for listed in there}
+    console.print(table.row(_COLUMNS))
+    for listed in sorted(chosen, key=lambda listed: listed.kind != "run"):
+        console.print(table.row(cells[listed.folder]))
+        # A path to be copied is never broken into lines.
+        console.print(Text(_placed(listed, console.width)), soft_wrap=True)
+        for why in listed.status.why:
+            console.print(Padding(Text(why), _INDENT))
+        if listed.members:
+            console.print(Padding(_members(listed, aurocs), _INDENT))
+    console.print()
+    console.print(Text(_explanation([listed.auroc for listed in chosen if listed.auroc])))
 
 
-def _cells(own: Listed) -> tuple[str, ...]:
-    if own.kind == "run":
-        first = " ".join([_strategy(own), *(f"{k}={_said(v)}" for k, v in own.differs.items())])
+def _cells(listed: Listed) -> tuple[str, ...]:
+    if listed.kind == "run":
+        options = [f"{name}={_said(value)}" for name, value in listed.differs.items()]
+        first = " ".join([_strategy(listed), *options])
     else:
-        first = f"{own.kind}: {', '.join(own.members)}"
+        first = f"{listed.kind}: {', '.join(listed.members)}"
     return (
         first,
-        _several([short_name(str(v)) for v in own.column("dataset") if v is not None]),
-        _several([_classes(v) for v in own.column("anomaly_class")]),
-        _several(own.column("epochs")),
-        _several([_seeds(v) for v in own.column("seeds") if v is not None]),
-        _headline(own.auroc, own.status.name),
+        _several([short_name(str(v)) for v in listed.column("dataset") if v is not None]),
+        _several([_classes(v) for v in listed.column("anomaly_class")]),
+        _several(listed.column("epochs")),
+        _several([_seeds(v) for v in listed.column("seeds") if v is not None]),
+        _headline(listed.auroc, listed.status.name),
     )
 
 
-def _strategy(own: Listed) -> str:
+def _strategy(listed: Listed) -> str:
     # Of one in a file, the class: where the file lies is in the configuration.
-    return str(own.status.config.get("strategy", "")).rpartition("/")[2]
+    return str(listed.status.config.get("strategy", "")).rpartition("/")[2]
 
 
 def _said(value: Any) -> str:
@@ -93,7 +103,8 @@ def _several(values: Sequence[Any]) -> str:
 
 def _classes(classes: Any) -> str:
     """Write several classes in a row as 0-9."""
-    numbers = [own for own in classes if isinstance(own, int)] if isinstance(classes, list) else []
+    labels = classes if isinstance(classes, list) else []
+    numbers = [label for label in labels if isinstance(label, int)]
     if len(numbers) > 2 and classes == list(range(numbers[0], numbers[0] + len(numbers))):
         return f"{numbers[0]}-{numbers[-1]}"
     return "" if classes is None else _said(classes)
@@ -117,69 +128,68 @@ def _headline(auroc: Headline | None, status: str) -> str:
     return f"{auroc.mean:.3f}{spread}{where}"
 
 
-def _widths(rows: Sequence[Sequence[str]], width: int) -> list[int]:
-    longest = [max(map(len, column)) for column in zip(_COLUMNS, *rows, strict=True)]
-    own = [min(n, _MOST.get(name, n)) for name, n in zip(_COLUMNS, longest, strict=True)]
-    rest = width - sum(own[1:]) - len(_GAP) * (len(own) - 1)
-    return [min(own[0], rest), *own[1:]]
+class _Columns:
+    """Columns that are equally wide in the rows of all runs, with other lines between them."""
+
+    def __init__(self, rows: Sequence[Sequence[str]], width: int) -> None:
+        longest = [max(map(len, column)) for column in zip(_COLUMNS, *rows, strict=True)]
+        widths = [min(n, _MOST.get(name, n)) for name, n in zip(_COLUMNS, longest, strict=True)]
+        rest = width - sum(widths[1:]) - _GAP * (len(widths) - 1)
+        self._widths = [min(widths[0], rest), *widths[1:]]
+
+    def row(self, cells: Sequence[str]) -> Table:
+        table = Table.grid(padding=(0, _GAP, 0, 0))
+        for width in self._widths:
+            table.add_column(width=width, overflow="fold")
+        first = fill(cells[0], self._widths[0], subsequent_indent="  ", break_on_hyphens=False)
+        table.add_row(*map(Text, [first, *cells[1:]]))
+        return table
 
 
-def _row(cells: Sequence[str], widths: Sequence[int]) -> Iterator[str]:
-    columns = [
-        wrap(cell, width, subsequent_indent="  " if place == 0 else "", break_on_hyphens=False)
-        for place, (cell, width) in enumerate(zip(cells, widths, strict=True))
-    ]
-    for number in range(max(1, *map(len, columns))):
-        parts = [own[number] if number < len(own) else "" for own in columns]
-        line = _GAP.join(f"{part:<{width}}" for part, width in zip(parts, widths, strict=True))
-        yield line.rstrip()
+def _placed(listed: Listed, width: int) -> str:
+    """Return a run's path and state, beside each other if there is room."""
+    word, _, digits = listed.code.partition(" ")
+    state = f"{listed.status.name} {listed.date:%Y-%m-%d %H:%M}, {word} code {digits}".rstrip()
+    line = f"  {listed.folder}  {state}"
+    return line if len(line) <= width else f"  {listed.folder}\n    {state}"
 
 
-def _placed(own: Listed, width: int) -> Iterator[str]:
-    """Describe a run's path and state; a path to be copied is never broken into lines."""
-    word, _, digits = own.code.partition(" ")
-    said = f"{own.status.name} {own.date:%Y-%m-%d %H:%M}, {word} code {digits}".rstrip()
-    line = f"  {own.folder}{_GAP}{said}"
-    yield from [line] if len(line) <= width else [f"  {own.folder}", f"    {said}"]
-
-
-def _members(own: Listed, aurocs: Mapping[str, Headline | None], width: int) -> Iterator[str]:
-    longest = min(max(map(len, own.members), default=0), 24)
-    for name, folder in own.members.items():
+def _members(listed: Listed, aurocs: Mapping[str, Headline | None]) -> Table:
+    table = Table.grid(padding=(0, _GAP, 0, 0))
+    table.add_column(max_width=24, overflow="fold")
+    table.add_column(overflow="fold")
+    for name, folder in listed.members.items():
         if folder is None:
-            said = f"no results{': ' * (name in own.failures)}{own.failures.get(name, '')}"
+            result = f"no results{': ' * (name in listed.failures)}{listed.failures.get(name, '')}"
         elif folder not in aurocs:
-            said = f"{folder}, which is not there"
+            result = f"{folder}, which is not there"
         else:
-            said = f"{_headline(aurocs[folder], ''):<13}  {folder}"
-        indent = " " * (longest + 6)
-        lines = wrap(said, width - len(indent), break_on_hyphens=False) or [""]
-        start = f"    {name:<{longest}}  "
-        yield from [start + lines[0]] if len(start) <= len(indent) else [start, indent + lines[0]]
-        yield from (indent + line for line in lines[1:])
+            result = f"{_headline(aurocs[folder], ''):<13}  {folder}"
+        table.add_row(Text(name), Text(result))
+    return table
 
 
 def _explanation(aurocs: Sequence[Headline]) -> str:
     spreads = "mean ± s.d. over the seeds"
-    if any(own.is_interval for own in aurocs):
+    if any(auroc.is_interval for auroc in aurocs):
         spreads += ", of several anomaly classes ± 95 % t-interval"
-    scores = ", ".join(dict.fromkeys(own.score for own in aurocs))
+    scores = ", ".join(dict.fromkeys(auroc.score for auroc in aurocs))
     of = f" by {scores}" if scores else ""
     return f"AUROC: the headline AUROC{of} after the last task, {spreads}."
 
 
-def _as_json(own: Listed) -> dict[str, Any]:
-    auroc = own.auroc
+def _as_json(listed: Listed) -> dict[str, Any]:
+    auroc = listed.auroc
     return {
-        "folder": str(own.folder),
-        "kind": own.kind,
-        "status": own.status.name,
-        "why": own.status.why,
-        "date": own.date.isoformat(),
-        "code": own.code,
-        "differs": own.differs,
+        "folder": str(listed.folder),
+        "kind": listed.kind,
+        "status": listed.status.name,
+        "why": listed.status.why,
+        "date": listed.date.isoformat(),
+        "code": listed.code,
+        "differs": listed.differs,
         "auroc": None if auroc is None else {**vars(auroc)},
-        "members": own.members,
-        "failures": own.failures,
-        "config": own.status.config,
+        "members": listed.members,
+        "failures": listed.failures,
+        "config": listed.status.config,
     }

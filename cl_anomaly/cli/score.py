@@ -134,7 +134,7 @@ def _opened(output: Path | None) -> Iterator[IO[str]]:
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return
     if not output.parent.is_dir():
-        raise InputError(f"Expected `output` in a folder that exists, but got {output}.")
+        raise InputError(setting="output", expected="in a folder that exists", got=output)
     with replacing(output) as partial, partial.open("w", encoding="utf-8", newline="") as stream:
         yield stream
 

@@ -2,7 +2,7 @@
 
 import signal
 import traceback
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 
 
@@ -13,9 +13,85 @@ class CLAnomalyError(Exception):
 
 
 class InputError(CLAnomalyError):
-    """A setting, file or dataset is not what was expected. Raised before training starts."""
+    """A setting, file or dataset is not what was expected. Raised before training starts.
+
+    Args:
+        message: the whole sentence, if it is about no setting.
+        setting: which setting is at fault; each surface writes its name in its own way.
+        expected: follows its name, such as "to be a whole number"; in "no {} with --kind cd", the
+            name stands in the braces.
+        got: follows "but got", such as "'abc'".
+        but: follows "but" in place of that, such as "the scenario is joint".
+        hint: what to do, as sentences.
+
+    Attributes:
+        where: what the sentence begins with, such as "Run 'lower'"; see `place_in`.
+    """
 
     exit_code = 2
+    where = ""
+
+    def __init__(
+        self,
+        message: str = "",
+        *,
+        setting: str = "",
+        expected: str = "",
+        got: object = "",
+        but: str = "",
+        hint: str = "",
+    ) -> None:
+        self.message, self.setting, self.expected = message, setting, expected
+        self.but, self.hint = but or f"got {got}", hint
+        super().__init__(message)
+
+    def __str__(self) -> str:
+        """Write the sentence as Python names settings."""
+        return self.written(str)
+
+    def written(self, name: Callable[[str], str]) -> str:
+        """Write the sentence for a surface.
+
+        Args:
+            name: turns a setting's name into the surface's, such as `--task-order`.
+        """
+        return (f"{self.where}: " if self.where else "") + self._sentence(name)
+
+    def place_in(self, where: str) -> None:
+        """Record in which of several runs the error is, such as "Run 'lower'"."""
+        self.where = f"{where}: {self.where}" if self.where else where
+
+    def _sentence(self, name: Callable[[str], str]) -> str:
+        hint = f" {self.hint}" if self.hint else ""
+        if not self.setting:
+            return f"{self.message}{hint}"
+        comma = "" if self.expected.startswith(",") else " "
+        expected = self.expected if "{}" in self.expected else f"{{}}{comma}{self.expected}"
+        expected = expected.replace("{}", f"`{name(self.setting)}`", 1)
+        return f"Expected {expected}, but {self.but}.{hint}"
+
+
+class UnknownSetting(InputError):
+    """There is no setting of that name.
+
+    Args:
+        setting: the name.
+        expected: what there is, such as "settings of a run".
+        like: the setting that was probably meant.
+        hint: what to do, as sentences.
+    """
+
+    def __init__(
+        self, setting: str, *, expected: str = "", like: str | None = None, hint: str = ""
+    ) -> None:
+        self.like = like
+        super().__init__(setting=setting, expected=expected, hint=hint)
+        self.args = (setting,)  # from which another process makes it anew
+
+    def _sentence(self, name: Callable[[str], str]) -> str:
+        like = f" Did you mean `{name(self.like)}`?" if self.like else ""
+        hint = f" {self.hint}" if self.hint else ""
+        return f"Expected {self.expected}, but got `{name(self.setting)}`.{like}{hint}"
 
 
 class RunError(CLAnomalyError):

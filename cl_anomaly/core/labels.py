@@ -16,6 +16,14 @@ RESERVED = ("all", "ascending", "random", "mean")
 OWN = "own"
 """Stands in the place of the anomaly class where each concept brings its own anomalies."""
 
+NORMAL, ANOMALOUS = "concept", "anomaly"
+"""What the classes of concept K are called: conceptK, and anomalyK of the anomalies it brings."""
+
+
+def anomalies_of(concept: str) -> str:
+    """Name the class of the anomalies that a concept brings."""
+    return ANOMALOUS + concept.removeprefix(NORMAL)
+
 
 def label_from(text: str) -> Label:
     """Read a label: "7" is the number 7; "07" and "cat" are names."""
@@ -133,4 +141,4 @@ def same_label(one: Label, other: Label) -> bool:
 
 def find_label(label: Label, known: Sequence[Label]) -> Label | None:
     """Find a label among those that there are, as these are written; None where it is none."""
-    return next((own for own in known if same_label(own, label)), None)
+    return next((candidate for candidate in known if same_label(candidate, label)), None)

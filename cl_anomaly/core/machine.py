@@ -14,10 +14,10 @@ from typing import Any
 import torch
 
 from cl_anomaly.core.errors import InputError
-from cl_anomaly.core.products import describe_products, processor_way
+from cl_anomaly.core.products import describe_products, processor_way, wanted_threads
 from cl_anomaly.version import __version__
 
-_PACKAGES = ("torchvision", "numpy", "pandas", "scikit-learn", "matplotlib", "avalanche-lib")
+_PACKAGES = ("torchvision", "numpy", "scipy", "pandas", "scikit-learn", "avalanche-lib")
 
 
 def choose_device(device: str) -> torch.device:
@@ -29,8 +29,10 @@ def choose_device(device: str) -> torch.device:
     available = torch.cuda.is_available()
     if device == "cuda" and not available:
         raise InputError(
-            "Expected a CUDA GPU for `device` cuda, but PyTorch finds none here. Use "
-            "`--device cpu`, or auto."
+            setting="device",
+            expected="a CUDA GPU for {} cuda",
+            but="PyTorch finds none here",
+            hint="Use cpu, or auto.",
         )
     return torch.device("cuda" if available and device != "cpu" else "cpu")
 
@@ -52,8 +54,10 @@ def choose_precision(precision: str, device: torch.device) -> torch.dtype:
         native = processor_way(torch.bfloat16) is not None
     if not native and precision == "bfloat16":
         raise InputError(
-            f"Expected a {device.type} that multiplies in bfloat16 for `precision` bfloat16, but "
-            f"this one does not. Use `--precision float32`, or auto."
+            setting="precision",
+            expected=f"a {device.type} that multiplies in bfloat16 for {{}} bfloat16",
+            but="this one does not",
+            hint="Use float32, or auto.",
         )
     return torch.bfloat16 if native else torch.float32
 
@@ -70,33 +74,9 @@ def now(device: torch.device) -> float:
     return time.perf_counter()
 
 
-def set_up_processor() -> None:
-    """Compute with as many threads as OMP_NUM_THREADS says, otherwise one; denormals are zero.
-
-    Both belong to the thread that calls this.
-
-    Two threads on cores that other processes use are many times slower than one, and how many are
-    idle is not known for as long as a run takes. One also gives the same bits on every machine of a
-    kind.
-
-    A decoder that is sure of a pixel has a gradient below 1e-38 there. Processors multiply such
-    numbers in microcode: with them, the backward pass takes up to three times as long.
-
-    A GPU computes convolutions in float32, too, and does not round their factors to TF32.
-    """
-    torch.set_num_threads(_wanted_threads() or 1)
-    torch.set_flush_denormal(True)
-    torch.backends.cudnn.conv.fp32_precision = "ieee"  # type: ignore[attr-defined]
-
-
-def _wanted_threads() -> int | None:
-    wanted = os.environ.get("OMP_NUM_THREADS", "")
-    return int(wanted) if wanted.isdecimal() and int(wanted) else None
-
-
 def threads_to_use() -> int:
     """Count how many threads a run may use: what OMP_NUM_THREADS says, otherwise all cores."""
-    return _wanted_threads() or available_cores()
+    return wanted_threads() or available_cores()
 
 
 def available_cores() -> int:

@@ -1,4 +1,4 @@
-"""How matrix products are computed here: by which library, and rounded to what.
+"""How numbers are computed here: matrix products by which library, and rounded to what.
 
 Nothing is believed of a processor that can be seen: whether oneDNN's bfloat16 mode rounds is found
 out by multiplying. The choice depends on the processor alone, and on no measured time, so that the
@@ -7,6 +7,7 @@ takes.
 """
 
 import functools
+import os
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -35,6 +36,9 @@ class Way(Enum):
     BFLOAT16_TENSORS = "bfloat16 tensors"
     AUTOCAST = "autocast"
 
+
+# `mkldnn_gemm_min_size` of PyTorch's Matmul.cpp: multiplications that a product must have more of.
+_LEAST_FOR_ONEDNN = 16 * 16 * 16
 
 # What oneDNN's mode must be for each way.
 _MODES = {Way.ONEDNN: "bf16", Way.ONEDNN_BFLOAT16: "bf16"}
@@ -74,6 +78,31 @@ def _matmul() -> Any:
 
 
 _setting = _Setting()
+
+
+def set_up_processor() -> None:
+    """Compute with as many threads as OMP_NUM_THREADS says, otherwise one; denormals are zero.
+
+    Both belong to the thread that calls this.
+
+    Two threads on cores that other processes use are many times slower than one, and how many are
+    idle is not known for as long as a run takes. One also gives the same bits on every machine of a
+    kind.
+
+    A decoder that is sure of a pixel has a gradient below 1e-38 there. Processors multiply such
+    numbers in microcode: with them, the backward pass takes up to three times as long.
+
+    A GPU computes convolutions in float32, too, and does not round their factors to TF32.
+    """
+    torch.set_num_threads(wanted_threads() or 1)
+    torch.set_flush_denormal(True)
+    torch.backends.cudnn.conv.fp32_precision = "ieee"  # type: ignore[attr-defined]
+
+
+def wanted_threads() -> int | None:
+    """Read how many threads OMP_NUM_THREADS asks for; None if it says nothing."""
+    wanted = os.environ.get("OMP_NUM_THREADS", "")
+    return int(wanted) if wanted.isdecimal() and int(wanted) else None
 
 
 @contextmanager
@@ -138,7 +167,28 @@ def affine(bias: Tensor, x: Tensor, weight: Tensor) -> Tensor:
     """
     if _setting.way is Way.BFLOAT16_TENSORS and x.device.type == "cpu":
         return _RoundedAffine.apply(bias, x, weight)  # type: ignore[no-any-return]
+    if _is_too_small_for_onednn(x, weight):
+        parts = zip(bias, x, weight, strict=True)
+        return torch.stack([torch.addmm(*replica) for replica in parts])
     return torch.baddbmm(bias, x, weight)
+
+
+def product(one: Tensor, other: Tensor) -> Tensor:
+    """Multiply the matrices (R, m, k) and (R, k, n) of each replica, as `affine` does."""
+    if _is_too_small_for_onednn(one, other):
+        return torch.stack([torch.mm(*replica) for replica in zip(one, other, strict=True)])
+    return torch.bmm(one, other)
+
+
+def _is_too_small_for_onednn(one: Tensor, other: Tensor) -> bool:
+    """Return whether one replica's product is too small for PyTorch to hand it to oneDNN.
+
+    PyTorch looks at the size of all replicas' products together, so that a replica's would be
+    computed by oneDNN among others and by MKL alone, and rounded differently.
+    """
+    if _setting.way is Way.DEFAULT or one.device.type != "cpu":
+        return False
+    return one.shape[1] * one.shape[2] * other.shape[2] <= _LEAST_FOR_ONEDNN
 
 
 class _RoundedAffine(torch.autograd.Function):
@@ -148,7 +198,7 @@ class _RoundedAffine(torch.autograd.Function):
     def forward(ctx: Any, bias: Tensor, x: Tensor, weight: Tensor) -> Tensor:  # type: ignore[override]
         factors = x.bfloat16(), weight.bfloat16()
         ctx.save_for_backward(*factors)
-        return torch.bmm(*factors).float().add_(bias)
+        return product(*factors).float().add_(bias)
 
     @staticmethod
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, Tensor | None, Tensor]:  # type: ignore[override]
@@ -156,8 +206,8 @@ class _RoundedAffine(torch.autograd.Function):
         rounded = gradient.bfloat16()
         # Not of the first layer, whose input is data.
         wanted = ctx.needs_input_grad[1]
-        inputs = torch.bmm(rounded, weight.transpose(1, 2)).float() if wanted else None
-        weights = torch.bmm(x.transpose(1, 2), rounded).float()
+        inputs = product(rounded, weight.transpose(1, 2)).float() if wanted else None
+        weights = product(x.transpose(1, 2), rounded).float()
         return gradient.sum(1, keepdim=True), inputs, weights
 
 
@@ -198,3 +248,17 @@ def _has_bfloat16_instructions() -> bool:
 def _is_intel() -> bool:
     """Return whether MKL uses all of the processor: of others it takes the narrow instructions."""
     return "Intel" in str(torch.cpu.get_capabilities().get("cpu_name"))
+
+
+def _fix_rounding_of_mkl() -> None:
+    """Let MKL round alike wherever a matrix lies in memory, where it does not by itself.
+
+    On processors that are not Intel's it takes a kernel by the matrix's alignment, so that a
+    replica would be rounded differently alone and among others. MKL reads the variable when it is
+    first called ("Conditional Numerical Reproducibility" in Intel's manual).
+    """
+    if torch.cpu.get_capabilities().get("avx2") and not _is_intel():
+        os.environ.setdefault("MKL_CBWR", "AVX2")
+
+
+_fix_rounding_of_mkl()

@@ -7,13 +7,18 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from torch import Tensor
 
-# Reading a loss waits for the device: often enough to look alive, too seldom to cost anything.
-_SECONDS_BETWEEN_UPDATES = 0.2
-
 
 class Progress:
-    """Listens to a run, and does nothing; subclasses show what they hear."""
+    """Listens to a run, and does nothing; subclasses show what they hear.
 
+    Attributes:
+        happened: when what it is being told of happened, in seconds since 1970, if that comes from
+            an event log; None if it happens now.
+    """
+
+    happened: float | None = None
+    # Reading a loss waits for the device: often enough to look alive, too seldom to cost anything.
+    _pause = 0.2
     _next_update = 0.0
 
     def task(self, number: int, tasks: int, epochs: int | None) -> None:
@@ -23,7 +28,7 @@ class Progress:
         """A training step is done, of how many in this task; the loss of each replica, (R,)."""
         now = time.monotonic()
         if now >= self._next_update or done == total:
-            self._next_update = now + _SECONDS_BETWEEN_UPDATES
+            self._next_update = now + self._pause
             self.update(done, total, float(loss.mean()))
 
     def update(self, done: int, total: int, loss: float) -> None:

@@ -83,9 +83,9 @@ class ReplicaRandom:
         return torch.stack([numbers.get_state() for numbers in self._generators])
 
     def _set_states(self, states: Tensor) -> None:
-        for numbers, own in zip(self._generators, states, strict=True):
+        for numbers, state in zip(self._generators, states, strict=True):
             # A copy: PyTorch 2.15 crashes on a part of a larger tensor.
-            numbers.set_state(own.clone())
+            numbers.set_state(state.clone())
 
 
 @dataclass
@@ -139,8 +139,8 @@ class StepRandom(ReplicaRandom):
         for slot in self._slots:
             slot.current.copy_(slot.ahead[:, slot.used])
             if mirrored is not None:
-                own = slot.current[mirrored]
-                slot.current[mirrored] = -own if slot.high is None else slot.high - 1 - own
+                drawn = slot.current[mirrored]
+                slot.current[mirrored] = -drawn if slot.high is None else slot.high - 1 - drawn
 
     def next_step(self) -> None:
         """Fill every tensor that the last step drew with new numbers."""

@@ -50,15 +50,17 @@ def read_batches(
         InputError: the file is missing or damaged, or holds something else. It names the file.
     """
     if not path.exists():
-        raise InputError(f"Expected `input` to be a file, but there is no {path}.")
+        raise InputError(setting="input", expected="to be a file", but=f"there is no {path}")
     if path.is_dir() or path.suffix.lower() in ENDINGS:
         yield from _images(path, features)
         return
     kind = path.suffix.removeprefix(".").lower()
     if kind not in _READERS:
         raise InputError(
-            f"Expected `input` to be a file that ends in {', '.join(f'.{k}' for k in KINDS)}, an "
-            f"image, or a folder of images, but got {path}."
+            setting="input",
+            expected=f"to be a file that ends in {', '.join(f'.{k}' for k in KINDS)}, "
+            "an image, or a folder of images",
+            got=path,
         )
     try:
         yield from _READERS[kind](path, name_column, ignored)
@@ -77,14 +79,14 @@ def _images(path: Path, features: tuple[int, ...]) -> Iterator[Batch]:
         raise InputError(
             f"Expected a detector of images to score {path}, but this one takes samples {features}."
         )
-    files = [own for own in sorted(path.rglob("*")) if own.suffix.lower() in ENDINGS]
+    files = [file for file in sorted(path.rglob("*")) if file.suffix.lower() in ENDINGS]
     if path.is_dir() and not files:
         raise InputError(f"Expected {path} to hold images, {', '.join(ENDINGS)}, but it has none.")
     size = (features[-2], features[-1])
     waiting = iter(files if path.is_dir() else [path])
     while part := list(islice(waiting, _IMAGES)):
-        x = np.stack([read_image(own, size, is_colour) for own in part])
-        names = [str(own.relative_to(path)) if path.is_dir() else own.name for own in part]
+        x = np.stack([read_image(file, size, is_colour) for file in part])
+        names = [str(file.relative_to(path)) if path.is_dir() else file.name for file in part]
         yield Batch(names, np.moveaxis(x, -1, 1) if is_colour else x)
 
 

@@ -9,10 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cl_anomaly.core.errors import InputError
+from cl_anomaly.core.labels import ANOMALOUS, NORMAL
 from cl_anomaly.data.npz import names_in, open_npz, read_array
 from cl_anomaly.data.own_arrays import LabelledArrays
 
-NORMAL, ANOMALOUS = "concept", "anomaly"
 _PARTS = ("train_x", "test_x", "test_y")
 
 
@@ -47,22 +47,19 @@ def read_concepts(path: Path) -> LabelledArrays:
     )
 
 
-def anomalies_of(concept: str) -> str:
-    """Name the class of the anomalies that a concept brings."""
-    return ANOMALOUS + concept.removeprefix(NORMAL)
-
-
 def _numbers(there: Sequence[str], path: Path) -> list[int]:
-    found = sorted({int(own[1]) for name in there if (own := re.fullmatch(r".*_(\d+)", name))})
-    wanted = [f"{part}_{number}" for number in found for part in _PARTS]
+    numbers = sorted(
+        {int(match[1]) for name in there if (match := re.fullmatch(r".*_(\d+)", name))}
+    )
+    wanted = [f"{part}_{number}" for number in numbers for part in _PARTS]
     missing = [name for name in wanted or ["train_x_0"] if name not in there]
-    if missing or found != list(range(len(found))) or len(found) < 2:
-        why = f"no {missing[0]}" if missing else f"those of the concepts {found}"
+    if missing or numbers != list(range(len(numbers))) or len(numbers) < 2:
+        why = f"no {missing[0]}" if missing else f"those of the concepts {numbers}"
         raise InputError(
             f"Expected {path} to hold the arrays train_x_K, test_x_K and test_y_K for two concepts "
             f"or more, K = 0, 1, …, but it has {why}. It has: {', '.join(there[:10]) or 'none'}."
         )
-    return found
+    return numbers
 
 
 def _check(
@@ -73,21 +70,21 @@ def _check(
     first: NDArray[Any],
     path: Path,
 ) -> None:
-    for name, own in (("train_x", train_x), ("test_x", test_x)):
-        if own.shape[1:] != first.shape[1:]:
+    for name, samples in (("train_x", train_x), ("test_x", test_x)):
+        if samples.shape[1:] != first.shape[1:]:
             raise InputError(
                 f"Expected samples of one shape in {path}, but train_x_0 has {first.shape[1:]} and "
-                f"{name}_{number} has {own.shape[1:]}."
+                f"{name}_{number} has {samples.shape[1:]}."
             )
     if len(test_x) != len(test_y):
         raise InputError(
             f"Expected one label for each sample in {path}, but test_x_{number} has "
             f"{len(test_x):,} samples and test_y_{number} has {len(test_y):,} labels."
         )
-    if (found := sorted(set(test_y.tolist()))) != [0, 1]:
+    if (labels := sorted(set(test_y.tolist()))) != [0, 1]:
         raise InputError(
             f"Expected test_y_{number} of {path} to hold 0 for normal samples and 1 for anomalies, "
-            f"both of them, but got {', '.join(map(str, found[:5]))}."
+            f"both of them, but got {', '.join(map(str, labels[:5]))}."
         )
 
 

@@ -139,5 +139,7 @@ class Dataset:
         """Return the numbers by which `train_labels` knows classes that there are; (n,), int64."""
         if self.class_names is None:
             return torch.tensor([int(label) for label in labels], dtype=torch.int64)
-        found = [find_label(label, self.class_names) for label in labels]
-        return torch.tensor([self.class_names.index(own) for own in found if own is not None])
+        matches = [find_label(label, self.class_names) for label in labels]
+        return torch.tensor(
+            [self.class_names.index(match) for match in matches if match is not None]
+        )

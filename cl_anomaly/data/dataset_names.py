@@ -75,8 +75,8 @@ def located(name: str, roots: Sequence[Path]) -> str:
     path = path_of(name)
     if not is_own(name) or path.is_absolute() or path.exists():
         return name
-    found = next((root / path for root in roots if (root / path).exists()), None)
-    return name if found is None else f"{_start_of(name)}{found}"
+    place = next((root / path for root in roots if (root / path).exists()), None)
+    return name if place is None else f"{_start_of(name)}{place}"
 
 
 def short_name(name: str) -> str:
@@ -100,27 +100,35 @@ def check_own(name: str, reading: Reading) -> None:
     is_folder, path = name.startswith(FOLDER), path_of(name)
     if is_folder and not path.is_dir():
         why = "is a file" if path.exists() else "is not there"
-        raise InputError(f"Expected `dataset` to be folder:DIR with a folder, but {path} {why}.")
+        raise InputError(
+            setting="dataset", expected="to be folder:DIR with a folder", but=f"{path} {why}"
+        )
     if is_own(name) and not is_folder and not os.path.exists(path):
         raise InputError(
-            f"Expected `dataset` to be a file, but there is no {name!r}, neither here nor in a "
-            f"folder of datasets (`--data-root DIR` and $CL_ANOMALY_DATA name some)."
+            setting="dataset",
+            expected="to be a file",
+            but=f"there is no {name!r}, neither here nor in a folder of datasets "
+            "(`--data-root DIR` and $CL_ANOMALY_DATA name some)",
         )
     if reading.image_size is not None and not is_folder:
         raise InputError(
-            f"Expected `image_size` with images of your own, `--dataset folder:DIR`, but the "
-            f"dataset is {name}."
+            setting="image_size",
+            expected="with images of your own, `--dataset folder:DIR`",
+            but=f"the dataset is {name}",
         )
     for setting in ("label_column", "split_column"):
         if getattr(reading, setting) is not None and not is_table(name):
             raise InputError(
-                f"Expected `{setting}` with a table of your own, FILE.csv or FILE.parquet, but the "
-                f"dataset is {name}."
+                setting=setting,
+                expected="with a table of your own, FILE.csv or FILE.parquet",
+                but=f"the dataset is {name}",
             )
     if is_table(name) and reading.label_column is None:
         raise InputError(
-            f"Expected `label_column`, the column of {name} that holds the labels, but got none. "
-            f"Name it with `--label-column`{_columns(path)}."
+            setting="label_column",
+            expected=f", the column of {name} that holds the labels",
+            got="none",
+            hint=f"Name it with `--label-column`{_columns(path)}.",
         )
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from cl_anomaly.core.errors import InputError
 from cl_anomaly.data.cifar10 import cifar10_files, load_cifar10
@@ -42,6 +43,7 @@ class DatasetSpec:
         epochs: by default.
         batch_size: by default; a task that has fewer samples trains with all of them.
         load: loads it; is given the folder of datasets.
+        read: the function that reads its files.
         files: finds its files; is given the same.
         is_downloaded: whether a folder of datasets is looked into.
     """
@@ -51,6 +53,7 @@ class DatasetSpec:
     epochs: int
     batch_size: int
     load: Callable[[str | None], Dataset]
+    read: Callable[..., Any]
     files: Callable[[str | None], list[Path]] = lambda _: []
     is_downloaded: bool = False
 
@@ -107,7 +110,9 @@ def find_dataset(name: str, reading: Reading | None = None) -> DatasetSpec:
         return _own(name, reading or Reading())
     if name not in DATASETS:
         raise InputError(
-            f"Expected `dataset` to be one of {', '.join(DATASETS)}{OR_YOUR_OWN}, but got {name!r}."
+            setting="dataset",
+            expected=f"to be one of {', '.join(DATASETS)}{OR_YOUR_OWN}",
+            got=repr(name),
         )
     return DATASETS[name]
 
@@ -130,27 +135,34 @@ def choose_dataset(data_root: str | None = None) -> tuple[str, str | None]:
 
 
 def _own(name: str, reading: Reading) -> DatasetSpec:
-    path = path_of(name)
+    path, read = path_of(name), _reader_of(name)
 
-    def read() -> LabelledArrays:
-        if name.startswith(FOLDER):
-            size = None if reading.image_size is None else size_of(reading.image_size)
-            return read_images(path, size)
-        if is_table(name):
+    def arrays() -> LabelledArrays:
+        more: tuple[Any, ...] = ()
+        if read is read_images:
+            more = (reading.image_size and size_of(reading.image_size),)
+        if read is read_table:
             check_own(name, reading)
-            return read_table(path, str(reading.label_column), reading.split_column)
-        if name.startswith(CONCEPTS):
-            return read_concepts(path)
-        return read_npz(path)
+            more = (str(reading.label_column), reading.split_column)
+        return read(path, *more)
 
     return DatasetSpec(
         name,
         "Samples of your own",
         _OWN_EPOCHS,
         _OWN_BATCH_SIZE,
-        load=lambda _: dataset_of(short_name(name), read(), path),
+        load=lambda _: dataset_of(short_name(name), arrays(), path),
+        read=read,
         files=lambda _: image_files(path) if name.startswith(FOLDER) else [path],
     )
+
+
+def _reader_of(name: str) -> Callable[..., LabelledArrays]:
+    if name.startswith(FOLDER):
+        return read_images
+    if is_table(name):
+        return read_table
+    return read_concepts if name.startswith(CONCEPTS) else read_npz
 
 
 def _mnist_like(name: str, summary: str) -> DatasetSpec:
@@ -160,6 +172,7 @@ def _mnist_like(name: str, summary: str) -> DatasetSpec:
         epochs=10,
         batch_size=64,
         load=lambda data_root: load_mnist_like(name, data_root),
+        read=load_mnist_like,
         files=lambda data_root: mnist_files(name, data_root),
         is_downloaded=True,
     )
@@ -175,6 +188,7 @@ DATASETS = {
             epochs=60,
             batch_size=32,
             load=lambda _: load_digits(),
+            read=load_digits,
         ),
         _mnist_like("mnist", "Handwritten digits"),
         _mnist_like("fashion-mnist", "Pictures of clothes"),
@@ -186,6 +200,7 @@ DATASETS = {
             epochs=10,
             batch_size=64,
             load=load_cifar10,
+            read=load_cifar10,
             files=cifar10_files,
             is_downloaded=True,
         ),

@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from http.client import HTTPException
 from pathlib import Path
 
+from platformdirs import user_cache_path
+
 from cl_anomaly.core.errors import InputError
 
 DOWNLOAD_TIMEOUT = 10.0
@@ -57,7 +59,7 @@ def data_roots(data_root: str | None) -> list[Path]:
 
 def cache_folder() -> Path:
     """Name the folder of what can be fetched or worked out again."""
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "cl-anomaly"
+    return user_cache_path("cl-anomaly", appauthor=False)
 
 
 def folder_with(of: Published, data_root: str | None) -> Path:

@@ -24,11 +24,13 @@ def held_out(dataset: Dataset, share: float) -> Dataset:
     Raises:
         InputError: a class has test samples alone.
     """
-    if missing := [own for own in dataset.classes if own not in dataset.trained_classes]:
+    if missing := [label for label in dataset.classes if label not in dataset.trained_classes]:
         raise InputError(
-            f"Expected `held_out` with a dataset whose classes all have training samples, because "
-            f"the test set is not looked at, but {listed(missing)} of {dataset.name} has none. "
-            f"Choose options on another dataset."
+            setting="held_out",
+            expected="with a dataset whose classes all have training samples, because "
+            "the test set is not looked at",
+            but=f"{listed(missing)} of {dataset.name} has none",
+            hint="Choose options on another dataset.",
         )
     drawn = seeded_split(
         dataset.train.stored.numpy(), dataset.train_labels.numpy(), share, "held out"

@@ -71,18 +71,18 @@ def _images_of(folder: Path, split: str) -> Found:
             f"Expected {folder} to hold train/CLASS/*.png and test/CLASS/*.png, but there is no "
             f"folder {place}."
         )
-    found = _found(place)
-    named = {name for name, _ in found}
-    for own in sorted(place.iterdir()):
-        if own.is_dir() and not own.name.startswith(".") and own.name not in named:
+    images = _found(place)
+    named = {name for name, _ in images}
+    for entry in sorted(place.iterdir()):
+        if entry.is_dir() and not entry.name.startswith(".") and entry.name not in named:
             raise InputError(
-                f"Expected {own} to hold images ({', '.join(ENDINGS)}), but it holds none."
+                f"Expected {entry} to hold images ({', '.join(ENDINGS)}), but it holds none."
             )
-    if not found:
+    if not images:
         raise InputError(
             f"Expected {place} to hold a folder of images for each class, but it holds none."
         )
-    return found
+    return images
 
 
 def _found(place: Path) -> Found:

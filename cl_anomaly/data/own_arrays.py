@@ -115,18 +115,21 @@ def _coded(
     """Number the classes, and name them where their labels are no numbers of 0 or more."""
     if train.dtype.kind != "U" and test.dtype.kind != "U":
         return train, test, None
-    found, places = np.unique(np.concatenate([train.astype(str), test.astype(str)]), False, True)
-    for name in found.tolist():
+    distinct, places = np.unique(np.concatenate([train.astype(str), test.astype(str)]), False, True)
+    for name in distinct.tolist():
         if why := why_no_label(name):
             raise InputError(
                 f"Expected the labels of {path} to name classes, but {name!r} {why}. Call the "
                 f"class something else."
             )
-    labels = [label_from(name) for name in found.tolist()]
+    labels = [label_from(name) for name in distinct.tolist()]
     if not all(isinstance(label, int) for label in labels):
-        labels = found.tolist()
+        labels = distinct.tolist()
     numbers = [label for label in labels if isinstance(label, int) and 0 <= label < 2**63]
     names = None if len(numbers) == len(labels) else tuple(ordered(labels))
-    codes = np.array([names.index(own) for own in labels] if names else numbers, dtype=np.int64)
+    codes = np.array(
+        [names.index(name_of_class) for name_of_class in labels] if names else numbers,
+        dtype=np.int64,
+    )
     coded = codes[places.reshape(-1)]
     return coded[: len(train)], coded[len(train) :], names

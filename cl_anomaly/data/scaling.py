@@ -32,16 +32,18 @@ class Scaling:
         if values.dim() == 2:
             low, high = values.aminmax(dim=0)
         else:
-            low, high = (own.reshape([1] * (values.dim() - 1)) for own in values.aminmax())
+            low, high = (bound.reshape([1] * (values.dim() - 1)) for bound in values.aminmax())
         return cls(low[None], high[None])
 
     @classmethod
     def side_by_side(cls, scalings: Sequence["Scaling | None"]) -> "Scaling | None":
         """Put those of several replicas together; None where they have none."""
-        own = [scaling for scaling in scalings if scaling is not None]
-        if not own:
+        given = [scaling for scaling in scalings if scaling is not None]
+        if not given:
             return None
-        return cls(torch.cat([each.low for each in own]), torch.cat([each.high for each in own]))
+        return cls(
+            torch.cat([each.low for each in given]), torch.cat([each.high for each in given])
+        )
 
     @property
     def replicas(self) -> int:
@@ -71,7 +73,9 @@ class Scaling:
             low, width = low[0], width[0]
         elif x.dim() > features + 1 and len(x) == self.replicas:
             between = [1] * (x.dim() - features - 1)
-            low, width = (own.reshape(len(own), *between, *own.shape[1:]) for own in (low, width))
+            low, width = (
+                bound.reshape(len(bound), *between, *bound.shape[1:]) for bound in (low, width)
+            )
         else:
             raise InputError(
                 f"Expected places of samples for each of the {self.replicas} replicas, "

@@ -31,13 +31,21 @@ def read_table(path: Path, label_column: str, split_column: str | None = None) -
     for setting, column in (("label_column", label_column), ("split_column", split_column)):
         if column is not None and column not in frame.columns:
             raise InputError(
-                f"Expected `{setting}` to be a column of {path}, one of {_listed(frame)}, but got "
-                f"{column!r}."
+                setting=setting,
+                expected=f"to be a column of {path}, one of {_listed(frame)}",
+                got=repr(column),
             )
     if not len(frame):
         raise InputError(f"Expected {path} to hold samples, a row for each, but it holds none.")
     labels = _labels(frame[label_column], path)
-    x = _numbers(frame.drop(columns=[own for own in (label_column, split_column) if own]), path)
+    x = _numbers(
+        frame.drop(
+            columns=[
+                not_a_feature for not_a_feature in (label_column, split_column) if not_a_feature
+            ]
+        ),
+        path,
+    )
     if split_column is None:
         is_test = seeded_split(x, labels)
     else:
@@ -104,7 +112,7 @@ def _split(column: "pd.Series[Any]", path: Path) -> NDArray[np.bool_]:
             f"Expected column {column.name!r} of {path} to say train or test in every row, but got "
             f"{column.iloc[wrong[0]]!r} in row {wrong[0] + 1}."
         )
-    if missing := [own for own in _SPLITS if own not in texts]:
+    if missing := [part for part in _SPLITS if part not in texts]:
         raise InputError(
             f"Expected column {column.name!r} of {path} to say {missing[0]} in some rows, but got "
             f"only {texts[0]}."

@@ -63,7 +63,7 @@ def by_limits(
         rate: the false-positive rate that is wanted.
     """
     parts = [
-        thresholds_by_limits(model, own, torch.arange(len(own)), scores[0], limit, rate)
-        for (model, own, scores), limit in zip(groups, limits, strict=True)
+        thresholds_by_limits(model, samples, torch.arange(len(samples)), scores[0], limit, rate)
+        for (model, samples, scores), limit in zip(groups, limits, strict=True)
     ]
     return torch.cat(parts).double().numpy()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Any
@@ -62,8 +61,7 @@ def blueprint_from(made_from: dict[str, Any]) -> Blueprint:
     read: dict[str, Any] = {
         name: tuple(made_from[name]) for name in ("features", "seeds", "group_sizes")
     }
-    kept = made_from.get("thresholds", {})  # earlier versions knew of none
-    read["thresholds"] = {rate: tuple(own) for rate, own in kept.items()}
+    read["thresholds"] = {rate: tuple(own) for rate, own in made_from["thresholds"].items()}
     blueprint = Blueprint(**made_from | read)
     for kind, name, known in (
         ("model", blueprint.model, MODELS),
@@ -83,7 +81,7 @@ def model_from(blueprint: Blueprint, weights: dict[str, Tensor], start: int, end
     """Make the model of some replicas, from place `start` to before `end`, with their weights."""
     cls, seeds = find_model(blueprint.model), blueprint.seeds[start:end]
     model = cls(blueprint.features, seeds, **blueprint.model_options)
-    model.load_state_dict({name: own[start:end] for name, own in weights.items()})
+    model.load_state_dict({name: tensor[start:end] for name, tensor in weights.items()})
     return model
 
 
@@ -100,7 +98,6 @@ def samples_of(x: NDArray[Any] | Tensor, blueprint: Blueprint, device: torch.dev
     """
     stored = torch.as_tensor(x)
     check_samples(stored, blueprint)
-    stored = stored.reshape(len(stored), *blueprint.features)
     if stored.dtype == torch.uint8:
         return Samples(stored.to(device), blueprint.scale)
     return Samples(stored.to(device, torch.float32), 1.0)
@@ -113,9 +110,7 @@ def check_samples(x: Tensor, blueprint: Blueprint) -> None:
         InputError: the samples have another shape, type or range.
     """
     got, features = tuple(x.shape[1:]), blueprint.features
-    # Of a run of an earlier version, only how many features there are is known.
-    flat = len(features) == 1 and math.prod(got) == features[0]
-    if x.ndim < 2 or (got != features and not flat):
+    if x.ndim < 2 or got != features:
         wanted = ", ".join(map(str, ("n", *features)))
         raise InputError(f"Expected samples of the shape ({wanted}), but got {tuple(x.shape)}.")
     if x.dtype == torch.uint8:

@@ -19,7 +19,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from cl_anomaly.core.errors import InputError
-from cl_anomaly.core.machine import choose_device, set_up_processor
+from cl_anomaly.core.machine import choose_device
+from cl_anomaly.core.products import set_up_processor
 from cl_anomaly.data.dataset import Samples
 from cl_anomaly.detector.alarms import by_limits, check_rate, known_rates, of_replicas
 from cl_anomaly.detector.blueprint import (
@@ -114,17 +115,17 @@ class Detector:
             InputError: the detector was loaded, and only scores.
             RunError: the strategy gives other samples than those.
         """
-        found = self.groups.thresholds()
+        by_score = self.groups.thresholds()
         if any(self._limits):  # one for each task, kept with the statistics
-            return found
-        own = found[self.blueprint.score].T.tolist()
-        kept = {
+            return by_score
+        of_score = by_score[self.blueprint.score].T.tolist()
+        thresholds = {
             # JSON knows no NaN, which a replica that failed has.
             str(rate): tuple(None if math.isnan(value) else value for value in values)
-            for rate, values in zip(TARGET_RATES, own, strict=True)
+            for rate, values in zip(TARGET_RATES, of_score, strict=True)
         }
-        self.blueprint = replace(self.blueprint, thresholds=kept)
-        return found
+        self.blueprint = replace(self.blueprint, thresholds=thresholds)
+        return by_score
 
     def thresholds(self, rate: float = 0.05) -> NDArray[np.float64]:
         """Return each replica's threshold: a sample that scores higher is an alarm.
@@ -158,10 +159,10 @@ class Detector:
         samples = self._taken(x)
         if any(self._limits):
             groups = self._by_group(samples, [self.blueprint.score])
-            found = by_limits(groups, self._limits, rate)
+            thresholds = by_limits(groups, self._limits, rate)
         else:
-            found = np.repeat(self.thresholds(rate)[:, None], len(samples), axis=1)
-        return found if len(found) > 1 else found[0]
+            thresholds = np.repeat(self.thresholds(rate)[:, None], len(samples), axis=1)
+        return thresholds if len(thresholds) > 1 else thresholds[0]
 
     @property
     def rates(self) -> tuple[float, ...]:
@@ -214,11 +215,11 @@ class Detector:
         samples, name = self._taken(x), self.blueprint.score
         indices = torch.arange(len(samples))
         parts = [
-            score_samples(model, own, indices, scores)[name]
-            for model, own, scores in self._by_group(samples, [name])
+            score_samples(model, scaled, indices, scores)[name]
+            for model, scaled, scores in self._by_group(samples, [name])
         ]
-        found = np.concatenate(parts)
-        return found if len(found) > 1 else found[0]
+        scored = np.concatenate(parts)
+        return scored if len(scored) > 1 else scored[0]
 
     def _taken(self, x: NDArray[Any] | Tensor) -> Samples:
         return samples_of(x, self.blueprint, self.device).scaled_by(self._scaling)
@@ -236,7 +237,8 @@ class Detector:
         own = self.blueprint
         if seed is not None and seed not in own.seeds:
             known = ", ".join(map(str, dict.fromkeys(own.seeds)))
-            raise InputError(f"Expected `seed` to be one of the detector's, {known}, not {seed}.")
+            expected = f"to be one of the detector's, {known}"
+            raise InputError(setting="seed", expected=expected, got=seed)
         place = 0 if seed is None else own.seeds.index(seed)
         alone = replace(
             own,
@@ -270,14 +272,14 @@ class Detector:
             strict=True,
         )
         for model, scores, (start, end) in groups:
-            own = samples.scaled_by(samples.scaling and samples.scaling.part(start, end))
-            yield model, own, scores
+            scaled = samples.scaled_by(samples.scaling and samples.scaling.part(start, end))
+            yield model, scaled, scores
 
     def _scores_of_groups(self, names: Sequence[str]) -> list[list[Score]]:
         """Return the scores of each group of replicas, with its statistics."""
         if self._groups is not None:
             return [
-                [own for own in learner.scores if own.name in names]
+                [score for score in learner.scores if score.name in names]
                 for learner in self._groups.learners
             ]
         return loaded_scores(self.blueprint, self._statistics, names)
@@ -323,7 +325,7 @@ class Detector:
     def statistics(self) -> dict[str, Tensor]:
         """Return what scores and limits keep, (R, ...), by `score.NAME.KEY` and `limits.KEY`."""
         if self._groups is None:
-            return {name: own.cpu() for name, own in self._statistics.items()}
+            return {name: tensor.cpu() for name, tensor in self._statistics.items()}
         limits = limits_side_by_side(self._limits)
         return statistics_of([learner.scores for learner in self._groups.learners]) | limits
 
@@ -387,5 +389,5 @@ class Detector:
             reason = " ".join(str(error).split())
             raise InputError(f"Expected a trained detector, but: {reason}.") from error
         place = choose_device(device)
-        on_place = {name: own.to(place) for name, own in statistics.items()}
+        on_place = {name: tensor.to(place) for name, tensor in statistics.items()}
         return cls(blueprint, [model.to(place) for model in models], statistics=on_place)

@@ -18,7 +18,11 @@ _LIMITS = "limits."
 def statistics_of(groups: Sequence[Sequence[Score]]) -> dict[str, Tensor]:
     """Put together what the scores of each group of replicas keep."""
     parts = [
-        {f"score.{s.name}.{k}": own.cpu() for s in scores for k, own in s.state_dict().items()}
+        {
+            f"score.{s.name}.{k}": tensor.cpu()
+            for s in scores
+            for k, tensor in s.state_dict().items()
+        }
         for scores in groups
     ]
     return {name: side_by_side([part[name] for part in parts]) for name in parts[0]}
@@ -57,8 +61,8 @@ def loaded_scores(
         for score in scores:
             prefix = f"score.{score.name}."
             # Copies, as aligned as they were where they were learnt.
-            own = {k: v[start:end].clone() for k, v in statistics.items() if k.startswith(prefix)}
-            score.load_state_dict({k.removeprefix(prefix): v for k, v in own.items()})
+            state = {k: v[start:end].clone() for k, v in statistics.items() if k.startswith(prefix)}
+            score.load_state_dict({k.removeprefix(prefix): v for k, v in state.items()})
         groups.append(scores)
     return groups
 
@@ -66,7 +70,7 @@ def loaded_scores(
 def limits_side_by_side(groups: Sequence[TaskLimits]) -> dict[str, Tensor]:
     """Put together the limits of each group of replicas, by `limits.KEY`; empty for none."""
     return {
-        f"{_LIMITS}{key}": side_by_side([own.kept[key].cpu() for own in groups])
+        f"{_LIMITS}{key}": side_by_side([limits.kept[key].cpu() for limits in groups])
         for key in groups[0].kept
     }
 
@@ -77,8 +81,8 @@ def loaded_limits(blueprint: Blueprint, statistics: dict[str, Tensor]) -> list[T
     for start, end in blueprint.places_of_groups():
         limits = TaskLimits()
         limits.kept = {
-            k.removeprefix(_LIMITS): own[start:end].clone()
-            for k, own in statistics.items()
+            k.removeprefix(_LIMITS): tensor[start:end].clone()
+            for k, tensor in statistics.items()
             if k.startswith(_LIMITS)
         }
         groups.append(limits)

@@ -12,7 +12,7 @@ import torch
 from numpy.typing import NDArray
 
 from cl_anomaly.core.errors import InputError
-from cl_anomaly.core.machine import set_up_processor
+from cl_anomaly.core.products import set_up_processor
 from cl_anomaly.core.randomness import generator
 from cl_anomaly.core.state import State
 from cl_anomaly.data.dataset import Dataset, Samples
@@ -30,7 +30,7 @@ from cl_anomaly.strategies import Strategy, find_strategy
 from cl_anomaly.training.closed_form_fit import check_fits
 from cl_anomaly.training.hooks import overrides
 from cl_anomaly.training.learner import Learner, TrainsItself
-from cl_anomaly.training.step import TrainingSettings
+from cl_anomaly.training.schedule import TrainingSettings
 
 # Samples scored at once, always as many: the last digit of one sample's score must not depend on
 # how many others there are. A multiple of what processors compute at once.
@@ -134,7 +134,7 @@ def learn(recipe: Recipe, before: Learnt, x: NDArray[np.float32], share: float) 
     rows = past if sees_past else [np.empty((0, *x.shape[1:]), np.float32)] * before.tasks + [x]
     learner = _learner(recipe, blueprint, strategy, _scenario(rows, places))
     if before.tasks:
-        tensors = {name: torch.from_numpy(own.copy()) for name, own in before.tensors.items()}
+        tensors = {name: torch.from_numpy(array.copy()) for name, array in before.tensors.items()}
         learner.restore(State(before.state, tensors), before.tasks)
     learner.begin(number)
     learner.train(lambda *_: None)
@@ -150,17 +150,17 @@ def learn(recipe: Recipe, before: Learnt, x: NDArray[np.float32], share: float) 
         before.blueprint | {"thresholds": thresholds},
         number,
         state.values,
-        {name: own.detach().numpy().copy() for name, own in state.tensors.items()},
+        {name: array.detach().numpy().copy() for name, array in state.tensors.items()},
         past if sees_past else [],
         places if sees_past else [np.empty(0, np.int64)] * number,
     )
 
 
 def _thresholds(learner: Learner, score: str) -> dict[str, tuple[float, ...]]:
-    own = learner.thresholds()[score][0].tolist()
+    values = learner.thresholds()[score][0].tolist()
     if learner.calibration.limits:
         return {}
-    return {str(rate): (value,) for rate, value in zip(TARGET_RATES, own, strict=True)}
+    return {str(rate): (value,) for rate, value in zip(TARGET_RATES, values, strict=True)}
 
 
 def _kept_aside(count: int, share: float, seed: int, number: int) -> NDArray[np.int64]:
@@ -171,14 +171,18 @@ def _kept_aside(count: int, share: float, seed: int, number: int) -> NDArray[np.
 def _scenario(rows: Sequence[NDArray[np.float32]], aside: Sequence[NDArray[np.int64]]) -> Scenario:
     """Make tasks of arrays; nothing is known of what is anomalous."""
     none, tasks, start = torch.empty(0, dtype=torch.int64), [], 0
-    for number, (own, kept) in enumerate(zip(rows, aside, strict=True), 1):
-        places, held = torch.arange(start, start + len(own)), torch.from_numpy(kept) + start
+    for number, (samples_of_task, held_places) in enumerate(zip(rows, aside, strict=True), 1):
+        places, held = (
+            torch.arange(start, start + len(samples_of_task)),
+            torch.from_numpy(held_places) + start,
+        )
         seen = places[~torch.isin(places, held)]
         tasks.append(Task(number, (number,), seen, TestGroup({number: none}), held))
-        start += len(own)
+        start += len(samples_of_task)
     samples = Samples(torch.from_numpy(np.concatenate(rows)), 1.0)
     labels = torch.repeat_interleave(
-        torch.arange(1, len(rows) + 1), torch.tensor([len(own) for own in rows])
+        torch.arange(1, len(rows) + 1),
+        torch.tensor([len(samples_of_task) for samples_of_task in rows]),
     )
     dataset = Dataset("arrays", samples, labels, samples, labels, "")
     return Scenario(dataset, 0, tuple(tasks), none, none)
@@ -198,10 +202,10 @@ def _learner(
 
 def detector_of(learnt: Learnt) -> Detector:
     """Return the detector, which only scores."""
-    state = State({}, {name: torch.from_numpy(own) for name, own in learnt.tensors.items()})
+    state = State({}, {name: torch.from_numpy(array) for name, array in learnt.tensors.items()})
     name = learnt.blueprint["score"]
-    statistics = {f"score.{name}.{k}": own for k, own in state.part(f"score.{name}").items()}
-    statistics |= {f"limits.{k}": own for k, own in state.part("calibration/limits").items()}
+    statistics = {f"score.{name}.{k}": array for k, array in state.part(f"score.{name}").items()}
+    statistics |= {f"limits.{k}": array for k, array in state.part("calibration/limits").items()}
     return Detector.rebuilt(learnt.blueprint, state.part("model"), statistics, "cpu")
 
 

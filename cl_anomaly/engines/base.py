@@ -1,13 +1,16 @@
 """What engines have in common: the runs that they are given, and what came of them."""
 
+import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import count
 from pathlib import Path
 from typing import Protocol
 
+from cl_anomaly.core.events import EVENTS_FILE, Event, tell
 from cl_anomaly.core.progress import Progress
 from cl_anomaly.settings.run_config import RunConfig
+from cl_anomaly.settings.strategy_names import file_of
 
 # Nothing here imports PyTorch: a worker says first how many threads it may have.
 
@@ -45,43 +48,99 @@ class Outcome:
 
 @dataclass(frozen=True)
 class Job:
-    """A run as it is sent to a process that carries it out.
+    """A run as it is sent to a process that performs it.
 
     Attributes:
         run: its name among others.
         config: its configuration.
         out: folder for its folder.
-        name: of its folder. None: made from the configuration, the data and the code.
-        again: run it also where it is finished already, in a folder of its own.
-        track: names of trackers that are told of it.
+        name: of its folder.
+        again: run it also if it is finished already, in a folder of its own.
+        track: names of trackers that follow it.
     """
 
     run: str
     config: RunConfig
     out: Path
-    name: str | None = None
+    name: str
     again: bool = False
     track: tuple[str, ...] = ()
 
     @property
-    def folder(self) -> Path | None:
-        """Its folder, where that has a name."""
-        return self.out / self.name if self.name else None
+    def folder(self) -> Path:
+        """The run's folder."""
+        return self.out / self.name
+
+    @property
+    def event_log(self) -> Path:
+        """The log of what happens in the run."""
+        return self.folder / EVENTS_FILE
+
+    @property
+    def has_own_code(self) -> bool:
+        """Whether it executes a file of the user's: its process performs no other run."""
+        return file_of(str(self.config.strategy)) is not None
+
+    def absolute(self) -> "Job":
+        """Return the job with a folder that is found from anywhere."""
+        return replace(self, out=self.out.absolute())
 
     def settled(self) -> "Job":
-        """Return a run its folder as it is found from anywhere, also one that is asked for again.
+        """Return the job with the folder that it gets: a new one, which is made, to run it again.
 
-        So it finds what it has done where it is begun a second time, as on another machine.
+        So the folder is known to everybody before the run begins, and stays the same if the run
+        begins a second time, as on another machine.
         """
-        if not self.again or self.name is None:
-            return replace(self, out=self.out.absolute())
-        names = (self.name if n == 1 else f"{self.name}-{n}" for n in count(1))
-        free = next(name for name in names if not (self.out / name).exists())
-        return replace(self, out=self.out.absolute(), name=free, again=False)
+        if not self.again:
+            return self
+        for number in count(1):
+            name = self.name if number == 1 else f"{self.name}-{number}"
+            try:
+                (self.out / name).mkdir(parents=True)
+            except FileExistsError:
+                continue
+            except OSError:  # which the run will say
+                pass
+            return replace(self, name=name, again=False)
+        raise AssertionError("unreachable: there is always a next number")
+
+    def to_json(self) -> str:
+        """Return the job as JSON."""
+        others = {"run": self.run, "out": str(self.out), "name": self.name, "again": self.again}
+        return json.dumps({**others, "track": self.track, "config": self.config.to_dict()})
+
+    @classmethod
+    def from_json(cls, content: str | bytes) -> "Job":
+        """Read what `to_json` wrote."""
+        job = json.loads(content)
+        config, out = RunConfig(**job["config"]), Path(job["out"])
+        return cls(**job | {"config": config, "out": out, "track": tuple(job["track"])})
 
 
 Listener = Callable[[str], Progress]
 """Makes, from a run's name, what is told of its progress."""
+
+
+class Listeners:
+    """The listeners of several runs, each made when something is first heard of its run."""
+
+    def __init__(self, listener: Listener) -> None:
+        self._listener = listener
+        self._by_run: dict[str, Progress] = {}
+
+    def __contains__(self, run: str) -> bool:
+        """Return whether something has been heard of a run."""
+        return run in self._by_run
+
+    def expect(self, run: str) -> None:
+        """Make a run's listener before anything is heard of it."""
+        self._by_run[run] = self._listener(run)
+
+    def tell(self, run: str, event: Event) -> None:
+        """Tell a run's listener of an event."""
+        if run not in self._by_run:
+            self.expect(run)
+        tell(self._by_run[run], event)
 
 
 class Engine(Protocol):
@@ -95,8 +154,9 @@ class Engine(Protocol):
     def run_all(self, jobs: Sequence[Job], listener: Listener, outcome: Outcome) -> None:
         """Perform each run; one that fails stops no other.
 
-        A signal that asks for the end is passed on: what has been done is saved, and the same
-        runs go on from there, on this engine or on another.
+        A process that has executed a file of the user's performs no other run. A signal that asks
+        for the end is passed on: what has been done is saved, and the same runs go on from there,
+        on this engine or on another.
 
         Args:
             jobs: the runs, started in this order: the longest should come first.

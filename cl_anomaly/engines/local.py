@@ -7,19 +7,20 @@ import multiprocessing
 import os
 import signal
 import sys
+import threading
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
-from typing import Any
 
-from cl_anomaly.core.progress import Progress
-from cl_anomaly.engines.base import Job, Listener, Outcome
-from cl_anomaly.engines.worker import Reply, Teller, carried_out, interrupts_ignored, retell
+from cl_anomaly.core.events import EventReader, size_of
+from cl_anomaly.engines.base import Job, Listener, Listeners, Outcome
+from cl_anomaly.engines.worker import Reply, interrupts_ignored, perform_job
 from cl_anomaly.runs.interrupts import stop_requested_by_signals
 
 # Nothing here imports PyTorch before a worker has said how many threads it may have.
+_SECONDS_BETWEEN_LOOKS = 0.2
 
 
 class LocalEngine:
@@ -39,16 +40,17 @@ class LocalEngine:
     def run_all(self, jobs: Sequence[Job], listener: Listener, outcome: Outcome) -> None:
         """Perform each run in a worker process of one thread; see `Engine.run_all`.
 
-        A worker takes the next run when it is through with one. Where its process ends, that run
-        alone has failed, and another process takes the next.
+        A worker takes the next run when it is through with one, unless that has executed a file of
+        the user's. If its process ends, that run alone has failed, and another process takes the
+        next.
         """
-        waiting, crew, at_a_time = list(jobs), _Workers(outcome), self.at_a_time
+        waiting, at_a_time = list(jobs), self.at_a_time
+        crew = _Workers(outcome, Listeners(listener))
         with stop_requested_by_signals() as stop:
             try:
                 while waiting or crew.active:
                     while waiting and len(crew.active) < at_a_time and stop.signal is None:
-                        job = waiting.pop(0)
-                        crew.start(job, listener(job.run))
+                        crew.start(waiting.pop(0).settled())
                     if stop.signal is not None and outcome.interrupted is None:
                         outcome.interrupted, waiting = stop.signal, []
                         crew.terminate()
@@ -59,39 +61,46 @@ class LocalEngine:
 
 @dataclass
 class _Worker:
+    """A process, and the run that it performs, if any."""
+
     process: BaseProcess
-    run: str | None = None
-    progress: Progress = field(default_factory=Progress)
+    job: Job | None = None
+    log: EventReader | None = None
+
+    def take(self, job: Job) -> None:
+        self.job, self.log = job, EventReader(job.event_log, size_of(job.event_log))
 
 
 class _Workers:
-    """The worker processes of several runs, and what they say."""
+    """The worker processes of several runs, and what is heard of them."""
 
-    def __init__(self, outcome: Outcome) -> None:
-        self._outcome = outcome
+    def __init__(self, outcome: Outcome, listeners: Listeners) -> None:
+        self._outcome, self._listeners = outcome, listeners
         self._context = multiprocessing.get_context("spawn")
         self._workers: dict[Connection, _Worker] = {}
+        self._leaving: list[BaseProcess] = []
 
     @property
     def active(self) -> list[Connection]:
         """Connections to those that have a run."""
-        return [own for own, worker in self._workers.items() if worker.run is not None]
+        return [ours for ours, worker in self._workers.items() if worker.job is not None]
 
-    def start(self, job: Job, progress: Progress) -> None:
-        """Return a run to a worker that has none, or to a new one."""
-        for connection in [own for own, worker in self._workers.items() if worker.run is None]:
+    def start(self, job: Job) -> None:
+        """Give a run to a worker that has none, or to a new one."""
+        self._listeners.expect(job.run)
+        for connection in [ours for ours, worker in self._workers.items() if worker.job is None]:
+            self._workers[connection].take(job)
             try:
-                connection.send(job)
+                connection.send_bytes(job.to_json().encode())
             except OSError:  # somebody has ended it
                 self._workers.pop(connection).process.join()
                 continue
-            self._workers[connection].run = job.run
-            self._workers[connection].progress = progress
             return
         connection, process = self._new_process()
+        self._workers[connection] = _Worker(process)
+        self._workers[connection].take(job)
         with suppress(OSError):  # one that ended at once is heard of like one that ends later
-            connection.send(job)
-        self._workers[connection] = _Worker(process, job.run, progress)
+            connection.send_bytes(job.to_json().encode())
 
     def _new_process(self) -> tuple[Connection, BaseProcess]:
         ours, theirs = self._context.Pipe()
@@ -102,29 +111,32 @@ class _Workers:
         return ours, process
 
     def hear(self) -> None:
-        """Wait a second at most, and take in what the workers say."""
+        """Wait a moment, and take in what the runs' logs and the workers say."""
         # With an end: a signal may arrive after the last look whether there was one.
-        for connection in wait(self.active, timeout=1.0):
-            worker = self._workers[connection]  # type: ignore[index]
-            try:
-                message = connection.recv()  # type: ignore[union-attr]
-            except (EOFError, OSError):
-                del self._workers[connection]  # type: ignore[arg-type]
-                worker.process.join()
-                self._note_end(worker)
-            else:
-                self._note(worker, message)
+        there = wait(self.active, timeout=_SECONDS_BETWEEN_LOOKS)
+        for worker in self._workers.values():
+            if worker.job is not None and worker.log is not None:
+                for event in worker.log.new():
+                    self._listeners.tell(worker.job.run, event)
+        for connection in self.active:
+            if connection in there:
+                self._take_reply(connection, self._workers[connection])
 
-    def _note(self, worker: _Worker, message: Reply | tuple[str, tuple[Any, ...]]) -> None:
-        if isinstance(message, Reply):
-            message.tell(str(worker.run), self._outcome)
-            worker.run = None
-        else:
-            retell(worker.progress, *message)
-
-    def _note_end(self, worker: _Worker) -> None:
-        if self._outcome.interrupted is None:
-            self._outcome.fail(str(worker.run), _describe_end(worker.process.exitcode or 0))
+    def _take_reply(self, connection: Connection, worker: _Worker) -> None:
+        job, worker.job = worker.job, None
+        assert job is not None  # noqa: S101
+        try:
+            Reply.from_json(connection.recv_bytes()).tell(job.run, self._outcome)
+        except (EOFError, OSError):
+            del self._workers[connection]
+            worker.process.join()
+            if self._outcome.interrupted is None:
+                self._outcome.fail(job.run, _describe_end(worker.process.exitcode or 0))
+            return
+        if job.has_own_code:  # it takes no other run, and ends by itself
+            del self._workers[connection]
+            connection.close()
+            self._leaving.append(worker.process)
 
     def terminate(self) -> None:
         """Ask them to save what they have done, and to end."""
@@ -133,10 +145,11 @@ class _Workers:
 
     def kill(self) -> None:
         """End those that are left: nothing is lost but what came after the last checkpoint."""
-        for worker in self._workers.values():
-            worker.process.kill()
-        for worker in self._workers.values():
-            worker.process.join()
+        processes = [*self._leaving, *(worker.process for worker in self._workers.values())]
+        for process in processes:
+            process.kill()
+        for process in processes:
+            process.join()
 
 
 def _describe_end(status: int) -> str:
@@ -150,20 +163,23 @@ def _describe_end(status: int) -> str:
 def _work(connection: Connection) -> None:
     # Between runs, and until a run has a folder to save what it has done in.
     signal.signal(signal.SIGTERM, lambda *_: os._exit(128 + signal.SIGTERM))
-
-    def send(kind: str, content: tuple[Any, ...]) -> bool:
-        try:
-            connection.send((kind, content))
-        except OSError:  # the process that shows it is gone: there is nobody left to work for
-            return True
-        return False
-
+    threading.Thread(target=_end_without_parent, daemon=True).start()
     while True:
         try:
-            job = connection.recv()
+            job = Job.from_json(connection.recv_bytes())
         except (EOFError, OSError):  # there is nobody left to ask
             return
-        reply = carried_out(job, Teller(send))
+        reply = perform_job(job)
         if reply.signal is not None:
             sys.exit(128 + signal.SIGTERM)
-        connection.send(reply)
+        connection.send_bytes(reply.to_json().encode())
+        if job.has_own_code:
+            return
+
+
+def _end_without_parent() -> None:
+    """Save what has been done, and end, if the process that started this one is gone."""
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        parent.join()
+        os.kill(os.getpid(), signal.SIGTERM)

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from cl_anomaly.core.errors import InputError
+from cl_anomaly.core.events import EVENTS_FILE
 from cl_anomaly.core.json_files import write_json
 from cl_anomaly.runs.folder_lock import claimed
 from cl_anomaly.settings.run_config import RunConfig
@@ -16,9 +17,13 @@ from cl_anomaly.store.files import LOCK_FILE, MANIFEST_FILE, PARTIAL, check_file
 from cl_anomaly.store.status import (
     CHECKPOINTS_FOLDER,
     CONFIG_FILE,
+    STATUS_FILE,
     TRACKED_FILE,
     is_finished,
 )
+
+# What changes while a run goes on: a manifest does not know it, except how a run has ended.
+_NOT_SEALED = (TRACKED_FILE, EVENTS_FILE)
 
 
 @dataclass(frozen=True)
@@ -34,6 +39,10 @@ class Parcel:
     name: str
     files: dict[str, bytes]
     is_complete: bool
+
+    @property
+    def _not_sealed(self) -> tuple[str, ...]:
+        return _NOT_SEALED if self.is_complete else (*_NOT_SEALED, STATUS_FILE)
 
     @classmethod
     def of(cls, folder: Path) -> "Parcel | None":
@@ -71,7 +80,8 @@ class Parcel:
                 return folder
             # Checkpoints first: the manifest, which is written last, says that something is there.
             self._write(folder, CHECKPOINTS_FOLDER)
-            self._write(folder, TRACKED_FILE)
+            for name in self._not_sealed:
+                self._write(folder, name)
             publish(folder, lambda partial: self._write_own(partial, config), self.is_complete)
         return folder
 
@@ -83,7 +93,7 @@ class Parcel:
 
     def _write_own(self, folder: Path, config: RunConfig | None) -> None:
         for name, content in self.files.items():
-            if "/" not in name and name not in (MANIFEST_FILE, TRACKED_FILE):
+            if "/" not in name and name not in (MANIFEST_FILE, *self._not_sealed):
                 (folder / name).write_bytes(content)
         if config is not None:
             write_json(folder / CONFIG_FILE, config.to_dict())

@@ -9,15 +9,14 @@ from pathlib import Path
 from typing import Any
 
 from cl_anomaly.core.errors import InputError
+from cl_anomaly.core.events import EventReader, size_of
 from cl_anomaly.core.json_files import read_json, write_json
-from cl_anomaly.core.progress import Progress
-from cl_anomaly.engines.base import Job, Listener, Outcome
-from cl_anomaly.engines.message_files import MessageFile
-from cl_anomaly.engines.worker import Reply, retell
+from cl_anomaly.engines.base import Job, Listener, Listeners, Outcome
+from cl_anomaly.engines.worker import Reply
 from cl_anomaly.runs.interrupts import StopRequest
 from cl_anomaly.store.files import replacing
 
-_JOBS_FILE = "jobs.json"
+_JOBS_FILE, _REPLIES_FOLDER = "jobs.json", "replies"
 _SECONDS_BETWEEN_LOOKS = 0.5
 _LINES_OF_LOG = 5
 
@@ -80,7 +79,7 @@ def _is_controller(process: int) -> bool:
 
 
 class Queue:
-    """A queue's folder: submitit's files, which jobs there are, and what their runs tell.
+    """A queue's folder: submitit's files, which jobs there are, and what came of their runs.
 
     Args:
         cluster: slurm or local.
@@ -88,36 +87,47 @@ class Queue:
 
     def __init__(self, folder: Path, cluster: str) -> None:
         self.folder, self._cluster = folder, cluster
-        folder.mkdir(parents=True, exist_ok=True)
-        self._tickets = {run: ticket for ticket, runs in self._recorded() for run in runs}
+        (folder / _REPLIES_FOLDER).mkdir(parents=True, exist_ok=True)
+        # By a run's name: its job, and where in its event log that begins.
+        self._tickets: dict[str, Ticket] = {}
+        self._offsets: dict[str, int] = {}
+        for job in self._recorded():
+            ticket = Ticket(folder, cluster, number=job["number"])
+            self._tickets |= dict.fromkeys(job["runs"], ticket)
+            self._offsets |= job["runs"]
 
-    def _recorded(self) -> list[tuple[Ticket, list[str]]]:
+    def _recorded(self) -> list[dict[str, Any]]:
         try:
             jobs = read_json(self.folder / _JOBS_FILE)["jobs"]
         except (InputError, KeyError):
             return []
-        return [
-            (Ticket(self.folder, self._cluster, number=own["number"]), own["runs"])
-            for own in jobs
-            if own["cluster"] == self._cluster
-        ]
+        return [job for job in jobs if job["cluster"] == self._cluster]
 
     def ticket_of(self, job: Job) -> Ticket | None:
-        """Find the job that carries a run out, or is going to."""
-        ticket = self._tickets.get(_key(job))
+        """Find the job that performs a run, or is going to."""
+        ticket = self._tickets.get(job.name)
         return None if ticket is None or ticket.is_over() else ticket
 
-    def note(self, jobs: Sequence[Job], job: Any) -> Ticket:
-        """Write down that a job of submitit's carries these runs out."""
-        ticket = Ticket(self.folder, self._cluster, job=job)
-        self._tickets |= dict.fromkeys(map(_key, jobs), ticket)
+    def log_of(self, job: Job) -> EventReader:
+        """Return the reader of what a run tells, from when it was queued."""
+        return EventReader(job.event_log, self._offsets[job.name])
+
+    def begin(self, job: Job) -> None:
+        """Forget what came of a run before, which is about to be queued."""
+        self._reply_file(job).unlink(missing_ok=True)
+        self._offsets[job.name] = size_of(job.event_log)
+
+    def note(self, jobs: Sequence[Job], submitted: Any) -> Ticket:
+        """Take note that a job of submitit's performs these runs."""
+        ticket = Ticket(self.folder, self._cluster, job=submitted)
+        self._tickets |= {job.name: ticket for job in jobs}
         return ticket
 
     def write(self) -> None:
-        """Keep which jobs there are, for who asks later."""
-        by_ticket: dict[Ticket, list[str]] = {}
+        """Write down which jobs there are, for a process that comes later."""
+        by_ticket: dict[Ticket, dict[str, int]] = {}
         for run, ticket in self._tickets.items():
-            by_ticket.setdefault(ticket, []).append(run)
+            by_ticket.setdefault(ticket, {})[run] = self._offsets[run]
         jobs = [
             {"number": ticket.number, "cluster": self._cluster, "runs": runs}
             for ticket, runs in by_ticket.items()
@@ -125,39 +135,44 @@ class Queue:
         with replacing(self.folder / _JOBS_FILE) as partial:
             write_json(partial, {"jobs": jobs})
 
-    def messages_of(self, job: Job) -> MessageFile:
-        """Return the file of what a run tells."""
-        return MessageFile(self.folder / "messages" / f"{_key(job)}.jsonl")
+    def write_reply(self, job: Job, reply: Reply) -> None:
+        """Write down what came of a run."""
+        with replacing(self._reply_file(job)) as partial:
+            partial.write_text(reply.to_json(), encoding="utf-8")
+
+    def reply_of(self, job: Job) -> Reply | None:
+        """Return what came of a run, once it is over."""
+        try:
+            return Reply.from_json(self._reply_file(job).read_bytes())
+        except FileNotFoundError:
+            return None
+
+    def _reply_file(self, job: Job) -> Path:
+        return self.folder / _REPLIES_FOLDER / f"{job.name}.json"
 
 
-def _key(job: Job) -> str:
-    return job.name or job.run
-
-
-class Followed:
+class QueuedRuns:
     """Runs that a queue has, and what is heard of them.
 
     Args:
         queue: that has them.
-        listener: of each.
         outcome: is told what became of them.
     """
 
     def __init__(self, queue: Queue, listener: Listener, outcome: Outcome) -> None:
-        self._queue, self._listener, self._outcome = queue, listener, outcome
-        self._jobs: dict[str, tuple[Job, Ticket, MessageFile]] = {}
+        self._queue, self._listeners, self._outcome = queue, Listeners(listener), outcome
+        self._runs: list[tuple[Job, Ticket, EventReader]] = []
         self._all: set[Ticket] = set()
-        self._listeners: dict[str, Progress] = {}
 
     def add(self, job: Job, ticket: Ticket) -> None:
         """Follow a run as well."""
-        self._jobs[job.run] = (job, ticket, self._queue.messages_of(job))
+        self._runs.append((job, ticket, self._queue.log_of(job)))
         self._all.add(ticket)
 
     @property
     def tickets(self) -> list[Ticket]:
         """Jobs of the runs that are not over."""
-        return list(dict.fromkeys(ticket for _, ticket, _ in self._jobs.values()))
+        return list(dict.fromkeys(ticket for _, ticket, _ in self._runs))
 
     def end(self) -> None:
         """Let the jobs end, whose runs are over."""
@@ -166,27 +181,26 @@ class Followed:
 
     def look(self, stop: StopRequest) -> None:
         """Hear what there is to hear, and wait a moment."""
-        # Asked before the messages are read: what it told before it ended is there then.
+        # Asked first: what a run told before it ended is there then.
         over = {ticket: ticket.is_over() for ticket in self.tickets}
-        for run, (job, ticket, messages) in list(self._jobs.items()):
-            told, reply = messages.new()
-            for kind, content in told:
-                if run not in self._listeners:
-                    self._listeners[run] = self._listener(run)
-                retell(self._listeners[run], kind, content)
+        for entry in list(self._runs):
+            job, ticket, log = entry
+            reply = self._queue.reply_of(job)
+            for event in log.new():
+                self._listeners.tell(job.run, event)
             if reply is None and over[ticket]:
-                reply = self._without_a_word(job, ticket)
+                reply = self._reply_without_words(ticket)
             if reply is not None:
-                reply.tell(run, self._outcome)
-                del self._jobs[run]
+                reply.tell(job.run, self._outcome)
+                self._runs.remove(entry)
         if stop.signal is not None and self._outcome.interrupted is None:
             self._outcome.interrupted = stop.signal
             for ticket in self.tickets:
                 ticket.cancel()
-        if self._jobs:
+        if self._runs:
             time.sleep(_SECONDS_BETWEEN_LOOKS)
 
-    def _without_a_word(self, job: Job, ticket: Ticket) -> Reply:
+    def _reply_without_words(self, ticket: Ticket) -> Reply:
         if self._outcome.interrupted is not None:
             return Reply(None, [], self._outcome.interrupted)
         why = f"its job {ticket.number} ended without results"

@@ -2,25 +2,25 @@
 
 import logging
 import os
+import signal
 import socket
 import tempfile
 import time
 import uuid
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from cl_anomaly.core.errors import InputError, RunError
-from cl_anomaly.core.progress import Progress
-from cl_anomaly.engines.base import Job, Listener, Outcome
+from cl_anomaly.core.events import EventLog, parsed
+from cl_anomaly.engines.base import Job, Listener, Listeners, Outcome
 from cl_anomaly.engines.parcels import OwnCode, Parcel, unpacked_code
-from cl_anomaly.engines.ray_post import Post, sender
 from cl_anomaly.engines.sent_data import SentData, key_of, packed, take_in
-from cl_anomaly.engines.worker import Reply, Teller, carried_out, retell
+from cl_anomaly.engines.worker import Reply, perform_job
 from cl_anomaly.runs.interrupts import StopRequest, stop_requested_by_signals
-from cl_anomaly.settings.run_config import Count
+from cl_anomaly.settings.field_types import Count
 from cl_anomaly.store.files import PARTIAL, is_locked
 
 # How long a process of a node that is gone may take to be gone as well.
@@ -44,10 +44,8 @@ class RayEngine:
         address: str | None = None,
         retries: Count = 3,
         runs_per_gpu: Count = 4,
-        common_disk: str = "auto",
+        common_disk: Literal["auto", "no"] = "auto",
     ) -> None:
-        if common_disk not in ("auto", "no"):
-            raise InputError(f"Expected `common_disk` to be auto or no, but got {common_disk!r}.")
         self._workers, self._address = workers, address
         self._retries, self._runs_per_gpu, self._common_disk = retries, runs_per_gpu, common_disk
 
@@ -72,15 +70,17 @@ class RayEngine:
             return
         import ray.exceptions
 
-        jobs = [job.settled() for job in jobs]
-
+        jobs = [job.absolute().settled() for job in jobs]
         with self._cluster(), stop_requested_by_signals() as stop, ExitStack() as stack:
             outs = {job.out for job in jobs} if self._common_disk == "auto" else set()
             tokens = {out: stack.enter_context(_token(out)) for out in outs}
             try:
-                self._submit(jobs, tokens).follow(listener, outcome, stop)
+                self._submit(jobs, tokens, listener).follow(outcome, stop)
             except ray.exceptions.RaySystemError as error:
-                raise RunError(f"The Ray cluster was lost: {error}. {_GOES_ON}") from error
+                raise RunError(
+                    f"The Ray cluster was lost: {error}. The same command goes on with what is "
+                    f"missing."
+                ) from error
 
     @contextmanager
     def _cluster(self) -> Iterator[None]:
@@ -93,7 +93,7 @@ class RayEngine:
         code = {} if self._address is None else {"py_modules": [str(Path(__file__).parents[1])]}
         options: dict[str, Any] = {}
         if self._address is None:
-            # One more process than cores, for `Post`: otherwise Ray ends one that is about to take
+            # One more process than cores, for `_Post`: otherwise Ray ends one that is about to take
             # the next run, and another imports PyTorch anew.
             limit = {"num_workers_soft_limit": self.at_a_time + 2}
             options = {"num_cpus": self.at_a_time, "_system_config": limit}
@@ -117,22 +117,26 @@ class RayEngine:
         finally:
             ray.shutdown()
 
-    def _submit(self, jobs: Sequence[Job], tokens: Mapping[Path, Path]) -> "_Tasks":
+    def _submit(
+        self, jobs: Sequence[Job], tokens: Mapping[Path, Path], listener: Listener
+    ) -> "_Tasks":
         import ray
         from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
         # On this machine: where another is lost, what is told is still heard.
         here = NodeAffinitySchedulingStrategy(ray.get_runtime_context().get_node_id(), soft=False)
-        post = ray.remote(num_cpus=0)(Post).options(scheduling_strategy=here).remote()
-        carry, data, tasks = ray.remote(_carry), {}, _Tasks(post)
+        post = ray.remote(num_cpus=0)(_Post).options(scheduling_strategy=here).remote()
+        tasks, data = _Tasks(post, Listeners(listener)), {}
+        # A process that has executed a file of the user's performs no other run.
+        performing = {False: ray.remote(_perform), True: ray.remote(max_calls=1)(_perform)}
         for job in jobs:
             if (key := key_of(job.config)) not in data:
                 data[key] = ray.put(packed(job.config))
-            begun = Parcel.of(job.folder) if job.folder and job.folder.exists() else None
+            begun = Parcel.of(job.folder) if job.folder.exists() else None
             sent = _Sent(job, OwnCode.of(job.config), tokens.get(job.out), begun)
             gpus = 1 / self._runs_per_gpu if job.config.device == "cuda" else 0
             options = {"num_cpus": 1, "num_gpus": gpus, "max_retries": self._retries}
-            task = carry.options(**options, retry_exceptions=False)
+            task = performing[job.has_own_code].options(**options, retry_exceptions=False)
             tasks.add(job, task.remote(sent, data[key], post))
         return tasks
 
@@ -162,47 +166,55 @@ def _check_reachable(address: str | None) -> None:
             raise ConnectionError(f"nobody answers ({error.strerror or error})") from error
 
 
-_GOES_ON = "The same command goes on with what is missing."
-
-
 @dataclass(frozen=True)
 class _Sent:
-    """What a task is given beside its data.
-
-    Attributes:
-        job: the run.
-        code: its strategy's file, where it has one.
-        token: a file beside the results: who sees it has a disk in common with who asks.
-        begun: what there is of the run.
-    """
+    """What a task is given beside its data."""
 
     job: Job
     code: OwnCode | None
-    token: Path | None
+    token: Path | None  # a file beside the results: who sees it shares a disk with who asks
     begun: Parcel | None
+
+
+class _Post:
+    """What all runs tell, kept in the cluster until it is fetched; and whether they are to end."""
+
+    def __init__(self) -> None:
+        self._told: list[tuple[str, str]] = []
+        self._stop = False
+
+    def tell(self, run: str, lines: str) -> bool:
+        self._told.append((run, lines))
+        return self._stop
+
+    def take(self) -> list[tuple[str, str]]:
+        told, self._told = self._told, []
+        return told
+
+    def stop(self) -> None:
+        self._stop = True
 
 
 class _Tasks:
     """Runs that are on their way, and what is heard of them."""
 
-    def __init__(self, post: Any) -> None:
-        self._post = post
+    def __init__(self, post: Any, listeners: Listeners) -> None:
+        self._post, self._listeners = post, listeners
         self._jobs: dict[Any, Job] = {}
-        self._listeners: dict[str, Progress] = {}
 
     def add(self, job: Job, task: Any) -> None:
         self._jobs[task] = job
 
-    def follow(self, listener: Listener, outcome: Outcome, stop: StopRequest) -> None:
+    def follow(self, outcome: Outcome, stop: StopRequest) -> None:
         """Show what the runs tell, and take in what comes of them, until all are over."""
         import ray
 
         while self._jobs:
             over, _ = ray.wait(list(self._jobs), num_returns=len(self._jobs), timeout=0.2)
-            for run, kind, content in ray.get(self._post.take.remote()):
-                if run not in self._listeners:
-                    self._listeners[run] = listener(run)
-                retell(self._listeners[run], kind, content)
+            for run, lines in ray.get(self._post.take.remote()):
+                for event in map(parsed, lines.splitlines()):
+                    if event is not None:
+                        self._listeners.tell(run, event)
             for task in over:
                 self._take_in(task, self._jobs.pop(task), outcome)
             if stop.signal is not None and outcome.interrupted is None:
@@ -234,6 +246,9 @@ class _Tasks:
             reply = Reply(None, [_in_a_line(error)])
         except (InputError, RunError) as error:
             reply = Reply(None, [str(error)])
+        if reply.folder is None:
+            with suppress(OSError):  # what `Job.settled` made, if nothing came into it
+                job.folder.rmdir()
         reply.tell(job.run, outcome)
 
 
@@ -242,21 +257,39 @@ def _in_a_line(error: Exception) -> str:
     return f"its process was lost, each time that it was tried: {lines[0] if lines else error!r}"
 
 
-def _carry(sent: _Sent, data: SentData, post: Any) -> tuple[Reply, Parcel | None]:
-    """Carry a run out in a process of the cluster; its folder comes back where it lies here."""
+def _perform(sent: _Sent, data: SentData, post: Any) -> tuple[Reply, Parcel | None]:
+    """Perform a run in a process of the cluster; its folder comes back if it lies here."""
     os.environ["OMP_NUM_THREADS"] = "1"  # read as PyTorch is imported
     take_in(data)
-    job, teller = sent.job, Teller(sender(sent.job.run, post))
+    job, events = sent.job, EventLog(_sender(sent.job.run, post))
     if sent.token is not None and sent.token.exists():
-        if job.folder is not None:
-            _wait_until_free(job.folder)
-        return carried_out(job, teller), None
+        _wait_until_free(job.folder)
+        return perform_job(job, events), None
     with tempfile.TemporaryDirectory() as place, unpacked_code(job.config, sent.code) as config:
         if sent.begun is not None:
             sent.begun.unpack(Path(place))
-        reply = carried_out(replace(job, config=config, out=Path(place)), teller)
+        reply = perform_job(replace(job, config=config, out=Path(place)), events)
         folders = [path for path in Path(place).iterdir() if path.is_dir()]
         return reply, Parcel.of(folders[0]) if folders else None
+
+
+def _sender(run: str, post: Any) -> Callable[[str], None]:
+    """Return what sends a run's events, and hears a little later whether the run is to end."""
+    import ray.exceptions
+
+    answers: list[Any] = []
+
+    def send(lines: str) -> None:
+        try:
+            answers.append(post.tell.remote(run, lines))
+            there, answers[:] = ray.wait(answers, num_returns=len(answers), timeout=0)
+            is_to_end = any(ray.get(there))
+        except ray.exceptions.RayError:  # who asked is gone
+            is_to_end = True
+        if is_to_end:
+            signal.raise_signal(signal.SIGTERM)  # the run saves what it has done, and ends
+
+    return send
 
 
 def _wait_until_free(folder: Path) -> None:

@@ -40,7 +40,9 @@ def find_engine(name: str, options: Mapping[str, Any], workers: int | None = Non
     library = _LIBRARIES.get(name)
     if library is not None and find_spec(library) is None:
         raise InputError(
-            f"Expected the package {library} for `engine` {name}, but it is not installed. "
-            f"`pip install 'cl-anomaly[{name}]'` installs it; `--engine local` needs nothing."
+            setting="engine",
+            expected=f"the package {library} for {{}} {name}",
+            but="it is not installed",
+            hint=f"`pip install 'cl-anomaly[{name}]'` installs it; `--engine local` needs nothing.",
         )
     return _class_of(name)(workers=workers, **filled)

@@ -33,15 +33,14 @@ def packed(config: RunConfig) -> SentData:
 
     name, reading = str(config.dataset), reading_of(config)
     dataset = load_dataset(name, config.data_root, reading)
-    content = {own.name: getattr(dataset, own.name) for own in fields(dataset)}
-    samples = {
-        key: (own.stored.numpy(), own.scale)
-        for key, own in content.items()
-        if isinstance(own, Samples)
-    }
-    others = {key: own for key, own in content.items() if key not in samples}
-    arrays = {k: own.numpy() if isinstance(own, Tensor) else own for k, own in others.items()}
-    return SentData(name, reading, arrays, samples)
+    content, samples = {}, {}
+    for field in fields(dataset):
+        value = getattr(dataset, field.name)
+        if isinstance(value, Samples):
+            samples[field.name] = value.stored.numpy(), value.scale
+        else:
+            content[field.name] = value.numpy() if isinstance(value, Tensor) else value
+    return SentData(name, reading, content, samples)
 
 
 def take_in(sent: SentData) -> None:
@@ -56,12 +55,12 @@ def take_in(sent: SentData) -> None:
         return
     # Copies: what was sent is shared with other processes, and PyTorch may write.
     whole: dict[str, Any] = {
-        key: torch.from_numpy(own.copy()) if isinstance(own, np.ndarray) else own
-        for key, own in sent.content.items()
+        name: torch.from_numpy(value.copy()) if isinstance(value, np.ndarray) else value
+        for name, value in sent.content.items()
     }
     samples: dict[str, Any] = {
-        key: Samples(torch.from_numpy(stored.copy()), scale)
-        for key, (stored, scale) in sent.samples.items()
+        name: Samples(torch.from_numpy(stored.copy()), scale)
+        for name, (stored, scale) in sent.samples.items()
     }
     give_dataset(sent.name, sent.reading, Dataset(**whole, **samples))
 

@@ -9,10 +9,10 @@ from typing import Any, Literal
 
 from cl_anomaly.core.errors import RunError
 from cl_anomaly.engines.base import Job, Listener, Outcome
-from cl_anomaly.engines.queued import Followed, Queue
-from cl_anomaly.engines.worker import Teller, carried_out, interrupts_ignored
+from cl_anomaly.engines.queued import Queue, QueuedRuns
+from cl_anomaly.engines.worker import interrupts_ignored, perform_job
 from cl_anomaly.runs.interrupts import stop_requested_by_signals
-from cl_anomaly.settings.run_config import Count, Rate
+from cl_anomaly.settings.field_types import Count, Rate
 
 FOLDER = ".slurm"
 # submitit gives a job up that was requeued so many times; a run goes on as long as it gets on.
@@ -90,32 +90,37 @@ class SlurmEngine:
         if not jobs:
             return
         queue = Queue(jobs[0].out.absolute() / FOLDER, self._cluster)
-        followed, waiting = Followed(queue, listener, outcome), []
-        for job in (job.settled() for job in jobs):
-            ticket = queue.ticket_of(job)
-            if ticket is None:
-                waiting.append(job)
+        runs, missing = QueuedRuns(queue, listener, outcome), []
+        for job in (job.absolute().settled() for job in jobs):
+            if (ticket := queue.ticket_of(job)) is None:
+                missing.append(job)
             else:
-                followed.add(job, ticket)
-        packs = [waiting[i : i + self._pack] for i in range(0, len(waiting), self._pack)]
+                runs.add(job, ticket)
+        packs = self._packs(missing)
         with stop_requested_by_signals() as stop:
-            while packs or followed.tickets:
-                room = self._room(len(followed.tickets), len(packs))
+            while packs or runs.tickets:
+                room = self._room(len(runs.tickets), len(packs))
                 if packs and room and stop.signal is None:
-                    self._queue_up(packs[:room], queue, followed)
+                    self._queue_up(packs[:room], queue, runs)
                     packs = packs[room:]
-                followed.look(stop)
+                runs.look(stop)
                 if outcome.interrupted is not None:
                     packs = []
-            followed.end()
+            runs.end()
+
+    def _packs(self, jobs: Sequence[Job]) -> list[list[Job]]:
+        """Pack runs; one that executes a file of the user's has a process of its own."""
+        alone = [[job] for job in jobs if job.has_own_code]
+        others = [job for job in jobs if not job.has_own_code]
+        return alone + [others[i : i + self._pack] for i in range(0, len(others), self._pack)]
 
     def _room(self, there: int, waiting: int) -> int:
         """Count how many jobs may be queued: a queue counts itself, but this machine does not."""
         return waiting if self._cluster == "slurm" else max(0, self.at_a_time - there)
 
-    def _queue_up(self, packs: Sequence[list[Job]], queue: Queue, followed: Followed) -> None:
+    def _queue_up(self, packs: Sequence[list[Job]], queue: Queue, runs: QueuedRuns) -> None:
         for job in (job for pack in packs for job in pack):
-            queue.messages_of(job).begin_anew()
+            queue.begin(job)
         try:
             with interrupts_ignored():  # which the terminal would send to the jobs as well
                 taken = self._executor(queue.folder).map_array(Pack(queue.folder), packs)
@@ -124,7 +129,7 @@ class SlurmEngine:
         for pack, submitted in zip(packs, taken, strict=True):
             ticket = queue.note(pack, submitted)
             for job in pack:
-                followed.add(job, ticket)
+                runs.add(job, ticket)
         queue.write()
 
     def _executor(self, folder: Path) -> Any:
@@ -158,11 +163,10 @@ class Pack:
         queue, ended = Queue(self._folder, ""), None
         with stop_requested_by_signals() as stop:
             for job in jobs:
-                messages = queue.messages_of(job)
-                reply = carried_out(job, Teller(messages.send))
+                reply = perform_job(job)
                 ended = reply.signal or stop.signal
                 if reply.signal is None:
-                    messages.end(reply)
+                    queue.write_reply(job, reply)
                 if ended is not None:
                     break
         if ended is not None and ended == getattr(signal, f"SIG{_SIGNAL}", None):

@@ -1,16 +1,16 @@
-"""A run in the process that carries it out, what it tells, and what comes back."""
+"""Perform one run in a worker process, and return what came of it."""
 
 import gc
+import json
 import os
 import signal
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from itertools import count
 from pathlib import Path
-from typing import Any
 
 from cl_anomaly.core.errors import CLAnomalyError, Interrupted
 from cl_anomaly.core.progress import Progress
@@ -22,7 +22,7 @@ class Reply:
     """What came of a run.
 
     Attributes:
-        folder: with its results, where it has some.
+        folder: with its results, if it has some.
         said: a sentence for each replica that failed; or why there are no results.
         signal: that has asked for its end.
         seconds: that it took.
@@ -41,13 +41,27 @@ class Reply:
         elif self.signal is None:
             outcome.fail(run, "\n".join(self.said))
 
+    def to_json(self) -> str:
+        """Return the reply as JSON."""
+        return json.dumps(asdict(self) | {"folder": self.folder and str(self.folder)})
+
+    @classmethod
+    def from_json(cls, content: str | bytes) -> "Reply":
+        """Read what `to_json` wrote."""
+        reply = json.loads(content)
+        return cls(**reply | {"folder": reply["folder"] and Path(reply["folder"])})
+
 
 _NUMBERS = count()
-"""Of the runs that this process carries out."""
+"""Of the runs that this process performs."""
 
 
-def carried_out(job: Job, progress: Progress) -> Reply:
-    """Do what is left of a run, in a process of one thread that may have carried out others."""
+def perform_job(job: Job, progress: Progress | None = None) -> Reply:
+    """Do what is left of a run, in a process of one thread that may have performed others.
+
+    Args:
+        progress: is told of the run, as its event log is.
+    """
     os.environ["OMP_NUM_THREADS"] = "1"  # read as PyTorch is imported
     from cl_anomaly.core.machine import forget_peak_memory
     from cl_anomaly.plan.build import prepare
@@ -58,52 +72,16 @@ def carried_out(job: Job, progress: Progress) -> Reply:
     if next(_NUMBERS) == 1:  # the libraries are there: to look through them each time takes long
         gc.freeze()
     forget_peak_memory()
+    shown = progress or Progress()
     try:
         plan = prepare(job.config)
-        done = perform(plan, job.out, lambda _: progress, job.again, job.name, job.track)
+        done = perform(plan, job.out, lambda _: shown, job.again, job.name, job.track)
         reply = Reply(done.folder, done.failures)
     except Interrupted as interrupted:
         reply = Reply(None, [str(interrupted)], interrupted.signal)
     except CLAnomalyError as error:
         reply = Reply(None, [str(error)])
     return replace(reply, seconds=time.perf_counter() - began)
-
-
-class Teller(Progress):
-    """Passes on what a run tells, to where it is shown.
-
-    Args:
-        send: is given each message: what it is, and its content. It returns whether the run is to
-            be asked to end.
-    """
-
-    def __init__(self, send: Callable[[str, tuple[Any, ...]], bool]) -> None:
-        self._send = send
-
-    def _tell(self, kind: str, *content: Any) -> None:
-        if self._send(kind, content):
-            signal.raise_signal(signal.SIGTERM)  # the run saves what it has done, and ends
-
-    def task(self, number: int, tasks: int, epochs: int | None) -> None:
-        """Pass it on, see `Progress.task`."""
-        self._tell("task", number, tasks, epochs)
-
-    def update(self, done: int, total: int, loss: float) -> None:
-        """Pass it on, see `Progress.update`."""
-        self._tell("update", done, total, loss)
-
-    def evaluated(self, number: int, aurocs: Sequence[float]) -> None:
-        """Pass it on, see `Progress.evaluated`."""
-        self._tell("evaluated", number, list(aurocs))
-
-    def notice(self, text: str) -> None:
-        """Pass it on, see `Progress.notice`."""
-        self._tell("notice", text)
-
-
-def retell(progress: Progress, kind: str, content: Sequence[Any]) -> None:
-    """Return a listener a message of a `Teller`."""
-    getattr(progress, kind)(*content)
 
 
 @contextmanager

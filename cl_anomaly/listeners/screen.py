@@ -91,8 +91,8 @@ class Screen:
             return
         done = round(self._bars.tasks[self._count].completed) + 1
         self._bars.update(self._count, completed=done, where=f"{done:,} of {self._runs:,}")
-        words = [*([own.end()] if (own := self._shown.pop(run, None)) else []), failure]
-        said = "; ".join(filter(None, words)).partition("\n")[0]
+        bar = self._shown.pop(run, None)
+        said = "; ".join(filter(None, [bar.end() if bar else "", failure])).partition("\n")[0]
         self._console.print(Text(f"{run}: {said}", style="red" if failure else ""))
 
 
@@ -170,13 +170,13 @@ class _Lines(_Notices):
         self._loss = math.nan
 
     def task(self, number: int, tasks: int, epochs: int | None) -> None:
-        self._tasks, self._started = tasks, time.monotonic()
+        self._tasks, self._started = tasks, self.happened or time.time()
 
     def update(self, done: int, total: int, loss: float) -> None:
         self._loss = loss
 
     def evaluated(self, number: int, aurocs: Sequence[float]) -> None:
-        seconds = time.monotonic() - self._started
+        seconds = (self.happened or time.time()) - self._started
         print(
             f"{self._run}: task {number}/{self._tasks}, {_loss_shown(self._loss, ', ')}"
             f"AUROC {mean_and_spread(aurocs) or 'of no seed'}, {seconds:.1f} s",

@@ -1,28 +1,22 @@
-"""Detector models, one file each: a new file in this folder is found without being named."""
+"""Detector models, one file each, called as the model: a new file in this folder is found."""
 
 import importlib
 import inspect
-import pkgutil
 
 from cl_anomaly.models.base import Model
-from cl_anomaly.settings.catalogue import check_listed
+from cl_anomaly.settings.catalogue import check_listed, names_of
 from cl_anomaly.settings.python_values import GivenModel
 
 __all__ = ["MODELS", "Model", "find_model"]
 
 
-def _found() -> dict[str, type[Model]]:
-    names = [module.name for module in pkgutil.iter_modules(__path__)]
-    modules = [importlib.import_module(f"{__name__}.{name}") for name in names]
-    return {
-        cls.name: cls
-        for module in modules
-        for _, cls in inspect.getmembers(module, inspect.isclass)
-        if issubclass(cls, Model) and cls.__module__ == module.__name__ and "name" in vars(cls)
-    }
+def _shipped(name: str) -> type[Model]:
+    module = importlib.import_module(f"{__name__}.{name.replace('-', '_')}")
+    classes = [own for own in vars(module).values() if inspect.isclass(own)]
+    return next(own for own in classes if issubclass(own, Model) and vars(own).get("name") == name)
 
 
-MODELS: dict[str, type[Model]] = _found()
+MODELS: dict[str, type[Model]] = {name: _shipped(name) for name in names_of("model")}
 
 
 def find_model(name: str) -> type[Model]:

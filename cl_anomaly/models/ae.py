@@ -6,7 +6,7 @@ from typing import ClassVar, Literal
 from torch import Tensor
 
 from cl_anomaly.core.randomness import Draws
-from cl_anomaly.models.autoencoder import Autoencoder, Decoded
+from cl_anomaly.models.shared.autoencoder import Autoencoder, Decoded
 
 
 class AEReconstruction(Decoded):

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from cl_anomaly.core.errors import InputError
 from cl_anomaly.core.randomness import Draws
-from cl_anomaly.models.losses import kl_to_standard_normal
+from cl_anomaly.models.shared.losses import kl_to_standard_normal
 
 RECONSTRUCT = "reconstruct"
 GENERATE = "generate"

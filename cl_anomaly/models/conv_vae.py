@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 from typing import ClassVar, Literal
 
-from cl_anomaly.models.autoencoder import check_sizes
-from cl_anomaly.models.convolutional import Convolutional
+from cl_anomaly.models.shared.autoencoder import check_sizes
+from cl_anomaly.models.shared.convolutional import Convolutional
 from cl_anomaly.models.vae import VAE
 
 

@@ -10,9 +10,9 @@ from torch import Tensor
 
 from cl_anomaly.core.errors import InputError
 from cl_anomaly.core.randomness import Draws, generator
-from cl_anomaly.models.autoencoder import check_sizes
 from cl_anomaly.models.base import GENERATE, NOISE, Generator, Model, NoisePrediction
-from cl_anomaly.models.layers import mlp
+from cl_anomaly.models.shared.autoencoder import check_sizes
+from cl_anomaly.models.shared.layers import mlp
 
 _TIME_NUMBERS = 32
 # Where in the schedule samples are scored, and with how many draws of noise in each place.
@@ -165,11 +165,12 @@ class Diffusion(Model):
     ) -> None:
         super().__init__(features, seeds)
         if steps < 2:
-            raise InputError(f"Expected `steps` to be 2 or more, but got {steps}.")
+            raise InputError(setting="steps", expected="to be 2 or more", got=steps)
         if not 1 <= sampling_steps <= steps:
             raise InputError(
-                f"Expected `sampling_steps` to be from 1 to `steps`, {steps}, but got "
-                f"{sampling_steps}."
+                setting="sampling_steps",
+                expected=f"to be from 1 to `steps`, {steps}",
+                got=sampling_steps,
             )
         check_sizes("hidden_sizes", hidden_sizes)
         generators = [generator(seed, "model") for seed in seeds]
@@ -198,10 +199,10 @@ class Diffusion(Model):
         total = torch.zeros_like(samples[..., 0])
         for place, noise in self._scored(samples.shape[2]):
             step = torch.full(samples.shape[:2], place, device=x.device)
-            own = noise.to(x.device)
-            noisy = self.denoiser.noisy(samples, step, own)
-            found = self.denoiser.noise_in(noisy, step, self.denoiser(noisy, step))
-            total += (own - found).square().mean(2)
+            true = noise.to(x.device)
+            noisy = self.denoiser.noisy(samples, step, true)
+            predicted = self.denoiser.noise_in(noisy, step, self.denoiser(noisy, step))
+            total += (true - predicted).square().mean(2)
         return total / (len(_SCORED_AT) * _SCORED_DRAWS)
 
     def _scored(self, size: int) -> Iterator[tuple[int, Tensor]]:

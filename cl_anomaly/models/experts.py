@@ -69,7 +69,7 @@ class Experts(Model):
     ) -> None:
         super().__init__(shape, seeds)
         if tasks < 1:
-            raise InputError(f"Expected `tasks` to be 1 or more, but got {tasks}.")
+            raise InputError(setting="tasks", expected="to be 1 or more", got=tasks)
         self._seeds, self._class = seeds, _class_of(expert)
         self._options = _of_a_share(self._class, shape, dict(options or {}), tasks)
         self.experts = nn.ModuleList([self._made()])
@@ -89,8 +89,8 @@ class Experts(Model):
     def named_parameters(self, *args: Any, **how: Any) -> Iterator[tuple[str, nn.Parameter]]:
         """Return what is trained: the parameters of the last expert."""
         last = f"experts.{len(self.experts) - 1}."
-        own = super().named_parameters(*args, **how)
-        return ((name, p) for name, p in own if last in name)
+        parameters = super().named_parameters(*args, **how)
+        return ((name, p) for name, p in parameters if last in name)
 
     def loss(self, x: Tensor, random: Draws) -> Tensor:
         """Return the loss of the task's expert, (R, B)."""
@@ -114,8 +114,9 @@ def _class_of(name: str) -> type[Model]:
     model = find_model(name)
     if not {RECONSTRUCT, NOISE} & model.abilities:
         raise InputError(
-            f"Expected `expert` to be a model that can reconstruct samples or tell noise from "
-            f"data, but {model.name} cannot."
+            setting="expert",
+            expected="to be a model that can reconstruct samples or tell noise from data",
+            but=f"{model.name} cannot",
         )
     return model
 
@@ -129,8 +130,8 @@ def _make(
             listed = ", ".join(known[2:])
             raise InputError(f"Expected options of {cls.name} ({listed}), but got `{name}`.")
     made: Any = cls
-    own = {k: tuple(v) if isinstance(v, list) else v for k, v in options.items()}
-    return made(shape, seeds, **own)
+    arguments = {k: tuple(v) if isinstance(v, list) else v for k, v in options.items()}
+    return made(shape, seeds, **arguments)
 
 
 def _of_a_share(
@@ -138,7 +139,7 @@ def _of_a_share(
 ) -> dict[str, Any]:
     """Make sizes smaller until a model has at most one share of its bytes."""
     arguments = inspect.signature(cls).parameters
-    name = next((own for own in _SIZES if own in arguments), None)
+    name = next((size for size in _SIZES if size in arguments), None)
     if tasks == 1 or name is None:
         return options
     full = tuple(options.get(name, arguments[name].default))

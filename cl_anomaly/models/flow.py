@@ -10,9 +10,9 @@ from torch import Tensor, nn
 
 from cl_anomaly.core.errors import InputError
 from cl_anomaly.core.randomness import Draws, generator
-from cl_anomaly.models.autoencoder import check_sizes, check_weight
 from cl_anomaly.models.base import DENSITY, GENERATE, Density, Generator, Model
-from cl_anomaly.models.layers import mlp
+from cl_anomaly.models.shared.autoencoder import check_sizes, check_weight
+from cl_anomaly.models.shared.layers import mlp
 
 # log σ of a coupling stays within ±2: a sample unlike all others must not overflow.
 _LARGEST_LOG_SCALE = 2.0
@@ -177,8 +177,9 @@ class Flow(Model):
             )
         if couplings < 2:
             raise InputError(
-                f"Expected `couplings` to be 2 or more, so that all features change, but got "
-                f"{couplings}."
+                setting="couplings",
+                expected="to be 2 or more, so that all features change",
+                got=couplings,
             )
         check_sizes("hidden_sizes", hidden_sizes)
         check_weight("noise", noise)

@@ -12,14 +12,14 @@ from torch import Tensor
 from cl_anomaly.core.errors import InputError
 from cl_anomaly.core.randomness import generator
 from cl_anomaly.models.base import BACKGROUND, DISTANCES, Distances
-from cl_anomaly.models.closed_form import ClosedForm
-from cl_anomaly.models.components import components_of, shares_of
-from cl_anomaly.models.covariances import together
-from cl_anomaly.models.feature_maps import FeatureMap, Histograms, Pixels, is_image
-from cl_anomaly.models.flops import products_of
-from cl_anomaly.models.gaussian_concepts import GaussianConcepts
-from cl_anomaly.models.kept_covariances import form_for
-from cl_anomaly.models.random_maps import RandomConvolutions, RandomUnits
+from cl_anomaly.models.shared.closed_form import ClosedForm
+from cl_anomaly.models.shared.components import components_of, shares_of
+from cl_anomaly.models.shared.covariances import together
+from cl_anomaly.models.shared.feature_maps import FeatureMap, Histograms, Pixels, is_image
+from cl_anomaly.models.shared.flops import products_of
+from cl_anomaly.models.shared.gaussian_concepts import GaussianConcepts
+from cl_anomaly.models.shared.kept_covariances import form_for
+from cl_anomaly.models.shared.random_maps import RandomConvolutions, RandomUnits
 
 
 class FromGaussians(Distances):
@@ -36,14 +36,14 @@ class FromGaussians(Distances):
     @cached_property
     def distances(self) -> Tensor:
         """Squared Mahalanobis distances, (R, B, T)."""
-        own, tasks = self._model.concepts, self._tasks
-        return torch.stack([own.distances(f, r, tasks) for r, f in enumerate(self._features)])
+        concepts, tasks = self._model.concepts, self._tasks
+        return torch.stack([concepts.distances(f, r, tasks) for r, f in enumerate(self._features)])
 
     @property
     def left_out(self) -> Tensor:
         """The same, each sample left out of the Gaussian that has learnt it."""
-        own, tasks = self._model.concepts, self._tasks
-        each = [own.distances_left_out(f, r, tasks) for r, f in enumerate(self._features)]
+        concepts, tasks = self._model.concepts, self._tasks
+        each = [concepts.distances_left_out(f, r, tasks) for r, f in enumerate(self._features)]
         return torch.stack(each)
 
     @property
@@ -56,8 +56,8 @@ class FromGaussians(Distances):
     @cached_property
     def background(self) -> Tensor:
         """Squared Mahalanobis distance from one Gaussian of all tasks, (R, B)."""
-        own = self._model.concepts
-        return torch.stack([own.background(f, r) for r, f in enumerate(self._features)])
+        concepts = self._model.concepts
+        return torch.stack([concepts.background(f, r) for r, f in enumerate(self._features)])
 
 
 class Gaussians(ClosedForm):
@@ -114,18 +114,18 @@ class Gaussians(ClosedForm):
         counts = {"grid": grid, "directions": directions, "width": width, "components": components}
         for name, count in counts.items():
             if count < 1:
-                raise InputError(f"Expected `{name}` to be 1 or more, but got {count}.")
+                raise InputError(setting=name, expected="to be 1 or more", got=count)
         if not 0 < shrinkage <= 1:
-            raise InputError(f"Expected `shrinkage` above 0, at most 1, but got {shrinkage}.")
+            raise InputError(setting="shrinkage", expected="above 0, at most 1", got=shrinkage)
         if rank < 0:
-            raise InputError(f"Expected `rank` to be 0 or more, but got {rank}.")
+            raise InputError(setting="rank", expected="to be 0 or more", got=rank)
         if not 0 <= pooling <= 1:
-            raise InputError(f"Expected `pooling` from 0 to 1, but got {pooling}.")
+            raise InputError(setting="pooling", expected="from 0 to 1", got=pooling)
         if not 0 <= merge < float("inf"):
-            raise InputError(f"Expected `merge` to be 0 or more, but got {merge}.")
+            raise InputError(setting="merge", expected="to be 0 or more", got=merge)
         self._seeds, self._components, self._pooling = seeds, components, pooling
         if curvatures < 0:
-            raise InputError(f"Expected `curvatures` to be 0 or more, but got {curvatures}.")
+            raise InputError(setting="curvatures", expected="to be 0 or more", got=curvatures)
         self.map = _made(features, shape, seeds, grid, (directions, curvatures), width)
         self._form = form_for(self.map.size, rank, stored)
         self.concepts = GaussianConcepts(
@@ -141,23 +141,27 @@ class Gaussians(ClosedForm):
         """Return features of samples (R, B, *features): (B, F) of each replica."""
         if x.stride(0) == 0 and not self.map.is_drawn:  # the same samples for all
             return [self.map(x[0], 0)] * len(x)
-        return [self.map(own, replica) for replica, own in enumerate(x)]
+        return [self.map(samples, replica) for replica, samples in enumerate(x)]
 
     def learn(self, replica: int, features: Sequence[Tensor], anew: bool) -> None:
         """Keep the Gaussians of a replica's next task, see `ClosedForm.learn`."""
         if anew:
             self.concepts.clear(replica)
         self.learnt[replica] += 1
-        task, x, own = int(self.learnt[replica]), torch.cat(list(features)), self.concepts
+        task, x, concepts = int(self.learnt[replica]), torch.cat(list(features)), self.concepts
         # The same numbers for each task: the order of tasks should change nothing.
         numbers = generator(self._seeds[replica], "components")
         parts = components_of(x, self._components, self._pooling, numbers)
-        if not (first := own.returned(replica, reduce(together, parts))):
-            own.add(replica, task, parts)
-        elif len(centres := own.means[replica, own.places(replica, first)]) == len(parts) == 1:
-            own.join(replica, task, first, parts)
+        if not (first := concepts.returned(replica, reduce(together, parts))):
+            concepts.add(replica, task, parts)
+        elif (
+            len(centres := concepts.means[replica, concepts.places(replica, first)])
+            == len(parts)
+            == 1
+        ):
+            concepts.join(replica, task, first, parts)
         else:
-            own.join(replica, task, first, shares_of(x, centres, self._pooling))
+            concepts.join(replica, task, first, shares_of(x, centres, self._pooling))
 
     def tasks_joined(self) -> list[list[int]]:
         """Return for each replica which task each was learnt as, see `Model.tasks_joined`."""

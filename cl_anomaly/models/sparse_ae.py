@@ -7,7 +7,7 @@ from torch import Tensor
 
 from cl_anomaly.core.randomness import Draws
 from cl_anomaly.models.ae import AE
-from cl_anomaly.models.autoencoder import check_weight
+from cl_anomaly.models.shared.autoencoder import check_weight
 
 
 class SparseAE(AE):

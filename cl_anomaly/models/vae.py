@@ -7,7 +7,6 @@ from typing import ClassVar, Literal
 from torch import Tensor
 
 from cl_anomaly.core.randomness import Draws
-from cl_anomaly.models.autoencoder import Autoencoder, Decoded, Decoder, check_weight
 from cl_anomaly.models.base import (
     GENERATE,
     HIDDEN,
@@ -16,7 +15,8 @@ from cl_anomaly.models.base import (
     RECONSTRUCT,
     Posterior,
 )
-from cl_anomaly.models.losses import kl_to_standard_normal
+from cl_anomaly.models.shared.autoencoder import Autoencoder, Decoded, Decoder, check_weight
+from cl_anomaly.models.shared.losses import kl_to_standard_normal
 
 
 class VAEReconstruction(Decoded, Posterior):

@@ -20,14 +20,17 @@ def check_portion(config: RunConfig) -> None:
     """
     if config.portion is not None and not is_agnostic(config):
         raise InputError(
-            f"Expected `portion` with `stream` concept-agnostic, but the stream is "
-            f"{config.stream}, in which samples come task by task."
+            setting="portion",
+            expected="with `stream` concept-agnostic",
+            but=f"the stream is {config.stream}, in which samples come task by task",
         )
     size = config.portion or DEFAULT_PORTION
     if is_agnostic(config) and (config.batch_size or 0) > size:
         raise InputError(
-            f"Expected `batch_size` to be at most the samples of a portion, {size}, but got "
-            f"{config.batch_size}. Set `portion`."
+            setting="batch_size",
+            expected=f"to be at most the samples of a portion, {size}",
+            got=config.batch_size,
+            hint="Set `portion`.",
         )
 
 

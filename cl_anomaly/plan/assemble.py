@@ -18,7 +18,7 @@ from cl_anomaly.scenarios.portions import Portioned, as_trained, rhythm
 from cl_anomaly.training.groups import AnyLearner, ReplicaGroups, group_sizes
 from cl_anomaly.training.learner import Learner, TrainsItself
 from cl_anomaly.training.portion_learner import PortionLearner
-from cl_anomaly.training.step import TrainingSettings
+from cl_anomaly.training.schedule import TrainingSettings
 
 if TYPE_CHECKING:
     from cl_anomaly.plan.build import Plan

@@ -1,5 +1,6 @@
 """The one place where a configuration becomes objects: specified, resolved, planned."""
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
 from typing import Any
@@ -12,12 +13,13 @@ from cl_anomaly.core.machine import (
     choose_precision,
     describe_environment,
     precision_name,
-    set_up_processor,
 )
+from cl_anomaly.core.products import set_up_processor
 from cl_anomaly.data.dataset import Dataset
 from cl_anomaly.data.dataset_names import absolute
 from cl_anomaly.data.datasets import choose_dataset, find_dataset, load_dataset
-from cl_anomaly.models.closed_form import ClosedForm
+from cl_anomaly.detector import Detector
+from cl_anomaly.models.shared.closed_form import ClosedForm
 from cl_anomaly.plan.agnostic import DEFAULT_PORTION, about_portions, is_agnostic
 from cl_anomaly.plan.assemble import assemble, make_learner, scaling_of, seeds_of
 from cl_anomaly.plan.check import reading_of
@@ -31,16 +33,24 @@ from cl_anomaly.plan.defaults import (
 )
 from cl_anomaly.plan.fitting import about_thresholds, check_weights
 from cl_anomaly.plan.outline import Outline
-from cl_anomaly.plan.replicas import as_stream, make_replicas, make_scenarios
+from cl_anomaly.plan.replicas import (
+    as_stream,
+    chosen_functions,
+    make_replicas,
+    make_scenarios,
+)
 from cl_anomaly.plan.specification import Specification, specify
 from cl_anomaly.scenarios.base import Replica, Scenario
 from cl_anomaly.scenarios.portions import as_trained
+from cl_anomaly.scores import SCORES
 from cl_anomaly.settings.own_files import loaded
 from cl_anomaly.settings.run_config import ResolvedConfig, RunConfig
 from cl_anomaly.settings.strategy_names import with_absolute_file
 from cl_anomaly.settings.trust import sha256_of
 from cl_anomaly.store.fingerprint import describe_code
 from cl_anomaly.store.folder_names import folder_name
+from cl_anomaly.training.learner import Learner
+from cl_anomaly.training.portion_learner import PortionLearner
 
 __all__ = ["Plan", "assemble", "check_together", "prepare", "resolve"]
 
@@ -178,14 +188,14 @@ def _with_own_defaults(config: RunConfig, parts: Parts) -> tuple[RunConfig, str 
 
 
 def _planned(resolved: _Resolved) -> Plan:
-    config, parts, dataset = resolved.config, resolved.parts, resolved.dataset
+    config, dataset = resolved.config, resolved.dataset
     device = choose_device(config.device)
     precision = choose_precision(config.precision, device)
     own = loaded(config.strategy)
     environment = describe_environment(device, precision) | {
         "data_sha256": dataset.sha256,
         "strategy_sha256": sha256_of(own.source.encode()) if own else None,
-        "code": _code_of(config, parts, is_own=own is not None),
+        "code": _code_of(resolved, is_own=own is not None),
         "dataset_note": config.dataset_note,
     }
     if scaling_of(resolved.scenarios) is not None:
@@ -202,14 +212,31 @@ def _planned(resolved: _Resolved) -> Plan:
     )
 
 
-def _code_of(config: ResolvedConfig, parts: Parts, is_own: bool) -> dict[str, Any]:
+def _code_of(resolved: _Resolved, is_own: bool) -> dict[str, Any]:
     """Describe the code of a run; once for all runs of the same classes, but for somebody's own."""
     describe = describe_code if is_own else _describe_code_once
-    options_class, _ = parts.strategy.options_class()
-    return describe(config.strategy, parts.strategy, options_class, parts.model, model=config.model)
+    config = resolved.config
+    chosen = _chosen(config, resolved.parts, resolved.replicas)
+    return describe(config.strategy, *chosen, model=config.model)
 
 
 _describe_code_once = cache(describe_code)
+
+
+def _chosen(
+    config: ResolvedConfig, parts: Parts, replicas: Sequence[Replica]
+) -> list[type | Callable[..., Any]]:
+    """List the classes and functions that a configuration names, the strategy first."""
+    return [
+        parts.strategy,
+        parts.strategy.options_class()[0],
+        parts.model,
+        find_dataset(str(config.dataset), reading_of(config)).read,
+        *chosen_functions(config, replicas),
+        *(SCORES[name] for name in parts.recorded_scores(config)),
+        PortionLearner if is_agnostic(config) else Learner,
+        Detector,
+    ]
 
 
 def check_together(plan: Plan) -> None:

@@ -3,7 +3,7 @@
 from cl_anomaly.core.errors import InputError
 from cl_anomaly.core.labels import OWN, find_label, listed, parse_labels
 from cl_anomaly.data.dataset_names import CLASSES, OR_YOUR_OWN, Reading, check_own, is_own
-from cl_anomaly.settings.catalogue import check_listed, dataset_names
+from cl_anomaly.settings.catalogue import check_listed
 from cl_anomaly.settings.run_config import RunConfig, settings_of_a_run
 
 _OF_CLUSTERS = ("concepts", "cluster_scaling", "cluster_anomalies")
@@ -16,7 +16,7 @@ def check_dataset_name(config: RunConfig) -> None:
         InputError: there is none, or a setting does not go with it.
     """
     if config.dataset is not None and not is_own(config.dataset):
-        check_listed("dataset", config.dataset, dataset_names(), OR_YOUR_OWN)
+        check_listed("dataset", config.dataset, tuple(CLASSES), OR_YOUR_OWN)
     check_own(config.dataset or "mnist", reading_of(config))
 
 
@@ -35,35 +35,43 @@ def check_scenario(config: RunConfig) -> None:
     _check_stream(config, scenario)
     if scenario not in (None, "one-class") and config.normal_class is not None:
         raise InputError(
-            f"Expected `normal_class` with the scenario one-class, but the scenario is {scenario}, "
-            f"where all classes but the anomaly class are normal."
+            setting="normal_class",
+            expected="with the scenario one-class",
+            but=f"the scenario is {scenario}, where all classes but the anomaly class are normal",
         )
     if scenario in ("one-class", "joint") and config.classes_per_task != 1:
         raise InputError(
-            f"Expected `classes_per_task` with the scenario class-stream, but the scenario is "
-            f"{scenario}, which has one task."
+            setting="classes_per_task",
+            expected="with the scenario class-stream",
+            but=f"the scenario is {scenario}, which has one task",
         )
     if scenario in ("one-class", "joint") and config.blur:
         raise InputError(
-            f"Expected `blur` with a scenario of several tasks, but the scenario is {scenario}, "
-            f"which has one."
+            setting="blur",
+            expected="with a scenario of several tasks",
+            but=f"the scenario is {scenario}, which has one",
         )
     if _brings_anomalies(config, scenario) and config.classes_per_task != 1:
         raise InputError(
-            f"Expected `classes_per_task` with the scenario class-stream, but the scenario is "
-            f"{scenario}, in which each concept with its own anomalies is a task."
+            setting="classes_per_task",
+            expected="with the scenario class-stream",
+            but=f"the scenario is {scenario}, in which each concept with its own "
+            "anomalies is a task",
         )
     if scenario == "concepts" and config.anomaly_class not in (None, OWN):
         raise InputError(
-            f"Expected no `anomaly_class` with the scenario concepts, in which each concept has "
-            f"anomalies of its own, but got {config.anomaly_class}."
+            setting="anomaly_class",
+            expected="no {} with the scenario concepts, in which each concept has anomalies of its "
+            "own",
+            got=config.anomaly_class,
         )
     if scenario not in (None, "clusters"):
         _check_no_clusters(config, scenario)
     if scenario == "one-class" and config.task_order != "ascending":
         raise InputError(
-            "Expected `task_order` with the scenario class-stream, but the scenario is one-class, "
-            "which has one task."
+            setting="task_order",
+            expected="with the scenario class-stream",
+            but="the scenario is one-class, which has one task",
         )
 
 
@@ -82,7 +90,9 @@ def _check_no_clusters(config: RunConfig, scenario: str | None) -> None:
         name = option.name
         if name in _OF_CLUSTERS and getattr(config, name) != option.default:
             raise InputError(
-                f"Expected `{name}` with the scenario clusters, but the scenario is {scenario}."
+                setting=name,
+                expected="with the scenario clusters",
+                but=f"the scenario is {scenario}",
             )
 
 
@@ -95,14 +105,18 @@ def _check_stream(config: RunConfig, scenario: str | None) -> None:
     is_open = scenario is None
     if config.stream == "concept-aware" and not (is_open or _brings_anomalies(config, scenario)):
         raise InputError(
-            f"Expected `stream` concept-aware with the scenario concepts, or clusters with "
-            f"`cluster_anomalies` own, in which each anomaly belongs to a concept, but the "
-            f"scenario is {scenario}."
+            setting="stream",
+            expected="concept-aware with the scenario concepts, or clusters with "
+            "`cluster_anomalies` own, in which each anomaly belongs to a "
+            "concept",
+            but=f"the scenario is {scenario}",
         )
     if config.stream == "concept-aware" and config.calibration:
         raise InputError(
-            f"Expected no `calibration` with `stream` concept-aware, because a threshold is for "
-            f"samples of any concept, but got {config.calibration:g}."
+            setting="calibration",
+            expected="no {} with `stream` concept-aware, because a threshold is for samples of any "
+            "concept",
+            got=f"{config.calibration:g}",
         )
 
 
@@ -122,6 +136,7 @@ def check_classes(config: RunConfig) -> None:
         for label in classes:
             if find_label(label, known) is None:
                 raise InputError(
-                    f"Expected `{setting}` to be a class of {name} ({listed(known)}), but got "
-                    f"{label}."
+                    setting=setting,
+                    expected=f"to be a class of {name} ({listed(known)})",
+                    got=label,
                 )

@@ -7,7 +7,7 @@ from typing import Any
 from cl_anomaly.core.errors import CLAnomalyError, InputError
 from cl_anomaly.models import Model, find_model
 from cl_anomaly.models.base import check_abilities
-from cl_anomaly.models.closed_form import ClosedForm
+from cl_anomaly.models.shared.closed_form import ClosedForm
 from cl_anomaly.plan.agnostic import is_agnostic
 from cl_anomaly.scores import CHEAP_SCORES, SCORES
 from cl_anomaly.settings.options import Option, fill, options_of
@@ -42,9 +42,10 @@ class Parts:
             check_abilities(self.model, SCORES[name].needs, f"the score {name}")
         if config.class_weights and not self.makes_our_steps:
             raise InputError(
-                f"Expected `class_weights` with a model and a strategy that train step by step, "
-                f"because the weights are the loss's, but got the model {self.model.name} and the "
-                f"strategy {strategy.name}."
+                setting="class_weights",
+                expected="with a model and a strategy that train step by step, because"
+                " the weights are the loss's",
+                got=f"the model {self.model.name} and the strategy {strategy.name}",
             )
         if is_agnostic(config):
             _check_is_agnostic(config, strategy, self.model)
@@ -149,13 +150,17 @@ def _check_is_agnostic(config: RunConfig, strategy: Strategy, model: type[Model]
         told.append(f"the model {model.name}")
     told += [f"the score {name}" for name in config.scores if SCORES[name].learns()]
     if found := next(filter(None, told), None):
-        number = " Give `ratio` a number, such as 1." if found.startswith("`ratio`") else ""
         raise InputError(
-            f"Expected `stream` to be concept-incremental, because {found} has to be told where a "
-            f"task ends and the next begins, but got concept-agnostic.{number}"
+            setting="stream",
+            expected=f"to be concept-incremental, because {found} has to be told where a task ends "
+            "and the next begins",
+            got="concept-agnostic",
+            hint="Give `ratio` a number, such as 1." if found.startswith("`ratio`") else "",
         )
     if config.class_weights:
         raise InputError(
-            "Expected no `class_weights` with `stream` concept-agnostic, in which training is not "
-            "told the class of a sample."
+            setting="class_weights",
+            expected="no {} with `stream` concept-agnostic, in which training is not told the "
+            "class of a sample",
+            got=config.class_weights,
         )

@@ -11,7 +11,7 @@ from cl_anomaly.core.labels import OWN, Label, listed, parse_labels
 from cl_anomaly.data.dataset import Dataset
 from cl_anomaly.data.datasets import DATASETS
 from cl_anomaly.models import Model
-from cl_anomaly.models.closed_form import ClosedForm
+from cl_anomaly.models.shared.closed_form import ClosedForm
 from cl_anomaly.plan.agnostic import is_agnostic
 from cl_anomaly.plan.check import check_scenario
 from cl_anomaly.scenarios.base import Scenario
@@ -61,9 +61,11 @@ def _fitting_scenario(config: RunConfig, dataset: Dataset) -> str:
 def _normal_classes(config: RunConfig, dataset: Dataset) -> list[Label]:
     if config.normal_class is None and len(dataset.trained_classes) > 1:
         raise InputError(
-            f"Expected `normal_class`, the class of {dataset.name} to train on, one of "
-            f"{listed(dataset.trained_classes)}, or all in turn, but got none. Name it with "
-            f"`--normal-class`."
+            setting="normal_class",
+            expected=f", the class of {dataset.name} to train on, one of "
+            f"{listed(dataset.trained_classes)}, or all in turn",
+            got="none",
+            hint="Name it with `--normal-class`.",
         )
     if config.normal_class in (None, "all"):
         return dataset.trained_classes
@@ -78,15 +80,18 @@ def _anomalous_classes(config: RunConfig, dataset: Dataset) -> list[Label]:
         if given is None and untrained:
             return untrained
         raise InputError(
-            f"Expected `anomaly_class`, the classes of {dataset.name} "
-            f"({listed(dataset.classes)}) that are anomalous, but got {given or 'none'}. Name "
-            f"them with `--anomaly-class`."
+            setting="anomaly_class",
+            expected=f", the classes of {dataset.name} ({listed(dataset.classes)}) that"
+            " are anomalous",
+            got=given or "none",
+            hint="Name them with `--anomaly-class`.",
         )
     found = known_labels(dataset, parse_labels(given), "anomaly_class")
     if len(found) == len(dataset.classes):
         raise InputError(
-            f"Expected `anomaly_class` to leave {dataset.name} a normal class, but got all: "
-            f"{listed(found)}."
+            setting="anomaly_class",
+            expected=f"to leave {dataset.name} a normal class",
+            got=f"all: {listed(found)}",
         )
     return found
 
@@ -96,8 +101,10 @@ def _default_anomaly(config: RunConfig, dataset: Dataset) -> Label:
     if first == 0 or config.dataset in DATASETS:
         return first
     raise InputError(
-        f"Expected `anomaly_class`, a class of {dataset.name} ({listed(dataset.classes)}), but got "
-        f"none. Name it with `--anomaly-class`."
+        setting="anomaly_class",
+        expected=f", a class of {dataset.name} ({listed(dataset.classes)})",
+        got="none",
+        hint="Name it with `--anomaly-class`.",
     )
 
 

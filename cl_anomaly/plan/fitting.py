@@ -52,6 +52,7 @@ def check_weights(config: RunConfig, dataset: Dataset, scenarios: Sequence[Scena
             anomalous = any(own.is_anomalous(label) for own in scenarios)
             why = "it is the anomaly class" if anomalous else "it has no training samples in a task"
             raise InputError(
-                f"Expected `class_weights` of classes that are trained on, but got {label}: "
-                f"its weight does nothing because {why}."
+                setting="class_weights",
+                expected="of classes that are trained on",
+                got=f"{label}: its weight does nothing because {why}",
             )

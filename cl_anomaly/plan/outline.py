@@ -25,7 +25,7 @@ from cl_anomaly.core.labels import Label
 from cl_anomaly.data.dataset_names import absolute, located
 from cl_anomaly.data.downloads import cache_folder, data_roots
 from cl_anomaly.data.files import sha256_of_data
-from cl_anomaly.settings.catalogue import catalogue
+from cl_anomaly.settings.catalogue import names_of
 from cl_anomaly.settings.python_values import GivenModel
 from cl_anomaly.settings.run_config import ResolvedConfig, RunConfig
 
@@ -133,7 +133,7 @@ def _remove_old(folder: Path) -> None:
 
 def _place(config: RunConfig) -> Path | None:
     """Name the file of an outline; None if what it follows from cannot be known beforehand."""
-    is_ours = config.strategy in catalogue("strategies")
+    is_ours = config.strategy in names_of("strategy")
     if config.dataset is None or not is_ours or isinstance(config.model, GivenModel):
         return None
     dataset = absolute(located(config.dataset, data_roots(config.data_root)))

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from cl_anomaly.core.errors import InputError
 from cl_anomaly.plan.specification import FITTED_TO_DATA, Specification
-from cl_anomaly.settings.catalogue import catalogue
+from cl_anomaly.settings.catalogue import names_of
 from cl_anomaly.store.config_files import read_configuration
 from cl_anomaly.store.folder_names import another_run
 from cl_anomaly.store.status import CONFIG_FILE, differences, identity
@@ -20,8 +20,10 @@ def check_folder(out: Path) -> None:
     there = next((place for place in (out, *out.parents) if os.path.lexists(place)), None)
     if there and not os.path.isdir(there):
         raise InputError(
-            f"Expected `out` to be a folder that can be written to, but {there} is a file. Choose "
-            f"another with `--out DIR`."
+            setting="out",
+            expected="to be a folder that can be written to",
+            but=f"{there} is a file",
+            hint="Choose another with `--out DIR`.",
         )
 
 
@@ -42,7 +44,7 @@ def check_name_is_free(folder: Path, wanted: Specification) -> None:
         raise another_run(folder, ["it is a comparison"])
     config = wanted.config
     own = {k: v for k, v in config.to_dict().items() if v is not None and v != "auto"}
-    if config.strategy not in catalogue("strategies"):
+    if config.strategy not in names_of("strategy"):
         del own["strategy_options"]
     open_ones = {k: v for k, v in there.get("model_options", {}).items() if k in FITTED_TO_DATA}
     own["model_options"] = open_ones | own["model_options"]

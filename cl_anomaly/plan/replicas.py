@@ -1,23 +1,23 @@
 """The replicas of a run, and the tasks that each of them sees."""
 
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import torch
 from torch import Tensor
 
-from cl_anomaly.core.errors import InputError
 from cl_anomaly.core.labels import OWN, parse_labels
 from cl_anomaly.data.dataset import Dataset
 from cl_anomaly.data.held_out import held_out
-from cl_anomaly.models.frozen_features import with_frozen_features
+from cl_anomaly.models.shared.frozen_features import with_frozen_features
 from cl_anomaly.plan.agnostic import DEFAULT_PORTION, is_agnostic
 from cl_anomaly.scenarios.base import Replica, Scenario
-from cl_anomaly.scenarios.class_stream import scenario_of
+from cl_anomaly.scenarios.by_replica import builder_of, scenario_of
 from cl_anomaly.scenarios.clusters import ANOMALY, clustered, standardised
 from cl_anomaly.scenarios.one_class import one_class_replicas
 from cl_anomaly.scenarios.portions import arrival_of, in_portions, scaled_by_first_portion
 from cl_anomaly.scenarios.stream_scaling import scaled
-from cl_anomaly.scenarios.tasks import known_labels, places_of
+from cl_anomaly.scenarios.tasks import known_labels
 from cl_anomaly.settings.run_config import RunConfig
 
 
@@ -125,24 +125,15 @@ def sample_weights(config: RunConfig, dataset: Dataset) -> Tensor | None:
     return weights
 
 
-def check_weights(config: RunConfig, dataset: Dataset, scenarios: Sequence[Scenario]) -> None:
-    """Refuse the weight of a class that no replica trains on, such as the only anomaly class.
-
-    Args:
-        config: with its weights.
-        dataset: as it was loaded.
-        scenarios: one for each replica.
-
-    Raises:
-        InputError: there is one, or the dataset has no such class.
-    """
-    for label in known_labels(dataset, list(config.class_weights), "class_weights"):
-        places = places_of(dataset, dataset.train_labels, [label])
-        trained = (task.indices for own in scenarios for task in own.tasks)
-        if not any(torch.isin(places, indices).any() for indices in trained):
-            anomalous = any(own.is_anomalous(label) for own in scenarios)
-            why = "it is the anomaly class" if anomalous else "it has no training samples in a task"
-            raise InputError(
-                f"Expected `class_weights` of classes that are trained on, but got {label}: "
-                f"its weight does nothing because {why}."
-            )
+def chosen_functions(config: RunConfig, replicas: Sequence[Replica]) -> list[Callable[..., Any]]:
+    """List the functions that make tasks of the dataset as the configuration says."""
+    chosen: list[Callable[..., Any]] = [builder_of(replicas[0])]
+    if config.held_out:
+        chosen.append(held_out)
+    if config.frozen_features != "pixels":
+        chosen.append(with_frozen_features)
+    if config.scenario == "clusters":
+        chosen.append(clustered)
+    if is_agnostic(config):
+        chosen.append(in_portions)
+    return chosen

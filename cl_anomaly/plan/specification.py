@@ -13,10 +13,16 @@ from cl_anomaly.data.dataset_names import located
 from cl_anomaly.data.downloads import data_roots
 from cl_anomaly.plan.agnostic import check_portion
 from cl_anomaly.plan.check import check_classes, check_dataset_name, check_scenario
-from cl_anomaly.settings.catalogue import catalogue, check_strategy_name, model_entry
+from cl_anomaly.settings.catalogue import (
+    check_strategy_name,
+    model_options_of,
+    names_of,
+    options_by_name,
+)
 from cl_anomaly.settings.options import fill
 from cl_anomaly.settings.python_values import GivenStrategy
 from cl_anomaly.settings.run_config import RunConfig
+from cl_anomaly.settings.strategy_names import within_family
 
 if TYPE_CHECKING:
     from cl_anomaly.plan.classes import Parts
@@ -65,11 +71,10 @@ def specify(config: RunConfig) -> Specification:
     check_portion(config)
     check_classes(config)
     options = config.strategy_options
-    if entry := catalogue("strategies").get(config.strategy):
-        options = fill(entry.options, options, entry.name)
-    model = model_entry(config.model)
+    if config.strategy in names_of("strategy"):
+        options = fill(options_by_name("strategy", config.strategy), options, config.strategy)
     given = config.model_options
-    model_options = fill(model.options, given, model.name)
+    model_options = fill(model_options_of(config.model), given, within_family(config.model))
     for name in FITTED_TO_DATA - given.keys():
         model_options.pop(name, None)
     return Specification(replace(config, strategy_options=options, model_options=model_options))

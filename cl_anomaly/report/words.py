@@ -31,8 +31,9 @@ def check_task_names(names: Sequence[str], tasks: int) -> None:
     """
     if names and (len(names) != tasks or len(set(names)) < tasks):
         raise InputError(
-            f"Expected `task_names` to be {tasks} different names, one for each task, separated by "
-            f"commas, but got {len(names)}: {', '.join(names)}."
+            setting="task_names",
+            expected=f"to be {tasks} different names, one for each task, separated by commas",
+            got=f"{len(names)}: {', '.join(names)}",
         )
 
 
@@ -54,8 +55,10 @@ def relabelled(given: Sequence[str], names: Sequence[str]) -> dict[str, str]:
             old, sign, _ = parts[0].partition("=")
             like = did_you_mean(old, names, quote="'") if sign else ""
             raise InputError(
-                f"Expected `labels` for all {len(names)} lines ({'; '.join(names)}), or OLD=NEW "
-                f"for some, but got {len(pairs)}: {', '.join(parts)}.{like}"
+                setting="labels",
+                expected=f"for all {len(names)} lines ({'; '.join(names)}), or OLD=NEW for some",
+                got=f"{len(pairs)}: {', '.join(parts)}",
+                hint=like.strip(),
             )
         new = dict(zip(names, parts, strict=True))
     else:
@@ -64,13 +67,15 @@ def relabelled(given: Sequence[str], names: Sequence[str]) -> dict[str, str]:
             if old is None:
                 like = did_you_mean(part.partition("=")[0], names, quote="'")
                 raise InputError(
-                    f"Expected `labels` to be OLD=NEW with one of the lines ({'; '.join(names)}), "
-                    f"but got {part!r}.{like}"
+                    setting="labels",
+                    expected=f"to be OLD=NEW with one of the lines ({'; '.join(names)})",
+                    got=repr(part),
+                    hint=like.strip(),
                 )
             new[old] = label
     if len(set(new.values())) < len(new) or not all(new.values()):
         raise InputError(
-            f"Expected `labels` that tell the lines apart, but got {', '.join(new.values())}."
+            setting="labels", expected="that tell the lines apart", got=", ".join(new.values())
         )
     return new
 

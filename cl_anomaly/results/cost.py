@@ -61,7 +61,7 @@ def cost_of(plan: Plan, tasks: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
         this by task.
     """
     # With PyTorch, which a page that shows costs does not wait for.
-    from cl_anomaly.models.flops import forward_flops, training_flops
+    from cl_anomaly.models.shared.flops import forward_flops, training_flops
 
     model = plan.parts.make_model(plan.config, plan.dataset.features, plan.config.seed_list[:1])
     by_task = [int(task["samples"]) for task in tasks]
@@ -69,9 +69,8 @@ def cost_of(plan: Plan, tasks: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
         name: sum(task[name] for task in tasks)
         for name in ("training_seconds", "after_task_seconds", "evaluation_seconds")
     }
-    # Checkpoints of earlier versions do not know the bytes.
     kept = ("model_bytes", "strategy_bytes", "score_bytes")
-    last = {name: tasks[-1].get(name) for name in kept}
+    last = {name: tasks[-1][name] for name in kept}
     return {
         "replicas": len(plan.replicas),
         **seconds,
@@ -94,7 +93,7 @@ def cost_table(costs: Mapping[str, Mapping[str, Any]], score: str) -> pd.DataFra
     """Put the costs of several runs beside each other.
 
     Args:
-        costs: by run, as `cost_of` gave them; empty of a run of an earlier version.
+        costs: by run, as `cost_of` gave them; empty where a run has none.
         score: whose bytes are shown.
 
     Returns:

@@ -73,7 +73,7 @@ def read_tests(
             own score alone.
 
     Returns:
-        None where there are none, as of earlier versions.
+        None where there are none.
     """
     try:
         known = read_json(folder / TESTS_FILE)

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from cl_anomaly.core.errors import InputError, RunError
+from cl_anomaly.core.events import EVENTS_FILE
 from cl_anomaly.core.json_files import read_json
 from cl_anomaly.store.config_files import read_configuration
 from cl_anomaly.store.files import MANIFEST_FILE, DamagedError, check_files, locked
@@ -42,7 +43,7 @@ def claimed(out: Path, name: str, again: bool) -> Iterator[Path]:
 def _make_folder(out: Path, name: str, again: bool) -> tuple[Path, bool]:
     names = (name if number == 1 else f"{name}-{number}" for number in count(1))
     for folder in (out / each for each in names):
-        is_new = not folder.exists()
+        is_new = not folder.exists() or (folder.is_dir() and not any(folder.iterdir()))
         try:
             folder.mkdir(parents=True, exist_ok=not again)
         except FileExistsError:  # a file, or a folder where a new one is asked for
@@ -68,6 +69,7 @@ def check_begun(folder: Path, config: dict[str, Any], environment: dict[str, Any
         check_same(folder, config, environment)
         return
     visible = {path.name for path in folder.iterdir() if not path.name.startswith(".")}
+    visible.discard(EVENTS_FILE)
     # The configuration is the first that is written.
     if strangers := visible if CONFIG_FILE not in visible else visible - _BEGINNING_FILES:
         raise InputError(

@@ -9,7 +9,6 @@ from dataclasses import replace
 from pathlib import Path
 
 from cl_anomaly.core.errors import CLAnomalyError, Interrupted, RunError, explained
-from cl_anomaly.core.json_files import read_json
 from cl_anomaly.core.progress import Progress
 from cl_anomaly.plan.build import Plan, check_together
 from cl_anomaly.runs.checkpointing import Keeper
@@ -18,6 +17,7 @@ from cl_anomaly.runs.folder_lock import check_begun, claimed
 from cl_anomaly.runs.interrupts import stop_requested_by_signals
 from cl_anomaly.runs.result import Result
 from cl_anomaly.runs.run import Run
+from cl_anomaly.runs.run_events import RunEvents
 from cl_anomaly.runs.run_folder import write_beginning, write_results
 from cl_anomaly.runs.tracking import tracked
 from cl_anomaly.settings.python_values import FAMILY
@@ -28,8 +28,6 @@ from cl_anomaly.store.folder_names import checked_name, folder_name
 from cl_anomaly.store.provenance import same_by_other_code
 from cl_anomaly.store.status import (
     CHECKPOINTS_FOLDER,
-    CONFIG_FILE,
-    ENVIRONMENT_FILE,
     fingerprint_of,
     is_finished,
     write_status,
@@ -102,13 +100,13 @@ def write_run(result: Result, out: Path) -> Path:
 def _execute(folder: Path, plan: Plan, listener: Listener, track: Sequence[str]) -> Result:
     with explained("in preparation"):
         run = Run(plan)
-    progress = listener(plan.strategy_name)
+    events = RunEvents(run, folder, listener(plan.strategy_name))
     with stop_requested_by_signals() as stop:
         try:
-            checkpoints = _load(folder, run, progress)
+            checkpoints = _load(folder, run, events)
             keeper = Keeper(checkpoints, stop)
-            with tracked(run, folder, track, progress) as told:
-                result = run.execute(told, keeper)
+            with tracked(run, folder, track, events):
+                result = run.execute(events, keeper)
                 with explained("while writing the results"):
                     publish(folder, lambda partial: write_results(result, partial), complete=True)
         except Interrupted as interrupted:
@@ -124,7 +122,8 @@ def _execute(folder: Path, plan: Plan, listener: Listener, track: Sequence[str])
 
 def _load(folder: Path, run: Run, progress: Progress) -> Checkpoints:
     """Put a run where its last checkpoint was taken, or begin it."""
-    checkpoints = Checkpoints(folder / CHECKPOINTS_FOLDER, _fingerprint(folder, run))
+    name = fingerprint_of(run.config.to_dict(), run.environment)
+    checkpoints = Checkpoints(folder / CHECKPOINTS_FOLDER, name)
     state = checkpoints.load()
     where = "the beginning"
     if state is not None:
@@ -150,13 +149,6 @@ def _load(folder: Path, run: Run, progress: Progress) -> Checkpoints:
         )
     write_status(folder, "running", [])
     return checkpoints
-
-
-def _fingerprint(folder: Path, run: Run) -> str:
-    """Name the run as its checkpoints do: those of an earlier version do not know its code."""
-    if not (folder / MANIFEST_FILE).exists():
-        return fingerprint_of(run.config.to_dict(), run.environment)
-    return fingerprint_of(read_json(folder / CONFIG_FILE), read_json(folder / ENVIRONMENT_FILE))
 
 
 def _how_to_resume(folder: Path, plan: Plan, interrupted: Interrupted) -> str:

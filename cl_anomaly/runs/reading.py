@@ -46,7 +46,7 @@ def read_run(folder: str | Path) -> Result:
     made_from, weights, statistics = read_detector(folder)
     arrays = read_arrays(folder / SCORES_FILE)
     config, own = _read_config(folder), folder / OWN_FILE
-    pictures, losses = folder / PICTURES_FILE, folder / LOSSES_FILE  # of this version, or not there
+    pictures, losses = folder / PICTURES_FILE, folder / LOSSES_FILE
     aurocs = read_aurocs(metrics.assign(run=""))
     named = metrics["strategy"].iloc[0] if len(metrics) else config.strategy
     try:

@@ -142,7 +142,7 @@ class PictureRecorder:
         return self._kept
 
     def load_state_dict(self, state: dict[str, Tensor]) -> None:
-        """Take back what `state_dict` gave; checkpoints of earlier versions have nothing."""
+        """Take back what `state_dict` gave."""
         self._kept = dict(state)
 
 

@@ -47,10 +47,9 @@ class Result:
         folder: with the results, where they were kept.
         statistics: that scores keep of the tasks, (R, ...), by `score.NAME.KEY`.
         untrained: by score, (R, N), S[0, j]: AUROC on each task's test group before the first task;
-            of scores that keep no statistics, and not of runs of earlier versions.
-        seen: by metric and score, (R, N), what else is measured of all tasks so far; not of runs of
-            earlier versions.
-        cost: seconds, samples, operations and bytes, see `cost_of`; empty of earlier versions.
+            of scores that keep no statistics.
+        seen: by metric and score, (R, N), what else is measured of all tasks so far.
+        cost: seconds, samples, operations and bytes, see `cost_of`.
         notes: sentences about what came of the tasks, such as those that returned.
     """
 

@@ -12,7 +12,8 @@ from cl_anomaly.core.errors import InputError, explained
 from cl_anomaly.core.machine import now, peak_memory
 from cl_anomaly.core.progress import Progress
 from cl_anomaly.core.state import State
-from cl_anomaly.plan.build import Plan, assemble
+from cl_anomaly.plan.assemble import assemble
+from cl_anomaly.plan.build import Plan
 from cl_anomaly.results.cost import cost_of, new_samples
 from cl_anomaly.runs.checkpointing import Keeper
 from cl_anomaly.runs.measurements import Measurements
@@ -202,7 +203,6 @@ class Run:
         # As it began, whatever the number of threads is now: groups may be at different steps.
         sizes = [group["replicas"] for group in values["groups"]["groups"]]
         self.detector = assemble(self.plan, sizes)
-        self._measure_untrained()  # checkpoints of earlier versions do not know it
         self._learnt = values["task"] - (not values["learnt"])
         groups = State(values["groups"], state.tensors)
         self.detector.groups.restore(groups, values["task"])

@@ -103,8 +103,8 @@ class Scenario:
     @property
     def all_anomalies(self) -> Tensor:
         """Places of all anomalies in the dataset's test set, (m,), int64, ascending."""
-        own = [task.group.anomalies for task in self.tasks]
-        parts = [places for places in (self.anomalies, *own) if places is not None]
+        by_task = [task.group.anomalies for task in self.tasks]
+        parts = [places for places in (self.anomalies, *by_task) if places is not None]
         return torch.cat(parts).unique()
 
     def anomalies_of(self, task: Task) -> Tensor:
@@ -118,7 +118,7 @@ class Scenario:
             places: (n,), int64, in the training set.
         """
         counts = Counter(self.dataset.named(self.dataset.train_labels[places]))
-        return sorted(counts.items(), key=lambda own: (not self.is_anomalous(own[0]), own[0]))
+        return sorted(counts.items(), key=lambda item: (not self.is_anomalous(item[0]), item[0]))
 
     def is_anomalous(self, label: Label) -> bool:
         """Return whether a class is anomalous in all tasks."""
@@ -136,8 +136,8 @@ class Scenario:
         """
         numbers = torch.zeros(len(self.dataset.test_labels), dtype=torch.int64)
         for task in self.tasks:
-            own = [*task.group.normal.values(), self.anomalies_of(task)]
-            numbers[torch.cat(own)] = task.number
+            members = [*task.group.normal.values(), self.anomalies_of(task)]
+            numbers[torch.cat(members)] = task.number
         return numbers[places]
 
     def task_of(self, label: Label) -> Task | None:

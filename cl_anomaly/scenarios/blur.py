@@ -25,7 +25,9 @@ def blurred(tasks: Sequence[Task], share: float, seed: int) -> tuple[Task, ...]:
     arriving = [late for _, late in parts]
     for number, (early, _) in enumerate(parts[1:]):
         arriving[number] = torch.cat([arriving[number], early]).sort().values
-    return tuple(replace(task, indices=own) for task, own in zip(tasks, arriving, strict=True))
+    return tuple(
+        replace(task, indices=indices) for task, indices in zip(tasks, arriving, strict=True)
+    )
 
 
 def _parted(task: Task, share: float, seed: int) -> tuple[Tensor, Tensor]:

@@ -3,12 +3,10 @@
 from collections.abc import Sequence
 
 from cl_anomaly.core.errors import InputError
-from cl_anomaly.core.labels import OWN, Label
+from cl_anomaly.core.labels import Label
 from cl_anomaly.data.dataset import Dataset
-from cl_anomaly.scenarios.base import Replica, Scenario, Task
+from cl_anomaly.scenarios.base import Scenario, Task
 from cl_anomaly.scenarios.blur import blurred
-from cl_anomaly.scenarios.concepts import build_concepts
-from cl_anomaly.scenarios.one_class import build_one_class
 from cl_anomaly.scenarios.stream_scaling import scaled
 from cl_anomaly.scenarios.tasks import (
     check_share,
@@ -19,7 +17,7 @@ from cl_anomaly.scenarios.tasks import (
     places_of,
 )
 
-__all__ = ["Scenario", "Task", "anomaly_classes", "build_scenario", "scenario_of"]
+__all__ = ["Scenario", "Task", "anomaly_classes", "build_scenario"]
 
 
 def build_scenario(
@@ -57,8 +55,9 @@ def build_scenario(
     together = len(order) if classes_per_task is None else classes_per_task
     if together > len(order):
         raise InputError(
-            f"Expected `classes_per_task` to be at most the number of normal classes, "
-            f"{len(order)}, but got {together}."
+            setting="classes_per_task",
+            expected=f"to be at most the number of normal classes, {len(order)}",
+            got=together,
         )
     starts = range(0, len(order), together)
     tasks = tuple(
@@ -70,27 +69,6 @@ def build_scenario(
     anomalies = places_of(dataset, dataset.test_labels, [anomaly_class])
     tasks = blurred(tasks, blur, seed)
     return scaled(Scenario(dataset, anomaly_class, tasks, test_indices, anomalies))
-
-
-def scenario_of(
-    dataset: Dataset,
-    replica: Replica,
-    classes_per_task: int | None = 1,
-    calibration: float = 0.0,
-    blur: float = 0.0,
-) -> Scenario:
-    """Split a dataset as one replica of a run sees it.
-
-    See `build_scenario`; `build_one_class` where the replica has a normal class, and
-    `build_concepts` where each concept has its own anomalies.
-    """
-    seed, normal, anomaly = replica.seed, replica.normal_class, replica.anomaly_class
-    if normal is not None:
-        return build_one_class(dataset, normal, replica.anomalies, seed, calibration)
-    order = replica.task_order
-    if anomaly == OWN:
-        return build_concepts(dataset, order, seed, calibration, blur)
-    return build_scenario(dataset, anomaly, order, classes_per_task, seed, calibration, blur)
 
 
 def anomaly_classes(dataset: Dataset, wanted: Label | Sequence[Label]) -> list[Label]:

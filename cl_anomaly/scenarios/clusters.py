@@ -11,8 +11,7 @@ from threadpoolctl import threadpool_limits
 from torch import Tensor
 
 from cl_anomaly.core.errors import InputError
-from cl_anomaly.core.labels import Label
-from cl_anomaly.data.concept_file import ANOMALOUS, NORMAL
+from cl_anomaly.core.labels import ANOMALOUS, NORMAL, Label
 from cl_anomaly.data.dataset import Dataset, Samples
 from cl_anomaly.data.scaling import Scaling
 from cl_anomaly.scenarios.base import Scenario
@@ -73,8 +72,8 @@ def clustered(
     test = torch.cat([dataset.test.stored, dataset.train.stored[~train_is_normal]])
     is_normal = torch.cat([test_is_normal, torch.zeros(len(test) - len(dataset.test)).bool()])
     normal, held_out, anomalies = (
-        scale(own.float()).flatten(1).numpy().astype(np.float64)
-        for own in (dataset.train.stored[train_is_normal], test[is_normal], test[~is_normal])
+        scale(samples.float()).flatten(1).numpy().astype(np.float64)
+        for samples in (dataset.train.stored[train_is_normal], test[is_normal], test[~is_normal])
     )
     centres = _centres(normal, concepts, dataset.name)
     train_labels, tested = (torch.from_numpy(_nearest(x, centres)) for x in (normal, held_out))
@@ -90,12 +89,12 @@ def clustered(
     digest = hashlib.sha256(f"{dataset.sha256} {tuple(names)}".encode())
     for labels in (train_labels, test_labels):
         digest.update(labels.numpy().tobytes())
-    kept = scale if scaling == "all" else None
+    sample_scale = scale if scaling == "all" else None
     return replace(
         dataset,
-        train=Samples(dataset.train.stored[train_is_normal], dataset.train.scale, kept),
+        train=Samples(dataset.train.stored[train_is_normal], dataset.train.scale, sample_scale),
         train_labels=train_labels,
-        test=Samples(test, dataset.test.scale, kept),
+        test=Samples(test, dataset.test.scale, sample_scale),
         test_labels=test_labels,
         sha256=digest.hexdigest(),
         class_names=tuple(names),
@@ -124,8 +123,9 @@ def _centres(normal: NDArray[np.float64], concepts: int, name: str) -> NDArray[n
     """Find the clusters' centres, (k, d), those of the largest first; none is too small."""
     if concepts < 2 or len(normal) < concepts * _FEWEST:
         raise InputError(
-            f"Expected `concepts` to be 2 or more, with {_FEWEST} normal training samples of "
-            f"{name} for each, but got {concepts} for {len(normal):,} samples."
+            setting="concepts",
+            expected=f"to be 2 or more, with {_FEWEST} normal training samples of {name} for each",
+            got=f"{concepts} for {len(normal):,} samples",
         )
     centres, _ = _k_means(normal, concepts)
     while True:
@@ -146,13 +146,16 @@ def _assigned(anomalies: NDArray[np.float64], centres: NDArray[np.float64], name
     """Number the concept that brings each anomaly, (m,): concept after concept takes a cluster."""
     if (distinct := len(np.unique(anomalies, axis=0))) < len(centres):
         raise InputError(
-            f"Expected `cluster_anomalies` own with one distinct anomaly of {name} or more for "
-            f"each of {len(centres)} concepts, but there are {distinct}. Ask for fewer concepts."
+            setting="cluster_anomalies",
+            expected=f"own with one distinct anomaly of {name} or more for each of "
+            f"{len(centres)} concepts",
+            but=f"there are {distinct}",
+            hint="Ask for fewer concepts.",
         )
     means, cluster = _k_means(anomalies, len(centres))
     concept, free = np.empty(len(centres), dtype=np.int64), list(range(len(centres)))
     for number, centre in enumerate(centres):
-        nearest = min(free, key=lambda own: float(np.square(means[own] - centre).sum()))
+        nearest = min(free, key=lambda candidate: float(np.square(means[candidate] - centre).sum()))
         free.remove(nearest)
         concept[nearest] = number
     return torch.from_numpy(concept[cluster])
@@ -166,8 +169,8 @@ def _k_means(
 
     # More threads would add in another order every time.
     with threadpool_limits(1):
-        found = KMeans(clusters, n_init=10, random_state=0).fit(samples)  # type: ignore[arg-type]
-    return found.cluster_centers_, np.asarray(found.labels_, dtype=np.int64)
+        fitted = KMeans(clusters, n_init=10, random_state=0).fit(samples)  # type: ignore[arg-type]
+    return fitted.cluster_centers_, np.asarray(fitted.labels_, dtype=np.int64)
 
 
 def _nearest(samples: NDArray[np.float64], centres: NDArray[np.float64]) -> NDArray[np.int64]:
@@ -182,17 +185,17 @@ def _about(name: str, asked: int, tested: Tensor) -> list[str]:
     Raises:
         InputError: one has no normal test samples, and could not be judged.
     """
-    found, said = len(tested), []
-    if found < asked:
+    used, said = len(tested), []
+    if used < asked:
         said.append(
-            f"Of {asked} clusters of {name}, {asked - found} had too few training samples, which "
-            f"have joined others: there are {found} concepts."
+            f"Of {asked} clusters of {name}, {asked - used} had too few training samples, which "
+            f"have joined others: there are {used} concepts."
         )
     for number, count in enumerate(tested.tolist(), 1):
         if not count:
             raise InputError(
                 f"Expected normal test samples of {name} in each cluster, but {NORMAL}{number} has "
-                f"none. Ask for fewer clusters, such as `--concepts {max(2, found - 1)}`."
+                f"none. Ask for fewer clusters, such as `--concepts {max(2, used - 1)}`."
             )
         if count < _FEW_TESTED:
             said.append(f"{NORMAL}{number} has few normal test samples, {count}.")

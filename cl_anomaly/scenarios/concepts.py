@@ -4,8 +4,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from cl_anomaly.core.errors import InputError
-from cl_anomaly.core.labels import OWN, Label
-from cl_anomaly.data.concept_file import ANOMALOUS, NORMAL, anomalies_of
+from cl_anomaly.core.labels import ANOMALOUS, NORMAL, OWN, Label, anomalies_of
 from cl_anomaly.data.dataset import Dataset
 from cl_anomaly.scenarios.base import Scenario, TestGroup
 from cl_anomaly.scenarios.blur import blurred
@@ -48,8 +47,8 @@ def build_concepts(
             f"Expected a dataset whose concepts bring their own anomalies, `--dataset "
             f"concepts:FILE.npz`, for the scenario concepts, but got {dataset.name}."
         )
-    own = [name for name in dataset.classes if not str(name).startswith(ANOMALOUS)]
-    order = ordered_classes(own, task_order, seed)
+    concepts = [name for name in dataset.classes if not str(name).startswith(ANOMALOUS)]
+    order = ordered_classes(concepts, task_order, seed)
     tasks = []
     for number, concept in enumerate(order, 1):
         task = make_task(dataset, number, [concept], seed, calibration)

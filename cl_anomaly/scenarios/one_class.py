@@ -41,8 +41,9 @@ def build_one_class(
         anomalous = known_labels(dataset, anomalies, "anomaly_class")
     if normal in anomalous:
         raise InputError(
-            f"Expected `anomaly_class` without the normal class {normal}, but got "
-            f"{listed(anomalous)}."
+            setting="anomaly_class",
+            expected=f"without the normal class {normal}",
+            got=listed(anomalous),
         )
     if not anomalous:
         raise InputError(f"Expected {dataset.name} to have test samples beside class {normal}.")

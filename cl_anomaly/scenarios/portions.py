@@ -31,8 +31,14 @@ class Portioned(Scenario):
 
     def as_trained(self) -> Scenario:
         """Return the scenario that training sees: its tasks are the portions."""
-        own = self.dataset, self.anomaly_class, self.portions, self.test_indices, self.anomalies
-        return Scenario(*own, self.anomalous)
+        arguments = (
+            self.dataset,
+            self.anomaly_class,
+            self.portions,
+            self.test_indices,
+            self.anomalies,
+        )
+        return Scenario(*arguments, self.anomalous)
 
 
 def arrival_of(scenario: Scenario, seed: int) -> Tensor:
@@ -47,7 +53,7 @@ def arrival_of(scenario: Scenario, seed: int) -> Tensor:
     """
     count = len(scenario.dataset.train)
     rank = torch.randperm(count, generator=generator(seed, "arrival"))
-    return torch.cat([own.indices[rank[own.indices].argsort()] for own in scenario.tasks])
+    return torch.cat([task.indices[rank[task.indices].argsort()] for task in scenario.tasks])
 
 
 def in_portions(
@@ -91,8 +97,10 @@ def _portion(number: int, arrived: Tensor, seed: int, calibration: float) -> Tas
     count = math.ceil(calibration * len(arrived))
     if count == len(arrived):
         raise InputError(
-            f"Expected `calibration` to leave samples of each portion to train on, but "
-            f"{calibration} of {count} is all of them. Make `portion` larger."
+            setting="calibration",
+            expected="to leave samples of each portion to train on",
+            but=f"{calibration} of {count} is all of them",
+            hint="Make `portion` larger.",
         )
     order = torch.randperm(len(arrived), generator=generator(seed, "calibration", number))
     is_aside = torch.zeros(len(arrived), dtype=torch.bool)
@@ -103,8 +111,8 @@ def _portion(number: int, arrived: Tensor, seed: int, calibration: float) -> Tas
 def _parted(task: Task, aside: Tensor) -> Task:
     """Part a task's samples into those that are trained on and those that are kept aside."""
     is_aside = torch.isin(task.indices, aside)
-    own = {"indices": task.indices[~is_aside], "calibration": task.indices[is_aside]}
-    return replace(task, **own)
+    parts = {"indices": task.indices[~is_aside], "calibration": task.indices[is_aside]}
+    return replace(task, **parts)
 
 
 def scaled_by_first_portion(
@@ -117,13 +125,16 @@ def scaled_by_first_portion(
         dataset: its dataset as it was before a scenario scaled it.
         scale: scales a scenario by its first task.
     """
-    own = scale(replace(portioned.as_trained(), dataset=dataset))
-    return replace(portioned, dataset=own.dataset)
+    scaled = scale(replace(portioned.as_trained(), dataset=dataset))
+    return replace(portioned, dataset=scaled.dataset)
 
 
 def as_trained(scenarios: Sequence[Scenario]) -> list[Scenario]:
     """Return scenarios as training sees them: with portions as tasks, where there are portions."""
-    return [own.as_trained() if isinstance(own, Portioned) else own for own in scenarios]
+    return [
+        scenario.as_trained() if isinstance(scenario, Portioned) else scenario
+        for scenario in scenarios
+    ]
 
 
 def rhythm(scenario: Scenario) -> tuple[tuple[int, ...], tuple[int, ...]] | None:
@@ -133,4 +144,4 @@ def rhythm(scenario: Scenario) -> tuple[tuple[int, ...], tuple[int, ...]] | None
     """
     if not isinstance(scenario, Portioned):
         return None
-    return scenario.ends, tuple(len(own.indices) for own in scenario.portions)
+    return scenario.ends, tuple(len(portion.indices) for portion in scenario.portions)

@@ -24,15 +24,16 @@ def known_labels(dataset: Dataset, labels: Sequence[Label], setting: str) -> lis
     Raises:
         InputError: one of them does not exist.
     """
-    found = []
+    known = []
     for label in labels:
-        if (own := find_label(label, dataset.classes)) is None:
+        if (match := find_label(label, dataset.classes)) is None:
             raise InputError(
-                f"Expected `{setting}` to be a class of {dataset.name} "
-                f"({listed(dataset.classes)}), but got {label}."
+                setting=setting,
+                expected=f"to be a class of {dataset.name} ({listed(dataset.classes)})",
+                got=label,
             )
-        found.append(own)
-    return found
+        known.append(match)
+    return known
 
 
 def places_of(dataset: Dataset, labels: Tensor, classes: Sequence[Label]) -> Tensor:
@@ -70,24 +71,27 @@ def ordered_classes(
         return [normal[place] for place in order.tolist()]
     if isinstance(task_order, str):
         raise InputError(
-            f"Expected `task_order` to be ascending, random or classes, but got {task_order!r}."
+            setting="task_order",
+            expected="to be ascending, random or classes",
+            got=repr(task_order),
         )
     if not task_order or len(set(task_order)) < len(task_order):
         raise InputError(
-            f"Expected `task_order` to name each class once, but got [{listed(task_order)}]."
+            setting="task_order", expected="to name each class once", got=f"[{listed(task_order)}]"
         )
-    found = [find_label(label, normal) for label in task_order]
-    for label, own in zip(task_order, found, strict=True):
+    matches = [find_label(label, normal) for label in task_order]
+    for label, match in zip(task_order, matches, strict=True):
         if anomaly_class is not None and same_label(label, anomaly_class):
             raise InputError(
-                f"Expected `task_order` without the anomaly class {anomaly_class}, which is never "
-                f"trained on, but got {listed(task_order)}."
+                setting="task_order",
+                expected=f"without the anomaly class {anomaly_class}, which is never trained on",
+                got=listed(task_order),
             )
-        if own is None:
+        if match is None:
             raise InputError(
-                f"Expected `task_order` to name classes from {listed(normal)}, but got {label}."
+                setting="task_order", expected=f"to name classes from {listed(normal)}", got=label
             )
-    return [own for own in found if own is not None]
+    return [match for match in matches if match is not None]
 
 
 def make_task(
@@ -116,13 +120,17 @@ def make_task(
         aside.append(_kept_aside(places, label, seed, calibration))
         if len(aside[-1]) == len(places):
             raise InputError(
-                f"Expected `calibration` to leave samples of class {label} (task {number}) of "
-                f"{dataset.name} to train on, but {calibration} of {len(places)} is all of them."
+                setting="calibration",
+                expected=f"to leave samples of class {label} (task {number}) of "
+                f"{dataset.name} to train on",
+                but=f"{calibration} of {len(places)} is all of them",
             )
     indices = places_of(dataset, dataset.train_labels, classes)
-    kept = torch.cat(aside).sort().values
+    held_aside = torch.cat(aside).sort().values
     group = TestGroup({c: places_of(dataset, dataset.test_labels, [c]) for c in classes})
-    return Task(number, tuple(classes), indices[~torch.isin(indices, kept)], group, kept)
+    return Task(
+        number, tuple(classes), indices[~torch.isin(indices, held_aside)], group, held_aside
+    )
 
 
 def check_share(calibration: float) -> None:
@@ -133,7 +141,7 @@ def check_share(calibration: float) -> None:
     """
     if not 0 <= calibration < 1:
         raise InputError(
-            f"Expected `calibration` to be a share from 0 up to 1, but got {calibration}."
+            setting="calibration", expected="to be a share from 0 up to 1", got=calibration
         )
 
 

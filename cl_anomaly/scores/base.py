@@ -81,7 +81,7 @@ class Score:
 
     def bytes_kept(self) -> int:
         """Count the bytes of the statistics, of all replicas."""
-        return sum(own.numel() * own.element_size() for own in self.state_dict().values())
+        return sum(tensor.numel() * tensor.element_size() for tensor in self.state_dict().values())
 
     @classmethod
     def learns(cls) -> bool:

@@ -15,9 +15,9 @@ import torch
 from torch import Tensor
 
 from cl_anomaly.models.base import HIDDEN, Distances, Reconstruction
-from cl_anomaly.models.covariances import Moments
-from cl_anomaly.models.gaussian_concepts import GaussianConcepts
-from cl_anomaly.models.kept_covariances import Triangle
+from cl_anomaly.models.shared.covariances import Moments
+from cl_anomaly.models.shared.gaussian_concepts import GaussianConcepts
+from cl_anomaly.models.shared.kept_covariances import Triangle
 from cl_anomaly.scores.base import LearntScore
 from cl_anomaly.scores.distances import (
     AutoMargin,
@@ -43,14 +43,14 @@ class CodeDistances(Distances):
     @cached_property
     def distances(self) -> Tensor:
         """Squared Mahalanobis distances, (R, B, T)."""
-        own = [self._concepts.distances(f, r, self._tasks) for r, f in enumerate(self.x)]
-        return torch.stack(own)
+        by_replica = [self._concepts.distances(f, r, self._tasks) for r, f in enumerate(self.x)]
+        return torch.stack(by_replica)
 
     @property
     def left_out(self) -> Tensor:
         """The same, each of the last task's samples left out of its Gaussian."""
-        own = self._concepts
-        each = [own.distances_left_out(f, r, self._tasks) for r, f in enumerate(self.x)]
+        concepts = self._concepts
+        each = [concepts.distances_left_out(f, r, self._tasks) for r, f in enumerate(self.x)]
         return torch.stack(each)
 
     @cached_property
@@ -92,17 +92,17 @@ class CodeScore(LearntScore):
     def load_state_dict(self, state: dict[str, Tensor]) -> None:  # noqa: D102
         super().load_state_dict(state)
         self._concepts, self._rule = None, self.rule()
-        own = {k.removeprefix(_OF_RULE): v for k, v in state.items() if k.startswith(_OF_RULE)}
-        self._rule.load_state_dict(own)
+        of_rule = {k.removeprefix(_OF_RULE): v for k, v in state.items() if k.startswith(_OF_RULE)}
+        self._rule.load_state_dict(of_rule)
 
     def _loaded(self, codes: Tensor) -> tuple[GaussianConcepts, int]:
         """Return what has been learnt, and how many tasks that is of."""
         if self._concepts is None:
             # What is kept is shrunk already, as far as the samples' number asked for.
             form = Triangle(codes.shape[2], "float32")
-            own = GaussianConcepts(codes.shape[0], codes.shape[2], 0.0, _MERGE, form)
-            self._concepts = own.to(codes.device)
-            names = {name for name, _ in own.named_buffers()}
+            concepts = GaussianConcepts(codes.shape[0], codes.shape[2], 0.0, _MERGE, form)
+            self._concepts = concepts.to(codes.device)
+            names = {name for name, _ in concepts.named_buffers()}
             if self._kept:
                 self._concepts.load_state_dict({name: self._kept[name] for name in names})
         return self._concepts, self._concepts.joined.shape[1]

@@ -62,8 +62,8 @@ def capped_margin(distances: Tensor, cap: Tensor) -> Tensor:
         distances: squared; log D₁ counts alone while there is one task.
         cap: that can be spread over (…).
     """
-    own, near = margin(distances), least(distances).clamp(min=_TINY).log()
-    return near - torch.where(own.isinf(), 0.0, torch.minimum(own, cap))
+    margins, near = margin(distances), least(distances).clamp(min=_TINY).log()
+    return near - torch.where(margins.isinf(), 0.0, torch.minimum(margins, cap))
 
 
 def softmin(distances: Tensor) -> Tensor:
@@ -96,9 +96,9 @@ class Least(DistanceRule):
         """
         distances = output.distances
         places = (tasks - 1).clamp(max=distances.shape[-1] - 1)
-        own = distances.gather(-1, places[..., None])[..., 0]
-        is_known = (tasks <= distances.shape[-1]) & own.isfinite()
-        return torch.where(is_known, own, least(distances))
+        of_task = distances.gather(-1, places[..., None])[..., 0]
+        is_known = (tasks <= distances.shape[-1]) & of_task.isfinite()
+        return torch.where(is_known, of_task, least(distances))
 
 
 class LogMargin(DistanceRule):
@@ -146,10 +146,10 @@ class AutoMargin(LearntScore, DistanceRule):
 
 def _exceeded(margins: Tensor) -> Tensor:
     """Return what all but a share of margins (n,) exceed; of none that is finite, infinity."""
-    own = margins[margins.isfinite()]
-    if not len(own):
+    finite = margins[margins.isfinite()]
+    if not len(finite):
         return margins.new_tensor(float("inf"))
-    return own.kthvalue(math.ceil(_SHARE * len(own))).values
+    return finite.kthvalue(math.ceil(_SHARE * len(finite))).values
 
 
 class Softmin(DistanceRule):

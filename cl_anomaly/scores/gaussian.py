@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from cl_anomaly.models.base import HIDDEN, Reconstruction
-from cl_anomaly.models.covariances import least_variance
+from cl_anomaly.models.shared.covariances import least_variance
 from cl_anomaly.scores.base import LearntScore
 from cl_anomaly.scores.distances import least, two_nearest
 
@@ -81,11 +81,11 @@ def shrunk_covariance(x: Tensor) -> Tensor:
     count, size = x.shape
     centre = x.mean(0)
     x = x - centre
-    own, identity = x.mT @ x / count, torch.eye(size, dtype=x.dtype, device=x.device)
-    mean = own.trace() / size
-    distance = (own - mean * identity).square().sum()
+    empirical, identity = x.mT @ x / count, torch.eye(size, dtype=x.dtype, device=x.device)
+    mean = empirical.trace() / size
+    distance = (empirical - mean * identity).square().sum()
     # Σₖ ‖xₖ xₖᵀ − S‖² = Σₖ ‖xₖ‖⁴ − n ‖S‖²
-    spread = (x.square().sum(1).square().sum() - count * own.square().sum()) / count**2
+    spread = (x.square().sum(1).square().sum() - count * empirical.square().sum()) / count**2
     shrinkage = (spread.clamp(min=0) / distance).clamp(max=1) if distance > 0 else 1.0
-    least = least_variance(own.diagonal(), centre)
-    return (1 - shrinkage) * own + (shrinkage * mean + least) * identity
+    least = least_variance(empirical.diagonal(), centre)
+    return (1 - shrinkage) * empirical + (shrinkage * mean + least) * identity

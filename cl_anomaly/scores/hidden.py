@@ -80,10 +80,19 @@ class NAP(LearntScore):
         }
 
     def __call__(self, output: Any) -> Tensor:  # noqa: D102
-        lengths, count = self._statistic("singular_values"), self._statistic("count")
-        least = lengths.amax(1, keepdim=True) * lengths.shape[1] * torch.finfo(torch.float32).eps
-        scales = torch.where(lengths > least, count.sqrt()[:, None] / lengths, 0.0)
-        centred = differences(output) - self._statistic("mean")[:, None]
+        lengths, mean = self._statistic("singular_values"), self._statistic("mean")
+        root = self._statistic("count").sqrt()[:, None]
+        # A row of a float32 product is rounded by its place in the batch, in proportion to its
+        # values and not to how they vary: the same sample n times differs from itself. So the
+        # floor is `numpy.linalg.matrix_rank`'s, σ₁ max(n, D) ε (Golub & Van Loan, "Matrix
+        # Computations", 2013, section 5.4.1), of the matrix before its mean is taken off, whose σ₁
+        # is √n ‖μ‖ or more.
+        largest = torch.maximum(
+            lengths.amax(1, keepdim=True), root * mean.norm(dim=1, keepdim=True)
+        )
+        least = largest * lengths.shape[1] * torch.finfo(torch.float32).eps
+        scales = torch.where(lengths > least, root / lengths, 0.0)
+        centred = differences(output) - mean[:, None]
         return ((centred @ self._statistic("axes")) * scales[:, None]).square().sum(2)
 
 

@@ -110,10 +110,10 @@ class AtTheLimit(Distances):
     @cached_property
     def distances(self) -> Tensor:
         """Squared distances from each task, (R, B, T)."""
-        own: Tensor = self._output.distances
-        nearest = own.amin(-1)
+        distances: Tensor = self._output.distances
+        nearest = distances.amin(-1)
         moved = torch.where(nearest > 0, self._limits / nearest, 1.0)
-        return own * moved[..., None]
+        return distances * moved[..., None]
 
     @cached_property
     def background(self) -> Tensor:
@@ -144,8 +144,8 @@ def thresholds_by_limits(
     column, parts = TARGET_RATES.index(rate), [torch.empty(model.replicas, 0)]
     with matrix_products_in(torch.float32, samples.stored.device):
         for output in _outputs(model, samples, indices):
-            own = limits.of_nearest(output.distances)[..., column]
-            parts.append(score(AtTheLimit(output, own)).cpu())
+            limit = limits.of_nearest(output.distances)[..., column]
+            parts.append(score(AtTheLimit(output, limit)).cpu())
     return torch.cat(parts, dim=1)
 
 
@@ -164,8 +164,8 @@ def alarms_by_limits(
     parts = []
     with matrix_products_in(torch.float32, samples.stored.device):
         for output in _outputs(model, samples, indices):
-            own = output.distances
-            parts.append((own.amin(-1, keepdim=True) > limits.of_nearest(own)).mT.cpu())
+            distances = output.distances
+            parts.append((distances.amin(-1, keepdim=True) > limits.of_nearest(distances)).mT.cpu())
     return torch.cat(parts, dim=2).numpy()
 
 

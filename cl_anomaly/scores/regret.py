@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from cl_anomaly.models.base import POSTERIOR
-from cl_anomaly.models.losses import kl_to_standard_normal
+from cl_anomaly.models.shared.losses import kl_to_standard_normal
 from cl_anomaly.scores.base import Score
 from cl_anomaly.scores.sampling import standard_normal_draws
 
@@ -35,7 +35,7 @@ class LikelihoodRegret(Score):
     def __call__(self, output: Any) -> Tensor:  # noqa: D102
         noise = standard_normal_draws(self.name, DRAWS, output.mean)
         posterior = [output.mean.detach().clone(), output.log_variance.detach().clone()]
-        optimizer = torch.optim.Adam([own.requires_grad_() for own in posterior])
+        optimizer = torch.optim.Adam([parameter.requires_grad_() for parameter in posterior])
         bounds: list[Tensor] = []
         for step in range(STEPS):
             optimizer.param_groups[0]["lr"] = _FIRST_STEP_SIZE * (1 - step / STEPS)
@@ -44,8 +44,8 @@ class LikelihoodRegret(Score):
                 # Samples share nothing: the sum's gradient holds each one's own.
                 gradients = torch.autograd.grad(-bound.sum(), posterior)
             bounds.append(bound.detach())
-            for own, gradient in zip(posterior, gradients, strict=True):
-                own.grad = gradient
+            for parameter, gradient in zip(posterior, gradients, strict=True):
+                parameter.grad = gradient
             optimizer.step()
         bounds.append(lower_bound(output, posterior[0].detach(), posterior[1].detach(), noise))
         return torch.stack(bounds).amax(0) - bounds[0]

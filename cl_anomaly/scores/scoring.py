@@ -46,7 +46,9 @@ def score_samples(
     replicas, device = model.replicas, samples.stored.device
     # In place from the first: small results kept between large passing ones would leave holes in
     # memory that nothing large fits into again.
-    results = {own.name: torch.empty(replicas, len(indices), device=device) for own in scores}
+    results = {
+        recorded.name: torch.empty(replicas, len(indices), device=device) for recorded in scores
+    }
     size = _PROCESSOR_CHUNK if device.type == "cpu" else max(1, _GPU_CHUNK // replicas)
     with matrix_products_in(torch.float32, device):
         for start in range(0, len(indices), size):
@@ -96,9 +98,9 @@ def reconstructed(
         their own samples.
     """
     device = samples.stored.device
-    counts = torch.tensor([len(own) for own in indices], device=device)
-    longest = torch.arange(max(len(own) for own in indices))
-    padded = torch.stack([own[longest % len(own)] for own in indices]).to(device)
+    counts = torch.tensor([len(places) for places in indices], device=device)
+    longest = torch.arange(max(len(places) for places in indices))
+    padded = torch.stack([places[longest % len(places)] for places in indices]).to(device)
     for start in range(0, padded.shape[1], _PROCESSOR_CHUNK):
         chunk = padded[:, start : start + _PROCESSOR_CHUNK]
         real = torch.arange(start, start + chunk.shape[1], device=device) < counts[:, None]
@@ -150,14 +152,14 @@ class GroupPlaces:
         ]
         self._normal = self._samples_until(len(scenario.tasks))
         self._seen = [self._samples_until(number) for number in range(1, len(self._tasks) + 1)]
-        own = [places for places in self._judged_by if places is not None]
-        self._arrived = [np.unique(np.concatenate(own[: n + 1])) for n in range(len(own))]
+        arrivals = [places for places in self._judged_by if places is not None]
+        self._arrived = [np.unique(np.concatenate(arrivals[: n + 1])) for n in range(len(arrivals))]
         self.classes = tuple(sorted(label for group in self._groups for label in group))
 
     def _samples_until(self, number: int) -> NDArray[np.int64]:
         """Normal samples of the tasks up to and including one."""
         groups = self._groups[:number]
-        return np.unique(np.concatenate([own for group in groups for own in group.values()]))
+        return np.unique(np.concatenate([places for group in groups for places in group.values()]))
 
     def aurocs_after(self, number: int, scores: NDArray[np.float32]) -> AurocRow:
         """Describe how well the scores tell anomalies apart after a task.

@@ -1,4 +1,4 @@
-"""Options from outside: what type each has, read from text, and checked in one place."""
+"""Options from outside: what type each has, and how their arguments are described."""
 
 import inspect
 import re
@@ -8,8 +8,8 @@ from difflib import get_close_matches
 from functools import cache
 from typing import Any, get_type_hints
 
-from cl_anomaly.core.errors import InputError
-from cl_anomaly.settings.kinds import converted, in_words, is_supported
+from cl_anomaly.core.errors import InputError, UnknownSetting
+from cl_anomaly.settings.values import in_words, validated
 
 REQUIRED: Any = inspect.Parameter.empty
 """The default of an option that must be given."""
@@ -22,7 +22,7 @@ class Option:
     Attributes:
         name: as Python writes it.
         kind: its type, as an annotation.
-        default: its value where none is given, or REQUIRED.
+        default: its value if none is given, or REQUIRED.
         help: what it is.
     """
 
@@ -46,12 +46,16 @@ class Option:
             InputError: it is of another type, or out of range.
         """
         try:
-            return converted(value, self.kind)
-        except (ValueError, TypeError, OverflowError, RecursionError):
-            of = f" of {owner}" if owner else ""
-            raise InputError(
-                f"Expected `{self.name}`{of} to be {in_words(self.kind)}, but got {shown(value)}."
-            ) from None
+            return validated(value, self.kind)
+        except ValueError:
+            raise self.refused(value, owner) from None
+
+    def refused(self, value: Any, owner: str = "") -> InputError:
+        """Return the error of a value that is none of the type."""
+        of = f"of {owner} " if owner else ""
+        return InputError(
+            setting=self.name, expected=f"{of}to be {in_words(self.kind)}", got=shown(value)
+        )
 
 
 def fill(options: Iterable[Option], given: Mapping[str, Any], owner: str) -> dict[str, Any]:
@@ -70,24 +74,29 @@ def fill(options: Iterable[Option], given: Mapping[str, Any], owner: str) -> dic
         if name not in known:
             listed = ", ".join(map(str, known.values()))
             has = f"an option of {owner} ({listed})" if known else f"no option, as {owner} has none"
-            raise InputError(f"Expected {has}, but got `{name}`.{did_you_mean(str(name), known)}")
+            raise UnknownSetting(name, expected=has, like=alike(str(name), known))
     for option in known.values():
         if option.default is REQUIRED and option.name not in given:
-            raise InputError(
-                f"Expected `{option.name}` of {owner}, {in_words(option.kind)}, but got none."
-            )
+            expected = f"of {owner}, {in_words(option.kind)}"
+            raise InputError(setting=option.name, expected=expected, got="none")
     return {
         name: option.checked(given[name], owner) if name in given else option.default
         for name, option in known.items()
     }
 
 
+def alike(name: str, known: Iterable[str]) -> str | None:
+    """Return the known name that an unknown one is like; None if none is."""
+    names = list(known)
+    beginning = [each for each in names if len(name) > 2 and each.startswith(name)]
+    matches = beginning or get_close_matches(name[:100], names, 1)
+    return matches[0] if matches else None
+
+
 def did_you_mean(name: str, known: Iterable[str], quote: str = "`") -> str:
     """Suggest a name that is like one that is unknown, as a sentence."""
-    names = list(known)
-    begins = [own for own in names if own.startswith(name)] if len(name) > 2 else []
-    found = begins or get_close_matches(name[:100], names, 1)
-    return f" Did you mean {quote}{found[0]}{quote}?" if found else ""
+    like = alike(name, known)
+    return f" Did you mean {quote}{like}{quote}?" if like else ""
 
 
 def fill_options(
@@ -118,7 +127,7 @@ def options_of(
     options = []
     for parameter in _parameters(cls, skip):
         kind = hints.get(parameter.name)
-        if parameter.name not in hints or not is_supported(kind):
+        if parameter.name not in hints or not _is_supported(kind):
             if not untyped:
                 raise InputError(_about_type(cls, parameter.name, kind))
             kind = Any
@@ -136,6 +145,13 @@ def _hints(cls: type, untyped: bool) -> dict[str, Any]:
         raise InputError(
             f"Expected {_name_of(cls)} to have arguments of known types, but: {error}."
         ) from error
+
+
+def _is_supported(kind: Any) -> bool:
+    try:
+        return bool(in_words(kind))
+    except TypeError:
+        return False
 
 
 def _about_type(cls: type, name: str, kind: Any) -> str:
@@ -161,16 +177,16 @@ def _parameters(cls: type, skip: frozenset[str]) -> list[inspect.Parameter]:
 
 def described_arguments(docstring: str) -> dict[str, str]:
     """Read what a docstring says of each argument or attribute, under `Args:` or `Attributes:`."""
-    found: dict[str, str] = {}
+    texts: dict[str, str] = {}
     name, inside = "", False
     for line in inspect.cleandoc(docstring).splitlines():
         if line and not line.startswith(" "):
             inside = line in ("Args:", "Attributes:")
         elif inside and (entry := re.match(r" {4}(\w+): (.*)", line)):
-            name, found[entry[1]] = entry[1], entry[2]
+            name, texts[entry[1]] = entry[1], entry[2]
         elif inside and name and line.strip():
-            found[name] += f" {line.strip()}"
-    return found
+            texts[name] += f" {line.strip()}"
+    return texts
 
 
 def summary(thing: object) -> str:

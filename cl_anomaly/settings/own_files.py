@@ -50,14 +50,14 @@ def load_class(path: Path, class_name: str) -> Any:
     place = path.resolve()
     if (place, content) not in _files:
         _files[place, content] = _run(path, content)
-    _last[place] = own = _files[place, content]
+    _last[place] = file = _files[place, content]
     remember(path, content)
-    if not hasattr(own.module, class_name):
-        names = ", ".join(_classes_of(own.module)) or "none"
+    if not hasattr(file.module, class_name):
+        names = ", ".join(_classes_of(file.module)) or "none"
         raise InputError(
             f"Expected a class {class_name} in {path}, but the classes in it are: {names}."
         )
-    return getattr(own.module, class_name)
+    return getattr(file.module, class_name)
 
 
 def loaded(strategy: str) -> OwnFile | None:

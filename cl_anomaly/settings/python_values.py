@@ -45,26 +45,27 @@ def plain_settings(settings: dict[str, Any]) -> dict[str, Any]:
     """Turn paths into text, NumPy's numbers and arrays into Python's, and classes into names.
 
     Args:
-        settings: of a run, by name.
+        settings: some of a run's, by name.
 
     Raises:
         InputError: a strategy with options was given twice over, or does not say which it has.
     """
     plain = {name: _plain(value) for name, value in settings.items()}
-    strategy = settings["strategy"]
+    strategy, model = settings.get("strategy"), settings.get("model")
     if inspect.isclass(strategy):
         plain["strategy"] = _named(strategy, GivenStrategy)
     elif hasattr(strategy, "training_indices"):  # an object of a strategy
-        if plain["strategy_options"]:
+        if plain.get("strategy_options"):
             raise InputError(
-                f"Expected `strategy_options` with a strategy's class or name, but got them "
-                f"with the object {strategy!r}, which has its own."
+                setting="strategy_options",
+                expected="with a strategy's class or name",
+                got=f"them with the object {strategy!r}, which has its own",
             )
         plain |= {
             "strategy": _named(type(strategy), GivenStrategy),
             "strategy_options": _options_of(strategy),
         }
-    if inspect.isclass(model := settings["model"]):
+    if inspect.isclass(model):
         plain["model"] = _named(model, GivenModel)
     return plain
 
@@ -73,9 +74,9 @@ def _plain(value: Any) -> Any:
     if isinstance(value, os.PathLike):
         return os.fspath(value)
     if isinstance(value, dict):
-        return {name: _plain(own) for name, own in value.items()}
+        return {name: _plain(each) for name, each in value.items()}
     if isinstance(value, list):
-        return [_plain(own) for own in value]
+        return [_plain(each) for each in value]
     # Of NumPy's numbers and arrays, without importing it.
     is_numpy = type(value).__module__.partition(".")[0] == "numpy"
     return value.tolist() if is_numpy else value

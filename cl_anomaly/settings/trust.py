@@ -5,10 +5,11 @@ runs without a question only where this user has run just that file, with that c
 """
 
 import hashlib
-import os
 from collections.abc import Iterable, Set
 from contextlib import suppress
 from pathlib import Path
+
+from platformdirs import user_state_path
 
 from cl_anomaly.core.errors import InputError
 from cl_anomaly.core.json_files import read_json
@@ -53,7 +54,7 @@ def _recorded(environment: Path) -> set[str]:
     content = read_json(environment)
     runs = content.get("runs")
     each = runs.values() if isinstance(runs, dict) else [content]
-    known = [own.get("strategy_sha256") for own in each if isinstance(own, dict)]
+    known = [run.get("strategy_sha256") for run in each if isinstance(run, dict)]
     return {sha256 for sha256 in known if isinstance(sha256, str)}
 
 
@@ -90,8 +91,7 @@ def check_trusted(
 
 
 def _list() -> Path:
-    state = os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state"
-    return Path(state) / "cl-anomaly" / "strategy-files.sha256"
+    return user_state_path("cl-anomaly", appauthor=False) / "strategy-files.sha256"
 
 
 def _lines() -> list[str]:

@@ -55,12 +55,12 @@ def bounds_of(kinds: Mapping[str, Kind]) -> dict[str, tuple[str, str]]:
         kinds: of the runs; of two of one kind, the first is the bound.
     """
     runs = {kind: run for run, kind in reversed(list(kinds.items()))}
-    found = {}
+    bounds_by_run = {}
     for run, (_, shared) in kinds.items():
         bounds = [runs.get((bound, shared)) for bound in ("lower", "upper")]
         if bounds[0] is not None and bounds[1] is not None:
-            found[run] = bounds[0], bounds[1]
-    return found
+            bounds_by_run[run] = bounds[0], bounds[1]
+    return bounds_by_run
 
 
 def gaps_closed(means: Mapping[str, float], kinds: Mapping[str, Kind]) -> dict[str, float]:
@@ -75,8 +75,8 @@ def gaps_closed(means: Mapping[str, float], kinds: Mapping[str, Kind]) -> dict[s
     Returns:
         By run; NaN where a bound has no results, or they lie too close together.
     """
-    found = dict.fromkeys(kinds, np.nan)
+    gaps = dict.fromkeys(kinds, np.nan)
     for run, bounds in bounds_of(kinds).items():
-        value, lower, upper = (means.get(own, np.nan) for own in (run, *bounds))
-        found[run] = gap_closed(value, lower, upper)
-    return found
+        value, lower, upper = (means.get(name, np.nan) for name in (run, *bounds))
+        gaps[run] = gap_closed(value, lower, upper)
+    return gaps

@@ -39,8 +39,8 @@ def average_precision(
     normal, anomalies = _sorted(normal_scores), _sorted(anomaly_scores)
     thresholds = np.unique(anomalies)[::-1]
     recall = _share_from(anomalies, thresholds)
-    found, false = prevalence * recall, (1 - prevalence) * _share_from(normal, thresholds)
-    return float((np.diff(recall, prepend=0.0) * found / (found + false)).sum())
+    true, false = prevalence * recall, (1 - prevalence) * _share_from(normal, thresholds)
+    return float((np.diff(recall, prepend=0.0) * true / (true + false)).sum())
 
 
 def fpr_at_tpr(

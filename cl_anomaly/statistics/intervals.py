@@ -95,9 +95,9 @@ def bootstrap_interval(
         return Interval(float("nan"), float("nan"))
     random = np.random.default_rng(seed)
     blocks, seeds = (random.integers(0, size, (resamples, size)) for size in table.shape)
-    found = statistic(table[blocks[:, :, None], seeds[:, None, :]])
+    resampled = statistic(table[blocks[:, :, None], seeds[:, None, :]])
     outside = (1 - confidence) / 2
-    low, high = np.nanquantile(found, [outside, 1 - outside])
+    low, high = np.nanquantile(resampled, [outside, 1 - outside])
     return Interval(float(low), float(high))
 
 

@@ -32,17 +32,17 @@ def values_of(metrics: pd.DataFrame, score: str, metric: str = HEADLINE) -> pd.D
     """
     last = metrics.groupby("dataset")["task"].transform("max")
     is_wanted = (metrics["score"] == score) & (metrics["metric"] == metric)
-    own = metrics[is_wanted & (metrics["task"] == last)]
-    if own.empty:
+    rows = metrics[is_wanted & (metrics["task"] == last)]
+    if rows.empty:
         raise ValueError(f"Expected runs with `{metric}` by the score {score}, but none has it.")
-    twice = own.duplicated(["run", *_REPLICA])
+    twice = rows.duplicated(["run", *_REPLICA])
     if twice.any():
-        run, dataset, anomaly, seed = own.loc[twice, ["run", *_REPLICA]].iloc[0]
+        run, dataset, anomaly, seed = rows.loc[twice, ["run", *_REPLICA]].iloc[0]
         raise ValueError(
             f"Expected one run called {run} on {dataset} with anomaly class {anomaly} and seed "
             f"{seed}, but there are several. Give them different names."
         )
-    table = own.set_index([*_REPLICA, "run"])["value"].unstack("run")  # noqa: PD010
+    table = rows.set_index([*_REPLICA, "run"])["value"].unstack("run")  # noqa: PD010
     replicas = metrics.drop_duplicates(_REPLICA).set_index(_REPLICA).index
     return table.reindex(index=replicas, columns=metrics["run"].unique())
 

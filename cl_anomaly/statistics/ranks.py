@@ -164,7 +164,7 @@ def probability_of_improvement(x: ArrayLike, y: ArrayLike) -> float:
     """
     a, b = np.asarray(x, dtype=np.float64), np.asarray(y, dtype=np.float64)
     wins = np.where(np.isnan(a) | np.isnan(b), np.nan, (a > b) + 0.5 * (a == b))
-    return _mean([_mean(own[~np.isnan(own)]) for own in wins])
+    return _mean([_mean(block[~np.isnan(block)]) for block in wins])
 
 
 def probability_of_improvement_unpaired(x: ArrayLike, y: ArrayLike) -> float:

@@ -1,4 +1,4 @@
-"""`config.json` of runs and comparisons: read as this version would have written it."""
+"""`config.json` of runs and comparisons: read and checked."""
 
 from pathlib import Path
 from typing import Any
@@ -9,49 +9,12 @@ from cl_anomaly.settings.run_config import checked_settings
 
 
 def read_configuration(path: Path) -> dict[str, Any]:
-    """Read the `config.json` of a run or a comparison, as this version would have written it.
+    """Read the `config.json` of a run or a comparison.
 
     Raises:
         InputError: the file is missing or damaged.
     """
-    return _as_written_now(read_json(path))
-
-
-_BEFORE_STREAMS = {
-    "calibration": 0.0,
-    "concepts": 5,
-    "blur": 0.0,
-    "stream": "concept-incremental",
-    "class_weights": {},
-    "held_out": 0.0,
-    "frozen_features": "pixels",
-    "cluster_scaling": "first",
-    "cluster_anomalies": "shared",
-}
-
-
-def _as_written_now(content: dict[str, Any]) -> dict[str, Any]:
-    content = dict(content)
-    # Earlier versions knew of one kind of model, and gave its size a place of its own.
-    if (size := content.pop("latent_size", None)) is not None:
-        content["model_options"] = content.get("model_options", {}) | {"latent_size": size}
-    # And of one scenario.
-    if {"anomaly_class", "classes_per_task"} <= content.keys():
-        content.setdefault("scenario", "class-stream")
-        for name, then in _BEFORE_STREAMS.items():
-            content.setdefault(name, then)
-    # Of a whole run: what there was no choice of then.
-    if content.get("model") == "vae" and "seeds" in content and "epochs" in content:
-        options = dict(content.get("model_options", {}))
-        for name, then in (("reconstruction", "bce"), ("pixel_weights", [])):
-            options.setdefault(name, then)
-        content["model_options"] = options
-    if isinstance(runs := content.get("runs"), dict):
-        content["runs"] = {
-            name: _as_written_now(own) if isinstance(own, dict) else own
-            for name, own in runs.items()
-        }
-    return content
+    return read_json(path)
 
 
 def read_settings(path: Path) -> dict[str, Any]:

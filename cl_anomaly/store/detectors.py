@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 from cl_anomaly.core.errors import InputError
 from cl_anomaly.core.json_files import read_json, write_json
 from cl_anomaly.store.checkpoints import write_tensors
-from cl_anomaly.store.config_files import read_configuration
 from cl_anomaly.store.files import MANIFEST_FILE, check_files
 from cl_anomaly.store.status import CONFIG_FILE, is_finished, status_of
 
@@ -46,7 +45,7 @@ def read_detector(
     """Read what a detector is made from, its weights, and its scores' statistics; runs no code.
 
     Returns:
-        What `write_detector` takes. Runs of earlier versions have no statistics.
+        What `write_detector` takes.
 
     Raises:
         InputError: there is none, it is not finished, or it is damaged.
@@ -55,10 +54,7 @@ def read_detector(
     check_files(folder)
     weights, file = _read_tensors(folder / MODEL_FILE), folder / STATISTICS_FILE
     statistics = _read_tensors(file) if file.exists() else {}
-    if (folder / DETECTOR_FILE).exists():
-        return read_json(folder / DETECTOR_FILE), weights, statistics
-    config = read_configuration(folder / CONFIG_FILE)
-    return _from_configuration(config, weights, folder), weights, statistics
+    return read_json(folder / DETECTOR_FILE), weights, statistics
 
 
 def _read_tensors(file: Path) -> dict[str, Tensor]:
@@ -87,24 +83,3 @@ def _check_is_there(folder: Path) -> None:
             f"{folder} has no trained detector yet: the run is {status.name}. "
             f"`cl-anomaly resume {folder}` goes on with it."
         )
-
-
-def _from_configuration(
-    config: dict[str, Any], weights: dict[str, Tensor], folder: Path
-) -> dict[str, Any]:
-    """State what a run's detector was made from, where an earlier version did not write it down."""
-    try:
-        first, seeds = weights["encoder.0.weight"], config["seeds"]
-        return {
-            "model": config["model"],
-            "model_options": config["model_options"],
-            "features": [first.shape[1]],
-            "scale": 1 / 16 if config["dataset"] == "digits" else 1 / 255,
-            "score": config["score"],
-            "seeds": seeds,
-            "group_sizes": [len(seeds)],
-        }
-    except (KeyError, TypeError) as error:
-        raise InputError(
-            f"Expected {folder} to be a run with a trained detector, but: {error}."
-        ) from error

@@ -32,6 +32,19 @@ class DamagedError(InputError):
         super().__init__(f"{path} is damaged: {why}.")
 
 
+class FormatError(DamagedError):
+    """A file is whole, but this version cannot know what it says."""
+
+    def __init__(self, path: Path, found: object) -> None:
+        InputError.__init__(
+            self,
+            f"{path} is of format {found}, and this version of cl-anomaly reads format {_FORMAT}. "
+            f"Use the version that wrote it, or a later one."
+            if found is not None
+            else f"{path} does not say its format, which everything that cl-anomaly keeps does.",
+        )
+
+
 def check_writable(out: Path) -> None:
     """Make sure, before hours of training, that results can be kept.
 
@@ -44,8 +57,10 @@ def check_writable(out: Path) -> None:
             pass
     except OSError as error:
         raise InputError(
-            f"Expected `out` to be a folder that can be written to, but {out} is not: "
-            f"{error.strerror}. Choose another with `--out DIR`."
+            setting="out",
+            expected="to be a folder that can be written to",
+            but=f"{out} is not: {error.strerror}",
+            hint="Choose another with `--out DIR`.",
         ) from error
 
 
@@ -70,7 +85,10 @@ def replacing(path: Path) -> Iterator[Path]:
 
 
 def write_sealed(path: Path, content: Mapping[str, Any]) -> None:
-    """Write JSON with the SHA-256 of its own content, in place of what was there.
+    """Write JSON with its format and the SHA-256 of its own content, in place of what was there.
+
+    Manifests and checkpoints are kept so: whatever else a folder holds is of the format that its
+    manifest names.
 
     Raises:
         RunError: it could not be written; what was there before still is.
@@ -83,7 +101,7 @@ def read_sealed(path: Path) -> dict[str, Any]:
     """Read what `write_sealed` wrote.
 
     Raises:
-        DamagedError: it is something else.
+        DamagedError: it is something else, or of another format.
     """
     try:
         content = read_json(path)
@@ -93,7 +111,7 @@ def read_sealed(path: Path) -> dict[str, Any]:
     as_written = path.read_text(encoding="utf-8") == rendered(content)
     version, digest = content.pop("format", None), content.pop("sha256", None)
     if version != _FORMAT:
-        raise DamagedError(path, f"its format is {version!r}, and not {_FORMAT}")
+        raise FormatError(path, version)
     if not as_written or digest != _seal(content):
         raise DamagedError(path, "its content does not have the SHA-256 that it names")
     return content

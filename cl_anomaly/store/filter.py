@@ -7,9 +7,9 @@ from typing import Any
 
 from cl_anomaly.core.errors import InputError
 from cl_anomaly.data.dataset_names import short_name
-from cl_anomaly.settings.kinds import Text
 from cl_anomaly.settings.options import did_you_mean
 from cl_anomaly.settings.run_config import settings_of_a_run
+from cl_anomaly.settings.values import Text
 from cl_anomaly.store.listing import Listed
 
 _OF_A_LIST: dict[str, Callable[[Listed], Any]] = {
@@ -62,8 +62,9 @@ def _read(condition: str, listed: Sequence[Listed]) -> tuple[str, str]:
     name, equals, value = condition.partition("=")
     if not equals or not name:
         raise InputError(
-            f"Expected `where` to be NAME=VALUE, such as strategy=gr or model.latent_size=16, but "
-            f"got {condition!r}."
+            setting="where",
+            expected="to be NAME=VALUE, such as strategy=gr or model.latent_size=16",
+            got=repr(condition),
         )
     name = _known(name.strip(), "where", listed)
     for option in settings_of_a_run():
@@ -82,8 +83,11 @@ def _known(name: str, flag: str, listed: Sequence[Listed]) -> str:
     if name not in known:
         like = did_you_mean(name, known)
         raise InputError(
-            f"Expected `{flag}` to name a setting of a run, such as epochs or model.latent_size, "
-            f"or one of {', '.join(_OF_A_LIST)}, but got {name!r}.{like}"
+            setting=flag,
+            expected="to name a setting of a run, such as epochs or model.latent_size, or one of "
+            f"{', '.join(_OF_A_LIST)}",
+            got=repr(name),
+            hint=like.strip(),
         )
     return name
 

@@ -1,14 +1,15 @@
-"""The code that makes a run's numbers, told from other code by a SHA-256.
+"""Identify the code that makes a run's numbers by a SHA-256.
 
 It is read from the files, and nothing is imported: the modules that a run begins with, and what
-these import in turn. Comments, docstrings and blank lines are no code. This imports no PyTorch.
+these import in turn, as far as they lie where numbers are made. Comments, docstrings, blank lines
+and the strings in `raise` statements are no code. This imports no PyTorch.
 """
 
 import ast
 import hashlib
 import json
 import sys
-from collections.abc import Iterable, Iterator, Set
+from collections.abc import Callable, Iterable, Iterator, Set
 from functools import cache
 from importlib.metadata import PackageNotFoundError, packages_distributions, version
 from importlib.util import find_spec
@@ -18,22 +19,38 @@ from typing import Any
 from cl_anomaly.settings.own_files import loaded
 from cl_anomaly.settings.python_values import GivenModel
 from cl_anomaly.settings.strategy_names import file_of
-from cl_anomaly.store.source_text import without_words
+from cl_anomaly.store.source_text import Imports, read_source
 
 _PACKAGE = "cl_anomaly"
-# A run begins with these; its strategy and its model come on top.
-_ROOTS = ("runs.run", "statistics.summary", "strategies.base")
-# What is imported by them, but makes no numbers, and what that imports: whole rooms, and modules of
-# other rooms. Defaults and options stand filled in in a run's configuration; `models` and
-# `strategies` themselves only find what lies in them.
-ROOMS_WITHOUT_NUMBERS = frozenset(
-    "checks cli engines listeners report results settings store suites".split()
+# The code that makes numbers, and no other: whole rooms, and modules of other rooms. The
+# `__init__.py` of a room lists what is in it, and makes none.
+ROOMS = frozenset("avalanche data detector models scenarios scores strategies training".split())
+MODULES = frozenset(
+    "core.labels core.products core.randomness plan.assemble plan.replicas runs.measurements "
+    "runs.metrics_table runs.recorded_thresholds runs.run statistics.detection "
+    "statistics.matrix statistics.thresholds statistics.transfer".split()
 )
-MODULES_WITHOUT_NUMBERS = frozenset(
-    "core.errors core.json_files core.progress core.state models runs.checkpointing "
-    "runs.interrupts runs.result strategies training.rehearsal training.visibility "
-    "version".split()
+# What lies in these rooms and makes no numbers, each with the reason.
+WITHOUT_NUMBERS = {
+    "data.datasets": "lists the readers; the one that is used counts",
+    "data.dataset_names": "reads what `--dataset` is given",
+    "data.downloads": "fetches files, and data counts by its SHA-256",
+    "data.files": "finds files, and data counts by its SHA-256",
+    "data.loaded_once": "keeps a dataset in memory",
+    "models.shared.flops": "counts operations for the cost",
+    "strategies.shared.hook_names": "refuses misspelt hooks",
+    "training.epoch_losses": "keeps losses for a figure",
+    "training.outcome": "holds times and failures",
+    "training.rehearsal": "tries hooks before training, and restores all that they draw",
+    "training.threads": "spreads groups over threads, which changes no number",
+    "training.visibility": "refuses samples that have not arrived",
+}
+# These choose what the configuration names: they count, but what they import only if it is chosen.
+_CHOOSING = frozenset(
+    f"{_PACKAGE}.{name}" for name in ("plan.assemble", "plan.replicas", "scenarios.by_replica")
 )
+# A run begins with these; the classes and functions that its configuration names come on top.
+_ROOTS = frozenset({f"{_PACKAGE}.runs.run", f"{_PACKAGE}.scenarios.portions", *_CHOOSING})
 # Their versions stand in `environment.json` as the machine's do.
 _OF_THE_MACHINE = sys.stdlib_module_names | {"torch", "numpy"}
 
@@ -43,20 +60,22 @@ OWN_FILE, _BESIDE = "strategy.py", "./"
 OWN_MODEL = "model.py"
 
 
-def describe_code(strategy: str, *classes: type, model: str = "") -> dict[str, Any]:
+def describe_code(
+    strategy: str, *chosen: type | Callable[..., Any], model: str = ""
+) -> dict[str, Any]:
     """Describe the code that makes a run's numbers, as JSON can hold it.
 
     Args:
         strategy: its name; its file, where it comes from one, counts as it was when it was loaded.
-        classes: the strategy's first, those of its options and of the model; their base classes
-            count, too.
+        chosen: the classes and functions that the configuration names, the strategy's first; their
+            base classes count, too.
         model: its name; the source of one that was given as a class counts.
 
     Returns:
         `sha256` of it all; `files`, the SHA-256 of each by its name, with no path of this machine;
         `packages`, the versions of those that train.
     """
-    bases = {base.__module__ for cls in classes for base in cls.__mro__}
+    bases = {base.__module__ for own in chosen for base in getattr(own, "__mro__", (own,))}
     file = file_of(strategy)
     own, found = loaded(strategy), _Found(file.parent if file else None)
     if own is not None:
@@ -65,13 +84,13 @@ def describe_code(strategy: str, *classes: type, model: str = "") -> dict[str, A
     packages -= {_PACKAGE, *_OF_THE_MACHINE}
     # Of a package that offers a strategy, all of its modules that this imports; of what the
     # strategy itself is built on, the version.
-    found.follow(packages & {_top(base.__module__) for base in classes[0].__mro__})
-    found.add({*(f"{_PACKAGE}.{name}" for name in _ROOTS), *bases})
+    found.follow(packages & {_top(base.__module__) for base in chosen[0].__mro__})  # type: ignore[union-attr]
+    found.add({*_ROOTS, *bases})
     if own is not None:
-        found.files[OWN_FILE] = _sha256(own.source.encode())
-        found.add(_imports(own.source.encode(), "", is_package=False))
+        found.files[OWN_FILE], imports = _digest(own.source.encode())
+        found.add(_imported(imports, "", is_package=False))
     if isinstance(model, GivenModel):
-        found.files[OWN_MODEL] = _sha256(model.source.encode())
+        found.files[OWN_MODEL], _ = _digest(model.source.encode())
     files, versions = dict(sorted(found.files.items())), _versions(packages)
     digest = json.dumps([files, versions], sort_keys=True)
     sha256 = hashlib.sha256(digest.encode()).hexdigest()
@@ -79,10 +98,7 @@ def describe_code(strategy: str, *classes: type, model: str = "") -> dict[str, A
 
 
 def recorded_code(environment: dict[str, Any]) -> dict[str, Any] | None:
-    """Return the code that a run's `environment.json` names; None where it names none as it should.
-
-    Earlier versions recorded none.
-    """
+    """Return the code that a run's `environment.json` names; None where it names no whole one."""
     code = environment.get("code")
     if not isinstance(code, dict) or not isinstance(code.get("sha256"), str):
         return None
@@ -169,8 +185,9 @@ class _Found:
                 waiting.append(package)
             if (located := self._locate(module)) is not None:
                 name, path = located
-                self.files[name] = _sha256_of_file(path)
-                waiting += _imports(_content(path), module, path.name == "__init__.py")
+                self.files[name], imports = _digest(_content(path))
+                if module not in _CHOOSING:
+                    waiting += _imported(imports, module, path.name == "__init__.py")
 
     def lies_beside(self, module: str) -> bool:
         """Return whether a module is one that lies beside the strategy's file."""
@@ -192,8 +209,10 @@ class _Found:
 
 def _may_make_numbers(module: str) -> bool:
     package, _, name = module.partition(".")
-    rooms, modules = ROOMS_WITHOUT_NUMBERS, MODULES_WITHOUT_NUMBERS
-    return package != _PACKAGE or not (_top(name) in rooms or name in modules)
+    if package != _PACKAGE:
+        return True
+    in_room = "." in name and _top(name) in ROOMS and name not in WITHOUT_NUMBERS
+    return in_room or name in MODULES
 
 
 def _top(module: str) -> str:
@@ -231,22 +250,13 @@ def _folder_of(top: str) -> Path | None:
     return Path(places[0]).parent if places[0] else None
 
 
-@cache
-def _imports(content: bytes, module: str, is_package: bool) -> tuple[str, ...]:
-    """List the modules that a file imports, wherever in it, and what may be one."""
-    return tuple(_imported(content, module, is_package))
-
-
-def _imported(content: bytes, module: str, is_package: bool) -> Iterator[str]:
-    try:
-        nodes = list(ast.walk(ast.parse(content)))
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
-        return
+def _imported(imports: Imports, module: str, is_package: bool) -> Iterator[str]:
+    """Yield the modules that a file imports, and what may be one."""
     parts = module.split(".") if is_package else module.split(".")[:-1]
-    for node in nodes:
+    for node in imports:
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
-        elif isinstance(node, ast.ImportFrom):
+        else:
             package = parts[: len(parts) - node.level + 1] if node.level else []
             base = ".".join([*package, *filter(None, [node.module])])
             yield base
@@ -255,7 +265,7 @@ def _imported(content: bytes, module: str, is_package: bool) -> Iterator[str]:
 
 def _sha256_of_file(path: Path, is_own: bool = False) -> str:
     # What has been imported stays as it was in a process; a strategy's file is read anew.
-    return _sha256(path.read_bytes() if is_own else _content(path))
+    return _digest(path.read_bytes() if is_own else _content(path))[0]
 
 
 @cache
@@ -264,8 +274,9 @@ def _content(path: Path) -> bytes:
 
 
 @cache
-def _sha256(content: bytes) -> str:
-    return hashlib.sha256(without_words(content)).hexdigest()
+def _digest(content: bytes) -> tuple[str, Imports]:
+    code, imports = read_source(content)
+    return hashlib.sha256(code).hexdigest(), imports
 
 
 def _versions(packages: Set[str]) -> dict[str, str]:

@@ -7,7 +7,8 @@ from typing import Any, Protocol
 
 from cl_anomaly.core.errors import InputError
 from cl_anomaly.data.dataset_names import short_name
-from cl_anomaly.settings.run_config import ResolvedConfig, is_text
+from cl_anomaly.settings.field_types import is_text
+from cl_anomaly.settings.run_config import ResolvedConfig
 from cl_anomaly.store.status import fingerprint_of
 
 # A disk's limit is 255 bytes, and a number may follow the name.
@@ -29,9 +30,12 @@ def checked_name(name: str) -> str:
         or set(name) & set("/\\")
     ):
         raise InputError(
-            f"Expected `name` to be a folder's name, but got {name!r}. Letters, digits, spaces and "
-            f"signs are kept as they are, in at most {_MOST_BYTES} bytes, but for / and \\, what "
-            f"cannot be printed, a dot or a dash at the beginning, and spaces at either end."
+            setting="name",
+            expected="to be a folder's name",
+            got=repr(name),
+            hint="Letters, digits, spaces and signs are kept as they are, in at most "
+            f"{_MOST_BYTES} bytes, but for / and \\, what cannot be printed, a dot or a dash at "
+            "the beginning, and spaces at either end.",
         )
     return name
 
@@ -77,6 +81,8 @@ def another_run(folder: Path, differences: Sequence[str]) -> InputError:
     """Make the error of a name that another run has."""
     shown = [*differences[:3], f"{len(differences) - 3} more differ"][: len(differences)]
     return InputError(
-        f"Expected `name` to be new or of the same run, but {folder} holds another: "
-        f"{'; '.join(shown)}.\nGive this one another name, or leave `--name` out."
+        setting="name",
+        expected="to be new or of the same run",
+        but=f"{folder} holds another: {'; '.join(shown)}",
+        hint="Give this one another name, or leave `--name` out.",
     )

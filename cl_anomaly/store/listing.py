@@ -13,7 +13,7 @@ from typing import Any, Literal
 
 from cl_anomaly.core.errors import InputError
 from cl_anomaly.core.json_files import read_json
-from cl_anomaly.settings.catalogue import catalogue
+from cl_anomaly.settings.catalogue import names_of, options_by_name
 from cl_anomaly.settings.options import Option
 from cl_anomaly.settings.run_config import settings_of_a_run
 from cl_anomaly.store.provenance import CodeWords, finished_at
@@ -151,7 +151,7 @@ def read_headline(folder: Path, config: Mapping[str, Any]) -> Headline | None:
 
 def _headline_of(summary: str, config: Mapping[str, Any]) -> Headline | None:
     lines = summary.splitlines()
-    scores = config.get("score") or "recon"  # as runs of earlier versions say
+    scores = config["score"]
     shown = scores[0] if isinstance(scores, list) else scores
     wanted = [line for line in lines[1:] if f",{_HEADLINE}," in line and f",{shown}," in line]
     rows = list(csv.DictReader(io.StringIO("\n".join([*lines[:1], *wanted]))))
@@ -225,9 +225,8 @@ def _defaults(strategy: str, model: str) -> dict[str, Any]:
 
 
 def _options(owner: str, name: str) -> dict[str, Option]:
-    room = {"strategy": "strategies", "model": "models"}[owner]
-    entry = catalogue(room).get(name)
-    return {f"{owner}.{option.name}": option for option in entry.options} if entry else {}
+    options = options_by_name(owner, name) if name in names_of(owner) else ()
+    return {f"{owner}.{option.name}": option for option in options}
 
 
 def _read_if_there(path: Path) -> dict[str, Any]:

@@ -33,7 +33,7 @@ def finished_at(folder: Path) -> datetime:
     """Describe when a finished run, or a comparison, was finished."""
     try:
         return datetime.fromisoformat(read_json(folder / TIMING_FILE)["finished"]).astimezone()
-    except (InputError, KeyError, TypeError, ValueError):  # as earlier versions left it
+    except (InputError, KeyError, TypeError, ValueError):  # of a comparison, which has no times
         written = [folder / name for name in (MANIFEST_FILE, METRICS_FILE)]
         seconds = next(path.stat().st_mtime for path in written if path.exists())
         return datetime.fromtimestamp(seconds, UTC).astimezone()
@@ -175,7 +175,7 @@ def _is_same(folder: Path, here: dict[str, Any]) -> bool:
 
 
 def _without_code(identity: dict[str, Any]) -> dict[str, Any]:
-    return {k: v for k, v in identity.items() if k not in ("code", "strategy_sha256")}
+    return {k: v for k, v in identity.items() if k != "code"}
 
 
 def _is_finished(folder: Path) -> bool:

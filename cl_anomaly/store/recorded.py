@@ -21,7 +21,7 @@ LOSSES_FILE = "losses.csv"
 THRESHOLDS_FILE = "thresholds.csv"
 FALSE_POSITIVE_RATES_FILE = "false_positive_rates.csv"
 
-_OLD = "It was made by an earlier version: the same command makes it anew with this one."
+_GONE = "It was removed: the same command with `--again` makes it anew."
 _CALIBRATE = (
     "The run has no thresholds: `cl-anomaly run --calibration 0.05` keeps a part of each task's "
     "training samples aside, and sets them."
@@ -50,12 +50,12 @@ class RecordedRun:
         Raises:
             InputError: nothing was.
         """
-        return read_arrays(self._file(PICTURES_FILE, _OLD))
+        return read_arrays(self._file(PICTURES_FILE, _GONE))
 
     def _of_scores(self, name: str) -> NDArray[Any]:
         """Read one array of the scores' file, once: all of them may be large."""
         if name not in self._scores:
-            self._scores.update(read_arrays(self._file(SCORES_FILE, _OLD), {name}))
+            self._scores.update(read_arrays(self._file(SCORES_FILE, _GONE), {name}))
         return self._scores[name]
 
     @property
@@ -89,7 +89,7 @@ class RecordedRun:
         Raises:
             InputError: none was kept.
         """
-        return pd.read_csv(self._file(LOSSES_FILE, _OLD))
+        return pd.read_csv(self._file(LOSSES_FILE, _GONE))
 
     @cached_property
     def thresholds(self) -> pd.DataFrame:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from cl_anomaly.core.errors import InputError, RunError
+from cl_anomaly.core.events import EVENTS_FILE
 from cl_anomaly.core.json_files import read_json
 from cl_anomaly.store.files import (
     LOCK_FILE,
@@ -112,7 +113,7 @@ def remove(removable: Removable) -> None:
 
 def _known(folder: Path) -> set[str]:
     """Name the files that may be in a folder: those of its manifest, and what changes later."""
-    always = {MANIFEST_FILE, STATUS_FILE, LOCK_FILE, PAGE_FILE, TRACKED_FILE}
+    always = {MANIFEST_FILE, STATUS_FILE, LOCK_FILE, PAGE_FILE, TRACKED_FILE, EVENTS_FILE}
     if (folder / MANIFEST_FILE).exists():
         try:
             return always | set(read_sealed(folder / MANIFEST_FILE)["files"])

@@ -104,13 +104,13 @@ def status_of(folder: Path) -> Status:
 
 
 def is_finished(folder: Path) -> bool:
-    """Get whether a run has all its results; those from before there were manifests have no status.
+    """Return whether a run has all its results; published ones may come without a manifest.
 
     Raises:
         DamagedError: its manifest is not what was written.
     """
-    older = not (folder / MANIFEST_FILE).exists() and (folder / METRICS_FILE).exists()
-    return older or is_complete(folder)
+    published = not (folder / MANIFEST_FILE).exists() and (folder / METRICS_FILE).exists()
+    return published or is_complete(folder)
 
 
 def _is_whole(folder: Path) -> bool:
@@ -146,7 +146,7 @@ def write_status(
 
 
 def recorded_failures(folder: Path) -> list[dict[str, Any]]:
-    """Return the replicas' failures as a run wrote them down; earlier versions did not."""
+    """Return the replicas' failures as a run wrote them down."""
     return _recorded(folder, "failures")
 
 
@@ -176,29 +176,18 @@ def identity(config: dict[str, Any], environment: dict[str, Any]) -> dict[str, A
     Where a file lies is no part of it: data and code count by their content.
     """
     own = {name: value for name, value in config.items() if name != "data_root"}
-    for name in ("device", "precision"):
-        if own.get(name) == "auto":  # as runs of earlier versions say
-            own[name] = environment.get(name)
     if isinstance(strategy := own.get("strategy"), str) and file_of(strategy):
         own["strategy"] = with_file(strategy, None)
     if isinstance(dataset := own.get("dataset"), str):
         own["dataset"] = Path(dataset).name
     own["data_sha256"] = environment.get("data_sha256")
     code = recorded_code(environment)
-    if code is None:
-        return own | {"strategy_sha256": environment.get("strategy_sha256")}
-    return own | {"code": code["sha256"]}
+    return own | {"code": code and code["sha256"]}
 
 
 def fingerprint_of(config: dict[str, Any], environment: dict[str, Any]) -> str:
     """Return eight hexadecimal digits that name everything which a run's results depend on."""
-    if recorded_code(environment) is not None:
-        return fingerprint(identity(config, environment))
-    # As earlier versions did, for the checkpoints that they left.
-    own = {name: value for name, value in config.items() if name != "data_root"}
-    return fingerprint(
-        own | {name: environment.get(name) for name in ("data_sha256", "strategy_sha256")}
-    )
+    return fingerprint(identity(config, environment))
 
 
 def differences(there: dict[str, Any], here: dict[str, Any]) -> list[str]:
@@ -206,16 +195,13 @@ def differences(there: dict[str, Any], here: dict[str, Any]) -> list[str]:
     # As JSON holds it, where a tuple is a list.
     one, other = (flat_settings(json.loads(json.dumps(own))) for own in (there, here))
     names = [name for name in {**one, **other} if one.get(name) != other.get(name)]
-    # What an earlier version left open is not known to differ.
-    open_ones = {n for n in ("device", "precision") if one.get(n) == "auto"}
     return [
         f"{_IN_WORDS.get(name, name)} is {_said(one, name)} there and {_said(other, name)} here"
         for name in names
-        if name not in open_ones
     ]
 
 
-_IN_WORDS = {"data_sha256": "the data's SHA-256", "strategy_sha256": "the strategy's SHA-256"}
+_IN_WORDS = {"data_sha256": "the data's SHA-256"}
 
 
 def flat_settings(settings: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:

@@ -1,18 +1,23 @@
-"""Strategies, one file each: a new file in this folder is found without being named anywhere."""
+"""Strategies, one file each, called as the strategy: a new file in this folder is found by that."""
 
 import importlib
 import inspect
-import pkgutil
 from collections.abc import Callable
 from importlib.metadata import EntryPoint, entry_points
 from typing import Any
 
 from cl_anomaly.core.errors import InputError
-from cl_anomaly.settings.catalogue import FAMILIES_GROUP, STRATEGIES_GROUP, check_strategy_name
+from cl_anomaly.settings.catalogue import (
+    FAMILIES_GROUP,
+    STRATEGIES_GROUP,
+    check_strategy_name,
+    names_of,
+)
 from cl_anomaly.settings.own_files import load_class, loading
 from cl_anomaly.settings.python_values import FAMILY, GivenStrategy
 from cl_anomaly.settings.strategy_names import family_of, file_of, within_family
-from cl_anomaly.strategies.base import Strategy, misspelt_hooks, unfit_hooks
+from cl_anomaly.strategies.base import Strategy
+from cl_anomaly.strategies.shared.hook_names import misspelt_hooks, unfit_hooks
 
 __all__ = ["Strategy", "find_strategy", "strategies"]
 
@@ -26,7 +31,7 @@ def strategies() -> dict[str, type[Strategy]]:
         InputError: an entry point cannot be loaded, or is not a strategy.
     """
     offered = {entry.name: _loaded(entry) for entry in entry_points(group=STRATEGIES_GROUP)}
-    return offered | _own_strategies()
+    return offered | {name: _shipped(name) for name in names_of("strategy")}
 
 
 def find_strategy(name: str) -> type[Strategy]:
@@ -51,8 +56,9 @@ def find_strategy(name: str) -> type[Strategy]:
     if (file := file_of(name)) is not None:
         class_name = name.rpartition(":")[2]
         return _checked(load_class(file, class_name), f"{class_name} in {file}")
-    own = _own_strategies()
-    return own[name] if name in own else _loaded(entry_points(group=STRATEGIES_GROUP)[name])
+    if name in names_of("strategy"):
+        return _shipped(name)
+    return _loaded(entry_points(group=STRATEGIES_GROUP)[name])
 
 
 def _family(name: str) -> Callable[[str], Any]:
@@ -61,26 +67,17 @@ def _family(name: str) -> Callable[[str], Any]:
         return offered[name].load()
 
 
-def _own_strategies() -> dict[str, type[Strategy]]:
-    modules = [
-        importlib.import_module(f"{__name__}.{m.name}") for m in pkgutil.iter_modules(__path__)
-    ]
-    return {cls.name: cls for module in modules for cls in _defined_in(module)}
+def _shipped(name: str) -> type[Strategy]:
+    module = importlib.import_module(f"{__name__}.{name.replace('-', '_')}")
+    classes = [own for own in vars(module).values() if inspect.isclass(own)]
+    named = [own for own in classes if vars(own).get("name") == name]
+    return next(own for own in named if issubclass(own, Strategy))
 
 
 def _loaded(entry: EntryPoint) -> type[Strategy]:
     with loading(f"the strategy {entry.name} ({entry.value})"):
         candidate = entry.load()
     return _checked(candidate, f"entry point {entry.value}")
-
-
-def _defined_in(module: Any) -> list[type[Strategy]]:
-    members = inspect.getmembers(module, inspect.isclass)
-    return [
-        cls
-        for _, cls in members
-        if issubclass(cls, Strategy) and cls is not Strategy and cls.__module__ == module.__name__
-    ]
 
 
 def _checked(candidate: Any, where: str) -> type[Strategy]:
@@ -94,6 +91,13 @@ def _checked(candidate: Any, where: str) -> type[Strategy]:
             f"Expected {where} to have hooks of a strategy, but `{name}` is none, and would never "
             f"be called. Is it `{hook}`? Begin the name of a method of its own with _."
         )
+    if candidate.kept is not Strategy.kept:
+        raise InputError(
+            f"Expected {where} to keep things in `self.kept`, but it has a `kept` of its own: use "
+            f"another name for that."
+        )
     for hook, arguments in unfit_hooks(candidate).items():
-        raise InputError(f"Expected `{hook}` of {where} to take {arguments}, but it does not.")
+        raise InputError(
+            setting=hook, expected=f"of {where} to take {arguments}", but="it does not"
+        )
     return candidate

@@ -28,7 +28,7 @@ class AGEM(Replay):
     ) -> None:
         super().__init__(samples, memory_bytes, ratio=1.0)
         if reference < 1:
-            raise InputError(f"Expected `reference` to be 1 or more, but got {reference}.")
+            raise InputError(setting="reference", expected="to be 1 or more", got=reference)
         self.reference = reference
 
     def extend(self, x: Tensor) -> Tensor:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import inspect
 from collections.abc import Sequence
 from typing import ClassVar
@@ -13,9 +12,7 @@ from cl_anomaly.core.randomness import Draws, ReplicaRandom
 from cl_anomaly.data.datasets import Samples
 from cl_anomaly.models import Model
 from cl_anomaly.scenarios.class_stream import Task
-
-# Between 0 and 1, of two names: `penalti`, `after_taks` and `extended` are above it.
-_LIKENESS = 0.75
+from cl_anomaly.strategies.shared.kept import Kept
 
 
 class Strategy:
@@ -56,6 +53,8 @@ class Strategy:
         task_number: of the task that is being learnt, from 1.
         random: draws numbers for each replica, from new generators at every task, and again for
             `after_task`.
+        kept: what later tasks need, by name: tensors (R, ...), dictionaries or lists of them, or
+            frozen modules. What resume writes and loads, and the memory in bytes, follow from it.
     """
 
     name: ClassVar[str]
@@ -212,11 +211,11 @@ class Strategy:
     def cannot_be_resumed(self) -> str | None:
         """Describe why nothing else can go on from what `state_dict` gives, where that is so."""
         own = type(self)
-        if own.state_dict is not Strategy.state_dict:
+        if own.state_dict is not Strategy.state_dict or _mentions(own, "kept"):
             return None
         for hook in ("before_task", "after_backward", "after_step", "after_task", "store_aside"):
             if getattr(own, hook) is not getattr(Strategy, hook):
-                return f"{self.name} overrides `{hook}`, but not `state_dict`"
+                return f"{self.name} overrides `{hook}`, but keeps nothing in `self.kept`"
         return None
 
     @classmethod
@@ -224,32 +223,27 @@ class Strategy:
         """Describe whose typed arguments the options are, and which of them are none: its own."""
         return cls, frozenset()
 
+    @property
+    def kept(self) -> Kept:
+        """Everything that the hooks keep for later tasks."""
+        own = vars(self)  # as `__init__` of a subclass need not call this class's
+        if "kept" not in own:
+            own["kept"] = Kept()
+        return own["kept"]
+
     def state_dict(self) -> dict[str, Tensor]:
-        """Return everything that the hooks have kept, by name; its bytes are the memory."""
-        return {}
+        """Return everything that is kept, by name; its bytes are the memory."""
+        return self.kept.tensors()
 
     def load_state_dict(self, state: dict[str, Tensor]) -> None:
-        """Take back what `state_dict` gave."""
+        """Take back what `state_dict` returned."""
+        self.kept.load(state)
 
 
-def unfit_hooks(cls: type[Strategy]) -> dict[str, str]:
-    """Return the hooks that cannot be called as they will be, and what each should take."""
-    unfit = {}
-    for name, hook in vars(Strategy).items():
-        if name[0] == "_" or not inspect.isfunction(hook):
-            continue
-        expected = inspect.signature(hook)
-        try:
-            inspect.signature(getattr(cls, name)).bind(*expected.parameters)
-        except TypeError:
-            unfit[name] = f"({', '.join(expected.parameters)})"
-    return unfit
-
-
-def misspelt_hooks(cls: type[Strategy]) -> dict[str, str]:
-    """Return the public methods that would never be called, and the hook that each looks like."""
-    hooks = [name for name in dir(Strategy) if callable(getattr(Strategy, name))]
-    own = [name for name in dir(cls) if name not in dir(Strategy) and name[0] != "_"]
-    methods = [name for name in own if inspect.isroutine(getattr(cls, name))]
-    close = {name: difflib.get_close_matches(name, hooks, 1, _LIKENESS) for name in methods}
-    return {name: found[0] for name, found in close.items() if found}
+def _mentions(cls: type[Strategy], attribute: str) -> bool:
+    """Return whether a method of a strategy, or of what it is built on, names an attribute."""
+    above = cls.__mro__[: cls.__mro__.index(Strategy)]
+    members = [member for base in above for member in vars(base).values()]
+    methods = [getattr(own, "fget", getattr(own, "func", own)) for own in members]
+    codes = [inspect.unwrap(own).__code__ for own in methods if inspect.isfunction(own)]
+    return any(attribute in own.co_names for own in codes)

@@ -3,8 +3,8 @@
 import torch
 from torch import Tensor
 
-from cl_anomaly.models.autoencoder import check_weight
 from cl_anomaly.models.base import RECONSTRUCT
+from cl_anomaly.models.shared.autoencoder import check_weight
 from cl_anomaly.strategies.replay import Replay
 
 # Samples whose outputs are computed at once, to be stored.

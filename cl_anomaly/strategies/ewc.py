@@ -5,10 +5,10 @@ from collections.abc import Sequence
 from torch import Tensor
 
 from cl_anomaly.core.errors import InputError
-from cl_anomaly.models.fisher import fisher_diagonal
+from cl_anomaly.models.shared.fisher import fisher_diagonal
 from cl_anomaly.scenarios.class_stream import Task
 from cl_anomaly.strategies.base import Strategy
-from cl_anomaly.strategies.shared.weights import of_kind, prefixed, squared_distance, weights_now
+from cl_anomaly.strategies.shared.weights import squared_distance, weights_now
 
 
 class EWC(Strategy):
@@ -28,33 +28,23 @@ class EWC(Strategy):
 
     def __init__(self, lam: float = 1000.0, decay: float = 1.0) -> None:
         if not 0 <= lam < float("inf"):
-            raise InputError(f"Expected `lam` to be 0 or more, but got {lam}.")
+            raise InputError(setting="lam", expected="to be 0 or more", got=lam)
         if not 0 <= decay <= 1:
-            raise InputError(f"Expected `decay` to be between 0 and 1, but got {decay}.")
+            raise InputError(setting="decay", expected="to be between 0 and 1", got=decay)
         self.lam = lam
         self.decay = decay
-        self.fisher: dict[str, Tensor] = {}
-        self.anchor: dict[str, Tensor] = {}
 
     def penalty(self, x: Tensor) -> Tensor | float:
         """Return ½ λ Σ_k F_k (θ_k − θ*_k)² of each replica."""
-        if not self.fisher:
+        if "fisher" not in self.kept:
             return 0.0
-        return 0.5 * self.lam * squared_distance(self.model, self.anchor, self.fisher)
+        anchor, fisher = self.kept["anchor"], self.kept["fisher"]
+        return 0.5 * self.lam * squared_distance(self.model, anchor, fisher)
 
     def after_task(self, tasks: Sequence[Task]) -> None:
         """Add this task's Fisher information, and hold the weights as they are now."""
         indices = [task.indices for task in tasks]
         fisher = fisher_diagonal(self.model, self.samples, indices, self.random)
-        for name in fisher:
-            if name in self.fisher:
-                fisher[name] += self.decay * self.fisher[name]
-        self.fisher, self.anchor = fisher, weights_now(self.model)
-
-    def state_dict(self) -> dict[str, Tensor]:
-        """Return the Fisher information and the weights it belongs to."""
-        return prefixed(fisher=self.fisher, anchor=self.anchor)
-
-    def load_state_dict(self, state: dict[str, Tensor]) -> None:
-        """Take both back."""
-        self.fisher, self.anchor = of_kind(state, "fisher"), of_kind(state, "anchor")
+        for name, before in self.kept.get("fisher", {}).items():
+            fisher[name] += self.decay * before
+        self.kept["fisher"], self.kept["anchor"] = fisher, weights_now(self.model)

@@ -5,10 +5,10 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from cl_anomaly.models.fisher import fisher_diagonal
+from cl_anomaly.models.shared.fisher import fisher_diagonal
 from cl_anomaly.scenarios.class_stream import Task
 from cl_anomaly.strategies.ewc import EWC
-from cl_anomaly.strategies.shared.weights import of_kind, prefixed, weights_now
+from cl_anomaly.strategies.shared.weights import weights_now
 
 
 class EWCOffline(EWC):
@@ -28,42 +28,32 @@ class EWCOffline(EWC):
 
     def __init__(self, lam: float = 100.0) -> None:
         super().__init__(lam)
-        self.offset: Tensor | None = None
 
     def penalty(self, x: Tensor) -> Tensor | float:
         """Return ½ λ Σ_t Σ_k F_tk (θ_k − θ*_tk)² of each replica."""
-        if self.offset is None:
+        if "offset" not in self.kept:
             return 0.0
-        return super().penalty(x) + 0.5 * self.lam * self.offset
+        return super().penalty(x) + 0.5 * self.lam * self.kept["offset"]
 
     def after_task(self, tasks: Sequence[Task]) -> None:
         """Add this task's parabola to that of the tasks before."""
         indices = [task.indices for task in tasks]
         fisher = fisher_diagonal(self.model, self.samples, indices, self.random)
         anchor = weights_now(self.model)
-        if self.offset is None:
-            first = next(iter(anchor.values()))
-            self.offset = torch.zeros(len(first), device=first.device)
+        if "offset" in self.kept:
+            self._merge(fisher, anchor, self.kept["offset"])
         else:
-            self._merge(fisher, anchor, self.offset)
-        self.fisher, self.anchor = fisher, anchor
+            first = next(iter(anchor.values()))
+            self.kept["offset"] = torch.zeros(len(first), device=first.device)
+        self.kept["fisher"], self.kept["anchor"] = fisher, anchor
 
     def _merge(self, fisher: dict[str, Tensor], anchor: dict[str, Tensor], offset: Tensor) -> None:
         """Turn this task's parabolas into the sums of them and those before."""
         for name, own in fisher.items():
-            total = own + self.fisher[name]
-            share = torch.where(total > 0, self.fisher[name] / total, 0.0)
-            apart = self.anchor[name] - anchor[name]
+            before = self.kept["fisher"][name]
+            total = own + before
+            share = torch.where(total > 0, before / total, 0.0)
+            apart = self.kept["anchor"][name] - anchor[name]
             offset += (own * share * apart.square()).flatten(1).sum(1)
             anchor[name] += share * apart
             fisher[name] = total
-
-    def state_dict(self) -> dict[str, Tensor]:
-        """Return F, θ̄ and c."""
-        offset = {} if self.offset is None else {"c": self.offset}
-        return prefixed(fisher=self.fisher, anchor=self.anchor, offset=offset)
-
-    def load_state_dict(self, state: dict[str, Tensor]) -> None:
-        """Take them back."""
-        super().load_state_dict(state)
-        self.offset = of_kind(state, "offset").get("c")

@@ -7,9 +7,8 @@ from torch import Tensor
 
 from cl_anomaly.models.base import GENERATE, POSTERIOR, Generator
 from cl_anomaly.scenarios.class_stream import Task
-from cl_anomaly.strategies.generative_replay import GenerativeReplay
+from cl_anomaly.strategies.gr import GenerativeReplay
 from cl_anomaly.strategies.shared.latent import aggregate_posterior, posterior_of, posteriors
-from cl_anomaly.strategies.shared.weights import of_kind, prefixed
 
 # Replayed samples of each past task that its Gaussian is refreshed from: about sixty for each
 # dimension of a code.
@@ -34,53 +33,41 @@ class GRConditional(GenerativeReplay):
 
     name = "gr-conditional"
     needs = frozenset({GENERATE, POSTERIOR})
-    means = torch.empty(0, 0, 0)  # (R, tasks, code)
-    factors = torch.empty(0, 0, 0, 0)  # (R, tasks, code, code), lower triangles
 
     @torch.no_grad()
     def _replayed(self, count: int, previous: Generator) -> Tensor:
         """Return what the previous decoder makes of codes of all past tasks."""
-        tasks = self.random.integers(self.means.shape[1], count)
+        tasks = self.random.integers(self.kept["means"].shape[1], count)
         return previous.from_codes(self._codes(tasks))
 
     def _codes(self, tasks: Tensor) -> Tensor:
         """Draw codes of these tasks, (R, count), from 0: m + L ε, (R, count, code)."""
         replicas = torch.arange(len(tasks), device=tasks.device)[:, None]
-        mean, factor = self.means[replicas, tasks], self.factors[replicas, tasks]
+        mean, factor = (self.kept[name][replicas, tasks] for name in ("means", "factors"))
         noise = self.random.normal(tasks.shape[1], mean.shape[2])
         return mean + (factor * noise[:, :, None]).sum(3)
 
     @torch.no_grad()
     def after_task(self, tasks: Sequence[Task]) -> None:
         """Keep the decoder, a Gaussian of the task's codes, and refreshed ones of all before."""
-        fitted = self._refreshed(self.previous) if self.previous else []
+        previous = self.previous
+        fitted = [] if previous is None else self._refreshed(previous)
         indices = [task.indices for task in tasks]
         fitted.append(aggregate_posterior(posteriors(self.model, self.samples, indices)))
         means, covariances = (torch.stack(own, dim=1) for own in zip(*fitted, strict=True))
         # Not `cholesky`: a replica whose numbers are not finite ends alone. In the order of memory
         # that it has when it is loaded: sums are rounded by it.
-        self.factors = torch.linalg.cholesky_ex(covariances).L.float().contiguous()
-        self.means = means.float()
+        factors = torch.linalg.cholesky_ex(covariances).L.float().contiguous()
+        # (R, tasks, code), and lower triangles, (R, tasks, code, code).
+        self.kept["means"], self.kept["factors"] = means.float(), factors
         super().after_task(tasks)
 
     def _refreshed(self, previous: Generator) -> list[tuple[Tensor, Tensor]]:
         """Fit the Gaussians of earlier tasks to what the new encoder makes of their samples."""
-        result = []
-        for task in range(self.means.shape[1]):
-            places = torch.full((len(self.means), _REFRESHED), task, device=self.means.device)
+        result, means = [], self.kept["means"]
+        for task in range(means.shape[1]):
+            places = torch.full((len(means), _REFRESHED), task, device=means.device)
             output = posterior_of(self.model.reconstruct(previous.from_codes(self._codes(places))))
             counted = torch.ones_like(places, dtype=torch.bool)
             result.append(aggregate_posterior([(output, counted)]))
         return result
-
-    def state_dict(self) -> dict[str, Tensor]:
-        """Return the previous decoder's weights and the Gaussians."""
-        if not self.previous:
-            return {}
-        codes = {"means": self.means, "factors": self.factors}
-        return prefixed(decoder=super().state_dict(), codes=codes)
-
-    def load_state_dict(self, state: dict[str, Tensor]) -> None:
-        """Take them back."""
-        super().load_state_dict(of_kind(state, "decoder"))
-        self.means, self.factors = state["codes/means"], state["codes/factors"]

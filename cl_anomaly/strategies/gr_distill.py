@@ -6,12 +6,13 @@ from typing import Literal
 from torch import Tensor
 
 from cl_anomaly.models import Model
-from cl_anomaly.models.autoencoder import check_weight
-from cl_anomaly.models.base import GENERATE, HIDDEN, RECONSTRUCT
+from cl_anomaly.models.base import GENERATE, HIDDEN, RECONSTRUCT, Generator
+from cl_anomaly.models.shared.autoencoder import check_weight
 from cl_anomaly.scenarios.class_stream import Task
-from cl_anomaly.strategies.generative_replay import GenerativeReplay
+from cl_anomaly.strategies.gr import GenerativeReplay
+from cl_anomaly.strategies.shared.kept import frozen
 from cl_anomaly.strategies.shared.ratio import replayed_count
-from cl_anomaly.strategies.shared.teacher import distance, frozen
+from cl_anomaly.strategies.shared.teacher import distance
 
 
 class GRDistill(GenerativeReplay):
@@ -41,16 +42,24 @@ class GRDistill(GenerativeReplay):
         check_weight("lam", lam)
         check_weight("codes", codes)
         self.lam, self.codes = lam, codes
-        self.teacher: Model | None = None
+
+    @property
+    def _teacher(self) -> Model | None:
+        return self.kept.module("model", lambda: self.model)
+
+    @property
+    def previous(self) -> Generator | None:
+        """The decoder of the task before, in its model."""
+        return None if (teacher := self._teacher) is None else teacher.generator()
 
     def penalty(self, x: Tensor) -> Tensor | float:
         """Return λ times the replayed samples' distance from the previous model's outputs.
 
         As the loss, it is a mean over the whole batch, in which the new samples count 0.
         """
-        if self.teacher is None:
+        if (teacher := self._teacher) is None:
             return 0.0
-        distances = distance(self.model, self.teacher, x[:, self._new(x.shape[1]) :], self.codes)
+        distances = distance(self.model, teacher, x[:, self._new(x.shape[1]) :], self.codes)
         return self.lam * distances.sum(1) / x.shape[1]
 
     def _new(self, extended: int) -> int:
@@ -61,15 +70,4 @@ class GRDistill(GenerativeReplay):
 
     def after_task(self, tasks: Sequence[Task]) -> None:
         """Freeze a copy of the model as it is now."""
-        self.teacher = frozen(self.model)
-        self.previous = self.teacher.generator()
-
-    def state_dict(self) -> dict[str, Tensor]:
-        """Return the previous model's weights."""
-        return dict(self.teacher.state_dict()) if self.teacher else {}
-
-    def load_state_dict(self, state: dict[str, Tensor]) -> None:
-        """Make the previous model from its weights."""
-        self.after_task([])
-        if self.teacher:
-            self.teacher.load_state_dict(state)
+        self.kept["model"] = frozen(self.model)

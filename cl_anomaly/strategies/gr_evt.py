@@ -9,10 +9,9 @@ from torch import Tensor
 from cl_anomaly.core.errors import InputError
 from cl_anomaly.models.base import GENERATE, POSTERIOR, Generator
 from cl_anomaly.scenarios.class_stream import Task
-from cl_anomaly.strategies.generative_replay import GenerativeReplay
+from cl_anomaly.strategies.gr import GenerativeReplay
 from cl_anomaly.strategies.shared.latent import posterior_codes, posterior_of, posteriors
 from cl_anomaly.strategies.shared.weibull import tail_of, weibull_cdf
-from cl_anomaly.strategies.shared.weights import of_kind, prefixed
 
 # Replayed samples of each past task, on average, that what is kept of it is refreshed from; below
 # so many that fell to it, it stays as it was.
@@ -41,8 +40,6 @@ class GREvt(GenerativeReplay):
 
     name = "gr-evt"
     needs = frozenset({GENERATE, POSTERIOR})
-    centres = torch.empty(0, 0, 0)  # (R, tasks, code)
-    tails = torch.empty(0, 0, 2)  # (R, tasks, 2), shape and scale
 
     def __init__(
         self,
@@ -53,7 +50,7 @@ class GREvt(GenerativeReplay):
         super().__init__(ratio)
         for name, share in (("reject", reject), ("tail", tail)):
             if not 0 < share <= 1:
-                raise InputError(f"Expected `{name}` to be above 0, at most 1, but got {share}.")
+                raise InputError(setting=name, expected="to be above 0, at most 1", got=share)
         self.reject, self.tail = reject, tail
 
     @torch.no_grad()
@@ -63,9 +60,10 @@ class GREvt(GenerativeReplay):
 
     def _accepted(self, count: int) -> tuple[Tensor, Tensor]:
         """Draw codes, (R, count, code), with the task that each is nearest to, (R, count)."""
-        z = self.random.normal(_DRAWN * count, self.centres.shape[2])
-        distances = (z[:, :, None] - self.centres[:, None]).norm(dim=3)
-        outlying, nearest = weibull_cdf(distances, *self.tails[:, None].unbind(3)).min(dim=2)
+        centres, tails = self.kept["centres"], self.kept["tails"]
+        z = self.random.normal(_DRAWN * count, centres.shape[2])
+        distances = (z[:, :, None] - centres[:, None]).norm(dim=3)
+        outlying, nearest = weibull_cdf(distances, *tails[:, None].unbind(3)).min(dim=2)
         rejected = torch.where(outlying <= self.reject, 0.0, outlying)
         taken = rejected.argsort(dim=1, stable=True)[:, :count]
         return z.take_along_dim(taken[..., None], dim=1), nearest.gather(1, taken)
@@ -73,38 +71,29 @@ class GREvt(GenerativeReplay):
     @torch.no_grad()
     def after_task(self, tasks: Sequence[Task]) -> None:
         """Keep the decoder, and each task's mean and tail."""
-        fitted = self._refreshed(self.previous) if self.previous else []
+        previous = self.previous
+        fitted = [] if previous is None else self._refreshed(previous)
         own = list(posteriors(self.model, self.samples, [task.indices for task in tasks]))
         codes = posterior_codes([output for output, _ in own], self.random)
         fitted.append(tail_of(codes, torch.cat([real for _, real in own], dim=1), self.tail))
-        self.centres, self.tails = (torch.stack(of, dim=1) for of in zip(*fitted, strict=True))
+        centres, tails = (torch.stack(of, dim=1) for of in zip(*fitted, strict=True))
+        # (R, tasks, code), and shape and scale, (R, tasks, 2).
+        self.kept["centres"], self.kept["tails"] = centres, tails
         super().after_task(tasks)
 
     def _refreshed(self, previous: Generator) -> list[tuple[Tensor, Tensor]]:
         """Fit past tasks to what the new encoder makes of their samples."""
-        past, fitted = self.centres.shape[1], []
+        past, fitted = self.kept["centres"].shape[1], []
         z, nearest = self._accepted(_REFRESHED * past)
         output = posterior_of(self.model.reconstruct(previous.from_codes(z)))
         codes = posterior_codes([output], self.random)
         for task in range(past):
             counted = nearest == task
             enough = counted.sum(1, keepdim=True) >= _FEWEST
-            before = self.centres[:, task], self.tails[:, task]
+            before = self.kept["centres"][:, task], self.kept["tails"][:, task]
             # One that counts nothing would be fitted to nothing.
             new = tail_of(codes, counted | ~enough, self.tail)
             fitted.append(
                 tuple(torch.where(enough, a, b) for a, b in zip(new, before, strict=True))
             )
         return fitted
-
-    def state_dict(self) -> dict[str, Tensor]:
-        """Return the previous decoder's weights, and each task's mean and tail."""
-        if not self.previous:
-            return {}
-        codes = {"centres": self.centres, "tails": self.tails}
-        return prefixed(decoder=super().state_dict(), codes=codes)
-
-    def load_state_dict(self, state: dict[str, Tensor]) -> None:
-        """Take them back."""
-        super().load_state_dict(of_kind(state, "decoder"))
-        self.centres, self.tails = state["codes/centres"], state["codes/tails"]

@@ -2,8 +2,6 @@
 
 from collections.abc import Sequence
 
-from torch import Tensor
-
 from cl_anomaly.scenarios.class_stream import Task
 from cl_anomaly.strategies.upper import Upper
 
@@ -21,19 +19,9 @@ class Joint(Upper):
     needs_boundaries = False  # it begins anew whenever samples have come
     begins_anew = True
 
-    def __init__(self) -> None:
-        self.first: dict[str, Tensor] = {}
-
     def before_task(self, tasks: Sequence[Task]) -> None:
         """Go back to the first weights."""
-        if not self.first:
-            self.first = {name: own.clone() for name, own in self.model.state_dict().items()}
-        self.model.load_state_dict(self.first)
-
-    def state_dict(self) -> dict[str, Tensor]:
-        """Return the first weights."""
-        return self.first
-
-    def load_state_dict(self, state: dict[str, Tensor]) -> None:
-        """Take them back."""
-        self.first = dict(state)
+        if "first" not in self.kept:
+            now = self.model.state_dict()
+            self.kept["first"] = {name: own.clone() for name, own in now.items()}
+        self.model.load_state_dict(self.kept["first"])

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from torch import Tensor
 
-from cl_anomaly.models.autoencoder import check_weight
+from cl_anomaly.models.shared.autoencoder import check_weight
 from cl_anomaly.scenarios.class_stream import Task
 from cl_anomaly.strategies.base import Strategy
 from cl_anomaly.strategies.shared.weights import squared_distance, weights_now
@@ -25,20 +25,13 @@ class L2(Strategy):
     def __init__(self, lam: float = 1.0) -> None:
         check_weight("lam", lam)
         self.lam = lam
-        self.anchor: dict[str, Tensor] = {}
 
     def penalty(self, x: Tensor) -> Tensor | float:
         """Return ½ λ Σ_k (θ_k − θ*_k)² of each replica."""
-        return 0.5 * self.lam * squared_distance(self.model, self.anchor) if self.anchor else 0.0
+        if "anchor" not in self.kept:
+            return 0.0
+        return 0.5 * self.lam * squared_distance(self.model, self.kept["anchor"])
 
     def after_task(self, tasks: Sequence[Task]) -> None:
         """Hold the weights as they are now."""
-        self.anchor = weights_now(self.model)
-
-    def state_dict(self) -> dict[str, Tensor]:
-        """Return the weights that are held."""
-        return self.anchor
-
-    def load_state_dict(self, state: dict[str, Tensor]) -> None:
-        """Take them back."""
-        self.anchor = dict(state)
+        self.kept["anchor"] = weights_now(self.model)

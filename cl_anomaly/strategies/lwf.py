@@ -4,12 +4,12 @@ from collections.abc import Sequence
 
 from torch import Tensor
 
-from cl_anomaly.models import Model
-from cl_anomaly.models.autoencoder import check_weight
 from cl_anomaly.models.base import HIDDEN, RECONSTRUCT
+from cl_anomaly.models.shared.autoencoder import check_weight
 from cl_anomaly.scenarios.class_stream import Task
 from cl_anomaly.strategies.base import Strategy
-from cl_anomaly.strategies.shared.teacher import distance, frozen
+from cl_anomaly.strategies.shared.kept import frozen
+from cl_anomaly.strategies.shared.teacher import distance
 
 
 class LwF(Strategy):
@@ -31,23 +31,13 @@ class LwF(Strategy):
         check_weight("lam", lam)
         check_weight("codes", codes)
         self.lam, self.codes = lam, codes
-        self.previous: Model | None = None
 
     def penalty(self, x: Tensor) -> Tensor | float:
         """Return λ times the mean distance from the previous model's outputs."""
-        if self.previous is None:
+        if (previous := self.kept.module("model", lambda: self.model)) is None:
             return 0.0
-        return self.lam * distance(self.model, self.previous, x, self.codes).mean(1)
+        return self.lam * distance(self.model, previous, x, self.codes).mean(1)
 
     def after_task(self, tasks: Sequence[Task]) -> None:
         """Freeze a copy of the model as it is now."""
-        self.previous = frozen(self.model)
-
-    def state_dict(self) -> dict[str, Tensor]:
-        """Return the previous model's weights."""
-        return dict(self.previous.state_dict()) if self.previous else {}
-
-    def load_state_dict(self, state: dict[str, Tensor]) -> None:
-        """Make the previous model from its weights."""
-        self.previous = frozen(self.model)
-        self.previous.load_state_dict(state)
+        self.kept["model"] = frozen(self.model)

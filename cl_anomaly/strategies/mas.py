@@ -4,12 +4,12 @@ from collections.abc import Sequence
 
 from torch import Tensor
 
-from cl_anomaly.models.autoencoder import check_weight
 from cl_anomaly.models.base import RECONSTRUCT
-from cl_anomaly.models.fisher import absolute_gradients, mean_over_samples
+from cl_anomaly.models.shared.autoencoder import check_weight
+from cl_anomaly.models.shared.fisher import absolute_gradients, mean_over_samples
 from cl_anomaly.scenarios.class_stream import Task
 from cl_anomaly.strategies.base import Strategy
-from cl_anomaly.strategies.shared.weights import of_kind, prefixed, squared_distance, weights_now
+from cl_anomaly.strategies.shared.weights import squared_distance, weights_now
 
 
 class MAS(Strategy):
@@ -29,32 +29,24 @@ class MAS(Strategy):
     def __init__(self, lam: float = 10.0) -> None:
         check_weight("lam", lam)
         self.lam = lam
-        self.importance: dict[str, Tensor] = {}
-        self.anchor: dict[str, Tensor] = {}
 
     def penalty(self, x: Tensor) -> Tensor | float:
         """Return λ Σ_k Ω_k (θ_k − θ*_k)² of each replica."""
-        if not self.importance:
+        if "importance" not in self.kept:
             return 0.0
-        return self.lam * squared_distance(self.model, self.anchor, self.importance)
+        anchor, importance = self.kept["anchor"], self.kept["importance"]
+        return self.lam * squared_distance(self.model, anchor, importance)
 
     def after_task(self, tasks: Sequence[Task]) -> None:
         """Add this task's importance, and hold the weights as they are now."""
         indices = [task.indices for task in tasks]
-        for name, own in mean_over_samples(self.samples, indices, self._sums).items():
-            self.importance[name] = self.importance.get(name, 0) + own
-        self.anchor = weights_now(self.model)
+        importance = mean_over_samples(self.samples, indices, self._sums)
+        for name, before in self.kept.get("importance", {}).items():
+            importance[name] = before + importance[name]
+        self.kept["importance"], self.kept["anchor"] = importance, weights_now(self.model)
 
     def _sums(self, x: Tensor, real: Tensor) -> dict[str, Tensor]:
         def norms() -> Tensor:
             return self.model.reconstruct(x).means.square().flatten(2).sum(2) * real
 
         return absolute_gradients(self.model, norms)
-
-    def state_dict(self) -> dict[str, Tensor]:
-        """Return the importance and the weights that are held."""
-        return prefixed(importance=self.importance, anchor=self.anchor)
-
-    def load_state_dict(self, state: dict[str, Tensor]) -> None:
-        """Take both back."""
-        self.importance, self.anchor = of_kind(state, "importance"), of_kind(state, "anchor")

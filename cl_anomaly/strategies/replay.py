@@ -47,7 +47,16 @@ class Replay(Strategy):
         check_ratio(ratio)
         self.room = (samples, memory_bytes)
         self.ratio: Ratio = ratio
-        self.reservoir, self.aside = Reservoir(), Reservoir()
+
+    @property
+    def reservoir(self) -> Reservoir:
+        """Stored samples to train on."""
+        return Reservoir(self.kept.setdefault("reservoir", {}), self.samples.stored.device)
+
+    @property
+    def aside(self) -> Reservoir:
+        """Stored samples that set thresholds."""
+        return Reservoir(self.kept.setdefault("aside", {}), self.samples.stored.device)
 
     @property
     def told_boundaries(self) -> str | None:
@@ -91,8 +100,8 @@ class Replay(Strategy):
 
     def after_task(self, tasks: Sequence[Task]) -> None:
         """Offer the task's samples to the reservoir."""
-        slots, _ = self._slots(tasks)
-        self._store(*self._offered(self.reservoir, [task.indices for task in tasks], slots))
+        indices, slots = [task.indices for task in tasks], self._slots(tasks)[0]
+        self._store(*self.reservoir.offer(indices, slots, self.random))
 
     def _store(self, places: Tensor, is_new: Tensor) -> None:
         self.reservoir.put("samples", self.samples.as_stored(places), is_new)
@@ -100,20 +109,5 @@ class Replay(Strategy):
     def store_aside(self, tasks: Sequence[Task]) -> None:
         """Offer what was kept aside to a reservoir of its own."""
         if slots := self._slots(tasks)[1]:
-            places, is_new = self._offered(self.aside, [task.calibration for task in tasks], slots)
+            places, is_new = self.aside.offer([t.calibration for t in tasks], slots, self.random)
             self.aside.put("samples", self.samples.as_stored(places), is_new)
-
-    def _offered(
-        self, reservoir: Reservoir, indices: Sequence[Tensor], slots: int
-    ) -> tuple[Tensor, Tensor]:
-        return reservoir.offer(indices, slots, self.random, self.samples.stored.device)
-
-    def state_dict(self) -> dict[str, Tensor]:
-        """Return the reservoirs."""
-        return self.reservoir.kept | {f"aside.{k}": own for k, own in self.aside.kept.items()}
-
-    def load_state_dict(self, state: dict[str, Tensor]) -> None:
-        """Take them back."""
-        aside = {k for k in state if k.startswith("aside.")}
-        self.aside.kept = {k.removeprefix("aside."): state[k] for k in aside}
-        self.reservoir.kept = {k: own for k, own in state.items() if k not in aside}

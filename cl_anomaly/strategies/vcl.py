@@ -8,11 +8,11 @@ from torch import Tensor
 
 from cl_anomaly.core.errors import InputError
 from cl_anomaly.core.randomness import Draws
-from cl_anomaly.models.autoencoder import check_weight
 from cl_anomaly.models.base import GENERATE
+from cl_anomaly.models.shared.autoencoder import check_weight
 from cl_anomaly.scenarios.class_stream import Task
 from cl_anomaly.strategies.base import Strategy
-from cl_anomaly.strategies.shared.weights import loss_with, of_kind, prefixed
+from cl_anomaly.strategies.shared.weights import loss_with
 
 
 class VCL(Strategy):
@@ -36,22 +36,18 @@ class VCL(Strategy):
     def __init__(self, lam: float = 0.01, sigma: float = 0.01) -> None:
         check_weight("lam", lam)
         if not 0 < sigma < math.inf:
-            raise InputError(f"Expected `sigma` to be above 0, but got {sigma}.")
+            raise InputError(setting="sigma", expected="to be above 0", got=sigma)
         self.lam, self.sigma = lam, sigma
-        self.log_sigma: dict[str, Tensor] = {}
-        self.prior: dict[str, dict[str, Tensor]] = {"mean": {}, "log_sigma": {}}
-        self.size = torch.empty(0)
 
     def before_task(self, tasks: Sequence[Task]) -> None:
         """Begin with σ, and the prior N(0, 1), before the first task."""
-        for name, weight in self._decoder().items():
-            if name not in self.log_sigma:
-                log_sigma = torch.full_like(weight, math.log(self.sigma))
-                self.log_sigma[name] = log_sigma.requires_grad_()
-                for kept in self.prior.values():
-                    kept[name] = torch.zeros_like(weight)
-        device = self.samples.stored.device
-        self.size = torch.tensor([float(len(task.indices)) for task in tasks], device=device)
+        if "log_sigma" not in self.kept:
+            decoder, first = self._decoder(), math.log(self.sigma)
+            self.kept["log_sigma"] = {k: torch.full_like(own, first) for k, own in decoder.items()}
+            for prior in ("prior_mean", "prior_log_sigma"):
+                self.kept[prior] = {k: torch.zeros_like(own) for k, own in decoder.items()}
+        sizes, device = [float(len(task.indices)) for task in tasks], self.samples.stored.device
+        self.kept["size"] = torch.tensor(sizes, device=device)
 
     def _decoder(self) -> dict[str, Tensor]:
         own = {id(weight) for weight in self.model.generator().parameters()}
@@ -61,12 +57,16 @@ class VCL(Strategy):
     @property
     def stepped(self) -> Sequence[Tensor]:
         """List log σ, which is trained with the weights."""
-        return list(self.log_sigma.values())
+        return list(self._log_sigma().values())
+
+    def _log_sigma(self) -> dict[str, Tensor]:
+        """Return log σ in the decoder's order, in which noise is drawn; files have their own."""
+        return {name: self.kept["log_sigma"][name].requires_grad_() for name in self._decoder()}
 
     def loss(self, x: Tensor, random: Draws) -> Tensor:
         """Return each sample's loss with weights that are drawn once for all of them."""
         drawn = {}
-        for name, log_sigma in self.log_sigma.items():
+        for name, log_sigma in self._log_sigma().items():
             noise = self.random.normal(*log_sigma.shape[1:])
             drawn[name] = self.model.get_parameter(name) + log_sigma.exp() * noise
         return loss_with(self.model, drawn, x, random)
@@ -74,28 +74,15 @@ class VCL(Strategy):
     def penalty(self, x: Tensor) -> Tensor | float:
         """Return λ KL(q_t ‖ q_{t−1}) / N_t of each replica."""
         terms = []
-        for name, log_sigma in self.log_sigma.items():
-            mean, before = self.prior["mean"][name], self.prior["log_sigma"][name]
+        for name, log_sigma in self._log_sigma().items():
+            mean, before = self.kept["prior_mean"][name], self.kept["prior_log_sigma"][name]
             moved = (self.model.get_parameter(name) - mean).square()
             ratio = ((2 * log_sigma).exp() + moved) * (-2 * before).exp()
             terms.append((before - log_sigma + 0.5 * (ratio - 1)).flatten(1).sum(1))
-        return self.lam * torch.stack(terms, dim=1).sum(1) / self.size
+        return self.lam * torch.stack(terms, dim=1).sum(1) / self.kept["size"]
 
     def after_task(self, tasks: Sequence[Task]) -> None:
         """Make the posterior the next task's prior."""
-        self.prior["mean"] = {name: own.clone() for name, own in self._decoder().items()}
-        self.prior["log_sigma"] = {n: own.detach().clone() for n, own in self.log_sigma.items()}
-
-    def state_dict(self) -> dict[str, Tensor]:
-        """Return σ, the prior, and how many samples the task has."""
-        own = {name: log_sigma.detach() for name, log_sigma in self.log_sigma.items()}
-        size = {"samples": self.size}
-        return prefixed(own=own, mean=self.prior["mean"], before=self.prior["log_sigma"], size=size)
-
-    def load_state_dict(self, state: dict[str, Tensor]) -> None:
-        """Take them back."""
-        own = of_kind(state, "own")
-        # In the decoder's order, in which noise is drawn; files have one of their own.
-        self.log_sigma = {name: own[name].requires_grad_() for name in self._decoder()}
-        self.prior = {"mean": of_kind(state, "mean"), "log_sigma": of_kind(state, "before")}
-        self.size = state["size/samples"]
+        log_sigma = {name: own.detach() for name, own in self._log_sigma().items()}
+        for prior, values in (("prior_mean", self._decoder()), ("prior_log_sigma", log_sigma)):
+            self.kept[prior] = {name: own.clone() for name, own in values.items()}

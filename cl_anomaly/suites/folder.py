@@ -213,7 +213,6 @@ def _costs(members: Mapping[str, SuiteMember]) -> pd.DataFrame:
     for key, own in members.items():
         if own.folder is not None:
             file = own.folder / COST_FILE
-            # Runs of earlier versions have none.
             cost = read_json(file) if file.exists() else {}
             table = cost_table({key: cost}, own.config.shown_score)
             tables.append(table.assign(method=own.method, dataset=own.dataset))

@@ -29,7 +29,8 @@ def outlines_of(suite: Suite, members: Mapping[str, Member]) -> dict[str, Outlin
         try:
             found[key] = outline_of(members[key].config, specification)
         except InputError as error:
-            raise InputError(f"Run {key!r}: {error}") from error
+            error.place_in(f"Run {key!r}")
+            raise
     return {key: own for key, own in found.items() if own is not None}
 
 

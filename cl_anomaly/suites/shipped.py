@@ -29,7 +29,10 @@ def suite_file(given: Path) -> Path:
     if not given.exists():
         like = did_you_mean(given.stem, shipped, quote="'")
         raise InputError(
-            f"Expected `suite` to be a TOML file, or the name of a suite that ships with "
-            f"cl-anomaly ({', '.join(shipped)}), but got {str(given)!r}.{like}"
+            setting="suite",
+            expected="to be a TOML file, or the name of a suite that ships with cl-anomaly "
+            f"({', '.join(shipped)})",
+            got=repr(str(given)),
+            hint=like.strip(),
         )
     return given

@@ -10,15 +10,9 @@ from cl_anomaly.core.errors import InputError
 from cl_anomaly.core.labels import listed
 from cl_anomaly.data.dataset_names import is_own, short_name
 from cl_anomaly.plan.specification import Specification, specify
-from cl_anomaly.settings.run_config import (
-    RunConfig,
-    checked_settings,
-    merged,
-    parse_seeds,
-    settings_of_a_run,
-)
+from cl_anomaly.settings.field_types import parse_seeds
+from cl_anomaly.settings.run_config import RunConfig, merged
 
-_NAMES = {option.name for option in settings_of_a_run()}
 # Runs that differ in these alone are of one method: they have other replicas.
 _OF_REPLICAS = frozenset({"dataset", "anomaly_class", "normal_class", "seeds"})
 
@@ -173,10 +167,10 @@ class Suite:
 
     def _config(self, run: str, settings: dict[str, Any]) -> RunConfig:
         try:
-            known = settings if settings.keys() <= _NAMES else checked_settings(settings)
-            return RunConfig(**known)
+            return RunConfig(**settings)
         except InputError as error:
-            raise self._error_of(run, error) from error
+            error.place_in(self._place_of(run))
+            raise
 
     def specified(self, member: Member) -> Specification:
         """Check a run's names and options, see `specify`.
@@ -187,11 +181,11 @@ class Suite:
         try:
             return specify(member.config)
         except InputError as error:
-            raise self._error_of(member.run, error) from error
+            error.place_in(self._place_of(member.run))
+            raise
 
-    def _error_of(self, run: str, error: InputError) -> InputError:
-        start = f"{self.file}, run" if self.file else "Run"
-        return InputError(f"{start} {run!r}: {error}")
+    def _place_of(self, run: str) -> str:
+        return f"{self.file}, run {run!r}" if self.file else f"Run {run!r}"
 
 
 def suite_name(suite: Suite) -> str:
@@ -227,8 +221,10 @@ def suite_of(strategies: list[str]) -> Suite:
     runs = {name.rpartition(":")[2]: {"strategy": name} for name in strategies}
     if len(runs) < len(strategies):
         raise InputError(
-            f"Expected `strategies` with different names, but got {', '.join(strategies)}. A suite "
-            f"(`--suite FILE`) names its runs itself."
+            setting="strategies",
+            expected="with different names",
+            got=", ".join(strategies),
+            hint="A suite (`--suite FILE`) names its runs itself.",
         )
     return Suite({}, runs)
 

@@ -4,16 +4,45 @@ import json
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from cl_anomaly.core.errors import InputError
-from cl_anomaly.settings.options import did_you_mean
-from cl_anomaly.settings.run_config import RunConfig, checked_settings, is_text
+from cl_anomaly.settings.field_types import Name
+from cl_anomaly.settings.options import did_you_mean, shown
+from cl_anomaly.settings.run_config import RunConfig, checked_settings
 from cl_anomaly.suites.suite import Suite, Tuning
 
-_TABLES = ("runs", "each", "tune")
 # Of the training set, while options are chosen.
 _HELD_OUT = 0.2
+_Values = Annotated[list[Any], Field(min_length=1)]
+_Pair = Annotated[list[Name], Field(min_length=2, max_length=2)]
+_EXPECTED = {
+    "title": "to be a sentence",
+    "runs": "to hold a table for each run, such as [runs.gr]",
+    "each": "to hold lists of values, such as seeds = [3, 7]",
+    "tune": "to have a grid for one run or more, such as [tune.grid.ewc] with lam = [10.0, 100.0]",
+    "pairs": 'to be a list of pairs of runs, such as [["gr", "lower"]]',
+}
+
+
+class _Tune(BaseModel):
+    """The table `[tune]`; what it holds beside the grid are settings."""
+
+    model_config = ConfigDict(strict=True, extra="allow")
+    grid: Annotated[dict[str, dict[str, _Values]], Field(min_length=1)]
+
+
+class _File(BaseModel):
+    """What a suite's file holds; what stands at the top beside these are settings."""
+
+    model_config = ConfigDict(strict=True, extra="allow")
+    runs: Annotated[dict[Name, dict[str, Any]], Field(min_length=1)]
+    title: str = ""
+    each: dict[str, _Values] = {}
+    tune: _Tune | None = None
+    pairs: list[_Pair] = []
 
 
 def read_suite_file(path: Path) -> Suite:
@@ -33,104 +62,81 @@ def read_suite_file(path: Path) -> Suite:
         content = json.loads(text) if path.suffix == ".json" else tomllib.loads(text)
     except (OSError, ValueError, RecursionError) as error:
         raise InputError(f"Expected {path} to be a suite, a TOML file, but: {error}.") from error
-    content = content if isinstance(content, dict) else {}
-    runs, each, tune = (content.pop(name, None) for name in _TABLES)
-    title, pairs = content.pop("title", ""), content.pop("pairs", [])
-    if not _are_tables(runs) or not runs:
-        raise InputError(f"Expected {path} to name its runs in tables such as [runs.gr].")
-    for name in runs:
-        if not is_text(name):
-            raise InputError(f"Expected the runs of {path} to have names, but got {name!r}.")
-    if not isinstance(title, str):
-        raise InputError(f"Expected `title` of {path} to be a sentence, but got {title!r}.")
     try:
-        checked_settings(content)
-        each = _read_each({} if each is None else each, content, runs)
-        tuning = None if tune is None else _read_tuning(tune, runs)
-        pairs = _read_pairs(pairs, runs)
+        return _suite_of(content if isinstance(content, dict) else {}, path)
     except InputError as error:
         raise InputError(f"{path}: {error}") from error
-    return Suite(content, runs, path, title, each, tuning, pairs)
 
 
-def _are_tables(value: Any) -> bool:
-    return isinstance(value, dict) and all(isinstance(own, dict) for own in value.values())
+def _suite_of(content: Mapping[str, Any], path: Path) -> Suite:
+    try:
+        file = _File.model_validate(content)
+    except ValidationError as error:
+        raise _explained(error) from None
+    shared = file.model_extra or {}
+    checked_settings(shared)
+    _check_each(file.each, shared, file.runs)
+    _check_pairs(file.pairs, file.runs)
+    tuning = None if file.tune is None else _tuning(file.tune, file.runs)
+    pairs = tuple((one, other) for one, other in file.pairs)
+    return Suite(shared, file.runs, path, file.title, file.each, tuning, pairs)
 
 
-def _read_each(
-    each: Any, shared: Mapping[str, Any], runs: Mapping[str, Mapping[str, Any]]
-) -> dict[str, list[Any]]:
-    if not isinstance(each, dict):
-        raise InputError(f"Expected [each] to be a table of lists, but got {each!r}.")
+def _explained(error: ValidationError) -> InputError:
+    """Turn pydantic's first error into ours: what the table or value should be, and what it is."""
+    first = error.errors(include_url=False, include_context=False)[0]
+    top = str(first["loc"][0])
+    place = ".".join(str(part) for part in first["loc"] if part != "[key]")
+    is_there = first["type"] != "missing"
+    but = f"`{place}` is {shown(first['input']) if is_there else 'missing'}"
+    return InputError(setting=top, expected=_EXPECTED[top], but=but)
+
+
+def _check_each(
+    each: Mapping[str, list[Any]],
+    shared: Mapping[str, Any],
+    runs: Mapping[str, Mapping[str, Any]],
+) -> None:
     for name, values in each.items():
-        if not isinstance(values, list) or not values:
-            raise InputError(
-                f"Expected `{name}` under [each] to be a list of values, but got {values!r}."
-            )
         for value in values:
             checked_settings({name: value})
         elsewhere = [run for run, own in runs.items() if name in own]
         if name in shared or elsewhere:
             where = f"[runs.{elsewhere[0]}]" if elsewhere else "the top"
-            raise InputError(
-                f"Expected `{name}` in one place, but it stands at {where} and under [each]."
-            )
-    return each
+            but = f"it stands at {where} and under [each]"
+            raise InputError(setting=name, expected="in one place", but=but)
 
 
-def _read_pairs(pairs: Any, runs: Mapping[str, Any]) -> tuple[tuple[str, str], ...]:
-    if not isinstance(pairs, list):
-        raise InputError(f"{_PAIRS_EXPECTED}, but got {pairs!r}.")
-    for pair in pairs:
-        if not isinstance(pair, list) or len(pair) != 2 or not all(map(is_text, pair)):
-            raise InputError(f"{_PAIRS_EXPECTED}, but one of them is {pair!r}.")
-        for run in pair:
-            if run not in runs:
-                raise InputError(
-                    f"Expected `pairs` to name runs, {', '.join(runs)}, but got {run!r}."
-                    f"{did_you_mean(run, list(runs), quote=chr(39))}"
-                )
-    found = [frozenset(pair) for pair in pairs]
-    for pair, own in zip(pairs, found, strict=True):
-        if len(own) == 1 or found.count(own) > 1:
-            raise InputError(
-                f"Expected `pairs` of two different runs, each pair once, but got {pair!r}."
-            )
-    return tuple((one, other) for one, other in pairs)
-
-
-_PAIRS_EXPECTED = 'Expected `pairs` to be a list of pairs of runs, such as [["gr", "lower"]]'
-
-
-def _read_tuning(tune: Any, runs: Mapping[str, Mapping[str, Any]]) -> Tuning:
-    if not isinstance(tune, dict):
-        raise InputError(f"Expected [tune] to be a table, but got {tune!r}.")
-    settings = dict(tune)
-    grid = settings.pop("grid", None)
-    if not checked_settings(settings).setdefault("held_out", _HELD_OUT):
+def _check_pairs(pairs: list[list[str]], runs: Mapping[str, Any]) -> None:
+    for name in (name for pair in pairs for name in pair if name not in runs):
         raise InputError(
-            "Expected `held_out` under [tune] above 0, because options are chosen on a held-out "
-            "part of the training set, but got 0."
+            setting="pairs",
+            expected=f"to name runs, {', '.join(runs)}",
+            got=repr(name),
+            hint=did_you_mean(name, runs, quote="'").strip(),
         )
-    if not _are_tables(grid) or not grid:
+    members = [frozenset(pair) for pair in pairs]
+    for pair, both in zip(pairs, members, strict=True):
+        if len(both) == 1 or members.count(both) > 1:
+            expected = "of two different runs, each pair once"
+            raise InputError(setting="pairs", expected=expected, got=repr(pair))
+
+
+def _tuning(tune: _Tune, runs: Mapping[str, Mapping[str, Any]]) -> Tuning:
+    settings = {"held_out": _HELD_OUT} | (tune.model_extra or {})
+    if not checked_settings(settings)["held_out"]:
         raise InputError(
-            "Expected [tune] to have a grid for one run or more, such as [tune.grid.ewc] with "
-            "lam = [10.0, 100.0]."
+            setting="held_out",
+            expected="under [tune] above 0, because options are chosen on a held-out part of the "
+            "training set",
+            got="0",
         )
-    for run, options in grid.items():
+    for run, options in tune.grid.items():
         if run not in runs:
             raise InputError(f"Expected [tune.grid.{run}] to be of a run, {', '.join(runs)}.")
-        for option, values in options.items():
-            if not isinstance(values, list) or not values:
-                raise InputError(
-                    f"Expected `{option}` of [tune.grid.{run}] to be a list, but got {values!r}."
-                )
-            if option in runs[run].get("strategy_options", {}):
-                raise InputError(
-                    f"Expected `{option}` of run {run!r} either fixed or in [tune.grid.{run}], but "
-                    f"got both."
-                )
-    for run, own in runs.items():
-        if run in grid:
-            RunConfig(**checked_settings(own))
-    return Tuning({"held_out": _HELD_OUT} | settings, grid)
+        own = checked_settings(runs[run])
+        if fixed := options.keys() & own.get("strategy_options", {}):
+            expected = f"of run {run!r} either fixed or in [tune.grid.{run}]"
+            raise InputError(setting=min(fixed), expected=expected, got="both")
+        RunConfig(**own)
+    return Tuning(settings, tune.grid)

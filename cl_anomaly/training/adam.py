@@ -68,21 +68,24 @@ class Adam:
         )
         _copy_each([own.rest for own in uneven], [own.filled for own in uneven])
 
-    def state(self) -> list[dict[str, Tensor]]:
-        """Return, for each of the weights, how many steps it has made and its two moments.
+    def state(self) -> dict[str, Tensor]:
+        """Return, by PLACE.NAME, how many steps each of the weights has made and its two moments.
 
-        These are `step`, `exp_avg` and `exp_avg_sq` in PyTorch's words.
+        The names are PyTorch's: `step`, `exp_avg` and `exp_avg_sq`.
         """
-        return [own.state() for own in self._weights]
+        states = enumerate(own.state() for own in self._weights)
+        return {f"{place}.{name}": own for place, of in states for name, own in of.items()}
 
-    def restore(self, state: Sequence[Mapping[str, Tensor]]) -> None:
-        """Take back what `state` returned.
+    def restore(self, state: Mapping[str, Tensor]) -> None:
+        """Restore what `state` returned.
 
         Raises:
             ValueError: it belongs to other weights.
         """
-        for own, moments in zip(self._weights, state, strict=True):
-            own.restore(moments)
+        if state.keys() != self.state().keys():
+            raise ValueError
+        for place, own in enumerate(self._weights):
+            own.restore({name: state[f"{place}.{name}"] for name in own.state()})
 
 
 def _copy_each(to: list[Tensor], of: list[Tensor]) -> None:

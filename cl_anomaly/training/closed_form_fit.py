@@ -15,9 +15,8 @@ from cl_anomaly.core.machine import now
 from cl_anomaly.core.products import matrix_products_in
 from cl_anomaly.core.state import State, Wanted
 from cl_anomaly.models import Model
-from cl_anomaly.models.closed_form import ClosedForm
+from cl_anomaly.models.shared.closed_form import ClosedForm
 from cl_anomaly.strategies import Strategy
-from cl_anomaly.training.loop import look_at_batches
 from cl_anomaly.training.outcome import OnStep, Pause, TrainingTime, never
 
 # Samples looked at together: what lies between the maps stays in a processor's cache.
@@ -115,17 +114,15 @@ class OnePass:
         device = self._strategy.samples.stored.device
         started, none = time.perf_counter(), torch.full((len(self.indices),), math.nan)
 
-        def leave() -> bool:
-            self.done += 1
-            on_step(self.done, self._ends[-1], none)
-            return pause() is not Wanted.NOTHING
-
-        paused = False
+        wanted = Wanted.NOTHING
         with torch.no_grad(), matrix_products_in(torch.float32, device):
-            while not (paused or self.is_done):
-                paused = look_at_batches(
-                    self._model, self._replica, self._batches(), self._seen, leave
-                )
+            while wanted is Wanted.NOTHING and not self.is_done:
+                for x in self._batches():
+                    self._seen.append(self._model.features_of(x, self._replica))
+                    self.done += 1
+                    on_step(self.done, self._ends[-1], none)
+                    if (wanted := pause()) is not Wanted.NOTHING:
+                        break
                 if self.done == self._ends[self._replica]:
                     self._learn()
         samples = sum(len(own) for own in self.indices[: self._replica])
@@ -156,7 +153,7 @@ class OnePass:
         return State(values | {"failed": list(self.failed.items())})
 
     def restore(self, state: State) -> None:
-        """Be where `state` was given, at the beginning of a replica's pass."""
+        """Restore what `state` returned, at the beginning of a replica's pass."""
         self._replica, self._seen = state.values["replica"], []
         self.done = ([0, *self._ends])[self._replica]
         self.time = TrainingTime(**state.values["time"])

@@ -4,6 +4,7 @@ import math
 import threading
 from collections.abc import Hashable, Sequence
 from itertools import groupby
+from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 import torch
@@ -20,14 +21,16 @@ from cl_anomaly.training.calibration import Thresholds
 from cl_anomaly.training.hooks import call
 from cl_anomaly.training.learner import Learner
 from cl_anomaly.training.outcome import OnStep, Pause, TrainingTime, never
-from cl_anomaly.training.portion_learner import PortionLearner
 from cl_anomaly.training.threads import Threads
+
+if TYPE_CHECKING:
+    from cl_anomaly.training.portion_learner import PortionLearner
 
 # Where a processor's cache does not keep weights, gradients and moments from one step to the next,
 # Adam takes nearly twice as long, and the matrix products longer, too.
 _CACHE_BYTES = 48 * 2**20
 
-AnyLearner = Learner | PortionLearner
+AnyLearner: TypeAlias = "Learner | PortionLearner"
 
 
 def group_sizes(
@@ -236,7 +239,7 @@ class ReplicaGroups:
         return state
 
     def restore(self, state: State, number: int) -> None:
-        """Be where `state` was given: by groups of the same sizes, at the same task."""
+        """Restore what `state` returned: by groups of the same sizes, at the same task."""
         self._seconds = state.values["seconds"]
         for place, (learner, values) in enumerate(
             zip(self.learners, state.values["groups"], strict=True)

@@ -1,4 +1,4 @@
-"""Calls of a strategy's hooks: what they raise is explained, and what they give is looked at."""
+"""Guards of a strategy's hooks: what they raise is explained, and what they give is looked at."""
 
 import copy
 import inspect
@@ -15,6 +15,135 @@ from cl_anomaly.core.errors import CLAnomalyError, RunError, reason
 from cl_anomaly.core.randomness import Draws
 from cl_anomaly.core.state import CannotKeepError
 from cl_anomaly.strategies import Strategy
+
+
+class StepHooks:
+    """The hooks of a strategy that are called in every step of training on a task.
+
+    Args:
+        strategy: prepared for the task.
+
+    Attributes:
+        after_backward: calls the strategy's.
+        after_step: calls the strategy's.
+        extend_seconds: in the strategy's `extend` so far; None where a device repeats steps whole.
+    """
+
+    def __init__(self, strategy: Strategy) -> None:
+        self._strategy = strategy
+        self.after_backward = _hook_or_nothing(strategy, "after_backward")
+        self.after_step = _hook_or_nothing(strategy, "after_step")
+        on_cpu = strategy.samples.stored.device.type != "cuda"
+        self.extend_seconds: float | None = 0.0 if on_cpu else None
+
+    def extend(self, x: Tensor) -> Tensor:
+        """Ask for the batch that is trained on, and look at its form.
+
+        Args:
+            x: (R, B, *features), the visible samples.
+
+        Raises:
+            RunError: the hook raised an error, or gave something else than a batch.
+        """
+        before = time.perf_counter()
+        batch = call(self._strategy, "extend", x)
+        if not (
+            isinstance(batch, Tensor)
+            and batch.dim() == x.dim()
+            and batch.shape[0] == x.shape[0]
+            and batch.shape[1] > 0
+            and batch.shape[2:] == x.shape[2:]
+            and batch.dtype == x.dtype
+            and batch.device == x.device
+        ):
+            raise self._otherwise(
+                "extend",
+                f"to turn {shown(x)} into a batch like it, with one or more samples in its second "
+                f"dimension",
+                shown(batch),
+            )
+        if self.extend_seconds is not None:
+            self.extend_seconds += time.perf_counter() - before
+        return batch
+
+    def losses(self, x: Tensor, random: Draws) -> Tensor:
+        """Ask for each sample's loss, (R, B'), and look at its form.
+
+        Args:
+            x: (R, B', *features), the batch that is trained on.
+            random: what the model draws from.
+
+        Raises:
+            RunError: the hook raised an error, or gave something else.
+        """
+        if not overrides(self._strategy, "loss"):
+            return self._strategy.model.loss(x, random)
+        given = call(self._strategy, "loss", x, random)
+        wanted = x.shape[:2]
+        if not (isinstance(given, Tensor) and given.shape == wanted and given.device == x.device):
+            raise self._otherwise(
+                "loss",
+                f"to give one number for each sample, {tuple(wanted)}, on {x.device}",
+                shown(given),
+            )
+        return given
+
+    def weighted(self, losses: Tensor, weights: Tensor) -> Tensor:
+        """Multiply the losses of the visible samples, which come first in a batch.
+
+        Args:
+            losses: (R, B'), of each sample in the batch.
+            weights: (R, B), of the visible samples; what the strategy has added has weight 1.
+
+        Raises:
+            RunError: the strategy has left visible samples out.
+        """
+        count = weights.shape[1]
+        if losses.shape[1] < count:
+            raise self._otherwise(
+                "extend",
+                f"to keep the {count} visible samples, first in the batch, because `class_weights` "
+                f"weigh them",
+                f"{losses.shape[1]} samples",
+            )
+        return torch.cat([losses[:, :count] * weights, losses[:, count:]], dim=1)
+
+    def penalty(self, x: Tensor) -> Tensor | float:
+        """Ask for what is added to each replica's loss, and look at its form.
+
+        Args:
+            x: (R, B', *features), the batch that is trained on.
+
+        Returns:
+            (R,), or one number for all.
+
+        Raises:
+            RunError: the hook raised an error, or gave something else.
+        """
+        added = call(self._strategy, "penalty", x)
+        if isinstance(added, float | int):
+            return added
+        # Another shape would be spread over the replicas, and mix them without a word.
+        if not (
+            isinstance(added, Tensor)
+            and added.shape == x.shape[:1]
+            and added.is_floating_point()
+            and added.device == x.device
+        ):
+            raise self._otherwise(
+                "penalty",
+                f"to give one number for each of the {len(x)} replicas, ({len(x)},), on {x.device}",
+                f"{shown(added)}. Weights have the replica axis first: sum them with "
+                f"`.flatten(1).sum(1)`",
+            )
+        return added
+
+    def _otherwise(self, hook: str, expected: str, given: str) -> RunError:
+        strategy = self._strategy
+        return RunError(
+            f"Expected {named(strategy, hook)} {expected}, but in task "
+            f"{strategy.task_number} it gave {given}."
+        )
 
 
 def call(strategy: Strategy, hook: str, *arguments: Any) -> Any:
@@ -49,157 +178,11 @@ def overrides(strategy: Strategy, hook: str) -> bool:
     return getattr(getattr(strategy, hook), "__func__", None) is not getattr(Strategy, hook)
 
 
-def hook_or_nothing(strategy: Strategy, hook: str) -> Callable[[], None]:
+def _hook_or_nothing(strategy: Strategy, hook: str) -> Callable[[], None]:
     """Return what calls a hook at every step; nothing where the strategy has none of its own."""
     if not overrides(strategy, hook):
         return lambda: None
     return partial(call, strategy, hook)
-
-
-def extended(strategy: Strategy, x: Tensor) -> Tensor:
-    """Ask for the batch that is trained on, and look at its form.
-
-    Args:
-        strategy: whose `extend` is called.
-        x: (R, B, *features), the visible samples.
-
-    Raises:
-        RunError: it raised an error, or gave something else than a batch.
-    """
-    batch = call(strategy, "extend", x)
-    if not (
-        isinstance(batch, Tensor)
-        and batch.dim() == x.dim()
-        and batch.shape[0] == x.shape[0]
-        and batch.shape[1] > 0
-        and batch.shape[2:] == x.shape[2:]
-        and batch.dtype == x.dtype
-        and batch.device == x.device
-    ):
-        raise RunError(
-            f"Expected {named(strategy, 'extend')} to turn {shown(x)} into a batch like it, with "
-            f"one or more samples in its second dimension, but in task {strategy.task_number} it "
-            f"gave {shown(batch)}."
-        )
-    return batch
-
-
-def penalty(strategy: Strategy, x: Tensor) -> Tensor | float:
-    """Ask for what is added to each replica's loss, and look at its form.
-
-    Args:
-        strategy: whose `penalty` is called.
-        x: (R, B', *features), the batch that is trained on.
-
-    Returns:
-        (R,), or one number for all.
-
-    Raises:
-        RunError: it raised an error, or gave something else.
-    """
-    added = call(strategy, "penalty", x)
-    if isinstance(added, float | int):
-        return added
-    # Another shape would be spread over the replicas, and mix them without a word.
-    if not (
-        isinstance(added, Tensor)
-        and added.shape == x.shape[:1]
-        and added.is_floating_point()
-        and added.device == x.device
-    ):
-        raise RunError(
-            f"Expected {named(strategy, 'penalty')} to give one number for each of the {len(x)} "
-            f"replicas, ({len(x)},), on {x.device}, but in task {strategy.task_number} it gave "
-            f"{shown(added)}. Weights have the replica axis first: sum them with "
-            f"`.flatten(1).sum(1)`."
-        )
-    return added
-
-
-def losses(strategy: Strategy, x: Tensor, random: Draws) -> Tensor:
-    """Ask for each sample's loss, and look at its form.
-
-    Args:
-        strategy: whose `loss` is called.
-        x: (R, B', *features), the batch that is trained on.
-        random: what the model draws from.
-
-    Returns:
-        (R, B').
-
-    Raises:
-        RunError: it raised an error, or gave something else.
-    """
-    if not overrides(strategy, "loss"):
-        return strategy.model.loss(x, random)
-    given = call(strategy, "loss", x, random)
-    if not (isinstance(given, Tensor) and given.shape == x.shape[:2] and given.device == x.device):
-        raise RunError(
-            f"Expected {named(strategy, 'loss')} to give one number for each sample, "
-            f"{tuple(x.shape[:2])}, on {x.device}, but in task {strategy.task_number} it gave "
-            f"{shown(given)}."
-        )
-    return given
-
-
-def weighted(strategy: Strategy, losses: Tensor, weights: Tensor) -> Tensor:
-    """Multiply the losses of the visible samples, which come first in a batch, by their weights.
-
-    Args:
-        strategy: whose `extend` made the batch.
-        losses: (R, B'), of each sample in the batch.
-        weights: (R, B), of the visible samples; what the strategy has added has weight 1.
-
-    Raises:
-        RunError: the strategy has left visible samples out.
-    """
-    count = weights.shape[1]
-    if losses.shape[1] < count:
-        raise RunError(
-            f"Expected {named(strategy, 'extend')} to keep the {count} visible samples, first in "
-            f"the batch, because `class_weights` weigh them, but in task {strategy.task_number} it "
-            f"gave {losses.shape[1]} samples."
-        )
-    return torch.cat([losses[:, :count] * weights, losses[:, count:]], dim=1)
-
-
-class StepHooks:
-    """The hooks that are called in every step of training on a task.
-
-    Args:
-        strategy: prepared for the task.
-        autocast: in which `extend`, `loss` and `penalty` are computed.
-
-    Attributes:
-        autocast: as it was given.
-        after_backward: calls the strategy's.
-        after_step: calls the strategy's.
-        extend_seconds: in the strategy's `extend` so far; None where a device repeats steps whole.
-    """
-
-    def __init__(self, strategy: Strategy, autocast: torch.autocast) -> None:
-        self._strategy, self.autocast = strategy, autocast
-        self.after_backward = hook_or_nothing(strategy, "after_backward")
-        self.after_step = hook_or_nothing(strategy, "after_step")
-        on_cpu = strategy.samples.stored.device.type != "cuda"
-        self.extend_seconds: float | None = 0.0 if on_cpu else None
-
-    def extend(self, x: Tensor) -> Tensor:
-        """Call the strategy's, see `extended`."""
-        before = time.perf_counter()
-        x = extended(self._strategy, x)
-        if self.extend_seconds is not None:
-            self.extend_seconds += time.perf_counter() - before
-        return x
-
-    def loss(self, x: Tensor, random: Draws, weights: Tensor | None = None) -> Tensor:
-        """Call the strategy's, see `losses`, and weigh what it gives, see `weighted`."""
-        given = losses(self._strategy, x, random)
-        return given if weights is None else weighted(self._strategy, given, weights)
-
-    def penalty(self, x: Tensor) -> Tensor | float:
-        """Call the strategy's, see `penalty`."""
-        return penalty(self._strategy, x)
 
 
 def shown(value: Any) -> str:

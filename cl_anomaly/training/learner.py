@@ -9,7 +9,7 @@ from torch import Tensor
 from cl_anomaly.core.errors import RunError
 from cl_anomaly.core.randomness import ReplicaRandom, StepRandom
 from cl_anomaly.core.state import CannotKeepError, State
-from cl_anomaly.models.closed_form import ClosedForm
+from cl_anomaly.models.shared.closed_form import ClosedForm
 from cl_anomaly.scenarios.class_stream import Scenario
 from cl_anomaly.scores import make_scores
 from cl_anomaly.strategies import Strategy
@@ -18,11 +18,16 @@ from cl_anomaly.training.closed_form_fit import OnePass, check_fits
 from cl_anomaly.training.epoch_losses import EpochLosses
 from cl_anomaly.training.hooks import call
 from cl_anomaly.training.learning_scores import learn_scores
-from cl_anomaly.training.outcome import OnStep, Pause, TrainingTime, never
+from cl_anomaly.training.loop import TaskTraining
+from cl_anomaly.training.outcome import OnStep, Pause, Training, TrainingTime, never
 from cl_anomaly.training.rehearsal import rehearse
-from cl_anomaly.training.step import TrainingSettings
-from cl_anomaly.training.task import TaskTraining, Training
-from cl_anomaly.training.visibility import refuse_leaks_ahead, visible_indices, watched
+from cl_anomaly.training.schedule import TrainingSettings
+from cl_anomaly.training.visibility import (
+    refuse_leaks_ahead,
+    refuse_other_lengths,
+    visible_indices,
+    watched,
+)
 
 
 @runtime_checkable
@@ -44,6 +49,7 @@ class Learner:
         settings: how each task is trained.
         scores: names of the anomaly scores that are computed.
         is_told: whether scores are told which task a test sample belongs to.
+        keeps_adam: whether Adam continues from one task to the next, where no boundaries are told.
 
     Attributes:
         scores: the anomaly scores, with the statistics that they keep.
@@ -62,11 +68,13 @@ class Learner:
         settings: TrainingSettings,
         scores: Sequence[str] = (),
         is_told: bool = False,
+        keeps_adam: bool = False,
     ) -> None:
         self.strategy, self.seeds = strategy, seeds
         self.scenarios, self.settings = scenarios, settings
         self.scores, self._is_told = make_scores(scores), is_told
         self.calibration = Calibration(strategy, self.scores, scenarios, seeds)
+        self._moments: dict[str, Tensor] | None = {} if keeps_adam else None
         self._training: Training | None = None
         self._visible: list[Tensor] | None = None
         check_fits(type(strategy.model), strategy)
@@ -134,10 +142,11 @@ class Learner:
         if isinstance(strategy.model, ClosedForm):
             return OnePass(strategy, visible, self._earlier(number))
         rehearse(strategy, self.scenarios, visible, settings.batch_size)
-        return self._new_steps(visible, settings)
-
-    def _new_steps(self, visible: Sequence[Tensor], settings: TrainingSettings) -> TaskTraining:
-        return TaskTraining(self.strategy, visible, self.seeds, settings)
+        moments = self._moments
+        if moments is not None:
+            refuse_other_lengths(strategy, visible)
+            moments = {} if strategy.begins_anew else moments
+        return TaskTraining(strategy, visible, self.seeds, settings, moments)
 
     def _earlier(self, number: int) -> list[Tensor]:
         """Return each replica's samples of the tasks before one."""
@@ -164,6 +173,8 @@ class Learner:
     def conclude(self) -> None:
         """Let the strategy keep what it needs of the task that it was trained on."""
         number, device = self.strategy.task_number, self.strategy.samples.stored.device
+        if isinstance(self._training, TaskTraining):
+            self._moments = self._training.moments
         self._training = None
         self.calibration.look_back(number)
         # How much was drawn in training may depend on how long the other replicas' tasks were.
@@ -187,6 +198,7 @@ class Learner:
         state.add("calibration", self.calibration.state().tensors)
         for score in self.scores:
             state.add(f"score.{score.name}", score.state_dict())
+        state.add("adam", self._moments or {})
         if self._training is not None:
             training = self._training.state()
             state.values["training"] = training.values
@@ -195,7 +207,7 @@ class Learner:
         return state
 
     def restore(self, state: State, number: int) -> None:
-        """Be where `state` was given.
+        """Restore what `state` returned.
 
         Args:
             state: of as many replicas.
@@ -210,13 +222,14 @@ class Learner:
         for score in self.scores:
             if statistics := state.part(f"score.{score.name}"):
                 score.load_state_dict({k: own.to(device) for k, own in statistics.items()})
+        if self._moments is not None:
+            self._moments = state.part("adam")
         if "training" in state.values:
             # Not `begin`: what the strategy kept before the task, it has taken back.
             self._prepare(number)
             self._start(number)
             self.training.restore(State(state.values["training"], state.part("training")))
-            if losses := state.part("losses"):  # which checkpoints of earlier versions do not have
-                self._losses.load_state_dict(losses)
+            self._losses.load_state_dict(state.part("losses"))
 
 
 def _checked(strategy: Strategy) -> dict[str, Tensor]:

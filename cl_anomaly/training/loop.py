@@ -1,27 +1,36 @@
 """The training loop: what happens for each task, for each batch, and in each step.
 
-All else stands around it. `groups.py` and `learner.py` put replicas side by side, `task.py` counts
-steps and goes on after a pause, `step.py` keeps a step's tensors in place so that a GPU can repeat
-it, and `hooks.py` looks at what a strategy's hooks give.
+`learn_task` is a task, `TaskTraining.run` goes over its batches, and `TrainStep.work` is a step.
+All else hangs around them: `groups.py` and `learner.py` put replicas side by side, `hooks.py`
+guards the strategy's hooks, `not_finite.py` finds what failed, `ended.py` lets replicas end each at
+its own step, and `cuda_graphs.py` lets a GPU replay steps.
 """
 
-from collections.abc import Callable, Iterable
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from statistics import fmean
-from typing import Protocol
 
 import torch
 from torch import Tensor
 
+from cl_anomaly.core.errors import RunError
 from cl_anomaly.core.machine import now
-from cl_anomaly.core.randomness import Draws
-from cl_anomaly.models.closed_form import ClosedForm
+from cl_anomaly.core.products import matrix_products_in
+from cl_anomaly.core.randomness import StepRandom
+from cl_anomaly.core.state import State, Wanted
+from cl_anomaly.strategies import Strategy
 from cl_anomaly.training.adam import Adam
+from cl_anomaly.training.cuda_graphs import Repeated, replayable
+from cl_anomaly.training.ended import EndedReplicas
 from cl_anomaly.training.hooks import StepHooks
-from cl_anomaly.training.outcome import Learnt, OnStep, Pause, TrainingTime
+from cl_anomaly.training.not_finite import Trace, broken_weights
+from cl_anomaly.training.order import shuffled_batches
+from cl_anomaly.training.outcome import Learning, Learnt, OnStep, Pause, TrainingTime, never
+from cl_anomaly.training.schedule import TrainingSettings
 
 
 def learn_task(
-    replicas: "Learning", number: int, on_step: OnStep, pause: Pause, save: Callable[[], None]
+    replicas: Learning, number: int, on_step: OnStep, pause: Pause, save: Callable[[], None]
 ) -> Learnt:
     """Learn a task, or the rest of one that was interrupted.
 
@@ -34,7 +43,7 @@ def learn_task(
     """
     if not replicas.has_begun:
         replicas.begin(number)  # the strategy's `before_task`, and which samples it may see
-    trained = replicas.train(on_step, pause)  # `train_on_batches`, for each group of replicas
+    trained = replicas.train(on_step, pause)  # `TaskTraining.run`, for each group of replicas
     while not replicas.is_done:
         save()
         trained = replicas.train(on_step, pause)
@@ -44,96 +53,248 @@ def learn_task(
     return Learnt(trained, now(replicas.device) - started, failures, steps)
 
 
-def train_on_batches(
-    step: Callable[[Tensor], Tensor], batches: Iterable[Tensor], leave: Callable[[Tensor], bool]
-) -> None:
-    """Train on each batch of a task.
+class TaskTraining:
+    """Training of a strategy's model on its current task; it can be paused.
+
+    A replica that is through before the others is put back, at the end, to where it was when it
+    ended.
 
     Args:
-        step: trains on one, by `train_on_batch`, and gives each replica's loss (R,).
-        batches: places of samples, (R, B) each.
-        leave: told that loss after each step; says whether to leave.
+        strategy: prepared for the task, with its model on the training device.
+        indices: R tensors (n_r,), int64, the samples that each replica may see; none is empty.
+        seeds: one for each replica.
+        settings: how.
+        moments: of an Adam that continues from task to task, empty at first. Default: of one that
+            ends with the task.
+
+    Attributes:
+        steps: of each replica, in all.
+        done: steps so far.
+        failed: by replica, the step after which its loss, a gradient or its weights were not finite
+            numbers, and which of them.
+        time: that it has taken so far.
+        moments: as given, and of an Adam that continues as they are in the end.
     """
-    for batch in batches:
-        loss = step(batch)
-        if leave(loss):
-            return
 
-
-def train_on_batch(
-    optimizer: Adam,
-    hooks: StepHooks,
-    x: Tensor,
-    noise: Draws,
-    weights: Tensor | None = None,
-) -> tuple[Tensor, int]:
-    """Make one step.
-
-    Args:
-        optimizer: of the weights of the R replicas of its model.
-        hooks: the strategy's.
-        x: (R, B, *features), the visible samples.
-        noise: what the model draws from.
-        weights: (R, B), of the visible samples' losses; None for 1.
-
-    Returns:
-        Each replica's loss, (R,), and how many samples they were trained on.
-    """
-    with hooks.autocast:
-        x = hooks.extend(x)
-        loss = hooks.loss(x, noise, weights).mean(1) + hooks.penalty(x)
-    optimizer.zero_grad()
-    # Replicas share no weight, so the gradient of the sum holds each one's own.
-    loss.sum().backward()
-    hooks.after_backward()
-    optimizer.step()
-    hooks.after_step()
-    return loss.detach(), x.shape[0] * x.shape[1]
-
-
-def look_at_batches(
-    model: ClosedForm,
-    replica: int,
-    batches: Iterable[Tensor],
-    seen: list[Tensor],
-    leave: Callable[[], bool],
-) -> bool:
-    """Look once at a replica's samples, for a model that learns in closed form: no step is made.
-
-    Args:
-        model: that learns the task from `seen`, once all has been looked at.
-        replica: its place.
-        batches: samples, (B, *features) each.
-        seen: takes the features of each batch.
-        leave: told after each batch; says whether to leave.
-
-    Returns:
-        Whether it was left, perhaps after the last batch.
-    """
-    for x in batches:
-        seen.append(model.features_of(x, replica))
-        if leave():
-            return True
-    return False
-
-
-class Learning(Protocol):
-    """Replicas that learn a task; `ReplicaGroups` says what is what."""
-
-    device: torch.device
+    def __init__(
+        self,
+        strategy: Strategy,
+        indices: Sequence[Tensor],
+        seeds: Sequence[int],
+        settings: TrainingSettings,
+        moments: dict[str, Tensor] | None = None,
+    ) -> None:
+        self._strategy, self._indices = strategy, indices
+        self._seeds, self._settings = seeds, settings
+        self.steps, self.done = [settings.steps(len(places)) for places in indices], 0
+        self.failed: dict[int, tuple[int, str]] = {}
+        changed = [*strategy.model.parameters(), *strategy.stepped]
+        self._ended = EndedReplicas(changed, self.steps)
+        self._step: TrainStep | None = None
+        self._looked = 0  # steps made when failures were last looked for
+        self.time, self.moments = TrainingTime(0.0, 0.0, 0), moments
 
     @property
-    def has_begun(self) -> bool: ...  # noqa: D102
+    def is_done(self) -> bool:
+        """Whether no step is left, or no replica that could make one."""
+        return self.done == max(self.steps) or len(self.failed) == len(self.steps)
+
+    def run(self, on_step: OnStep, pause: Pause = never) -> TrainingTime:
+        """Train until the task is done, or until it is to pause.
+
+        Args:
+            on_step: told after each step.
+            pause: asked after each step.
+
+        Returns:
+            What it has taken so far, with what it took before a pause.
+
+        Raises:
+            RunError: a hook returned something else than it should.
+        """
+        if self.is_done:
+            return self.time
+        device = self._strategy.samples.stored.device
+        started = time.perf_counter()
+        with matrix_products_in(self._settings.precision, device), replayable(device) as record:
+            step = self._step = self._step or self._new_step()
+            step.repeated.begin(record)
+            for batch in self._batches():
+                loss = step(batch)
+                self.done += 1
+                self._ended.note(self.done)
+                if self.done % Trace.STEPS == 0:
+                    self._note_failures(step)
+                on_step(self.done, max(self.steps), loss)
+                if self.is_done or pause() is not Wanted.NOTHING:
+                    break
+        self._note_failures(step)
+        seconds = self.time.seconds + now(device) - started
+        self.time = TrainingTime(seconds, step.replay_seconds, step.samples)
+        if self.is_done:
+            self._conclude(step)
+        return self.time
+
+    def _new_step(self) -> "TrainStep":
+        step = TrainStep(self._strategy, self._seeds, self._settings)
+        if self.moments:
+            step.restore_moments(self.moments)
+        return step
+
+    def _batches(self) -> Iterator[Tensor]:
+        """Yield the places of each batch that is left, (R, batch_size)."""
+        number, device = self._strategy.task_number, self._strategy.samples.stored.device
+        visible, left = [own.to(device) for own in self._indices], range(self.done, max(self.steps))
+        return shuffled_batches(visible, self._seeds, number, self._settings.batch_size, left)
+
+    def _note_failures(self, step: "TrainStep") -> None:
+        failures = step.trace.failures(self.done - self._looked, self.done)
+        self._looked = self.done
+        for replica, (number, what) in failures.items():
+            # One that has ended continues with the others, and is put back in the end.
+            if number <= self.steps[replica]:
+                self.failed.setdefault(replica, (number, what))
+
+    def _conclude(self, step: "TrainStep") -> None:
+        self._ended.put_back()
+        if self.moments is not None:
+            self.moments = step.adam.state()
+        # Frees gradients and what else a step needs: the next to train may be another group.
+        step.adam.zero_grad()
+        self._step = None
+        for replica in broken_weights(list(self._strategy.model.parameters())):
+            self.failed.setdefault(replica, (self.steps[replica], "a weight"))
+
+    def state(self) -> State:
+        """Return where it is, beside the model's weights and what the strategy keeps."""
+        state = State(
+            {"done": self.done, "time": vars(self.time), "failed": [*self.failed.items()]}
+        )
+        state.add("ended", self._ended.state())
+        if self._step:
+            step = self._step.state()
+            state.values["step"] = step.values
+            state.add("step", step.tensors)
+        return state
+
+    def restore(self, state: State) -> None:
+        """Restore what `state` returned."""
+        self.done = self._looked = state.values["done"]
+        self.time = TrainingTime(**state.values["time"])
+        self.failed = {replica: (step, what) for replica, (step, what) in state.values["failed"]}
+        self._ended.restore(state.part("ended"))
+        if "step" in state.values:
+            self._step = self._new_step()
+            self._step.restore(State(state.values["step"], state.part("step")))
+
+
+class TrainStep:
+    """Trains a strategy's model, one step a call, with an Adam of its own.
+
+    All of a step's work is in one function without arguments, from tensors that stay where they are
+    to tensors that stay where they are. On a GPU that function is recorded once and then replayed:
+    for a model this small, launching its hundred kernels would take longer than running them.
+
+    Args:
+        strategy: prepared for its task.
+        seeds: one for each of the R replicas.
+        settings: how to train.
+
+    Attributes:
+        adam: makes its steps.
+        repeated: does `work`.
+        trace: finds what is not finite.
+        samples: trained on so far, over all replicas.
+    """
+
+    def __init__(
+        self, strategy: Strategy, seeds: Sequence[int], settings: TrainingSettings
+    ) -> None:
+        self._strategy, self._hooks = strategy, StepHooks(strategy)
+        device, shape = strategy.samples.stored.device, (len(seeds), settings.batch_size)
+        self._places = torch.zeros(*shape, dtype=torch.int64, device=device)
+        weights = settings.sample_weights
+        self._weights = None if weights is None else weights.to(device)
+        self._noise = StepRandom(seeds, "noise", strategy.task_number, device=device)
+        trained = [own for own in strategy.stepped if own.requires_grad]
+        self.adam = Adam([*strategy.model.parameters(), *trained], settings.learning_rate)
+        half = device.type == "cuda" and settings.precision == torch.bfloat16
+        # The cache would keep copies of weights from before a replay.
+        self._autocast = torch.autocast(device.type, torch.bfloat16, half, cache_enabled=False)
+        self.repeated = Repeated(self.work)
+        self.trace = Trace(list(strategy.model.parameters()), len(seeds), device)
+        self._loss, self._batch_samples, self.samples = torch.empty(0), 0, 0
+
+    def __call__(self, batch: Tensor) -> Tensor:
+        """Train on the samples at these places, (R, batch_size), and return each loss, (R,).
+
+        The next step writes over it.
+
+        Raises:
+            RunError: a hook returned something else than it should, or cannot be recorded.
+        """
+        self._places.copy_(batch)
+        for random in self._randoms().values():
+            random.next_step()
+        self.repeated()
+        self.samples += self._batch_samples
+        return self._loss
+
+    def work(self) -> None:
+        """Make one step: the batch, its loss, the gradients, and Adam's step along them."""
+        x = self._strategy.samples.batch(self._places)
+        with self._autocast:
+            x = self._hooks.extend(x)
+            losses = self._hooks.losses(x, self._noise)
+            if self._weights is not None:
+                losses = self._hooks.weighted(losses, self._weights[self._places])
+            loss = losses.mean(1) + self._hooks.penalty(x)
+        self.adam.zero_grad()
+        # Replicas share no weight, so the gradient of the sum holds each one's own.
+        loss.sum().backward()
+        self._hooks.after_backward()
+        self.adam.step()
+        self._hooks.after_step()
+        self._loss, self._batch_samples = loss.detach(), x.shape[0] * x.shape[1]
+        self.trace.keep(self._loss)
 
     @property
-    def is_done(self) -> bool: ...  # noqa: D102
+    def replay_seconds(self) -> float | None:
+        """Seconds in the strategy's `extend` so far; None where steps are replayed."""
+        return self._hooks.extend_seconds
 
-    def begin(self, number: int) -> None: ...  # noqa: D102
+    def restore_moments(self, moments: Mapping[str, Tensor]) -> None:
+        """Restore Adam's moments.
 
-    def train(self, on_step: OnStep, pause: Pause) -> TrainingTime: ...  # noqa: D102
+        Raises:
+            RunError: the strategy trains something else now.
+        """
+        try:
+            self.adam.restore(moments)
+        except ValueError as error:
+            raise RunError(
+                f"Expected `stepped` of {self._strategy.name} to list the same in the same order "
+                f"after `load_state_dict`, but it lists something else."
+            ) from error
 
-    def steps(self) -> list[int]: ...  # noqa: D102
+    def state(self) -> State:
+        """Return where it is between two steps: Adam, the noise, and what the strategy draws."""
+        state = State({"replay_seconds": self.replay_seconds, "samples": self.samples})
+        state.add("adam", self.adam.state())
+        for name, random in self._randoms().items():
+            drawn = random.state()
+            state.values[name] = drawn.values
+            state.add(name, drawn.tensors)
+        return state
 
-    def failures(self) -> dict[int, tuple[int, str]]: ...  # noqa: D102
+    def restore(self, state: State) -> None:
+        """Restore what `state` returned."""
+        self.samples = state.values["samples"]
+        self._hooks.extend_seconds = state.values["replay_seconds"]
+        self.restore_moments(state.part("adam"))
+        for name, random in self._randoms().items():
+            random.restore(State(state.values[name], state.part(name)))
 
-    def conclude(self) -> None: ...  # noqa: D102
+    def _randoms(self) -> dict[str, StepRandom]:
+        drawn = {"noise": self._noise, "strategy": self._strategy.random}
+        return {name: own for name, own in drawn.items() if isinstance(own, StepRandom)}

@@ -1,5 +1,6 @@
 """A rehearsal of a strategy's hooks before a task: what cannot be looked at in every step."""
 
+import copy
 from collections.abc import Iterator, Sequence
 
 import torch
@@ -9,7 +10,7 @@ from cl_anomaly.core.errors import RunError
 from cl_anomaly.core.randomness import StepRandom
 from cl_anomaly.scenarios.class_stream import Scenario
 from cl_anomaly.strategies import Strategy
-from cl_anomaly.training.hooks import extended, named, overrides, penalty, stand_in
+from cl_anomaly.training.hooks import StepHooks, named, overrides, stand_in
 from cl_anomaly.training.visibility import watched
 
 # Of the values of a batch: rounding, where a device adds in another order every time.
@@ -46,12 +47,12 @@ def rehearse(
     device = strategy.samples.stored.device
     places = torch.stack([own[torch.arange(batch_size) % len(own)].to(device) for own in indices])
     x = strategy.samples.batch(places)
-    copy = stand_in(strategy)
+    other = stand_in(strategy)
     with random.undone():
-        stage = _Stage(copy, random, x)
-        with watched(copy, "extend", scenarios, strategy.task_number):
+        stage = _Stage(other, random, x)
+        with watched(other, "extend", scenarios, strategy.task_number):
             stage.check_extend()
-        with watched(copy, "penalty", scenarios, strategy.task_number):
+        with watched(other, "penalty", scenarios, strategy.task_number):
             stage.check_penalty()
 
 
@@ -66,7 +67,8 @@ class _Stage:
 
     def __init__(self, strategy: Strategy, random: StepRandom, x: Tensor) -> None:
         self._strategy, self._random, self._x = strategy, random, x
-        self._kept = dict(vars(strategy))
+        self._hooks = StepHooks(strategy)
+        self._before = vars(strategy) | {"kept": strategy.kept}
         # A replica that failed in an earlier task goes on with the others, and proves nothing.
         finite = [p.detach().isfinite().flatten(1).all(1) for p in strategy.model.parameters()]
         self._sound = torch.stack(finite).all(0)
@@ -117,15 +119,15 @@ class _Stage:
         if changed is not None:
             x[changed] = 1 - x[changed]
         # What the last call has set is not there in the first.
-        samples = self._strategy.samples
-        vars(self._strategy).clear()
-        vars(self._strategy).update(self._kept, samples=samples)
+        now, samples = vars(self._strategy), self._strategy.samples
+        now.clear()
+        now.update(self._before, samples=samples, kept=copy.copy(self._before["kept"]))
         self._random.repeat_step(changed)
-        return extended(self._strategy, x).detach().clone()
+        return self._hooks.extend(x).detach().clone()
 
     def _penalty(self, changed: Tensor | None = None) -> Tensor:
         """Call `penalty` after `extend`, as a step does; (R,)."""
-        added = penalty(self._strategy, self._extended(changed))
+        added = self._hooks.penalty(self._extended(changed))
         return torch.as_tensor(added, device=self._x.device).expand(len(self._x))
 
     def _check_finite(self, hook: str, given: Tensor) -> None:

@@ -7,7 +7,7 @@ from typing import TypeVar
 
 import torch
 
-from cl_anomaly.core.machine import set_up_processor
+from cl_anomaly.core.products import set_up_processor
 
 # Seconds until a waiting thread looks whether it was interrupted.
 _PATIENCE = 0.5

@@ -97,6 +97,22 @@ def visible_indices(
     return given
 
 
+def refuse_other_lengths(strategy: Strategy, visible: Sequence[Tensor]) -> None:
+    """Refuse portions of which replicas see different numbers of samples.
+
+    One Adam could not count their steps.
+
+    Raises:
+        RunError: they do.
+    """
+    if len(counts := {len(own): None for own in visible}) > 1:
+        raise RunError(
+            f"Expected {named(strategy, 'training_indices')} to give as many samples to each "
+            f"replica of a stream without boundaries, but in portion {strategy.task_number} it "
+            f"gave {', '.join(map(str, counts))}. Run one seed at a time."
+        )
+
+
 def refuse_leaks_ahead(
     strategy: Strategy, scenarios: Sequence[Scenario], seeds: Sequence[int]
 ) -> None:

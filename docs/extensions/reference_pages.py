@@ -15,10 +15,10 @@ from cl_anomaly.data.dataset_names import CLASSES
 from cl_anomaly.data.datasets import DATASETS, OWN
 from cl_anomaly.models import MODELS
 from cl_anomaly.scores import SCORES
-from cl_anomaly.settings.catalogue import OF_THE_RUN, catalogue
-from cl_anomaly.settings.kinds import in_words
+from cl_anomaly.settings.catalogue import OF_THE_RUN, names_of, options_by_name
 from cl_anomaly.settings.options import REQUIRED, Option, options_of
 from cl_anomaly.settings.run_config import settings_of_a_run
+from cl_anomaly.settings.values import in_words
 from cl_anomaly.strategies import find_strategy
 
 MARK = re.compile(r"^<!-- made from: ([a-z ]+) -->$", flags=re.MULTILINE)
@@ -29,7 +29,7 @@ _SIGNS = re.compile(r"(?<!`)([*_<>|\[\]])(?!`)")
 
 def strategies() -> Iterator[str]:
     """Describe every strategy of this repository."""
-    for name, entry in sorted(catalogue("strategies").items()):
+    for name in names_of("strategy"):
         cls = find_strategy(name)
         yield from _entry(name, cls)
         yield _facts(
@@ -39,7 +39,7 @@ def strategies() -> Iterator[str]:
                 "Keeps real samples": _said(cls.stores_samples),
             }
         )
-        yield _options("strategy", entry.options)
+        yield _options("strategy", options_by_name("strategy", name))
 
 
 def models() -> Iterator[str]:
@@ -52,7 +52,7 @@ def models() -> Iterator[str]:
                 "Score by default": f"`{cls.default_score}`",
             }
         )
-        yield _options("model", catalogue("models")[name].options)
+        yield _options("model", options_by_name("model", name))
 
 
 def scores() -> Iterator[str]:

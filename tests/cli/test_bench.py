@@ -1,6 +1,7 @@
 """`bench`, from a suite to its table: real runs in worker processes."""
 
 import json
+import platform
 import subprocess
 import sys
 from pathlib import Path
@@ -208,6 +209,7 @@ def test_check_says_that_the_code_is_the_same(out: Path) -> None:
     done = bench(out, "--check")
     assert done.code in (0, None), done.err
     assert "lower: the same code" in done.out
+    assert " was " not in done.out
 
 
 def test_check_says_what_other_code_has_made(out: Path) -> None:
@@ -217,6 +219,7 @@ def test_check_says_what_other_code_has_made(out: Path) -> None:
     content["runs"]["lower"]["code"]["sha256"] = "0" * 64
     files = content["runs"]["lower"]["code"]["files"]
     files[next(iter(files))] = "0" * 64
+    content["runs"]["upper"]["python"] = "2.7.18"
     path.write_text(json.dumps(content))
     try:
         done = bench(out, "--check")
@@ -225,6 +228,7 @@ def test_check_says_what_other_code_has_made(out: Path) -> None:
     assert done.code == 1
     assert "1 of" in done.err
     assert "upper: the same code" in done.out
+    assert f"Python was 2.7.18, and is {platform.python_version()}, for upper\n" in done.out
 
 
 def test_an_estimate_runs_nothing(tmp_path: Path) -> None:

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from cl_anomaly.settings.catalogue import catalogue
-from cl_anomaly.settings.score_names import SCORE_NAMES
+from cl_anomaly.settings.catalogue import names_of
+from cl_anomaly.settings.field_types import SCORE_NAMES
 from tests.support.command import cli, config_of, run_quietly
 
 FILES = {
@@ -31,8 +31,7 @@ FILES = {
     ),
 }
 STRATEGIES = (
-    f"{', '.join(sorted(catalogue('strategies')))}, or FILE.py:CLASS, or FAMILY:NAME such as "
-    "avalanche:EWC"
+    f"{', '.join(names_of('strategy'))}, or FILE.py:CLASS, or FAMILY:NAME such as avalanche:EWC"
 )
 LISTED = "`cl-anomaly run --help` lists them."
 
@@ -54,7 +53,7 @@ MISTAKES = {
     "3,7 of which each is a whole number, but got 'a,b'.",
     "run --anomaly-class zero": "Expected `--anomaly-class` to be a class of mnist "
     "(0, 1, 2, 3, 4, 5, 6, 7, 8, 9), but got zero.",
-    "run --anomaly_class 0,0": "Expected `--anomaly_class` to be a class, different classes "
+    "run --anomaly_class 0,0": "Expected `--anomaly-class` to be a class, different classes "
     "such as 0,4, or all, but got '0,0'.",
     "run --dataset digits --task-order 3,12": "Expected `--task-order` to be a class of digits "
     "(0, 1, 2, 3, 4, 5, 6, 7, 8, 9), but got 12.",
@@ -74,7 +73,7 @@ MISTAKES = {
     "a file.",
     "run --dataset gone.csv": "Expected `--dataset` to be a file, but there is no 'gone.csv', "
     "neither here nor in a folder of datasets (`--data-root DIR` and $CL_ANOMALY_DATA name some).",
-    "run --dataset table.csv": "Expected `label_column`, the column of table.csv that holds the "
+    "run --dataset table.csv": "Expected `--label-column`, the column of table.csv that holds the "
     "labels, but got none. Name it with `--label-column`; it has a, b, kind.",
     "run --dataset digits --image-size 8": "Expected `--image-size` with images of your own, "
     "`--dataset folder:DIR`, but the dataset is digits.",
@@ -90,6 +89,8 @@ MISTAKES = {
     "run --learning-rate nan": "Expected `--learning-rate` to be a number above 0, but got 'nan'.",
     "run --seeds -1,2": "Expected `--seeds` to be how many seeds (1 to 10,000), or different seeds "
     "of 0 or more such as 3,7, but got '-1,2'.",
+    "run --seeds 0": "Expected `--seeds` to be how many seeds (1 to 10,000), or different seeds "
+    "of 0 or more such as 3,7, but got '0'.",
     "run --print-config": "Expected a flag of `cl-anomaly run`, but got `--print-config`. "
     f"Did you mean `--config`? {LISTED}",
     "run --epoch 3": "Expected a flag of `cl-anomaly run`, but got `--epoch`. "
@@ -102,7 +103,7 @@ MISTAKES = {
     "run --epochs": "Expected a value after `--epochs`, but got nothing.",
     "run --epochs --quiet": "Expected a value after `--epochs`, but got the flag `--quiet`.",
     "run --quiet=3": "Expected `--quiet` without a value, but got '3'.",
-    "run digits": "Expected a flag such as `--config`, but got 'digits'. `cl-anomaly run --help` "
+    "run digits": "Expected a flag such as `--dataset`, but got 'digits'. `cl-anomaly run --help` "
     "lists what there is.",
     "run --strategy file.py:": "Expected `--strategy` to name a class in its file, file.py:CLASS, "
     "but got 'file.py:'.",
@@ -120,6 +121,14 @@ MISTAKES = {
     "run --dataset nosuch": "Expected `--dataset` to be one of digits, mnist, fashion-mnist, "
     "kmnist, cifar10, or FILE.npz, FILE.csv, FILE.parquet, folder:DIR or "
     "concepts:FILE.npz, but got 'nosuch'.",
+    "run --model conv-va": "Expected `--model` to be one of ae, conv-ae, conv-vae, denoising-ae, "
+    "diffusion, experts, flow, gaussians, sparse-ae, vae, but got 'conv-va'. Did you mean "
+    "'conv-vae'?",
+    "run --dataset digit": "Expected `--dataset` to be one of digits, mnist, fashion-mnist, "
+    "kmnist, cifar10, or FILE.npz, FILE.csv, FILE.parquet, folder:DIR or "
+    "concepts:FILE.npz, but got 'digit'. Did you mean 'digits'?",
+    "run --strategy ewc --strategy.lam -1x": "Expected `--strategy.lam` of ewc to be a number, "
+    "but got '-1x'.",
     "run --dataset nosuch.npz": "Expected `--dataset` to be a file, but there is no 'nosuch.npz', "
     "neither here nor in a folder of datasets (`--data-root DIR` and $CL_ANOMALY_DATA name some).",
     "run --model nosuch": "Expected `--model` to be one of ae, conv-ae, conv-vae, denoising-ae, "
@@ -131,10 +140,10 @@ MISTAKES = {
     "run --config zero.json": "zero.json: Expected `epochs` to be a whole number, 1 or more, but "
     "got 0.",
     "run --name old --strategy ewc --epochs 5 --strategy.lam 1": "Expected `--name` to be new or "
-    "of the same run, but results/old holds another: epochs is 3 there and 5 here.\nGive this one "
+    "of the same run, but results/old holds another: epochs is 3 there and 5 here. Give this one "
     "another name, or leave `--name` out.",
     "run --name old --strategy ewc": "Expected `--name` to be new or of the same run, but "
-    "results/old holds another: strategy.lam is 1.0 there and 1000.0 here.\nGive this one another "
+    "results/old holds another: strategy.lam is 1.0 there and 1000.0 here. Give this one another "
     "name, or leave `--name` out.",
     "compare --strategies ewc,lower --strategy.lam 10": "Expected settings that all runs share, "
     "but `--strategy.lam` is an option of one strategy. Give each run its own in a suite, `--suite "
@@ -151,15 +160,14 @@ MISTAKES = {
     "compare --suite type.toml": "type.toml, run 'a': Expected `epochs` to be a whole number, 1 or "
     "more, but got 'x'.",
     "compare --suite own.toml --epochs 5": "Expected flags for what the runs of own.toml share, "
-    "but run 'a' sets `--epochs` itself, and a flag would not change it. Change it in the file, or "
+    "but run 'a' sets `epochs` itself, and a flag would not change it. Change it in the file, or "
     "leave the flag out.",
     "compare --suite own.toml --steps 5": "Expected flags for what the runs of own.toml share, "
     "but run 'a' sets `epochs` itself, and a flag would not change it. Change it in the file, or "
     "leave the flag out.",
     "plot": "Expected folders of runs or comparisons after `cl-anomaly plot`, but got nothing. See "
     "`cl-anomaly plot --help`.",
-    "plot gone": "Expected folders of runs, but got gone, which are none. `cl-anomaly runs` lists "
-    "the runs that there are.",
+    "plot gone": "gone is not a run folder. `cl-anomaly runs` lists the runs.",
     "resume": "Expected the folder of a run after `cl-anomaly resume`, but got nothing. See "
     "`cl-anomaly resume --help`.",
     "list nothing": "Expected `what` to be one of strategies, datasets, models, scores, suites, "

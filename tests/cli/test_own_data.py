@@ -10,7 +10,7 @@ from PIL import Image
 
 from cl_anomaly.detector import Detector
 from cl_anomaly.runs.reading import read_run
-from cl_anomaly.strategies.generative_replay import GenerativeReplay
+from cl_anomaly.strategies.gr import GenerativeReplay
 from tests.support.command import Done, cli, config_of, plain
 
 RUN = ["run", "--strategy", "lower", "--epochs", "1", "--device", "cpu", "--out", "out"]
@@ -173,11 +173,14 @@ def test_small_data_runs_with_defaults_and_a_batch_that_is_too_large() -> None:
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (["--dataset", "a.csv", "--label-column", "kind"], "`anomaly_class`, a class of a (bad, "),
+        (
+            ["--dataset", "a.csv", "--label-column", "kind"],
+            "`--anomaly-class`, a class of a (bad, ",
+        ),
         (["--dataset", "a.csv", "--label-column", "sort"], "one of a, b, c, d, e, kind"),
         (
             ["--dataset", "a.csv", "--label-column", "kind", "--scenario", "one-class"],
-            "`normal_class`, the class of a to train on, one of bad, good one, ugly",
+            "`--normal-class`, the class of a to train on, one of bad, good one, ugly",
         ),
         (
             ["--dataset", "a.csv", "--label-column", "kind", "--anomaly-class", "worse"],

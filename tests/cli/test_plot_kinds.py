@@ -42,7 +42,7 @@ def test_what_cannot_be_drawn_is_refused(folder: Path, tmp_path: Path) -> None:
         (folder, "--kind", "roc", "--score", "none"): ("one that the run has (recon,", "'none'"),
         (folder, "--kind", "samples", "--score", "mse"): ("no `--score` with", "shows none"),
         (folder, other, "--kind", "matrix"): ("one run", "but got 2", str(folder), str(other)),
-        (other, "--kind", "samples"): ("pictures.npz", "earlier version"),
+        (other, "--kind", "samples"): ("pictures.npz", "makes it anew"),
     }.items():
         done = cli("plot", *arguments)
         assert done.code == 2, arguments

@@ -10,10 +10,12 @@ from pathlib import Path
 
 import pytest
 
+from cl_anomaly.core.state import State
+from cl_anomaly.store.checkpoints import Checkpoints
 from cl_anomaly.store.files import locked, read_sealed, write_sealed
 from tests.support.command import cli, run_quietly
+from tests.support.folders import begun
 from tests.support.made_up import made_up_comparison, made_up_run
-from tests.support.places import GOLDEN
 
 
 @pytest.fixture(scope="module")
@@ -140,8 +142,9 @@ def test_what_a_process_writes_stays(run: Path) -> None:
     assert not run.exists()
 
 
-def test_an_interrupted_run_goes_with_its_checkpoints(tmp_path: Path) -> None:
-    folder = Path(shutil.copytree(GOLDEN / "interrupted", tmp_path / "interrupted"))
+def test_an_interrupted_run_goes_with_its_checkpoints(run: Path, tmp_path: Path) -> None:
+    folder = begun(run, tmp_path / "interrupted")
+    Checkpoints(folder / "checkpoints", "a run").save(State({"task": 1, "tasks": 2}))
     assert list((folder / "checkpoints").iterdir())
     strangers = {path.name for path in folder.iterdir()}
     done = cli("remove", folder, "--yes")

@@ -41,10 +41,10 @@ def test_a_page_that_is_there_stays_unless_it_may_go(run: Path, tmp_path: Path) 
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (["nowhere"], "Expected the folder of a run, a comparison or a suite, but nowhere is none"),
+        (["nowhere"], "nowhere is not the folder of a run, a comparison or a suite"),
         (["."], "has no config.json and no metrics.csv"),
-        ([".", "-o", "page.pdf"], "Expected `out` to end in .html, but got 'page.pdf'"),
-        ([".", "-o", "here.html"], "Expected `out` to be a page's file, but got the folder"),
+        ([".", "-o", "page.pdf"], "Expected `--out` to end in .html, but got 'page.pdf'"),
+        ([".", "-o", "here.html"], "Expected `--out` to be a page's file, but got the folder"),
     ],
 )
 def test_what_is_no_page_or_no_run_is_refused(

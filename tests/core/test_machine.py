@@ -13,8 +13,8 @@ from cl_anomaly.core.machine import (
     choose_device,
     describe_environment,
     peak_memory,
-    set_up_processor,
 )
+from cl_anomaly.core.products import set_up_processor
 
 CPU = torch.device("cpu")
 

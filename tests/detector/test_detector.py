@@ -1,7 +1,6 @@
 """A trained detector, kept and loaded: it scores as it did."""
 
 import json
-import shutil
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +12,7 @@ from cl_anomaly.core.errors import InputError
 from cl_anomaly.data.datasets import Dataset
 from cl_anomaly.plan import build
 from tests.support.command import SMALL, cli, run_quietly
-from tests.support.places import GOLDEN
+from tests.support.folders import begun
 
 STRATEGIES = ("lower", "upper", "gr", "ewc")
 
@@ -58,7 +57,7 @@ def test_groups_of_replicas_do_not_change_what_is_loaded(
     threads: str, tmp_path: Path, digits: Dataset, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # With two threads, three replicas are two groups.
-    monkeypatch.setattr(build, "threads_to_use", lambda: int(threads))
+    monkeypatch.setattr("cl_anomaly.plan.assemble.threads_to_use", lambda: int(threads))
     folder = run_quietly(tmp_path, "--seeds", "3")
     recorded = json.loads((folder / "detector.json").read_text())
     assert recorded["group_sizes"] == {"1": [3], "2": [2, 1]}[threads]
@@ -72,7 +71,7 @@ def test_statistics_of_a_score_are_kept(
     score: str, tmp_path: Path, digits: Dataset, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # Three replicas in two groups; the other score's statistics lie in the same file.
-    monkeypatch.setattr(build, "threads_to_use", lambda: 2)
+    monkeypatch.setattr("cl_anomaly.plan.assemble.threads_to_use", lambda: 2)
     scores = f"{score},mse,mahalanobis,nap".replace(f",{score}", "", 1)
     folder = run_quietly(tmp_path, "--seeds", "3", "--score", scores)
     x, expected = _last_scores(folder, digits, score)
@@ -112,12 +111,6 @@ def test_detector_learns_task_after_task() -> None:
     assert not np.array_equal(scores, before)
 
 
-def test_earlier_versions_run_is_loaded(digits: Dataset) -> None:
-    folder = GOLDEN / "finished"
-    x, expected = _last_scores(folder, digits, "recon")
-    np.testing.assert_allclose(np.atleast_2d(Detector.load(folder).score(x)), expected, rtol=1e-5)
-
-
 def test_loading_runs_no_code(tmp_path: Path, digits: Dataset) -> None:
     file = tmp_path / "mine.py"
     file.write_text("from cl_anomaly.strategies import Strategy\nclass Mine(Strategy):\n  pass\n")
@@ -148,10 +141,9 @@ def test_other_samples_are_refused(x: np.ndarray, named: str) -> None:
 def test_what_holds_no_detector_is_refused(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="neither"):
         Detector.load(tmp_path)
-    shutil.copytree(GOLDEN / "interrupted", tmp_path / "begun")
-    with pytest.raises(InputError, match="no trained detector yet"):
-        Detector.load(tmp_path / "begun")
     folder = run_quietly(tmp_path)
+    with pytest.raises(InputError, match="no trained detector yet"):
+        Detector.load(begun(folder, tmp_path / "begun"))
     with pytest.raises(InputError, match="cannot learn"):
         Detector.load(folder).learn(1)
     content = (folder / "model.safetensors").read_bytes()

@@ -61,7 +61,7 @@ class Runs:
 
     def lingering(self, count: int, out: Path) -> list[Job]:
         """Runs that linger in their second task until the file `go` is there."""
-        file = shutil.copy(ROOT / "tests" / "lingering.py", self.folder)
+        file = shutil.copy(ROOT / "tests" / "support" / "lingering.py", self.folder)
         return [self._job(f"run {n}", f"{file}:Lingers", n, out) for n in range(count)]
 
     def noting(self, out: Path, **how: str) -> list[Job]:

@@ -21,7 +21,7 @@ def test_runs_of_different_scores_are_refused(tmp_path: Path) -> None:
     suite.write_text('[runs.a]\nscore = "mse"\n[runs.b]\nscore = "recon"\n')
     done = cli("compare", *SMALL, "--suite", suite, "--out", tmp_path / "out")
     assert done.code == 2
-    assert "the same `score`, but got mse, recon" in done.err
+    assert "the same `--score`, but got mse, recon" in done.err
     assert not (tmp_path / "out").exists()
 
 

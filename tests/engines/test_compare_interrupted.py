@@ -26,7 +26,7 @@ class Lingering:
 
     def __init__(self, folder: Path) -> None:
         self._folder, suite = folder, folder / "suite.toml"
-        file = shutil.copy(ROOT / "tests" / "lingering.py", folder)
+        file = shutil.copy(ROOT / "tests" / "support" / "lingering.py", folder)
         suite.write_text(
             f'[runs.first]\nstrategy = "{file}:Replays"\n'
             f'[runs.second]\nstrategy = "{file}:Lingers"\n'

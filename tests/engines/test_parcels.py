@@ -8,11 +8,11 @@ import pytest
 
 from cl_anomaly.core.errors import InputError
 from cl_anomaly.engines.base import Job
-from cl_anomaly.engines.message_files import MessageFile
 from cl_anomaly.engines.parcels import Parcel
 from cl_anomaly.engines.worker import Reply
 from cl_anomaly.settings.run_config import RunConfig
-from cl_anomaly.store.files import check_files
+from cl_anomaly.store.files import check_files, read_sealed
+from cl_anomaly.store.status import write_status
 from tests.support.command import run_quietly
 
 
@@ -68,22 +68,27 @@ def test_a_run_that_is_asked_for_again_keeps_the_folder_that_it_is_given(tmp_pat
     assert job.settled() == job
 
 
-def test_a_folder_is_found_from_anywhere(tmp_path: Path) -> None:
-    for again in (False, True):
-        assert Job("a", RunConfig(), Path("out"), "run", again).settled().out == Path.cwd() / "out"
+def test_a_job_and_a_reply_are_what_their_json_says(tmp_path: Path) -> None:
+    config = RunConfig(strategy="gr", strategy_options={"ratio": 1.0}, seeds=[3, 7])
+    job = Job("a", config, tmp_path, "run", again=True, track=("mlflow",))
+    assert Job.from_json(job.to_json()) == job
+    for reply in (Reply(tmp_path, ["seed 3 failed"], seconds=1.5), Reply(None, ["why"], 15)):
+        assert Reply.from_json(reply.to_json()) == reply
 
 
-def test_a_line_that_is_being_written_is_read_when_it_is_whole(tmp_path: Path) -> None:
-    written, read = MessageFile(tmp_path / "a" / "b.jsonl"), MessageFile(tmp_path / "a" / "b.jsonl")
-    assert read.new() == ([], None)
-    written.send("task", (1, 3, 5))
-    with (tmp_path / "a" / "b.jsonl").open("a") as file:
-        file.write('["notice", ["hal')
-    assert read.new() == ([("task", [1, 3, 5])], None)
-    with (tmp_path / "a" / "b.jsonl").open("a") as file:
-        file.write('f"]]\n')
-    assert read.new() == ([("notice", ["half"])], None)
-    written.end(Reply(tmp_path, ["seed 3 failed"], seconds=1.5))
-    assert read.new() == ([], Reply(tmp_path, ["seed 3 failed"], seconds=1.5))
-    written.begin_anew()
-    assert MessageFile(tmp_path / "a" / "b.jsonl").new() == ([], None)
+def test_a_folder_is_found_from_anywhere() -> None:
+    assert Job("a", RunConfig(), Path("out"), "run").absolute().folder == Path.cwd() / "out" / "run"
+
+
+def test_a_parcel_of_an_interrupted_run_can_be_interrupted_again(
+    finished: Path, tmp_path: Path
+) -> None:
+    """What changes while a run goes on is not sealed."""
+    parcel = Parcel.of(finished)
+    assert parcel is not None
+    arrived = replace(parcel, is_complete=False).unpack(tmp_path)
+    sealed = read_sealed(arrived / "manifest.json")["files"]
+    assert "events.jsonl" not in sealed
+    assert (arrived / "events.jsonl").read_bytes() == (finished / "events.jsonl").read_bytes()
+    write_status(arrived, "running", [])
+    check_files(arrived)

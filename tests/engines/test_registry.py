@@ -18,7 +18,7 @@ from tests.support.command import cli
         ("--engine.pack 3", "Expected no option, as the engine local has none, but got `--engine"),
         ("--engine slurm --engine.pack 0", "Expected `--engine.pack` of the engine slurm to be a"),
         ("--engine slurm --engine.pak 2", "Did you mean `--engine.pack`?"),
-        ("--engine ray --engine.common-disk maybe", "to be auto or no, but got 'maybe'"),
+        ("--engine ray --engine.common-disk maybe", "to be one of auto, no, but got 'maybe'"),
     ],
 )
 @pytest.mark.parametrize("command", ["run", "compare"])

@@ -45,7 +45,14 @@ def test_the_queue_gives_the_same_bytes(runs: Runs, local: Any) -> None:
         (job.run, "task", task) for job in jobs for task in (1, 2, 3)
     }
     recorded = json.loads((runs.folder / "out" / FOLDER / "jobs.json").read_text())["jobs"]
-    assert [own["runs"] for own in recorded] == [[job.name for job in jobs]]
+    assert [list(own["runs"]) for own in recorded] == [[job.name for job in jobs]]
+
+
+def test_a_run_that_executes_a_file_of_the_users_is_a_job_of_its_own(runs: Runs) -> None:
+    own = runs.noting(runs.folder / "out", a="well", b="well")
+    plain = runs.plain(runs.folder / "out")
+    packs = queue(pack=2)._packs([own[0], plain[0], own[1], plain[1]])
+    assert packs == [[own[0]], [own[1]], plain]
 
 
 def test_before_its_time_is_over_a_job_saves_and_is_queued_anew(runs: Runs, local: Any) -> None:
@@ -61,7 +68,7 @@ def test_before_its_time_is_over_a_job_saves_and_is_queued_anew(runs: Runs, loca
             runs.go()
 
     jobs = runs.lingering(2, runs.folder / "out")
-    outcome = runs.performed(queue(pack=2), jobs, announce_the_end)
+    outcome = runs.performed(queue(workers=1, pack=2), jobs, announce_the_end)
     assert len(asked) == 1
     folder = outcome.folders["run 0"]
     assert runs.going_on == [("run 0", f"Going on with {folder} from task 2 of 3.")]

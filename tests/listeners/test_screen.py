@@ -5,6 +5,7 @@ import pytest
 import torch
 
 from cl_anomaly.cli.screen_tables import show_aurocs, show_list, show_narrow_table, show_standings
+from cl_anomaly.core.events import tell
 from cl_anomaly.core.progress import Progress
 from cl_anomaly.listeners.screen import Screen, mean_and_spread, show_notice
 from cl_anomaly.report.run_names import one_line
@@ -74,6 +75,13 @@ def test_a_log_gets_one_line_for_each_task(capsys: pytest.CaptureFixture[str]) -
     assert first.startswith("gr: task 1/2, loss 12.25, AUROC 0.900, ")
     assert second.startswith("gr: task 2/2, loss 7.50, AUROC 0.600 ± 0.141, ")
     assert not out, "the log does not belong to the results"
+
+
+def test_a_task_took_as_long_as_the_event_log_says(capsys: pytest.CaptureFixture[str]) -> None:
+    listener = Screen().listener("gr")
+    tell(listener, {"event": "task", "time": 100.0, "number": 1, "tasks": 2, "epochs": 10})
+    tell(listener, {"event": "evaluated", "time": 112.5, "number": 1, "aurocs": [0.9]})
+    assert capsys.readouterr().err == "gr: task 1/2, AUROC 0.900, 12.5 s\n"
 
 
 @pytest.mark.usefixtures("terminal")

@@ -10,11 +10,11 @@ from torch.distributions import Bernoulli, Laplace, Normal, kl_divergence
 from cl_anomaly.core.errors import InputError
 from cl_anomaly.core.randomness import ReplicaRandom
 from cl_anomaly.models.ae import AE
-from cl_anomaly.models.autoencoder import Autoencoder
 from cl_anomaly.models.base import Generator
 from cl_anomaly.models.conv_ae import ConvAE
 from cl_anomaly.models.conv_vae import ConvVAE
 from cl_anomaly.models.denoising_ae import DenoisingAE
+from cl_anomaly.models.shared.autoencoder import Autoencoder
 from cl_anomaly.models.sparse_ae import SparseAE
 from cl_anomaly.models.vae import VAE
 from tests.support.learning import Drawn

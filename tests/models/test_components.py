@@ -10,8 +10,8 @@ from sklearn.cluster import KMeans
 from torch import Tensor
 
 from cl_anomaly.data.datasets import load_dataset
-from cl_anomaly.models.components import components_of, k_means
 from cl_anomaly.models.gaussians import Gaussians
+from cl_anomaly.models.shared.components import components_of, k_means
 from tests.models.gaussian_tasks import distances_of, learnt, task
 
 _POOLING: list[dict[str, Any]] = [{}, {"pooling": 0.5}, {"pooling": 0.75}]

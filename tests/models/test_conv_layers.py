@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from cl_anomaly.core.randomness import generator
-from cl_anomaly.models.conv_layers import Conv2d, ConvTranspose2d, halved
+from cl_anomaly.models.shared.conv_layers import Conv2d, ConvTranspose2d, halved
 
 _Layer = TypeVar("_Layer", nn.Conv2d, nn.ConvTranspose2d)
 SIZES = [(4, 4), (5, 5), (7, 8), (28, 28)]

@@ -6,7 +6,7 @@ import torch
 from sklearn.covariance import EmpiricalCovariance, ShrunkCovariance
 from torch import Tensor
 
-from cl_anomaly.models.covariances import (
+from cl_anomaly.models.shared.covariances import (
     Compared,
     Moments,
     moments_of,

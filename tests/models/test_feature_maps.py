@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 from scipy.signal import correlate2d
 
 from cl_anomaly.core.errors import InputError
-from cl_anomaly.models.feature_maps import Histograms, Pixels, Pooling
-from cl_anomaly.models.random_maps import RandomConvolutions, RandomUnits
+from cl_anomaly.models.shared.feature_maps import Histograms, Pixels, Pooling
+from cl_anomaly.models.shared.random_maps import RandomConvolutions, RandomUnits
 
 Array = NDArray[np.float64]
 _SHAPES = [(28, 28), (8, 8), (12, 20), (3, 32, 32)]

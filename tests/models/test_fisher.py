@@ -8,8 +8,8 @@ from cl_anomaly.core.errors import RunError
 from cl_anomaly.core.randomness import ReplicaRandom
 from cl_anomaly.data.datasets import Samples
 from cl_anomaly.models import MODELS
-from cl_anomaly.models.closed_form import ClosedForm
-from cl_anomaly.models.fisher import fisher_diagonal, squared_gradients
+from cl_anomaly.models.shared.closed_form import ClosedForm
+from cl_anomaly.models.shared.fisher import fisher_diagonal, squared_gradients
 from cl_anomaly.models.vae import VAE
 from tests.support.learning import Drawn
 from tests.support.per_sample import squared_per_sample

@@ -7,10 +7,10 @@ import pytest
 import torch
 
 from cl_anomaly.models import Model
-from cl_anomaly.models.closed_form import ClosedForm
 from cl_anomaly.models.conv_ae import ConvAE
-from cl_anomaly.models.flops import forward_flops, products_of, training_flops
 from cl_anomaly.models.gaussians import Gaussians
+from cl_anomaly.models.shared.closed_form import ClosedForm
+from cl_anomaly.models.shared.flops import forward_flops, products_of, training_flops
 from cl_anomaly.models.vae import VAE
 
 

@@ -10,7 +10,7 @@ from cl_anomaly.api import run
 from cl_anomaly.core.errors import InputError
 from cl_anomaly.core.randomness import generator
 from cl_anomaly.data.datasets import Dataset
-from cl_anomaly.models.frozen_features import with_frozen_features
+from cl_anomaly.models.shared.frozen_features import with_frozen_features
 from cl_anomaly.plan.build import prepare
 from cl_anomaly.settings.run_config import RunConfig
 

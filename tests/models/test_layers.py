@@ -2,7 +2,7 @@ import torch
 from torch import nn
 
 from cl_anomaly.core.randomness import generator
-from cl_anomaly.models.layers import Linear, mlp
+from cl_anomaly.models.shared.layers import Linear, mlp
 
 
 def _generators(seeds: list[int]) -> list[torch.Generator]:

@@ -6,7 +6,7 @@ import torch
 from scipy.special import expit, xlogy
 from torch import Tensor
 
-from cl_anomaly.models.logistic import cross_entropy_with_logits, sigmoid
+from cl_anomaly.models.shared.logistic import cross_entropy_with_logits, sigmoid
 
 LOGITS = torch.cat([torch.linspace(-30, 30, 96), torch.tensor([-300.0, -90.0, 0.0, 90.0, 300.0])])
 

@@ -1,7 +1,7 @@
 import torch
 from torch.distributions import Bernoulli, Normal, kl_divergence
 
-from cl_anomaly.models.losses import bernoulli_negative_log_likelihood, kl_to_standard_normal
+from cl_anomaly.models.shared.losses import bernoulli_negative_log_likelihood, kl_to_standard_normal
 
 
 def test_kl_is_the_closed_form_of_torch_distributions() -> None:

@@ -2,7 +2,7 @@ import torch
 from torch import nn
 from torch.distributions import Bernoulli, Normal, kl_divergence
 
-from cl_anomaly.models.layers import Linear
+from cl_anomaly.models.shared.layers import Linear
 from cl_anomaly.models.vae import VAE
 from tests.support.learning import Drawn
 

@@ -38,7 +38,8 @@ def test_the_wheel_holds_the_package_and_nothing_else(built: Built) -> None:
     with zipfile.ZipFile(built.wheel) as archive:
         held = {name for name in archive.namelist() if ".dist-info/" not in name}
     assert held == _files(ROOT / "cl_anomaly")
-    assert {"py.typed", "report/page/page.css", "report/page/page.js", "suites/digits.toml"} <= {
+    page = {f"report/page/page.{ending}" for ending in ("html.j2", "css", "js")}
+    assert {"py.typed", *page, "suites/digits.toml"} <= {
         name.removeprefix("cl_anomaly/") for name in held
     }
 

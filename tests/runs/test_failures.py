@@ -113,7 +113,7 @@ def test_one_replica_ends_and_the_others_go_on(
 ) -> None:
     # Alone in its group, with one other, with both.
     monkeypatch.setattr(groups, "group_sizes", lambda *_: [most] * (3 // most) + [1] * (3 % most))
-    monkeypatch.setattr("cl_anomaly.plan.build.group_sizes", groups.group_sizes)
+    monkeypatch.setattr("cl_anomaly.plan.assemble.group_sizes", groups.group_sizes)
     result = _run(strategy, what=what)
     assert result.failures == [failure]
     expected = healthy.metrics[(healthy.metrics["seed"] != 7) | (healthy.metrics["task"] < 2)]

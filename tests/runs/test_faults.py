@@ -18,9 +18,9 @@ from cl_anomaly.runs import run_folder as store
 from cl_anomaly.store import checkpoints
 from cl_anomaly.store.files import check_files
 from cl_anomaly.store.status import find_runs, status_of
-from cl_anomaly.strategies.generative_replay import GenerativeReplay
+from cl_anomaly.strategies.gr import GenerativeReplay
 from cl_anomaly.training import groups
-from cl_anomaly.training.step import TrainStep
+from cl_anomaly.training.loop import TrainStep
 from tests.support.command import cli
 from tests.support.faults import failing
 

@@ -1,7 +1,5 @@
 """What a run's metrics hold beside the AUROCs, against scikit-learn; and what a run cost."""
 
-from pathlib import Path
-
 import numpy as np
 import pandas as pd
 import pytest
@@ -181,8 +179,3 @@ def test_who_keeps_nothing_costs_no_bytes() -> None:
     # One task has nothing to transfer, and so no row of it.
     assert not own.metrics["metric"].str.contains("transfer|forgetting").any()
     assert np.isfinite(own.metrics["value"]).all()
-
-
-def test_an_earlier_versions_folder_has_none_of_it() -> None:
-    golden = read_run(Path(__file__).parents[1] / "golden" / "finished")
-    assert (golden.cost, golden.untrained, golden.seen) == ({}, {}, {})

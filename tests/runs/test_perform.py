@@ -52,7 +52,7 @@ from cl_anomaly.strategies import Strategy
 
 class Keeps(Strategy):
     def after_task(self, tasks):
-        self.kept = [parameter.clone() for parameter in self.model.parameters()]
+        self.copies = [parameter.clone() for parameter in self.model.parameters()]
         os.kill(os.getpid(), signal.SIGTERM)
 """
 
@@ -249,7 +249,7 @@ def test_a_strategy_that_cannot_give_what_it_keeps_begins_anew(tmp_path: Path) -
     command = ("run", *SMALL, "--strategy", f"{file}:Keeps", "--out", tmp_path / "out")
     stopped = cli(*command)
     assert stopped.code == 143
-    assert "overrides `after_task`, but not `state_dict`" in stopped.err
+    assert "overrides `after_task`, but keeps nothing in `self.kept`" in stopped.err
     assert "or begins anew" in stopped.err
     (status,) = find_runs(tmp_path / "out")
     assert (status.name, status.why) == ("interrupted", ["at its beginning"])

@@ -12,7 +12,7 @@ import pytest
 from cl_anomaly.runs import perform as runner
 from cl_anomaly.store.files import check_files, is_complete
 from cl_anomaly.store.status import status_of
-from cl_anomaly.training.step import TrainStep
+from cl_anomaly.training.loop import TrainStep
 from tests.support.command import SMALL, Done, cli
 from tests.support.faults import failing
 

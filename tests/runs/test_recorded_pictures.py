@@ -1,6 +1,5 @@
 """What a run keeps for pictures: as it should be, always the same bytes, and nobody notices."""
 
-import json
 import math
 import time
 from pathlib import Path
@@ -23,8 +22,6 @@ from cl_anomaly.runs.reading import read_run
 from cl_anomaly.runs.recorded_pictures import PictureRecorder
 from cl_anomaly.runs.result import Result
 from cl_anomaly.runs.run import Run
-from tests.support.command import cli
-from tests.support.places import GOLDEN
 from tests.support.resuming import Recorder, run_from
 
 CONFIG: dict[str, Any] = {
@@ -172,14 +169,3 @@ def test_read_back_they_are_the_same(result: Result, tmp_path: Path) -> None:
     for name, array in result.pictures.items():
         np.testing.assert_array_equal(again.pictures[name], array)
     pd.testing.assert_frame_equal(again.losses, result.losses)
-
-
-def test_a_run_of_an_earlier_version_is_read_and_draws_its_auroc(tmp_path: Path) -> None:
-    old = GOLDEN / "finished"
-    assert cli("plot", old, "--out", tmp_path / "figure.png").code == 0
-    assert cli("plot", old, "--kind", "matrix", "--out", tmp_path / "matrix.png").code == 0
-    for kind, file in {"samples": "pictures.npz", "losses": "losses.csv"}.items():
-        done = cli("plot", old, "--kind", kind, "--out", tmp_path / kind)
-        assert done.code == 2
-        assert f"to have a {file}, but it has none. It was made by an earlier version" in done.err
-    assert json.loads((old / "manifest.json").read_text())["complete"]

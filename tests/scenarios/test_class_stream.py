@@ -8,7 +8,8 @@ import torch
 from cl_anomaly.core.errors import InputError
 from cl_anomaly.data.datasets import Dataset
 from cl_anomaly.scenarios.base import Label, Replica, Scenario, Task, all_test_indices
-from cl_anomaly.scenarios.class_stream import anomaly_classes, build_scenario, scenario_of
+from cl_anomaly.scenarios.by_replica import scenario_of
+from cl_anomaly.scenarios.class_stream import anomaly_classes, build_scenario
 from tests.support.helpers import labelled
 
 

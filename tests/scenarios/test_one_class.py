@@ -7,7 +7,8 @@ from cl_anomaly.core.errors import InputError
 from cl_anomaly.data.dataset import Dataset, Samples
 from cl_anomaly.data.scaling import Scaling
 from cl_anomaly.scenarios.base import Replica
-from cl_anomaly.scenarios.class_stream import build_scenario, scenario_of
+from cl_anomaly.scenarios.by_replica import scenario_of
+from cl_anomaly.scenarios.class_stream import build_scenario
 from cl_anomaly.scenarios.one_class import build_one_class, one_class_replicas
 from tests.support.helpers import labelled
 

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from cl_anomaly.core.errors import InputError
 from cl_anomaly.models.base import Reconstruction
-from cl_anomaly.models.layers import Linear
+from cl_anomaly.models.shared.layers import Linear
 from cl_anomaly.models.vae import VAE
 from cl_anomaly.scores import SCORES, Score
 from cl_anomaly.scores.gaussian import shrunk_covariance

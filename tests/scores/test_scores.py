@@ -4,7 +4,7 @@ import torch
 
 from cl_anomaly.core.randomness import generator
 from cl_anomaly.models.base import DISTANCES
-from cl_anomaly.models.layers import Linear
+from cl_anomaly.models.shared.layers import Linear
 from cl_anomaly.models.vae import VAE
 from cl_anomaly.scores import CHEAP_SCORES, POSTERIOR_SAMPLES, SCORES
 

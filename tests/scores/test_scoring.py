@@ -8,7 +8,8 @@ from sklearn.metrics import roc_auc_score
 from cl_anomaly.core.products import matrix_products_in
 from cl_anomaly.models.vae import VAE
 from cl_anomaly.scenarios.base import Replica, all_test_indices
-from cl_anomaly.scenarios.class_stream import build_scenario, scenario_of
+from cl_anomaly.scenarios.by_replica import scenario_of
+from cl_anomaly.scenarios.class_stream import build_scenario
 from cl_anomaly.scores import SCORES, make_scores
 from cl_anomaly.scores.scoring import GroupPlaces, reconstructed, score_samples
 from tests.support.helpers import labelled

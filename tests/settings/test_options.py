@@ -1,12 +1,13 @@
 """Options from outside: checked by type, with defaults filled in."""
 
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import pytest
+from pydantic import Field
 
 from cl_anomaly.core.errors import InputError
-from cl_anomaly.settings.kinds import Text
 from cl_anomaly.settings.options import fill_options, options_of, summary
+from cl_anomaly.settings.values import Text
 
 
 class Shelf:
@@ -157,6 +158,36 @@ def test_what_is_typed_wrong_is_refused(name: str, typed: str, expected: str) ->
     with pytest.raises(InputError) as refused:
         fill({"boards": 4, name: Text(typed)})
     assert str(refused.value) == f"Expected `{name}` of Shelf to be {expected}, but got {typed!r}."
+
+
+class Limited:
+    def __init__(
+        self,
+        share: Annotated[float, Field(gt=0, le=1)] = 0.5,
+        sizes: list[tuple[int, ...]] = [],  # noqa: B006
+        name: str | None = None,
+    ) -> None: ...
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ({"share": 0}, "`share` of Limited to be a number, above 0, at most 1, but got 0."),
+        ({"share": Text("2")}, "`share` of Limited to be a number, above 0, at most 1, but got"),
+        ({"sizes": [3]}, "`sizes` of Limited to be a list such as 3,7 of which each is a list"),
+    ],
+)
+def test_a_limit_is_told_by_its_numbers(given: dict[str, Any], said: str) -> None:
+    with pytest.raises(InputError) as refused:
+        fill_options(Limited, given)
+    assert said in str(refused.value)
+
+
+def test_lists_and_tuples_stand_for_each_other() -> None:
+    given = {"sizes": ([1, 2], (3,)), "share": 1, "name": Text("null")}
+    assert fill_options(Limited, given) == {"sizes": [(1, 2), (3,)], "share": 1.0, "name": None}
+    typed = {"sizes": Text("[[1, 2], []]"), "name": Text("7")}
+    assert fill_options(Limited, typed) == {"sizes": [(1, 2), ()], "share": 0.5, "name": "7"}
 
 
 def test_text_that_was_not_typed_is_no_number() -> None:

@@ -8,13 +8,9 @@ import pytest
 
 from cl_anomaly.core.errors import InputError
 from cl_anomaly.core.json_files import write_json
-from cl_anomaly.core.labels import Label
-from cl_anomaly.settings.run_config import (
-    ResolvedConfig,
-    RunConfig,
-    parse_seeds,
-    parse_task_order,
-)
+from cl_anomaly.core.labels import Label, parse_task_order
+from cl_anomaly.settings.field_types import parse_seeds
+from cl_anomaly.settings.run_config import ResolvedConfig, RunConfig
 from cl_anomaly.store.config_files import read_configuration, read_settings
 
 CHANGED: dict[str, Any] = {
@@ -275,3 +271,30 @@ def test_a_latent_size_as_earlier_versions_wrote_it_is_the_models(tmp_path: Path
     write_json(tmp_path / "config.json", {"runs": {"a": old}, "shared": {}})
     content = read_configuration(tmp_path / "config.json")
     assert content["runs"]["a"]["model_options"] == {"beta": 2.0, "latent_size": 8}
+
+
+@pytest.mark.parametrize(
+    ("settings", "said"),
+    [
+        ({"epochz": 3}, "Expected settings of a run, but got `epochz`. Did you mean `epochs`?"),
+        ({"": 3}, "Expected settings of a run, but got ``. There are strategy, "),
+        ({"learning_rate": 10**400}, "`learning_rate` to be a number above 0, but got 1000"),
+        ({"held_out": 1.0}, "`held_out` to be a share, 0 or more and below 1, but got 1.0."),
+        ({"dataset": "a\0"}, "Expected `dataset` to be a name or a path, but got 'a\\x00'."),
+        ({"model_options": {1: 2}}, "`model_options` to be values by name, but got {1: 2}."),
+    ],
+)
+def test_a_wrong_setting_is_told_in_our_words(settings: dict[str, Any], said: str) -> None:
+    for make in (
+        lambda: RunConfig(**settings),
+        lambda: dataclasses.replace(RunConfig(), **settings),
+    ):
+        with pytest.raises(InputError) as refused:
+            make()
+        assert said in str(refused.value)
+        assert "pydantic" not in str(refused.value)
+
+
+def test_a_setting_goes_by_its_name() -> None:
+    with pytest.raises(InputError, match="settings of a run"):
+        RunConfig("gr")  # type: ignore[misc]

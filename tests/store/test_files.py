@@ -217,7 +217,7 @@ def test_another_format_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "manifest.json"
     write_sealed(path, {"complete": True})
     path.write_text(path.read_text().replace('"format": 1', '"format": 2'))
-    with pytest.raises(DamagedError, match="its format is 2, and not 1"):
+    with pytest.raises(DamagedError, match="is of format 2, and this version"):
         is_complete(tmp_path)
 
 

@@ -1,6 +1,5 @@
 """What a run is told by: settings as they were resolved, and data, but no place on a disk."""
 
-import json
 import shutil
 from pathlib import Path
 
@@ -8,42 +7,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from cl_anomaly.store.files import publish
-from cl_anomaly.store.status import differences, identity
-from tests.support.command import cli, config_of, run_quietly
-from tests.support.places import GOLDEN
+from tests.support.command import config_of, run_quietly
 
 LOWER = ("--strategy", "lower", "--model.hidden-sizes", "[4]")
-
-
-def test_what_an_earlier_version_left_open_is_no_difference() -> None:
-    environment = {"device": "cpu", "precision": "float32", "data_sha256": "a"}
-    config = {"strategy": "lower", "dataset": "digits", "device": "cpu", "precision": "float32"}
-    auto = config | {"device": "auto", "precision": "auto"}
-    assert identity(auto, environment) == identity(config, environment)
-    assert not differences(auto, config), "of a comparison, whose machine is not known"
-    assert differences(config, config | {"device": "cuda"})
-
-
-def test_an_earlier_versions_run_that_says_auto_goes_on(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("torch.cuda.is_available", lambda: False)
-    folder = tmp_path / "run"
-    shutil.copytree(GOLDEN / "interrupted", folder)
-    shutil.rmtree(folder / "checkpoints")
-    config = config_of(folder) | {"device": "auto"}
-    environment = json.loads((folder / "environment.json").read_text())
-    (folder / "manifest.json").unlink()
-
-    def write(partial: Path) -> None:
-        (partial / "config.json").write_text(json.dumps(config))
-        (partial / "environment.json").write_text(json.dumps(environment))
-
-    publish(folder, write, complete=False)
-    done = cli("resume", folder, "--quiet")
-    assert done.code == 0, done.err
-    assert config_of(folder)["device"] == "cpu"
 
 
 def test_every_auto_stands_resolved(tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
-"""Runs on disk: how they are doing, and those of earlier versions."""
+"""Runs on disk: how they are doing, and of which format they are."""
 
+import json
 import shutil
 import subprocess
 import sys
@@ -7,10 +8,13 @@ from pathlib import Path
 
 import pytest
 
+from cl_anomaly.core.json_files import write_json
+from cl_anomaly.core.state import State
+from cl_anomaly.store.checkpoints import Checkpoints
 from cl_anomaly.store.files import locked, read_sealed, write_sealed
 from cl_anomaly.store.status import find_runs
 from tests.support.command import cli, plain, run_quietly
-from tests.support.places import GOLDEN
+from tests.support.folders import begun
 
 
 @pytest.fixture(scope="module")
@@ -50,10 +54,8 @@ def test_runs_are_listed_with_their_status(
     assert "cl-anomaly resume" in cli("plot", tmp_path / "begun").err
 
 
-def test_a_run_of_which_nothing_was_saved_begins_anew(tmp_path: Path) -> None:
-    folder = tmp_path / "run"
-    shutil.copytree(GOLDEN / "interrupted", folder)
-    shutil.rmtree(folder / "checkpoints")
+def test_a_run_of_which_nothing_was_saved_begins_anew(finished: Path, tmp_path: Path) -> None:
+    folder = begun(finished, tmp_path / finished.name)
     done = cli("resume", folder)
     assert done.code == 0, done.err
     assert "Nothing had been saved" in plain(done.err)
@@ -75,13 +77,30 @@ def test_the_list_of_runs_does_not_wait_for_pytorch(finished: Path) -> None:
     assert "finished" in done.stdout
 
 
-def test_old_runs_stay_readable(tmp_path: Path) -> None:
-    # Written before: finished, with a failed seed, and interrupted in its second task.
-    golden = tmp_path / "golden"
-    shutil.copytree(GOLDEN, golden)
-    assert {name: status[0] for name, status in _statuses(golden).items()} == {
-        "finished": "finished",
-        "interrupted": "interrupted",
-    }
-    shown = cli("plot", golden / "finished", "--out", tmp_path / "figure")
-    assert shown.code == 0, shown.err
+@pytest.mark.parametrize(
+    ("found", "said"),
+    [(2, "is of format 2, and this version of cl-anomaly reads format 1"), (None, "does not say")],
+)
+def test_another_format_is_refused_by_name(
+    finished: Path, tmp_path: Path, found: int | None, said: str
+) -> None:
+    folder = Path(shutil.copytree(finished, tmp_path / "run"))
+    manifest = folder / "manifest.json"
+    content = json.loads(manifest.read_text())
+    assert content.pop("format") == 1
+    write_json(manifest, content if found is None else {"format": found, **content})
+    for command in (("plot", folder), ("resume", folder), ("report", folder)):
+        done = cli(*command)
+        assert done.code == 2
+        assert f"{manifest} {said}" in plain(done.err)
+    assert "damaged" in cli("runs", "--out", tmp_path).out
+
+
+def test_a_checkpoint_of_another_format_is_refused(tmp_path: Path) -> None:
+    Checkpoints(tmp_path, "a run").save(State({"task": 1}))
+    file = tmp_path / "000001.json"
+    file.write_text(file.read_text().replace('"format": 1', '"format": 2'))
+    checkpoints = Checkpoints(tmp_path, "a run")
+    assert checkpoints.load() is None
+    (refused,) = checkpoints.refused
+    assert "is of format 2" in refused

@@ -3,7 +3,7 @@ import torch
 
 from cl_anomaly.core.errors import InputError
 from cl_anomaly.core.randomness import ReplicaRandom
-from cl_anomaly.models.fisher import fisher_diagonal
+from cl_anomaly.models.shared.fisher import fisher_diagonal
 from cl_anomaly.strategies.ewc import EWC
 from tests.support.learning import learn, prepare, small_scenario, vae_of, weights
 from tests.support.per_sample import squared_per_sample
@@ -22,9 +22,9 @@ def test_penalty_by_hand() -> None:
     prepare(strategy, small_scenario(), [0, 1])
     count = 0
     for name, weight in strategy.model.named_parameters():
-        strategy.fisher[name] = torch.full_like(weight, 3.0)
+        strategy.kept.setdefault("fisher", {})[name] = torch.full_like(weight, 3.0)
         shift = torch.tensor([0.5, 0.25]).view(2, *[1] * (weight.dim() - 1))
-        strategy.anchor[name] = weight.detach() - shift
+        strategy.kept.setdefault("anchor", {})[name] = weight.detach() - shift
         count += weight[0].numel()
     expected = torch.tensor([0.5 * 10 * 3 * 0.25 * count, 0.5 * 10 * 3 * 0.0625 * count])
     penalty = strategy.penalty(BATCH)
@@ -54,16 +54,16 @@ def test_fisher_of_earlier_tasks_is_added_online(decay: float) -> None:
     strategy = EWC(decay=decay)
     prepare(strategy, scenario, [0])
     learn(strategy, [scenario], [0], 1)
-    first = {name: value.clone() for name, value in strategy.fisher.items()}
+    first = {name: value.clone() for name, value in strategy.kept["fisher"].items()}
     strategy.random = ReplicaRandom([0], "again")
     strategy.after_task([scenario.tasks[1]])
     alone = fisher_diagonal(
         strategy.model, strategy.samples, [scenario.tasks[1].indices], ReplicaRandom([0], "again")
     )
-    for name, value in strategy.fisher.items():
+    for name, value in strategy.kept["fisher"].items():
         torch.testing.assert_close(value, alone[name] + decay * first[name])
-        assert torch.equal(strategy.anchor[name], strategy.model.get_parameter(name))
-        assert not strategy.anchor[name].requires_grad
+        assert torch.equal(strategy.kept["anchor"][name], strategy.model.get_parameter(name))
+        assert not strategy.kept["anchor"][name].requires_grad
 
 
 def test_memory_does_not_grow_with_the_tasks() -> None:
@@ -102,7 +102,7 @@ def test_anchor_follows_the_last_task() -> None:
     for number in (1, 2):
         learn(strategy, [scenario], [0], number)
         for name, weight in strategy.model.named_parameters():
-            assert torch.equal(strategy.anchor[name], weight)
+            assert torch.equal(strategy.kept["anchor"][name], weight)
 
 
 def test_fisher_of_each_replica_is_that_of_its_own_task() -> None:
@@ -117,7 +117,7 @@ def test_fisher_of_each_replica_is_that_of_its_own_task() -> None:
         noise = ReplicaRandom([seed], "after task", 1).normal(256, 2)[0, : len(own)]
         x = scenario.dataset.train.stored[own].float() / 255
         expected = squared_per_sample(vae_of(strategy), replica, x, noise)
-        for name, value in strategy.fisher.items():
+        for name, value in strategy.kept["fisher"].items():
             torch.testing.assert_close(value[replica], expected[name].mean(0))
 
 

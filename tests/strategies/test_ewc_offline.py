@@ -1,7 +1,7 @@
 import torch
 
 from cl_anomaly.core.randomness import ReplicaRandom
-from cl_anomaly.models.fisher import fisher_diagonal
+from cl_anomaly.models.shared.fisher import fisher_diagonal
 from cl_anomaly.strategies.ewc_offline import EWCOffline
 from tests.support.learning import learn, prepare, small_scenario
 
@@ -37,9 +37,9 @@ def test_weights_without_information_are_held_by_nothing() -> None:
     prepare(strategy, scenario, [0])
     name = next(iter(dict(strategy.model.named_parameters())))
     learn(strategy, [scenario], [0], 1)
-    strategy.fisher[name].zero_()
-    fisher = {n: torch.zeros_like(own) for n, own in strategy.fisher.items()}
-    anchor = {n: torch.ones_like(own) for n, own in strategy.fisher.items()}
+    strategy.kept["fisher"][name].zero_()
+    fisher = {n: torch.zeros_like(own) for n, own in strategy.kept["fisher"].items()}
+    anchor = {n: torch.ones_like(own) for n, own in strategy.kept["fisher"].items()}
     offset = torch.zeros(1)
     strategy._merge(fisher, anchor, offset)
     assert offset.item() == 0

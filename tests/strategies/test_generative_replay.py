@@ -5,7 +5,7 @@ from torch import Tensor
 from cl_anomaly.core.errors import InputError
 from cl_anomaly.core.randomness import ReplicaRandom, StepRandom
 from cl_anomaly.models.vae import Decoder
-from cl_anomaly.strategies.generative_replay import GenerativeReplay
+from cl_anomaly.strategies.gr import GenerativeReplay
 from cl_anomaly.training import learner
 from tests.support.learning import learn, prepare, small_scenario, vae_of
 

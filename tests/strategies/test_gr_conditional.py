@@ -29,8 +29,8 @@ def test_gaussian_is_that_of_the_aggregate_posterior() -> None:
         codes = mean[replica].detach().double().numpy()
         variances = log_variance[replica].detach().double().exp().numpy()
         expected = np.cov(codes, rowvar=False, bias=True) + np.diag(variances.mean(0))
-        factor = strategy.factors[replica, 0].double().numpy()
-        np.testing.assert_allclose(strategy.means[replica, 0], codes.mean(0), rtol=1e-4)
+        factor = strategy.kept["factors"][replica, 0].double().numpy()
+        np.testing.assert_allclose(strategy.kept["means"][replica, 0], codes.mean(0), rtol=1e-4)
         np.testing.assert_allclose(factor @ factor.T, expected, rtol=1e-4, atol=1e-6)
 
 
@@ -58,21 +58,25 @@ def test_replay_is_what_the_decoder_makes_of_codes_of_all_past_tasks() -> None:
     codes = torch.zeros(2, 16, 2)
     for replica in range(2):
         for place, task in enumerate(tasks[replica].tolist()):
-            factor = strategy.factors[replica, task]
-            codes[replica, place] = strategy.means[replica, task] + factor @ noise[replica, place]
+            factor = strategy.kept["factors"][replica, task]
+            codes[replica, place] = (
+                strategy.kept["means"][replica, task] + factor @ noise[replica, place]
+            )
     torch.testing.assert_close(replayed, vae_of(strategy).decoder.means(codes).detach())
 
 
 def test_earlier_gaussians_are_refreshed_by_the_new_encoder() -> None:
     scenario, strategy = small_scenario(), _after(1)
-    decoder, before, factors = strategy.previous, strategy.means, strategy.factors
+    decoder, before, factors = strategy.previous, strategy.kept["means"], strategy.kept["factors"]
     learn(strategy, [scenario] * 2, SEEDS, 2)
-    assert decoder is not None and strategy.means.shape == (2, 2, 2)
+    assert decoder is not None and strategy.kept["means"].shape == (2, 2, 2)
     noise = ReplicaRandom(SEEDS, "after task", 2).normal(1000, 2)
     codes = before[:, :1] + (factors[:, 0][:, None] * noise[:, :, None]).sum(3)
     seen = vae_of(strategy).encode(decoder.from_codes(codes))[0]
-    torch.testing.assert_close(strategy.means[:, 0], seen.mean(1).detach(), rtol=1e-4, atol=1e-5)
-    assert not torch.allclose(strategy.means[:, 0], before[:, 0], rtol=1e-2)
+    torch.testing.assert_close(
+        strategy.kept["means"][:, 0], seen.mean(1).detach(), rtol=1e-4, atol=1e-5
+    )
+    assert not torch.allclose(strategy.kept["means"][:, 0], before[:, 0], rtol=1e-2)
 
 
 def test_it_keeps_the_decoder_and_a_gaussian_of_each_task() -> None:

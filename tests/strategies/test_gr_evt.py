@@ -76,8 +76,10 @@ def test_codes_are_taken_in_order_and_outlying_ones_left_out() -> None:
         expected = []
         for z in drawn[replica]:
             outlying = [
-                weibull_min.cdf(float((z - strategy.centres[replica, t]).norm()), k, scale=s)
-                for t, (k, s) in enumerate(strategy.tails[replica].tolist())
+                weibull_min.cdf(
+                    float((z - strategy.kept["centres"][replica, t]).norm()), k, scale=s
+                )
+                for t, (k, s) in enumerate(strategy.kept["tails"][replica].tolist())
             ]
             expected.append((z, min(outlying), int(np.argmin(outlying))))
         accepted = [own for own in expected if own[1] <= 0.5]
@@ -92,7 +94,10 @@ def test_codes_are_taken_in_order_and_outlying_ones_left_out() -> None:
 def test_a_code_on_the_bound_is_accepted() -> None:
     # Ω = 1 rejects nothing: not even codes that are outliers with the probability 1.
     strategy = GREvt(reject=1.0)
-    strategy.centres, strategy.tails = torch.zeros(2, 1, 2), torch.tensor([[[6.0, 1.0]]] * 2)
+    strategy.kept["centres"], strategy.kept["tails"] = (
+        torch.zeros(2, 1, 2),
+        torch.tensor([[[6.0, 1.0]]] * 2),
+    )
     strategy.random = ReplicaRandom(SEEDS, "codes")
     given, _ = strategy._accepted(50)
     drawn = ReplicaRandom(SEEDS, "codes").normal(200, 2)[:, :50]
@@ -112,7 +117,11 @@ def test_replay_is_what_the_decoder_makes_of_them() -> None:
 
 def test_a_past_task_is_refreshed_from_a_thousand_accepted_samples() -> None:
     scenario, strategy = small_scenario(), _after(1)
-    decoder, centres, tails = strategy.previous, strategy.centres[:, 0], strategy.tails[:, 0]
+    decoder, centres, tails = (
+        strategy.previous,
+        strategy.kept["centres"][:, 0],
+        strategy.kept["tails"][:, 0],
+    )
     learn(strategy, [scenario] * 2, SEEDS, 2)
     random = ReplicaRandom(SEEDS, "after task", 2)
     drawn, noise = random.normal(4000, 2), random.normal(1024, 2)[:, :1000]
@@ -127,30 +136,30 @@ def test_a_past_task_is_refreshed_from_a_thousand_accepted_samples() -> None:
         taken.append(drawn[replica, torch.tensor(order[:1000])])
     mean, log_variance = vae_of(strategy).encode(decoder.from_codes(torch.stack(taken)))
     codes = (mean + log_variance.exp().sqrt() * noise).detach()
-    torch.testing.assert_close(strategy.centres[:, 0], codes.mean(1), rtol=1e-4, atol=1e-4)
+    torch.testing.assert_close(strategy.kept["centres"][:, 0], codes.mean(1), rtol=1e-4, atol=1e-4)
     for replica in range(2):
         own = codes[replica].double()
         largest = np.sort((own - own.mean(0)).norm(dim=1).numpy())[-100:]
         shape, _, scale = weibull_min.fit(largest, floc=0)
-        found = strategy.tails[replica, 0]
+        found = strategy.kept["tails"][replica, 0]
         np.testing.assert_allclose(found, np.array([shape, scale], float), rtol=2e-3)
 
 
 def test_past_tasks_are_refreshed_and_one_that_got_nothing_stays() -> None:
     scenario, strategy = small_scenario(), _after(1)
-    before = strategy.centres.clone()
+    before = strategy.kept["centres"].clone()
     learn(strategy, [scenario] * 2, SEEDS, 2)
-    assert strategy.centres.shape == (2, 2, 2)
-    assert not torch.allclose(strategy.centres[:, 0], before[:, 0], rtol=1e-3)
+    assert strategy.kept["centres"].shape == (2, 2, 2)
+    assert not torch.allclose(strategy.kept["centres"][:, 0], before[:, 0], rtol=1e-3)
     # Far from all codes: nothing is accepted as nearest to it.
-    strategy.centres[0, 0] = 1e3
+    strategy.kept["centres"][0, 0] = 1e3
     strategy.random = ReplicaRandom(SEEDS, "refresh")
     assert strategy.previous is not None
     with torch.no_grad():
         refreshed = strategy._refreshed(strategy.previous)
     assert (refreshed[0][0][0] == 1e3).all()
-    assert torch.equal(refreshed[0][1][0], strategy.tails[0, 0])
-    assert not torch.equal(refreshed[1][0][0], strategy.centres[0, 1])
+    assert torch.equal(refreshed[0][1][0], strategy.kept["tails"][0, 0])
+    assert not torch.equal(refreshed[1][0][0], strategy.kept["centres"][0, 1])
 
 
 @pytest.mark.parametrize("options", [{"reject": 0.0}, {"tail": 1.5}, {"ratio": 0.0}])

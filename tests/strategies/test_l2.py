@@ -16,7 +16,7 @@ def test_penalty_by_hand() -> None:
     count = 0
     for name, weight in strategy.model.named_parameters():
         shift = torch.tensor([0.5, 0.25]).view(2, *[1] * (weight.dim() - 1))
-        strategy.anchor[name] = weight.detach() - shift
+        strategy.kept.setdefault("anchor", {})[name] = weight.detach() - shift
         count += weight[0].numel()
     expected = torch.tensor([0.5 * 10 * 0.25 * count, 0.5 * 10 * 0.0625 * count])
     penalty = strategy.penalty(BATCH)
@@ -30,7 +30,7 @@ def test_weights_are_held_where_the_last_task_left_them() -> None:
     for number in (1, 2):
         learn(strategy, [scenario], [0], number)
         for name, weight in strategy.model.named_parameters():
-            assert torch.equal(strategy.anchor[name], weight)
+            assert torch.equal(strategy.kept["anchor"][name], weight)
     kept = sum(own.nbytes for own in strategy.state_dict().values())
     assert kept == sum(own.nbytes for own in strategy.model.parameters())
 

@@ -7,7 +7,7 @@ from torch.func import functional_call, grad, vmap
 
 from cl_anomaly.models import MODELS, Model
 from cl_anomaly.models.base import RECONSTRUCT
-from cl_anomaly.models.fisher import absolute_gradients
+from cl_anomaly.models.shared.fisher import absolute_gradients
 from cl_anomaly.strategies.mas import MAS
 from tests.support.learning import learn, prepare, small_scenario
 
@@ -60,7 +60,7 @@ def test_importance_is_the_mean_over_each_replicas_own_samples_summed_over_tasks
             for name, own in _absolute(strategy.model, replica, x).items():
                 expected[replica][name] = expected[replica][name] + own.mean(0)
     for replica in range(2):
-        for name, value in strategy.importance.items():
+        for name, value in strategy.kept["importance"].items():
             torch.testing.assert_close(value[replica], expected[replica][name])
 
 
@@ -72,8 +72,8 @@ def test_penalty_by_hand() -> None:
     count = 0
     for name, weight in strategy.model.named_parameters():
         shift = torch.tensor([0.5, 0.25]).view(2, *[1] * (weight.dim() - 1))
-        strategy.importance[name] = torch.full_like(weight, 3.0)
-        strategy.anchor[name] = weight.detach() - shift
+        strategy.kept.setdefault("importance", {})[name] = torch.full_like(weight, 3.0)
+        strategy.kept.setdefault("anchor", {})[name] = weight.detach() - shift
         count += weight[0].numel()
     penalty = strategy.penalty(BATCH)
     assert isinstance(penalty, torch.Tensor)

@@ -64,12 +64,12 @@ def test_bytes_are_those_of_the_samples_as_stored_and_a_counter(budget: dict[str
     for tasks in (1, 3):
         strategy = _after(Replay(**budget), tasks)
         assert sum(own.nbytes for own in strategy.state_dict().values()) == 2 * (12 * 9 + 8)
-        assert strategy.state_dict()["samples"].dtype == torch.uint8
+        assert strategy.state_dict()["reservoir/samples"].dtype == torch.uint8
 
 
 def test_budget_that_is_never_exceeded_is_not_filled_with_nothing() -> None:
     # 20 samples of task 1 have come, and the reservoir would hold 500.
-    assert _after(Replay(), 1).state_dict()["samples"].shape == (2, 20, 3, 3)
+    assert _after(Replay(), 1).state_dict()["reservoir/samples"].shape == (2, 20, 3, 3)
 
 
 def test_stored_values_are_scaled_as_the_datasets_are() -> None:

@@ -15,10 +15,10 @@ CPU = torch.device("cpu")
 
 def _filled(seeds: list[int], tasks: list[list[Tensor]], slots: int) -> Reservoir:
     """Offer each task's places; what is kept are the places themselves."""
-    reservoir = Reservoir()
+    reservoir = Reservoir({}, CPU)
     for number, indices in enumerate(tasks):
         random = ReplicaRandom(seeds, "reservoir", number)
-        places, is_new = reservoir.offer(indices, slots, random, CPU)
+        places, is_new = reservoir.offer(indices, slots, random)
         reservoir.put("place", places, is_new)
     return reservoir
 
@@ -94,9 +94,9 @@ def test_budget_in_bytes() -> None:
 
 
 def test_fewer_slots_than_before_give_up_the_last() -> None:
-    ours, places = Reservoir(), [torch.arange(30)]
+    ours, places = Reservoir({}, CPU), [torch.arange(30)]
     for slots in (20, 12):
-        indices, is_new = ours.offer(places, slots, ReplicaRandom([0], "t", 1), torch.device("cpu"))
+        indices, is_new = ours.offer(places, slots, ReplicaRandom([0], "t", 1))
         ours.put("place", indices, is_new)
     assert ours.kept["place"].shape == (1, 12)
     assert int(ours.kept["seen"]) == 60

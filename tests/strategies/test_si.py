@@ -50,10 +50,10 @@ def test_path_integral_of_a_parabola_is_what_each_weight_has_lowered_it_by() -> 
     _descend(strategy, AIM)
     end = model.weight.detach().clone()
     lowered = _loss(torch.zeros(2, 2), AIM) - _loss(end, AIM)
-    torch.testing.assert_close(strategy.path["weight"], lowered, rtol=2e-2, atol=0)
+    torch.testing.assert_close(strategy.kept["path"]["weight"], lowered, rtol=2e-2, atol=0)
     strategy.after_task([])
     expected = lowered / (end.square() + 0.1)
-    torch.testing.assert_close(strategy.importance["weight"], expected, rtol=2e-2, atol=0)
+    torch.testing.assert_close(strategy.kept["importance"]["weight"], expected, rtol=2e-2, atol=0)
 
 
 def test_path_is_that_of_the_tasks_own_loss_and_not_of_the_penalty() -> None:
@@ -68,12 +68,12 @@ def test_path_is_that_of_the_tasks_own_loss_and_not_of_the_penalty() -> None:
     # The penalty holds the weights back, and what they have lowered is the task's loss alone.
     assert (end + AIM).abs().min() > 0.05
     lowered = _loss(start, -AIM) - _loss(end, -AIM)
-    torch.testing.assert_close(strategy.path["weight"], lowered, rtol=2e-2, atol=0)
+    torch.testing.assert_close(strategy.kept["path"]["weight"], lowered, rtol=2e-2, atol=0)
     # The task began elsewhere than at 0, and its share joins that of the first.
-    first = strategy.importance["weight"].clone()
+    first = strategy.kept["importance"]["weight"].clone()
     strategy.after_task([])
     expected = first + lowered / ((end - start).square() + 0.1)
-    torch.testing.assert_close(strategy.importance["weight"], expected, rtol=2e-2, atol=0)
+    torch.testing.assert_close(strategy.kept["importance"]["weight"], expected, rtol=2e-2, atol=0)
 
 
 def test_negative_gains_count_as_0() -> None:
@@ -81,10 +81,10 @@ def test_negative_gains_count_as_0() -> None:
     model: Any = _Weights()
     strategy.model = model
     strategy.before_task([])
-    strategy.path["weight"].copy_(torch.tensor([[-1.0, 2.0], [0.0, -3.0]]))
+    strategy.kept["path"]["weight"].copy_(torch.tensor([[-1.0, 2.0], [0.0, -3.0]]))
     strategy.after_task([])
     expected = torch.tensor([[0.0, 20.0], [0.0, 0.0]])
-    torch.testing.assert_close(strategy.importance["weight"], expected)
+    torch.testing.assert_close(strategy.kept["importance"]["weight"], expected)
 
 
 def test_penalty_by_hand() -> None:
@@ -92,8 +92,8 @@ def test_penalty_by_hand() -> None:
     model: Any = _Weights()
     strategy.model = model
     assert strategy.penalty(BATCH) == 0
-    strategy.importance = {"weight": torch.tensor([[1.0, 2.0], [0.0, 4.0]])}
-    strategy.anchor = {"weight": torch.tensor([[1.0, -1.0], [5.0, 0.5]])}
+    strategy.kept["importance"] = {"weight": torch.tensor([[1.0, 2.0], [0.0, 4.0]])}
+    strategy.kept["anchor"] = {"weight": torch.tensor([[1.0, -1.0], [5.0, 0.5]])}
     penalty = strategy.penalty(BATCH)
     assert isinstance(penalty, torch.Tensor)
     assert penalty.tolist() == [9.0, 3.0]

@@ -27,22 +27,22 @@ def _begun(strategy: VCL, number: int = 1) -> VCL:
 def test_posterior_is_that_of_the_decoders_weights() -> None:
     strategy = _begun(VCL(sigma=0.01))
     names = {f"decoder.{name}" for name, _ in vae_of(strategy).decoder.named_parameters()}
-    assert set(strategy.log_sigma) == names
-    for own in strategy.log_sigma.values():
+    assert set(strategy.kept["log_sigma"]) == names
+    for own in strategy.kept["log_sigma"].values():
         torch.testing.assert_close(own.exp(), torch.full_like(own, 0.01))
 
 
 def test_divergence_is_pytorchs_over_the_samples_of_the_task() -> None:
     strategy = _begun(VCL(lam=0.5), number=2)
     with torch.no_grad():
-        for own in strategy.log_sigma.values():
+        for own in strategy.kept["log_sigma"].values():
             own += 0.3
         for weight in strategy.model.parameters():
             weight += 0.001
     expected = torch.zeros(2)
-    for name, own in strategy.log_sigma.items():
+    for name, own in strategy.kept["log_sigma"].items():
         new = Normal(strategy.model.get_parameter(name).detach(), own.detach().exp())
-        mean, log_sigma = (strategy.prior[kind][name] for kind in ("mean", "log_sigma"))
+        mean, log_sigma = (strategy.kept[f"prior_{kind}"][name] for kind in ("mean", "log_sigma"))
         expected += kl_divergence(new, Normal(mean, log_sigma.exp())).flatten(1).sum(1)
     penalty = strategy.penalty(X)
     assert isinstance(penalty, torch.Tensor)
@@ -52,11 +52,15 @@ def test_divergence_is_pytorchs_over_the_samples_of_the_task() -> None:
 
 def test_prior_is_standard_normal_before_the_first_task_and_the_posterior_after() -> None:
     strategy = _begun(VCL())
-    assert all((own == 0).all() for kept in strategy.prior.values() for own in kept.values())
+    assert all(
+        (own == 0).all()
+        for kind in ("mean", "log_sigma")
+        for own in strategy.kept[f"prior_{kind}"].values()
+    )
     strategy = _begun(VCL(), number=2)
-    for name, own in strategy.log_sigma.items():
-        assert torch.equal(strategy.prior["mean"][name], strategy.model.get_parameter(name))
-        assert torch.equal(strategy.prior["log_sigma"][name], own)
+    for name, own in strategy.kept["log_sigma"].items():
+        assert torch.equal(strategy.kept["prior_mean"][name], strategy.model.get_parameter(name))
+        assert torch.equal(strategy.kept["prior_log_sigma"][name], own)
         # It was trained, with the weights.
         assert not torch.equal(own, torch.full_like(own, own[0].flatten()[0].item()))
 
@@ -69,7 +73,7 @@ def test_loss_is_that_of_weights_which_are_drawn() -> None:
     own = strategy.model.loss(X, Drawn(noise))
     random = ReplicaRandom(SEEDS, "weights")
     with torch.no_grad():
-        for name in strategy.log_sigma:
+        for name in strategy.kept["log_sigma"]:
             weight = strategy.model.get_parameter(name)
             weight += 0.1 * random.normal(*weight.shape[1:])
     torch.testing.assert_close(given, strategy.model.loss(X, Drawn(noise)))
@@ -82,14 +86,14 @@ def test_the_best_posterior_of_a_parabola_is_bayes() -> None:
     strategy = _begun(VCL(lam=1.0))
     h, a, m, s, n = 2.0, 0.7, -0.4, 0.3, 20
     precision = 1 / s**2 + n * h
-    name = next(iter(strategy.log_sigma))
+    name = next(iter(strategy.kept["log_sigma"]))
     mean = strategy.model.get_parameter(name)
-    log_sigma = strategy.log_sigma[name]
+    log_sigma = strategy.stepped[0]
     with torch.no_grad():
         mean.fill_((m / s**2 + n * h * a) / precision)
         log_sigma.fill_(-0.5 * torch.tensor(precision).log().item())
-        strategy.prior["mean"][name].fill_(m)
-        strategy.prior["log_sigma"][name].fill_(torch.tensor(s).log().item())
+        strategy.kept["prior_mean"][name].fill_(m)
+        strategy.kept["prior_log_sigma"][name].fill_(torch.tensor(s).log().item())
     # E_q of the parabola, in closed form.
     expected_loss = 0.5 * h * ((mean - a).square() + (2 * log_sigma).exp())
     penalty = strategy.penalty(X)

@@ -13,7 +13,7 @@ from cl_anomaly.core.state import Wanted
 from cl_anomaly.models.base import Model, check_abilities
 from cl_anomaly.scenarios.class_stream import Task
 from cl_anomaly.strategies import Strategy
-from cl_anomaly.strategies.generative_replay import GenerativeReplay
+from cl_anomaly.strategies.gr import GenerativeReplay
 from cl_anomaly.strategies.lwf import LwF
 from cl_anomaly.strategies.si import SI
 from cl_anomaly.training.learner import Learner
@@ -54,7 +54,7 @@ def test_synaptic_intelligence_is_the_loop_written_out() -> None:
             sums -= weight.grad * (weight.detach() - last)
     for name, weight, first, sums in zip(names, parameters, start, path, strict=True):
         expected = sums.clamp(min=0) / ((weight.detach() - first).square() + 0.1)
-        torch.testing.assert_close(ours.importance[name], expected, rtol=1e-3, atol=1e-6)
+        torch.testing.assert_close(ours.kept["importance"][name], expected, rtol=1e-3, atol=1e-6)
 
 
 def _batches(indices: Tensor, order: torch.Generator) -> list[Tensor]:
@@ -80,7 +80,7 @@ def test_they_do_something_against_forgetting(strategy: type[Strategy]) -> None:
 
 def test_what_hooks_keep_without_a_state_cannot_be_resumed() -> None:
     assert Distillation().cannot_be_resumed == (
-        "Distillation overrides `before_task`, but not `state_dict`"
+        "Distillation overrides `before_task`, but keeps nothing in `self.kept`"
     )
     assert SI().cannot_be_resumed is None
 

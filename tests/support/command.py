@@ -27,15 +27,27 @@ class Done:
         return Path(self.out.splitlines()[-1])
 
 
+class _Stream(io.TextIOWrapper):
+    """What a terminal's stream is: characters over bytes, in which all can be written."""
+
+    def __init__(self) -> None:
+        super().__init__(io.BytesIO(), "utf-8", "backslashreplace", "", write_through=True)
+
+    def text(self) -> str:
+        self.flush()
+        self.seek(0)
+        return self.read()
+
+
 def cli(*arguments: str | Path) -> Done:
     """Run a command in this process; an error that is no exit is the test's."""
-    out, err, code = io.StringIO(), io.StringIO(), 0
+    out, err, code = _Stream(), _Stream(), 0
     with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
         try:
             main([str(argument) for argument in arguments])
         except SystemExit as stop:
             code = stop.code
-    return Done(code, out.getvalue(), err.getvalue())
+    return Done(code, out.text(), err.text())
 
 
 def run_quietly(out: Path, *arguments: str | Path) -> Path:

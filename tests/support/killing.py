@@ -15,7 +15,7 @@ from typing import Any
 from cl_anomaly.cli.main import main
 from cl_anomaly.runs import checkpointing as keeping
 from cl_anomaly.store import checkpoints
-from cl_anomaly.training.step import TrainStep
+from cl_anomaly.training.loop import TrainStep
 
 PLACES: dict[str, tuple[Any, str]] = {
     "step": (TrainStep, "__call__"),

@@ -12,7 +12,7 @@ from cl_anomaly.scenarios.class_stream import Scenario, build_scenario
 from cl_anomaly.strategies import Strategy
 from cl_anomaly.training.learner import Learner
 from cl_anomaly.training.outcome import TrainingTime
-from cl_anomaly.training.step import TrainingSettings
+from cl_anomaly.training.schedule import TrainingSettings
 
 SETTINGS = TrainingSettings(epochs=2, batch_size=8, learning_rate=1e-2, precision=torch.float32)
 

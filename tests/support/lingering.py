@@ -11,7 +11,7 @@ from pathlib import Path
 from torch import Tensor
 
 from cl_anomaly.strategies import Strategy
-from cl_anomaly.strategies.generative_replay import GenerativeReplay
+from cl_anomaly.strategies.gr import GenerativeReplay
 
 _HERE = Path(__file__).parent
 # For a test that has failed: its processes end some time.

@@ -3,4 +3,3 @@
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
-GOLDEN = ROOT / "tests" / "golden"

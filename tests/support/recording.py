@@ -10,7 +10,7 @@ from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
-from cl_anomaly.training import task as training
+from cl_anomaly.training import loop as training
 
 
 class Recording(TorchDispatchMode):

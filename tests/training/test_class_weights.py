@@ -47,7 +47,9 @@ def hooks_of(strategy: Strategy) -> StepHooks:
 def test_visible_samples_are_weighed_and_added_ones_are_not() -> None:
     x = torch.tensor([[[1.0], [2.0], [3.0], [4.0]], [[5.0], [6.0], [7.0], [8.0]]])
     weights = torch.tensor([[2.0, 0.5], [1.0, 3.0]])  # two visible samples, two that were added
-    given = hooks_of(Strategy()).loss(x, None, weights)  # pyright: ignore[reportArgumentType]
+    hooks = hooks_of(Strategy())
+    losses = hooks.losses(x, None)  # pyright: ignore[reportArgumentType]
+    given = hooks.weighted(losses, weights)
     assert given.tolist() == [[2.0, 1.0, 3.0, 4.0], [5.0, 18.0, 7.0, 8.0]]
 
 

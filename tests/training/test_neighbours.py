@@ -11,7 +11,7 @@ from cl_anomaly.models import MODELS
 from cl_anomaly.scenarios.class_stream import Scenario, build_scenario
 from cl_anomaly.strategies import find_strategy
 from cl_anomaly.training.learner import Learner
-from cl_anomaly.training.step import TrainingSettings
+from cl_anomaly.training.schedule import TrainingSettings
 
 # No size is a multiple of a vector's, nor is what replicas have together.
 SMALL = {"latent_size": 3, "hidden_sizes": (13, 7)}

@@ -23,7 +23,7 @@ def test_every_state_leads_to_the_same_end(settings: dict[str, Any], tmp_path: P
     first = [state.values["groups"]["groups"] for state in whole.states]
     assert {len(groups) for groups in first} == {2}
     # Within a portion, and between two concepts.
-    kinds = {("walk" in groups[0], "training" in groups[0]) for groups in first}
+    kinds = {(groups[0]["walk"]["has_begun"], "training" in groups[0]) for groups in first}
     assert kinds >= {(True, True), (False, False)}
     for state in whole.states[1 :: len(whole.states) // 4]:
         found = run_from(config, Keeper(), state)
@@ -41,7 +41,7 @@ def test_a_concept_that_has_begun_and_made_no_step_goes_on() -> None:
     learnt(one, 1)
     one.begin(2)
     state = one.state()
-    assert "walk" in state.values and "training" not in state.values
+    assert state.values["walk"]["has_begun"] and "training" not in state.values
     copied = State(state.values, {name: own.clone() for name, own in state.tensors.items()})
     other.restore(copied, 2)
     for ours in (one, other):

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from cl_anomaly.core.errors import RunError
-from cl_anomaly.training.step import replayable
+from cl_anomaly.training.cuda_graphs import replayable
 
 
 class _Stream:

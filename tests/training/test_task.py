@@ -10,7 +10,7 @@ from cl_anomaly.core.randomness import StepRandom
 from cl_anomaly.scenarios.class_stream import build_scenario
 from cl_anomaly.strategies import Strategy
 from cl_anomaly.training.learner import Learner
-from cl_anomaly.training.task import TaskTraining
+from cl_anomaly.training.loop import TaskTraining
 from tests.support.learning import (
     SETTINGS,
     Drawn,

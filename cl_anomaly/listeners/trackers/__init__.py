@@ -5,7 +5,8 @@ Another package offers one by an entry point in the group `cl_anomaly.trackers`:
 """
 
 from collections.abc import Sequence
-from importlib.metadata import EntryPoint, entry_points
+from importlib import import_module
+from importlib.metadata import entry_points
 from importlib.util import find_spec
 from typing import Any
 
@@ -14,15 +15,11 @@ from cl_anomaly.settings.options import did_you_mean
 
 TRACKERS_GROUP = "cl_anomaly.trackers"
 _CLASSES = {"tensorboard": "TensorBoard", "mlflow": "MLflow", "trackio": "Trackio"}
-_OWN = {
-    name: EntryPoint(name, f"{__name__}.{name}:{own}", TRACKERS_GROUP)
-    for name, own in _CLASSES.items()
-}
 
 
 def tracker_names() -> list[str]:
     """List the trackers that there are: those of this folder, and of installed packages."""
-    return [*_OWN, *sorted(entry_points(group=TRACKERS_GROUP).names - _OWN.keys())]
+    return [*_CLASSES, *sorted(entry_points(group=TRACKERS_GROUP).names - _CLASSES.keys())]
 
 
 def check_trackers(names: Sequence[str]) -> tuple[str, ...]:
@@ -35,8 +32,10 @@ def check_trackers(names: Sequence[str]) -> tuple[str, ...]:
     for name in names:
         if name not in known:
             raise InputError(
-                f"Expected `track` to name trackers, of {', '.join(known)}, but got {name!r}."
-                f"{did_you_mean(name, known)}"
+                setting="track",
+                expected=f"to name trackers, of {', '.join(known)}",
+                got=repr(name),
+                hint=did_you_mean(name, known).strip(),
             )
     return tuple(dict.fromkeys(names))
 
@@ -44,7 +43,7 @@ def check_trackers(names: Sequence[str]) -> tuple[str, ...]:
 def missing_library(name: str) -> str | None:
     """Describe what to install for a tracker of this folder, if its library is not there."""
     # Each is called as its library is.
-    if name not in _OWN or find_spec(name) is not None:
+    if name not in _CLASSES or find_spec(name) is not None:
         return None
     return (
         f"Nothing is tracked by {name}: its library is not installed. "
@@ -54,5 +53,6 @@ def missing_library(name: str) -> str | None:
 
 def load_tracker(name: str) -> Any:
     """Import what makes a tracker; raises whatever that raises."""
-    entry = _OWN.get(name) or entry_points(group=TRACKERS_GROUP)[name]
-    return entry.load()
+    if name in _CLASSES:
+        return getattr(import_module(f"{__name__}.{name}"), _CLASSES[name])
+    return entry_points(group=TRACKERS_GROUP)[name].load()

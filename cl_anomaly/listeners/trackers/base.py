@@ -8,6 +8,8 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from cl_anomaly.core.events import EVENTS_FILE
+
 End = Literal["finished", "interrupted", "failed"]
 """How a run ended. One that was killed counts as interrupted: it may be gone on with."""
 
@@ -42,9 +44,9 @@ class TrackedRun:
         return f"{self.name}-{self.id}"
 
     def results(self) -> list[Path]:
-        """List the files in its folder that are worth keeping: all that a person sees there."""
-        files = self.folder.iterdir()
-        return sorted(own for own in files if own.is_file() and not own.name.startswith("."))
+        """List the files in its folder that are worth keeping: all but its log and hidden ones."""
+        files = (path for path in self.folder.iterdir() if path.is_file())
+        return sorted(path for path in files if path.name[0] != "." and path.name != EVENTS_FILE)
 
 
 class Tracker:

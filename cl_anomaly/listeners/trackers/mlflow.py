@@ -41,11 +41,11 @@ class MLflow(Tracker):
             uri, artifacts = f"sqlite:///{store / 'mlflow.db'}", store / "mlflow"
         self._client = client(tracking_uri=uri)
         experiment = self._experiment(artifacts)
-        found = self._client.search_runs([experiment], f"tags.`{_ID}` = '{run.id}'", max_results=1)
-        if found:
-            self._id = found[0].info.run_id
+        runs = self._client.search_runs([experiment], f"tags.`{_ID}` = '{run.id}'", max_results=1)
+        if runs:
+            self._id = runs[0].info.run_id
             self._client.update_run(self._id, status="RUNNING")
-            return self._last_steps(found[0].data.metrics)
+            return self._last_steps(runs[0].data.metrics)
         new = self._client.create_run(experiment, tags={_ID: run.id}, run_name=run.name)
         self._id = new.info.run_id
         self._write_settings(run.settings)
@@ -54,26 +54,26 @@ class MLflow(Tracker):
     def _experiment(self, artifacts: Path | None) -> str:
         """Return the experiment's id; another process may be making it at this moment."""
         name = os.environ.get("MLFLOW_EXPERIMENT_NAME") or _EXPERIMENT
-        if (found := self._client.get_experiment_by_name(name)) is None:
+        if (experiment := self._client.get_experiment_by_name(name)) is None:
             place = artifacts.as_uri() if artifacts else None
             with suppress(Exception):
                 return self._client.create_experiment(name, artifact_location=place)
-            found = self._client.get_experiment_by_name(name)
-        if found is None:
+            experiment = self._client.get_experiment_by_name(name)
+        if experiment is None:
             raise RuntimeError(f"the experiment {name} could not be made")
-        return found.experiment_id
+        return experiment.experiment_id
 
     def _last_steps(self, names: Mapping[str, float]) -> dict[str, int]:
         return {
-            name: max(own.step for own in self._client.get_metric_history(self._id, name))
+            name: max(value.step for value in self._client.get_metric_history(self._id, name))
             for name in names
         }
 
     def _write_settings(self, settings: Mapping[str, Any]) -> None:
         param = import_module("mlflow.entities").Param
-        own = [param(name, str(value)) for name, value in settings.items()]
-        for start in range(0, len(own), _MOST_AT_ONCE):
-            self._client.log_batch(self._id, params=own[start : start + _MOST_AT_ONCE])
+        parameters = [param(name, str(value)) for name, value in settings.items()]
+        for start in range(0, len(parameters), _MOST_AT_ONCE):
+            self._client.log_batch(self._id, params=parameters[start : start + _MOST_AT_ONCE])
 
     def loss(self, step: int, value: float) -> None:
         """Write a metric."""
@@ -82,9 +82,9 @@ class MLflow(Tracker):
     def task(self, number: int, values: Mapping[str, float]) -> None:
         """Write metrics."""
         metric, now = import_module("mlflow.entities").Metric, int(time.time() * 1000)
-        own = [metric(name, value, now, number) for name, value in values.items()]
-        for start in range(0, len(own), _MOST_METRICS_AT_ONCE):
-            self._client.log_batch(self._id, metrics=own[start : start + _MOST_METRICS_AT_ONCE])
+        metrics = [metric(name, value, now, number) for name, value in values.items()]
+        for start in range(0, len(metrics), _MOST_METRICS_AT_ONCE):
+            self._client.log_batch(self._id, metrics=metrics[start : start + _MOST_METRICS_AT_ONCE])
 
     def picture(self, name: str, step: int, image: NDArray[np.uint8]) -> None:
         """Write pictures/NAME/STEP.png; one that was there is replaced."""

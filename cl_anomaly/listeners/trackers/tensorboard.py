@@ -46,8 +46,8 @@ class TensorBoard(Tracker):
         self._writer.flush()
 
     def _write_scalars(self, step: int, values: Mapping[str, float]) -> None:
-        value = self._summary.Value
-        scalars = [value(tag=name, simple_value=own) for name, own in values.items()]
+        make = self._summary.Value
+        scalars = [make(tag=name, simple_value=value) for name, value in values.items()]
         self._write(step, self._summary(value=scalars))
 
     def picture(self, name: str, step: int, image: NDArray[np.uint8]) -> None:
@@ -70,9 +70,9 @@ def _last_steps(folder: str) -> dict[str, int]:
     """Read the last step of each name that is there."""
     events = import_module("tensorboard.backend.event_processing.event_accumulator")
     # The last one of each is always among those that it keeps.
-    found = events.EventAccumulator(folder, size_guidance={"scalars": 1, "images": 1}).Reload()
-    scalars = {name: found.Scalars(name)[-1].step for name in found.Tags()["scalars"]}
-    return scalars | {name: found.Images(name)[-1].step for name in found.Tags()["images"]}
+    there = events.EventAccumulator(folder, size_guidance={"scalars": 1, "images": 1}).Reload()
+    scalars = {name: there.Scalars(name)[-1].step for name in there.Tags()["scalars"]}
+    return scalars | {name: there.Images(name)[-1].step for name in there.Tags()["images"]}
 
 
 def _plain(value: Any) -> bool | float | str:

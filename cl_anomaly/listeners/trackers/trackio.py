@@ -33,9 +33,9 @@ class Trackio(Tracker):
         self._hear_warnings()
         names: list[str] = []
         with suppress(ValueError):  # of a project that has no runs yet
-            names = [own.name for own in self._library.Api().runs(_PROJECT)]
-        name = next((own for own in names if own.endswith(f"-{run.id}")), run.label)
-        self._own = self._library.init(
+            names = [each.name for each in self._library.Api().runs(_PROJECT)]
+        name = next((each for each in names if each.endswith(f"-{run.id}")), run.label)
+        self._tracked = self._library.init(
             project=_PROJECT,
             name=name,
             config=dict(run.settings),
@@ -63,7 +63,7 @@ class Trackio(Tracker):
             raise RuntimeError(said)
 
     def _log(self, step: int, values: Mapping[str, Any]) -> None:
-        self._own.log(dict(values), step=step)
+        self._tracked.log(dict(values), step=step)
         self._raise_warnings()
 
     def loss(self, step: int, value: float) -> None:
@@ -84,7 +84,7 @@ class Trackio(Tracker):
             artefact = self._library.Artifact(self._run.label, type=_KIND)
             for file in self._run.results():
                 artefact.add_file(file)
-            self._own.log_artifact(artefact)
+            self._tracked.log_artifact(artefact)
         self._library.finish()
         self._raise_warnings()
 

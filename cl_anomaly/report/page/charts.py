@@ -1,9 +1,9 @@
 """The page's figures, as Vega-Lite draws them in the reader's browser.
 
-Their data is put in by the page. What a menu or a box on the page chooses is a parameter.
+The page supplies their data. Its menus and boxes set their parameters.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 import altair as alt
@@ -12,45 +12,34 @@ from cl_anomaly.report.page.look import TEXT, Look
 from cl_anomaly.statistics.comparison import Comparison
 from cl_anomaly.statistics.ranks import groups_not_different
 
-Figure = dict[str, Any]
+Specification = dict[str, Any]
+Looks = Mapping[str, Look]
+Chosen = Mapping[str, Any]
+"""A figure's parameters with the values that they have at first."""
 
-_FONT = "system-ui, sans-serif"
-_AXIS = {
-    "labelColor": TEXT,
-    "titleColor": TEXT,
-    "tickColor": TEXT,
-    "domainColor": TEXT,
-    "gridColor": TEXT,
-    "gridOpacity": 0.15,
-    "labelFont": _FONT,
-    "titleFont": _FONT,
-    "titleFontWeight": 500,
-}
+_FONT = {"labelFont": "system-ui, sans-serif", "titleFont": "system-ui, sans-serif"}
+_COLOURS = {"labelColor": TEXT, "titleColor": TEXT}
 _CONFIG: Any = {
     "background": "transparent",
     "view": {"stroke": None},
-    "axis": _AXIS,
-    "text": {"font": _FONT, "color": TEXT},
-    "legend": {"labelColor": TEXT, "titleColor": TEXT, "labelFont": _FONT, "titleFont": _FONT},
+    "axis": {
+        **_FONT,
+        **_COLOURS,
+        **dict.fromkeys(["tickColor", "domainColor", "gridColor"], TEXT),
+        "gridOpacity": 0.15,
+        "titleFontWeight": 500,
+    },
+    "text": {"font": "system-ui, sans-serif", "color": TEXT},
+    "legend": {**_FONT, **_COLOURS},
 }
-_CELL = 34  # pixels of height
-_ROW = 26
+_CELL, _ROW = 34, 26  # pixels of height
 MOST_BANDS = 6
-"""Of more lines, the bands would cover each other."""
-_TO_COME = 0.25  # opacity of cells of tasks that are not learnt yet
-COSTS = {
-    "seconds": "Training time for each replica, in seconds",
-    "operations": "Floating-point operations of training for each replica",
-    "steps": "Optimisation steps of training for each replica",
-    "bytes": "Bytes of model, strategy and score after the last task, for each replica",
-}
-"""What a run costs, as the menu calls it."""
+"""Lines above this number have no bands: they would cover each other."""
+_TO_COME = 0.25  # opacity of cells of tasks to come
 
 
-def auroc_figure(looks: Mapping[str, Look], panel: str, score: str, about: str) -> Figure:
+def auroc_figure(looks: Looks, chosen: Chosen, about: str) -> Specification:
     """Draw a line for each run: its headline AUROC after every task, with its spread."""
-    parameters = [_parameter("panel", panel), _parameter("score", score)]
-    shown = _parameter("shown", list(looks))
     has_band = f"length(shown) <= {MOST_BANDS} && isValid(datum.low) && isValid(datum.high)"
     base = (
         alt.Chart(alt.NamedData(name="auroc"))
@@ -63,44 +52,41 @@ def auroc_figure(looks: Mapping[str, Look], panel: str, score: str, about: str) 
             high_drawn=f"{has_band} ? min(datum.high, datum.most + 0.05, 1) : datum.mean",
         )
         .encode(
-            x=alt.X("task:Q", title="After task", axis=_whole_numbers()),
-            color=_colours(looks),
+            x=alt.X("task:Q", title="After task", axis=_whole_numbers(grid=False)),
+            color=_by_run(alt.Color, looks, "colour"),
         )
     )
     values = alt.Y("mean:Q", title="AUROC", scale=alt.Scale(zero=False, nice=True))
-    band = base.mark_area(opacity=0.1).encode(
-        y=alt.Y("low_drawn:Q", title="AUROC", scale=alt.Scale(zero=False)), y2="high_drawn:Q"
+    low = alt.Y("low_drawn:Q", title="AUROC", scale=alt.Scale(zero=False))
+    band = base.mark_area(opacity=0.1).encode(y=low, y2="high_drawn:Q")
+    line = base.mark_line(strokeWidth=2).encode(
+        y=values, strokeDash=_by_run(alt.StrokeDash, looks, "dashes")
     )
-    dashes = alt.StrokeDash(
-        "run:N",
-        scale=alt.Scale(domain=list(looks), range=[list(look.dashes) for look in looks.values()]),
-        legend=None,
-    )
-    line = base.mark_line(strokeWidth=2).encode(y=values, strokeDash=dashes)
     points = base.mark_point(filled=True, opacity=1, size=55).encode(
-        y=values, shape=_shapes(looks), tooltip=_tooltips("run", "task", "mean", "low", "high")
+        y=values,
+        shape=_by_run(alt.Shape, looks, "shape"),
+        tooltip=_tooltips("run", "task", "mean", "low", "high"),
     )
-    chart = alt.layer(band, line, points).add_params(*parameters, shown)
-    return _written(chart.properties(width="container", height=340, description=about))
+    chart = alt.layer(band, line, points).add_params(*_parameters({**chosen, "shown": list(looks)}))
+    return _written(chart, 340, about)
 
 
 def matrix_figure(
-    name: str, chosen: Mapping[str, str], limits: tuple[float, float], tasks: int, what: str
-) -> Figure:
-    """Draw a matrix of tasks: after which task, and of which; its numbers stand in it.
+    name: str, chosen: Chosen, limits: tuple[float, float], tasks: int, what: str
+) -> Specification:
+    """Draw a matrix with its numbers: a row after each task, a column for each test group.
 
     Args:
         name: of its data.
-        chosen: by parameter, what is shown first.
+        chosen: which matrix is shown at first.
         limits: of the scale.
-        tasks: how many there are at most.
-        what: the numbers are.
+        tasks: the largest number of rows.
+        what: the quantity.
     """
     low, high = limits
-    test = " && ".join(f"datum.{key} === {key}" for key in chosen)
     base = (
         alt.Chart(alt.NamedData(name=name))
-        .transform_filter(test)
+        .transform_filter(" && ".join(f"datum.{key} === {key}" for key in chosen))
         .encode(
             x=alt.X(
                 "name:N",
@@ -111,78 +97,78 @@ def matrix_figure(
             y=alt.Y("task:O", title="After task"),
         )
     )
-    tooltip = _tooltips("run", "task", "name", "value", value_title=what)
+    legend = alt.Legend(orient="bottom", direction="horizontal", gradientLength=160)
+    scale = alt.Scale(scheme="cividis", domain=[low, high], clamp=True)
     cells = base.mark_rect().encode(
-        color=alt.Color(
-            "value:Q",
-            scale=alt.Scale(scheme="cividis", domain=[low, high], clamp=True),
-            title=what,
-            legend=alt.Legend(orient="bottom", direction="horizontal", gradientLength=160),
-        ),
+        color=alt.Color("value:Q", scale=scale, title=what, legend=legend),
         opacity=alt.condition("datum.learnt === 1", alt.value(1.0), alt.value(_TO_COME)),
-        tooltip=tooltip,
+        tooltip=_tooltips("run", "task", "name", "value", value_title=what),
     )
     digits = ".2f" if high <= 1 else ".0f"
     words = base.mark_text(fontSize=11, aria=False).encode(alt.Text("value:Q", format=digits))
-    on_dark = alt.condition(
-        f"datum.value < {(low + high) / 2}", alt.value("white"), alt.value("black")
+    is_dark = f"datum.value < {(low + high) / 2}"
+    learnt = words.transform_filter("datum.learnt === 1").encode(
+        color=alt.condition(is_dark, alt.value("white"), alt.value("black"))
     )
-    learnt = words.transform_filter("datum.learnt === 1").encode(color=on_dark)
     to_come = words.transform_filter("datum.learnt === 0").encode(color=alt.value(TEXT))
-    parameters = [_parameter(key, value) for key, value in chosen.items()]
-    chart = alt.layer(cells, learnt, to_come).add_params(*parameters)
+    chart = alt.layer(cells, learnt, to_come).add_params(*_parameters(chosen))
     about = f"{what} after each task, on the test group of each task"
-    size = {"width": "container", "height": _CELL * tasks}
-    return _written(chart.properties(**size, description=about))
+    return _written(chart, _CELL * tasks, about)
 
 
-def ranks_figure(compared: Comparison, looks: Mapping[str, Look], about: str) -> Figure:
+def ranks_figure(compared: Comparison, looks: Looks, about: str) -> Specification:
     """Draw mean ranks, the best on top; a bar joins runs within the critical difference.
 
     Args:
         compared: with a critical difference.
         looks: by what is ranked.
-        about: says in words what is drawn.
+        about: the description.
     """
     ranked = compared.table.dropna(subset="rank").sort_values("rank", kind="stable")
     runs, mean = [str(run) for run in ranked["run"]], ranked["rank"].tolist()
     is_real = compared.friedman is not None and compared.friedman < compared.alpha
     reach = (compared.critical_difference or 0.0) if is_real else float("inf")
     groups = groups_not_different(mean, reach)
-    rows = [{"run": run, "rank": rank} for run, rank in zip(runs, mean, strict=True)]
-    bars = [
-        {"first": runs[own[0]], "last": runs[own[-1]], "place": place}
-        for place, own in enumerate(groups)
-    ]
-    limits = [1.0, max(2.0, float(len(runs)))]
-    room = 12 * len(bars) + 14
     x = alt.X(
         "rank:Q",
         title="Mean rank (1 is the best)",
-        scale=alt.Scale(domain=limits, nice=False, padding=room),
-        axis=alt.Axis(tickMinStep=1, orient="top", format="d"),
+        scale=alt.Scale(
+            domain=[1.0, max(2.0, float(len(runs)))], nice=False, padding=12 * len(groups) + 14
+        ),
+        axis=_whole_numbers(orient="top"),
     )
     order = alt.Scale(domain=runs)
     y = alt.Y("run:N", scale=order, title=None, axis=alt.Axis(labelLimit=130, domain=False))
+    rows = [{"run": run, "rank": rank} for run, rank in zip(runs, mean, strict=True)]
     base = alt.Chart(alt.Data(values=rows)).encode(x=x, y=y)
     points = base.mark_point(filled=True, opacity=1, size=90).encode(
-        color=_colours(looks), shape=_shapes(looks), tooltip=_tooltips("run", "rank")
+        color=_by_run(alt.Color, looks, "colour"),
+        shape=_by_run(alt.Shape, looks, "shape"),
+        tooltip=_tooltips("run", "rank"),
     )
     words = base.mark_text(align="left", dx=9, aria=False).encode(
         text=alt.Text("rank:Q", format=".2f"), color=alt.value(TEXT)
     )
-    layers: list[Any] = [points, words]
-    for bar in bars:
-        joins = alt.Chart(alt.Data(values=[bar])).mark_rule(strokeWidth=4, color=TEXT, opacity=0.6)
-        place = alt.value(alt.expr(f"width - 6 - {12 * bar['place']}"))
-        layers.append(joins.encode(x=place, y=alt.Y("first:N", scale=order), y2="last:N"))
-    chart = alt.layer(*layers).properties(
-        width="container", height=_ROW * len(runs), description=about
+    ends = [(runs[group[0]], runs[group[-1]]) for group in groups]
+    bars = [_bar(place, *pair, order) for place, pair in enumerate(ends)]
+    return _written(alt.layer(points, words, *bars), _ROW * len(runs), about)
+
+
+def _bar(place: int, first: str, last: str, order: alt.Scale) -> alt.Chart:
+    """Draw a bar that joins runs, at a place counted from the right."""
+    data = alt.Data(values=[{"first": first, "last": last, "place": place}])
+    return (
+        alt.Chart(data)
+        .mark_rule(strokeWidth=4, color=TEXT, opacity=0.6)
+        .encode(
+            x=alt.value(alt.expr(f"width - 6 - {12 * place}")),
+            y=alt.Y("first:N", scale=order),
+            y2="last:N",
+        )
     )
-    return _written(chart)
 
 
-def cost_figure(looks: Mapping[str, Look], cost: str, dataset: str, about: str) -> Figure:
+def cost_figure(looks: Looks, chosen: Chosen, about: str) -> Specification:
     """Draw what each run costs against its AUROC after the last task."""
     base = (
         alt.Chart(alt.NamedData(name="cost"))
@@ -197,16 +183,17 @@ def cost_figure(looks: Mapping[str, Look], cost: str, dataset: str, about: str) 
                 scale=alt.Scale(type="sqrt", domainMin=0, nice=True),
                 axis=alt.Axis(format="~s", labelOverlap=True, tickCount=6),
             ),
-            color=_colours(looks),
+            color=_by_run(alt.Color, looks, "colour"),
         )
     )
-    values = alt.Y("mean:Q", title="AUROC after the last task", scale=alt.Scale(zero=False))
-    spread = base.mark_rule(opacity=0.5).encode(
-        y=alt.Y("low:Q", scale=alt.Scale(zero=False)), y2="high:Q"
-    )
-    tooltip = _tooltips("run", "mean", "low", "high", *COSTS)
+    scale = alt.Scale(zero=False)
+    values = alt.Y("mean:Q", title="AUROC after the last task", scale=scale)
+    spread = base.mark_rule(opacity=0.5).encode(y=alt.Y("low:Q", scale=scale), y2="high:Q")
+    costs = ("seconds", "operations", "steps", "bytes")
     points = base.mark_point(filled=True, opacity=1, size=90).encode(
-        y=values, shape=_shapes(looks), tooltip=tooltip
+        y=values,
+        shape=_by_run(alt.Shape, looks, "shape"),
+        tooltip=_tooltips("run", "mean", "low", "high", *costs),
     )
     words = [
         base.mark_text(align=side, dx=dx, dy=-9, aria=False).encode(  # pyright: ignore
@@ -216,38 +203,36 @@ def cost_figure(looks: Mapping[str, Look], cost: str, dataset: str, about: str) 
         )
         for which, side, dx in (("<=", "left", 7), (">", "right", -7))
     ]
-    parameters = [_parameter("cost_of", cost), _parameter("dataset", dataset)]
-    chart = alt.layer(spread, points, *words).add_params(*parameters)
-    return _written(chart.properties(width="container", height=320, description=about))
+    chart = alt.layer(spread, points, *words).add_params(*_parameters(chosen))
+    return _written(chart, 320, about)
 
 
-def _written(chart: Any) -> Figure:
+def _written(chart: alt.LayerChart, height: float, about: str) -> Specification:
+    whole = chart.properties(width="container", height=height, description=about)
     # The tests check the whole against Vega-Lite's schema; here it would take longer than all else.
-    return chart.configure(**_CONFIG).to_dict(validate=False)
+    return whole.configure(**_CONFIG).to_dict(validate=False)
 
 
-def _parameter(name: str, value: Any) -> Any:
-    return alt.param(name=name, value=value)
+def _parameters(values: Chosen) -> list[alt.Parameter]:
+    return [alt.param(name=name, value=value) for name, value in values.items()]
 
 
-def _whole_numbers() -> alt.Axis:
-    return alt.Axis(tickMinStep=1, format="d", grid=False)
+def _whole_numbers(**settings: Any) -> alt.Axis:
+    # Vega puts ticks between whole numbers all the same: these have no label.
+    label = "datum.value % 1 ? '' : datum.label"
+    return alt.Axis(tickMinStep=1, format="d", labelExpr=label, **settings)
 
 
-def _colours(looks: Mapping[str, Look]) -> alt.Color:
-    colours = [look.colour for look in looks.values()]
-    return alt.Color("run:N", scale=alt.Scale(domain=list(looks), range=colours), legend=None)
+def _by_run(channel: type[Any], looks: Looks, attribute: str) -> Any:
+    """Encode one attribute of the runs' looks."""
+    values = [getattr(look, attribute) for look in looks.values()]
+    return channel("run:N", scale=alt.Scale(domain=list(looks), range=values), legend=None)
 
 
-def _shapes(looks: Mapping[str, Look]) -> alt.Shape:
-    shapes = [look.shape for look in looks.values()]
-    return alt.Shape("run:N", scale=alt.Scale(domain=list(looks), range=shapes), legend=None)
-
-
-_TITLES = {
-    "run": ("run:N", "run", None),
+_TOOLTIPS = {
+    "run": ("run:N", "run", ""),
     "task": ("task:Q", "after task", "d"),
-    "name": ("name:N", "test group of task", None),
+    "name": ("name:N", "test group of task", ""),
     "mean": ("mean:Q", "AUROC", ".3f"),
     "low": ("low:Q", "from", ".3f"),
     "high": ("high:Q", "to", ".3f"),
@@ -258,12 +243,15 @@ _TITLES = {
     "steps": ("steps:Q", "steps of training", ",.0f"),
     "bytes": ("bytes:Q", "bytes", ",.0f"),
 }
+"""Fields with their titles and formats."""
 
 
-def _tooltips(*names: str, value_title: str = "value") -> Sequence[alt.Tooltip]:
-    made = []
-    for name in names:
-        field, title, written = _TITLES[name]
-        title = value_title if name == "value" else title
-        made.append(alt.Tooltip(field, title=title, **({"format": written} if written else {})))
-    return made
+def _tooltips(*names: str, value_title: str = "value") -> list[alt.Tooltip]:
+    return [
+        alt.Tooltip(
+            field,
+            title=value_title if field == "value:Q" else title,
+            **({"format": digits} if digits else {}),
+        )
+        for field, title, digits in map(_TOOLTIPS.__getitem__, names)
+    ]

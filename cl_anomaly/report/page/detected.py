@@ -1,6 +1,5 @@
-"""Which test samples a run detects best and worst, by their scores after the last task."""
+"""Test samples that a run detects best and worst, by their scores after the last task."""
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -20,12 +19,12 @@ BEST, MISSED, FALSE_ALARMS = (
 
 @dataclass(frozen=True, eq=False)
 class SampleImages:
-    """The test set of a dataset as images, where these are at hand.
+    """The test set of a dataset as images, if it can be read.
 
     Attributes:
-        images: (n, H, W) or (n, H, W, 3), in [0, 1] or above; None where there are none.
-        why: there are none, as a reader of the page is told; empty where the samples are vectors,
-            which nobody expects to see.
+        images: (n, H, W) or (n, H, W, 3), in [0, 1] or above; None if there are none.
+        why: the reason why there are none, as the page says it; empty for vectors, which nobody
+            expects to see.
     """
 
     images: NDArray[np.float32] | None
@@ -37,9 +36,9 @@ class Scored:
     """A test sample with its score after the last task.
 
     Attributes:
-        row: its place in the dataset's test set, from 0.
+        row: index in the dataset's test set.
         label: its class.
-        score: by the score that the run shows.
+        score: by the run's shown score.
     """
 
     row: int
@@ -48,33 +47,36 @@ class Scored:
 
 
 def best_and_worst(run: RecordedRun) -> dict[str, list[Scored]]:
-    """Choose samples of each kind, of the first replica; at equal scores the first in the test set.
+    """Choose samples of each kind by the first replica; of equal scores the first in the test set.
 
     Returns:
-        By BEST, MISSED and FALSE_ALARMS, the most extreme first. Empty where the run has not
-        recorded what it takes, or its first replica has failed.
+        By BEST, MISSED and FALSE_ALARMS, the most extreme first. Empty if the run has recorded no
+        scores or labels, or its first replica has failed.
     """
     try:
         scores = run.scores(run.results.score)[-1]
         normal = np.asarray(run.pictures["normal"].any(0))
         anomalous = np.asarray(run.pictures["anomalous"].any(0))
-    except (InputError, KeyError):  # of an earlier version
+    except (InputError, KeyError):  # a file is gone
         return {}
     if not np.isfinite(scores).all():
         return {}
     kinds = {
         BEST: (anomalous, -scores),
         MISSED: (anomalous, scores),
-        # What is normal in one task and anomalous in another is no false alarm.
+        # A sample that is normal in one task and anomalous in another is no false alarm.
         FALSE_ALARMS: (normal & ~anomalous, -scores),
     }
-    return {name: list(_first(run, which, by)) for name, (which, by) in kinds.items()}
+    return {
+        kind: [
+            Scored(int(run.test_indices[place]), str(run.labels[place]), float(scores[place]))
+            for place in _first(is_of_kind, keys)
+        ]
+        for kind, (is_of_kind, keys) in kinds.items()
+    }
 
 
-def _first(run: RecordedRun, which: NDArray[np.bool_], by: NDArray[np.float32]) -> Iterator[Scored]:
-    """Return the first samples of some, in ascending order of `by`, (n,) each."""
-    places = np.flatnonzero(which)
-    scores = run.scores(run.results.score)[-1]
-    for place in places[np.argsort(by[places], kind="stable")][:MOST].tolist():
-        row, label = int(run.test_indices[place]), str(run.labels[place])
-        yield Scored(row, label, float(scores[place]))
+def _first(is_of_kind: NDArray[np.bool_], keys: NDArray[np.float32]) -> NDArray[np.int64]:
+    """Return the indices of the first samples of a kind, in ascending order of their keys."""
+    places = np.flatnonzero(is_of_kind)
+    return places[np.argsort(keys[places], kind="stable")][:MOST]

@@ -15,18 +15,18 @@ from cl_anomaly.report.images import as_images
 from cl_anomaly.store.recorded import RecordedRun
 
 MOST_BYTES = 3_000_000
-"""Of all pictures of a page, as they stand in it."""
+"""Room for all pictures of a page."""
 
 _MOST_TASKS, _MOST_PIXELS = 20, 64  # rows; a side of a tile, of larger samples every nth pixel
 _GAP, _GREY = 1, 128  # pixels between tiles, and their colour
 
 
 @dataclass(frozen=True)
-class Row:
-    """Samples beside each other.
+class Picture:
+    """A sample, or a row of samples beside each other.
 
     Attributes:
-        caption: what they are.
+        caption: its description; empty for a single sample.
         data: a PNG as a data URI.
         width: in pixels.
         height: in pixels.
@@ -37,71 +37,55 @@ class Row:
     width: int
     height: int
 
-
-@dataclass(frozen=True)
-class Tile:
-    """One sample.
-
-    Attributes:
-        data: a PNG as a data URI.
-        width: in pixels.
-        height: in pixels.
-    """
-
-    data: str
-    width: int
-    height: int
-
     @property
     def bytes(self) -> int:
-        """Count the room that it takes in the page."""
+        """Size in the page."""
         return len(self.data)
 
+    def width_at(self, height: int) -> int:
+        """Return the width at about some height; a whole multiple keeps its pixels square."""
+        return self.width * max(1, round(height / self.height))
 
-def generated_rows(run: RecordedRun) -> list[Row]:
-    """Show what the first replica's model generates after every task; none where it cannot."""
-    found = _found(run, "generated")
-    if found is None:
+
+def generated_rows(run: RecordedRun) -> list[Picture]:
+    """Draw what the first replica's model generates after every task; none if it cannot."""
+    arrays = _arrays_with(run, "generated")
+    images = None if arrays is None else _images(arrays["generated"], run)
+    if arrays is None or images is None:
         return []
-    after, classes = found["generated_after"].tolist(), classes_of_first_replica(run)
-    images = _images(found["generated"], run)
+    after, classes = arrays["generated_after"].tolist(), classes_of_first_replica(run)
     return [
         _row(f"after {task_name(task, classes)}", images[after.index(task)])
         for task in chosen_tasks(after, _MOST_TASKS)
-        if images is not None
     ]
 
 
-def reconstruction_rows(run: RecordedRun) -> list[Row]:
-    """Show test samples, and what the first replica makes of them after the first and last task."""
-    found = _found(run, "reconstructions")
-    images = None if found is None else _images(found["inputs"], run, leading=1)
-    if found is None or images is None:
+def reconstruction_rows(run: RecordedRun) -> list[Picture]:
+    """Draw test samples and the first replica's reconstructions after the first and last task."""
+    arrays = _arrays_with(run, "reconstructions")
+    images = None if arrays is None else _images(arrays["inputs"], run, leading=1)
+    if arrays is None or images is None:
         return []
     top = max(1.0, float(images.max()))
-    means = _images(found["reconstructions"], run)
-    what = "test samples: normal ones of the first task and of the last, and anomalies"
-    rows = [_row(what, images / top)]
+    means = _images(arrays["reconstructions"], run)
+    caption = "test samples: normal samples of the first and the last task, and anomalies"
+    rows = [_row(caption, images / top)]
     classes = classes_of_first_replica(run)
-    for task, mean in zip(found["reconstructions_after"].tolist(), means, strict=True):  # type: ignore[arg-type]
+    for task, mean in zip(arrays["reconstructions_after"].tolist(), means, strict=True):  # type: ignore[arg-type]
         rows.append(_row(f"reconstructed after {task_name(task, classes)}", mean / top))
     return rows
 
 
-def bytes_of(rows: list[Row]) -> int:
-    """Return how much room they take in the page."""
-    return sum(len(row.data) for row in rows)
-
-
-def _found(run: RecordedRun, name: str) -> dict[str, NDArray[Any]] | None:
+def _arrays_with(run: RecordedRun, name: str) -> dict[str, NDArray[Any]] | None:
+    """Return the recorded arrays; None if there are none, or none of this name."""
     try:
         return run.pictures if name in run.pictures else None
-    except InputError:  # of an earlier version
+    except InputError:  # the file is gone
         return None
 
 
 def _images(samples: NDArray[Any], run: RecordedRun, leading: int = 2) -> NDArray[Any] | None:
-    """Return samples as images, (..., H, W) or (..., H, W, 3); None where they are none."""
+    """Return samples as images, (..., H, W) or (..., H, W, 3); None if they are no images."""
     try:
         images = as_images(samples, leading, run.results.dataset)
     except InputError:
@@ -114,13 +98,12 @@ def _with_fewer_pixels(images: NDArray[Any], leading: int) -> NDArray[Any]:
     return images[(slice(None),) * leading + (slice(None, None, step),) * 2]
 
 
-def tile_of(image: NDArray[Any]) -> Tile:
+def picture_of(image: NDArray[Any]) -> Picture:
     """Draw a sample, (H, W) or (H, W, 3), black at 0 and white at 1."""
-    pixels = _bytes_of(_with_fewer_pixels(image, 0))
-    return Tile(_data_of(pixels), pixels.shape[1], pixels.shape[0])
+    return _picture("", _bytes_of(_with_fewer_pixels(image, 0)))
 
 
-def _row(caption: str, images: NDArray[Any]) -> Row:
+def _row(caption: str, images: NDArray[Any]) -> Picture:
     """Put images, (n, H, W) or (n, H, W, 3), beside each other."""
     count, height, width = images.shape[:3]
     size = height, count * (width + _GAP) - _GAP, *images.shape[3:]
@@ -128,15 +111,16 @@ def _row(caption: str, images: NDArray[Any]) -> Row:
     for place, image in enumerate(images):
         left = place * (width + _GAP)
         sheet[:, left : left + width] = _bytes_of(image)
-    return Row(caption, _data_of(sheet), sheet.shape[1], height)
+    return _picture(caption, sheet)
 
 
 def _bytes_of(image: NDArray[Any]) -> NDArray[np.uint8]:
     return np.round(255 * np.nan_to_num(np.clip(image, 0.0, 1.0))).astype(np.uint8)
 
 
-def _data_of(pixels: NDArray[np.uint8]) -> str:
+def _picture(caption: str, pixels: NDArray[np.uint8]) -> Picture:
     """Write pixels as a PNG, and this as a data URI."""
     written = io.BytesIO()
     Image.fromarray(pixels).save(written, "PNG")
-    return f"data:image/png;base64,{base64.b64encode(written.getvalue()).decode()}"
+    data = f"data:image/png;base64,{base64.b64encode(written.getvalue()).decode()}"
+    return Picture(caption, data, pixels.shape[1], pixels.shape[0])

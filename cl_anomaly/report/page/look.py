@@ -1,4 +1,4 @@
-"""How runs look in the page's figures: the looks of all other figures, as Vega writes them."""
+"""Colours, markers and dashes of runs, as in all other figures, but as Vega writes them."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -7,10 +7,10 @@ from cl_anomaly.report.page.content import Member
 from cl_anomaly.report.styles import Style, styles_of
 
 TEXT = "currentColor"
-"""The colour of words, which is light on dark; black lines take it, too."""
+"""The colour of words, light on a dark page. Black lines take it, too."""
 
 _UP, _RIGHT = "M-1,1L1,1L0,-1Z", "M-1,-1L-1,1L1,0Z"
-# Paths within −1 and 1, for a marker of matplotlib's.
+# Paths within −1 and 1, by matplotlib's marker.
 _SHAPES = {
     "o": "M-1,0A1,1,0,1,1,1,0A1,1,0,1,1,-1,0Z",
     "s": "M-.9,-.9L.9,-.9L.9,.9L-.9,.9Z",
@@ -31,11 +31,11 @@ _DASHES = {"-": (1.0, 0.0), "--": (6.0, 3.0), "-.": (6.0, 2.0, 1.0, 2.0), ":": (
 
 @dataclass(frozen=True)
 class Look:
-    """How a run's line looks.
+    """Look of a run's line.
 
     Attributes:
-        colour: as CSS writes it.
-        shape: of a point, a path within about −1 and 1.
+        colour: in CSS.
+        shape: path of a point, within about −1 and 1.
         dashes: lengths of line and gap in turn, in pixels.
     """
 
@@ -45,7 +45,7 @@ class Look:
 
 
 def looks_of(members: Sequence[Member]) -> dict[str, Look]:
-    """Return each line its look, by its name."""
+    """Return looks by the names of the lines."""
     styles = styles_of({member.line: member.strategy for member in members})
     return {name: _look(style) for name, style in styles.items()}
 

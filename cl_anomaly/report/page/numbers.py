@@ -1,4 +1,4 @@
-"""Numbers as a reader finds them on the page; what is not known is a dash."""
+"""Numbers as a reader finds them on the page; a dash where a number is missing."""
 
 import math
 from typing import Any
@@ -11,21 +11,14 @@ def is_known(value: Any) -> bool:
     return value is not None and not (isinstance(value, float) and math.isnan(value))
 
 
-def number(value: Any, digits: int = 3) -> str:
-    """Write a number with so many digits after the point."""
-    return f"{value:.{digits}f}" if is_known(value) else UNKNOWN
+def number(value: Any, form: str = "{:.3f}") -> str:
+    """Write a number in a form of Python's."""
+    return form.format(value) if is_known(value) else UNKNOWN
 
 
-def interval(low: Any, high: Any, digits: int = 3) -> str:
-    """Write an interval as "0.9 to 1.0"."""
-    if not (is_known(low) and is_known(high)):
-        return UNKNOWN
-    return f"{number(low, digits)} to {number(high, digits)}"
-
-
-def rounded(value: Any, digits: int = 4) -> float | None:
-    """Return a number as a figure's data holds it; None where it is not known."""
-    return round(float(value), digits) if is_known(value) else None
+def interval(low: Any, high: Any) -> str:
+    """Write an interval as "0.912 to 0.934"."""
+    return f"{low:.3f} to {high:.3f}" if is_known(low) and is_known(high) else UNKNOWN
 
 
 def short_score(value: float) -> str:

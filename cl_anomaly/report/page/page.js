@@ -18,17 +18,16 @@
 
   const draw = async () => {
     const data = read("data");
-    const rows = Object.fromEntries(Object.entries(data).map(([name, own]) => [name, rowsOf(own)]));
+    const rows = Object.fromEntries(Object.entries(data).map(([name, columns]) => [name, rowsOf(columns)]));
     for (const [name, spec] of Object.entries(read("figures"))) {
       const place = document.querySelector(`[data-figure="${name}"]`);
-      const own = spec.datasets ?? {};
       const options = {
         renderer: "svg",
         actions: { export: true, source: false, compiled: false, editor: false },
         tooltip: { theme: "custom" },
         downloadFileName: name,
       };
-      const result = await vegaEmbed(place, { ...spec, datasets: { ...own, ...rows } }, options);
+      const result = await vegaEmbed(place, { ...spec, datasets: { ...spec.datasets, ...rows } }, options);
       views.set(name, result.view);
     }
     document.querySelectorAll("select[data-parameter]").forEach((menu) => {
@@ -69,8 +68,8 @@
       return direction === "descending" ? -order : order;
     });
     body.append(...keyed.map(([, row]) => row));
-    [...table.tHead.rows[0].cells].forEach((cell, own) =>
-      cell.setAttribute("aria-sort", own === place ? direction : "none"));
+    [...table.tHead.rows[0].cells].forEach((cell, column) =>
+      cell.setAttribute("aria-sort", column === place ? direction : "none"));
   };
 
   document.querySelectorAll("thead th").forEach((head) => {

@@ -1,76 +1,91 @@
 """The whole page: one file that fetches nothing, whose tables are read without scripts, too."""
 
-from importlib.resources import files
+from functools import cache
+from typing import Any
 
-from cl_anomaly.report.page import chart_sections, table_sections
-from cl_anomaly.report.page.content import Content
-from cl_anomaly.report.page.detected_section import detected
-from cl_anomaly.report.page.draft import Draft
-from cl_anomaly.report.page.markup import Html, element, joined, json_for_script
-from cl_anomaly.report.page.picture_section import samples
+from jinja2 import Environment, PackageLoader, StrictUndefined, Template
+from markupsafe import Markup
+
+from cl_anomaly.report.cells import WHAT_THEY_ARE, written
+from cl_anomaly.report.how_tested import how_tested
+from cl_anomaly.report.page import numbers, tables
+from cl_anomaly.report.page.chart_data import as_columns
+from cl_anomaly.report.page.charts import MOST_BANDS
+from cl_anomaly.report.page.content import OWN_SCORE, Content
+from cl_anomaly.report.page.figures import figures_of, rankings
+from cl_anomaly.report.page.look import looks_of
+from cl_anomaly.report.page.ranking import standings_of
+from cl_anomaly.report.page.reproduction import command_of
+from cl_anomaly.report.page.samples import Room, detected_samples, model_samples
 from cl_anomaly.report.page.scripts import bundle
-from cl_anomaly.report.page.sentences import what_is_shown, what_was_run
+from cl_anomaly.report.page.sentences import what_was_run
+from cl_anomaly.report.suite_table import in_short
+from cl_anomaly.statistics.comparison import BETTER, WORSE
 
-_SECTIONS = (
-    table_sections.headline,
-    table_sections.remarks,
-    table_sections.overall,
-    chart_sections.aurocs,
-    chart_sections.differences,
-    chart_sections.costs,
-    chart_sections.matrices,
-    chart_sections.rates,
-    detected,
-    samples,
-    table_sections.chosen,
-    table_sections.reproduction,
-    table_sections.problems,
-)
+_MANY_RUNS = 50
+"""Above this number, commands are hidden until somebody asks for them."""
+_FILTERS = {
+    "aurocs_by_task": tables.aurocs_by_task,
+    "code_in_words": tables.code_in_words,
+    "command_of": command_of,
+    "how_tested": how_tested,
+    "in_short": in_short,
+    "in_words": tables.in_words,
+    "interval": numbers.interval,
+    "made_in_words": tables.made_in_words,
+    "number": numbers.number,
+    "replicas_in_words": tables.replicas_in_words,
+    "short_score": numbers.short_score,
+    "shown_columns": tables.shown_columns,
+    "written": written,
+}
 
 
 def page_of(content: Content) -> str:
     """Write the page."""
-    draft = Draft(content)
-    parts = [part for make in _SECTIONS if (part := make(draft)) is not None]
-    links = [element("a", heading, href=f"#{name}") for name, heading in draft.headings.items()]
-    body = element(
-        "body",
-        element(
-            "header",
-            element("h1", content.title),
-            element("p", what_was_run(content), " ", what_is_shown(content)),
-            element("noscript", element("p", "The figures need JavaScript; all tables do not.")),
-            element("nav", links, aria_label="sections"),
-        ),
-        element("main", parts),
-        element("footer", f"Made by cl-anomaly {content.version} from {content.folder}."),
-        _data("figures", draft.figures),
-        _data("data", draft.data),
-        element("script", Html(bundle())),
-        element("script", _own("page.js")),
+    return page_template().render(**_context(content))
+
+
+@cache
+def page_template() -> Template:
+    """Return the template, which escapes all text that it is given."""
+    environment = Environment(
+        loader=PackageLoader("cl_anomaly.report.page", ""),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
     )
-    head = element(
-        "head",
-        element("meta", charset="utf-8"),
-        element("meta", name="viewport", content="width=device-width, initial-scale=1"),
-        # Nothing may be fetched, whatever is in the page.
-        element("meta", http_equiv="Content-Security-Policy", content=_POLICY),
-        element("title", f"{content.title} – cl-anomaly"),
-        element("link", rel="icon", href="data:,"),
-        element("style", _own("page.css")),
-    )
-    return joined([Html("<!doctype html>\n"), element("html", head, body, lang="en")])
+    environment.filters |= _FILTERS
+    environment.tests["known"] = numbers.is_known
+    environment.policies["json.dumps_kwargs"] = {"allow_nan": False, "separators": (",", ":")}
+    return environment.get_template("page.html.j2")
 
 
-_POLICY = (
-    "default-src 'none'; img-src data: blob:; style-src 'unsafe-inline'; "
-    "script-src 'unsafe-inline' 'unsafe-eval'"
-)
-
-
-def _data(name: str, content: object) -> Html:
-    return element("script", json_for_script(content), type="application/json", id=name)
-
-
-def _own(name: str) -> Html:
-    return Html(files("cl_anomaly.report.page").joinpath(name).read_text(encoding="utf-8"))
+def _context(content: Content) -> dict[str, Any]:
+    rows, looks, room = standings_of(content), looks_of(content.members), Room()
+    figures = figures_of(content, rows, looks)
+    return {
+        "content": content,
+        "own_score": OWN_SCORE,
+        "what_was_run": what_was_run(content),
+        "rows": rows,
+        "lines": tables.ranked_lines(rows),
+        "explanation": WHAT_THEY_ARE,
+        "decisions": (BETTER, WORSE),
+        "rankings": rankings(content),
+        "looks": looks,
+        "figures": figures,
+        "specifications": {name: figure.specification for name, figure in figures.items()},
+        "data": {
+            name: as_columns(figure.data)
+            for name, figure in figures.items()
+            if figure.data is not None
+        },
+        "most_bands": MOST_BANDS,
+        "detected": detected_samples(content, rows, room),
+        "samples": model_samples(rows, room),
+        "tuned": {member.method: member.chosen for member in content.members if member.chosen},
+        "many_runs": _MANY_RUNS,
+        "bundle": Markup(bundle()),  # noqa: S704  # Vega's scripts, which hold nobody's text
+    }

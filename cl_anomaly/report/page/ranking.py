@@ -20,17 +20,19 @@ class Standing:
     row: dict[str, Any]
 
     def number(self, column: str) -> float | None:
-        """Return a number; None where it is not known."""
+        """Return a number; None if it is missing."""
         value = self.row.get(column)
         return float(value) if is_known(value) else None  # type: ignore[arg-type]
 
 
 def standings_of(content: Content) -> list[Standing]:
-    """Order all runs by their mean, the highest first; those without results stand at the end."""
+    """Sort all runs by their mean, the highest first; those without results come last."""
     rows = {
         (dataset, str(row["run"])): {str(name): value for name, value in row.items()}
         for dataset, table in content.standings.items()
         for row in table.to_dict("records")
     }
-    found = [Standing(own, rows[own.dataset, own.line]) for own in content.members]
-    return sorted(found, key=lambda own: (own.number("mean") is None, -(own.number("mean") or 0.0)))
+    standings = [Standing(member, rows[member.dataset, member.line]) for member in content.members]
+    return sorted(
+        standings, key=lambda row: (row.number("mean") is None, -(row.number("mean") or 0.0))
+    )

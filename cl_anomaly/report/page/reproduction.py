@@ -5,12 +5,11 @@ import shlex
 from collections.abc import Mapping
 from typing import Any
 
-from cl_anomaly.settings.catalogue import catalogue
+from cl_anomaly.settings.catalogue import names_of, options_by_name
 from cl_anomaly.settings.options import REQUIRED, Option
 from cl_anomaly.settings.run_config import settings_of_a_run
 
 _OPTIONS = {"strategy_options": "strategy", "model_options": "model"}
-_ROOMS = {"strategy": "strategies", "model": "models"}
 # Where the data lies is the reader's own affair.
 _LEFT_OUT = {"data_root"}
 
@@ -34,8 +33,9 @@ def command_of(config: Mapping[str, Any]) -> str:
 
 def _own_options(owner: str, config: Mapping[str, Any], given: Mapping[str, Any]) -> list[str]:
     """Write the options of a strategy or a model that are not its defaults."""
-    entry = catalogue(_ROOMS[owner]).get(str(config.get(owner)))
-    known = {option.name: option for option in entry.options} if entry else {}
+    name = str(config.get(owner))
+    options = options_by_name(owner, name) if name in names_of(owner) else ()
+    known = {option.name: option for option in options}
     words = []
     for name, value in given.items():
         if name not in known or not _is_default(value, known[name]):

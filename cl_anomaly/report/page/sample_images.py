@@ -52,7 +52,7 @@ def sample_images_of(config: Mapping[str, Any], sha256: str, folder: Path) -> Sa
 
 
 def _features(folder: Path) -> tuple[int, ...]:
-    """Return the shape of a sample; () where an earlier version has not recorded it."""
+    """Return the shape of a sample; () if the detector's file is gone."""
     try:
         return tuple(read_json(folder / DETECTOR_FILE)["features"])
     except (InputError, KeyError):

@@ -58,8 +58,9 @@ class Picture:
         known = run.results.metrics["score"].unique().tolist()
         if score not in known:
             raise InputError(
-                f"Expected `score` to be one that the run has ({', '.join(known)}), but got "
-                f"{score!r}."
+                setting="score",
+                expected=f"to be one that the run has ({', '.join(known)})",
+                got=repr(score),
             )
         with mpl.rc_context(FIGURE_STYLE):
             return self.function(run, score) if self.is_of_scores else self.function(run)

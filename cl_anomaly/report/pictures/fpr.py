@@ -30,7 +30,9 @@ def draw(run: RecordedRun, score: str) -> Figure:
     if not len(rates):
         known = run.false_positive_rates["score"].unique()
         raise InputError(
-            f"Expected `score` to be one with a threshold ({', '.join(known)}), but got {score!r}."
+            setting="score",
+            expected=f"to be one with a threshold ({', '.join(known)})",
+            got=repr(score),
         )
     targets, tasks = sorted(rates["target_fpr"].unique()), int(rates["task"].max())
     figure, every_axes = new_heat_maps(tasks, len(targets))

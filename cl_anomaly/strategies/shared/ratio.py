@@ -15,7 +15,7 @@ def check_ratio(ratio: Ratio) -> None:
         InputError: it is neither "proportional" nor a number above 0.
     """
     if ratio != "proportional" and not 0 < ratio < float("inf"):
-        raise InputError(f"Expected `ratio` to be proportional or above 0, but got {ratio}.")
+        raise InputError(setting="ratio", expected="to be proportional or above 0", got=ratio)
 
 
 def replayed_count(ratio: Ratio, past_tasks: int, new_samples: int) -> int:

@@ -22,7 +22,7 @@ def check_budget(samples: int, memory_bytes: int | None) -> None:
     """
     for name, value in (("samples", samples), ("memory_bytes", memory_bytes)):
         if value is not None and value < 1:
-            raise InputError(f"Expected `{name}` to be 1 or more, but got {value}.")
+            raise InputError(setting=name, expected="to be 1 or more", got=value)
 
 
 def capacity(samples: int, memory_bytes: int | None, bytes_each: int) -> int:
@@ -40,8 +40,9 @@ def capacity(samples: int, memory_bytes: int | None, bytes_each: int) -> int:
         return samples
     if memory_bytes < bytes_each + COUNTER_BYTES:
         raise InputError(
-            f"Expected `memory_bytes` to hold a sample of {bytes_each} bytes and a counter of "
-            f"{COUNTER_BYTES}, but got {memory_bytes}."
+            setting="memory_bytes",
+            expected=f"to hold a sample of {bytes_each} bytes and a counter of {COUNTER_BYTES}",
+            got=memory_bytes,
         )
     return (memory_bytes - COUNTER_BYTES) // bytes_each
 
@@ -52,33 +53,33 @@ class Reservoir:
     Vitter, "Random Sampling with a Reservoir" (ACM TOMS 1985), algorithm R: sample t takes the
     place of the one in slot j, j uniform from 0 to t − 1, where there is such a slot.
 
-    Attributes:
-        kept: `seen`, (R,) int64, how many were offered; and by name what is kept of each sample,
-            (R, slots, ...). There are as many slots as the replica with most samples fills.
+    Args:
+        kept: where it keeps `seen`, (R,) int64, how many were offered; and by name what it keeps of
+            each sample, (R, slots, ...). There are as many slots as the replica with most samples
+            fills.
+        device: that they lie on.
     """
 
-    def __init__(self) -> None:
-        self.kept: dict[str, Tensor] = {}
+    def __init__(self, kept: dict[str, Tensor], device: torch.device) -> None:
+        self.kept, self._device = kept, device
 
     def __bool__(self) -> bool:
         """Return whether there is anything in it."""
         return bool(self.kept)
 
-    def offer(
-        self, indices: Sequence[Tensor], slots: int, random: Draws, device: torch.device
-    ) -> tuple[Tensor, Tensor]:
+    def offer(self, indices: Sequence[Tensor], slots: int, random: Draws) -> tuple[Tensor, Tensor]:
         """Draw which samples are taken, and into which slots; `put` puts them there.
 
         Args:
             indices: R tensors (n_r,), int64, places of the samples that have come.
             slots: how many there are in all, see `capacity`.
             random: draws for full chunks, so that a replica sees the same beside longer tasks.
-            device: of the result.
 
         Returns:
             The place of the sample for each slot, (R, slots in use), int64, and whether it is a
             new one, bool; where it is none, the place is that of any sample that has come.
         """
+        device = self._device
         counts = torch.tensor([len(own) for own in indices], device=device)[:, None]
         longest = torch.arange(int(counts.max()))
         places = torch.stack([own[longest % len(own)] for own in indices]).to(device)

@@ -1,16 +1,9 @@
 """A model as it was, which teaches the one in training."""
 
-import copy
-
 import torch
 from torch import Tensor
 
 from cl_anomaly.models import Model
-
-
-def frozen(model: Model) -> Model:
-    """Copy a model, without gradients."""
-    return copy.deepcopy(model).requires_grad_(False)
 
 
 def distance(model: Model, teacher: Model, x: Tensor, codes: float) -> Tensor:

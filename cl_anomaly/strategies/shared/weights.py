@@ -1,4 +1,4 @@
-"""Weights by name: copied, compared with where they were, replaced, and kept."""
+"""Weights by name: copied, compared with where they were, and replaced."""
 
 from collections.abc import Mapping
 
@@ -55,16 +55,3 @@ class _Loss(nn.Module):
 
     def forward(self, x: Tensor, random: Draws) -> Tensor:
         return self.model.loss(x, random)
-
-
-def prefixed(**kinds: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Put tensors of several kinds into one dictionary, as KIND/NAME."""
-    return {f"{kind}/{name}": own for kind, of in kinds.items() for name, own in of.items()}
-
-
-def of_kind(state: Mapping[str, Tensor], kind: str) -> dict[str, Tensor]:
-    """Take those of one kind out of what `prefixed` gave, copied: steps may change them."""
-    start = f"{kind}/"
-    return {
-        key.removeprefix(start): own.clone() for key, own in state.items() if key.startswith(start)
-    }

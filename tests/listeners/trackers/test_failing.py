@@ -12,23 +12,30 @@ from pathlib import Path
 
 import pytest
 
-from cl_anomaly.listeners.trackers import beside, following, missing_library
+from cl_anomaly.listeners.trackers import client, following, missing_library
 from cl_anomaly.listeners.trackers.base import TrackedRun, Tracker
 from cl_anomaly.listeners.trackers.following import Following
-from cl_anomaly.runs import tracking
+from cl_anomaly.runs import run_events, tracking
 from tests.support.command import SMALL, Done, cli, plain
 
 pytestmark = pytest.mark.usefixtures("offered")
 
 _SECONDS = 1.0
 # They say when and how fast: no two runs have the same.
-_OF_THIS_TIME = {"timing.json", "cost.json", "manifest.json", ".lock", ".tracked.json"}
+_OF_THIS_TIME = {
+    "timing.json",
+    "cost.json",
+    "manifest.json",
+    ".lock",
+    ".tracked.json",
+    "events.jsonl",
+}
 
 
 @pytest.fixture(autouse=True)
 def short(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(tracking, "_SECONDS_AT_THE_END", _SECONDS)
-    monkeypatch.setattr(beside, "_SECONDS_AFTER_THE_RUN", 4 * _SECONDS)
+    monkeypatch.setattr(client, "_SECONDS_AFTER_THE_RUN", 4 * _SECONDS)
 
 
 def _run(out: Path, *arguments: str) -> tuple[Done, float]:
@@ -45,7 +52,7 @@ def _content(out: Path) -> dict[str, str]:
     return {
         path.name: hashlib.sha256(path.read_bytes()).hexdigest()
         for path in folder.iterdir()
-        if path.name not in _OF_THIS_TIME
+        if path.name not in _OF_THIS_TIME and path.name[0] != "."
     }
 
 
@@ -64,7 +71,7 @@ def _notices(done: Done) -> list[str]:
 def _gone() -> bool:
     """Whether those that go on end by themselves, in the time that they have."""
     deadline = time.monotonic() + 30 * _SECONDS
-    while any(own.poll() is None for own in beside._going_on):
+    while any(own.poll() is None for own in client._still_running):
         if time.monotonic() > deadline:
             return False
         time.sleep(0.05)
@@ -102,31 +109,11 @@ def test_neither_one_that_hangs_nor_one_that_raises_costs_the_run_much(tmp_path:
     alone = min(_run(tmp_path / f"alone-{n}")[1] for n in range(2))
     tracked = min(_run(tmp_path / n, "--track", n)[1] for n in ("hangslater", "raiseslater"))
     assert tracked < 1.4 * alone + 0.3
-    own = beside.TrackerBeside("hangs", TrackedRun("0" * 8, "run", tmp_path / "s", {}, tmp_path))
     started = time.monotonic()
-    for step in range(10_000):
-        own.tell("loss", step, 0.5, time.time())
-    assert time.monotonic() - started < 5
-    said = own.close(time.monotonic() + 0.2)
-    assert said
+    about = TrackedRun("0" * 8, "run", tmp_path / "s", {}, tmp_path)
+    (tmp_path / "events.jsonl").touch()
+    assert client.TrackerClient("hangs", about).close(time.monotonic() + 0.2)
     assert time.monotonic() - started < 10
-
-
-def test_what_is_too_much_is_left_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(beside, "_MOST_BYTES", 2000)
-    about = TrackedRun("0" * 8, "run", tmp_path / "store", {}, tmp_path)
-    own = beside.TrackerBeside("writes", about)
-    for step in range(1000):
-        own.tell("loss", step, 0.5, time.time())
-    own.tell("task", 1, {"auroc": 0.5})
-    own.tell("end", "failed")
-    said = own.close(time.monotonic() + 60)
-    assert said
-    assert "left out" in said
-    lines = (tmp_path / "store" / "00000000.jsonl").read_text().splitlines()
-    assert 10 < len(lines) < 100
-    assert "task" in lines[-2]
-    assert "failed" in lines[-1]
 
 
 def test_several_trackers_wait_no_longer_than_one(tmp_path: Path) -> None:
@@ -159,13 +146,13 @@ def test_trackers_leave_nothing_behind(tmp_path: Path, monkeypatch: pytest.Monke
     (tmp_path / "temporary").mkdir()
     _run(tmp_path / "out", "--track", "hangs,raises,writes")
     assert _gone()
-    assert list((tmp_path / "temporary").glob("cl-anomaly-tracker-*")) == []
+    assert list((tmp_path / "temporary").glob("*")) == []
 
 
 def test_a_run_that_is_interrupted_says_so_to_its_trackers(
     tmp_path: Path, patient: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from cl_anomaly.training.step import TrainStep
+    from cl_anomaly.training.loop import TrainStep
     from tests.listeners.trackers.offered import written
 
     original = TrainStep.__call__
@@ -186,12 +173,13 @@ def test_nobody_is_warned_of_trackers_that_go_on(tmp_path: Path) -> None:
     """Python warns of a process that is forgotten while it runs."""
     code = (
         "import sys, time; from pathlib import Path\n"
-        "from cl_anomaly.listeners.trackers import beside\n"
+        "from cl_anomaly.listeners.trackers import client\n"
         "from cl_anomaly.listeners.trackers.base import TrackedRun\n"
-        "beside._SECONDS_AFTER_THE_RUN = 1\n"
+        "client._SECONDS_AFTER_THE_RUN = 1\n"
         "about = TrackedRun('0' * 8, 'run', Path(sys.argv[1]), {}, Path(sys.argv[1]))\n"
-        "beside.TrackerBeside('hangs', about).close(time.monotonic())\n"
+        "client.TrackerClient('hangs', about).close(time.monotonic())\n"
     )
+    (tmp_path / "events.jsonl").touch()
     command = [sys.executable, "-W", "error", "-c", code, str(tmp_path)]
     done = subprocess.run(command, capture_output=True, text=True, check=False, env=os.environ)
     assert done.returncode == 0
@@ -206,9 +194,9 @@ def test_an_error_of_our_own_ends_no_run(
         raise ZeroDivisionError("ours")
 
     monkeypatch.setattr(tracking, "_SECONDS_AT_THE_END", 60.0)
-    for name in ("_about", "pictures_after"):
+    for owner, name in ((tracking, "_about"), (run_events, "pictures_after")):
         with monkeypatch.context() as patch:
-            patch.setattr(tracking, name, fail)
+            patch.setattr(owner, name, fail)
             done, _ = _run(tmp_path / name, "--track", "writes")
         (notice,) = _notices(done)
         assert "ZeroDivisionError: ours" in notice
@@ -227,10 +215,15 @@ def test_one_that_lags_behind_is_told_of_fewer_losses(monkeypatch: pytest.Monkey
 
     own, clock = Following(Slow(), lambda error: None), [1000.0]
     monkeypatch.setattr(following.time, "time", lambda: clock[0])
-    own.hear("start", TrackedRun("0" * 8, "run", Path(), {}, Path()))
-    own.hear("loss", 1, 0.5, 900.0)  # sent while it was starting
+    assert not own.start(TrackedRun("0" * 8, "run", Path(), {}, Path()))
+    own.hear({"event": "task", "number": 1, "tasks": 2, "epochs": 1, "time": 900.0})
+    own.hear(_loss(1, 900.0))  # written while it was starting
     clock[0] = 1031.0
-    own.hear("loss", 2, 0.5, 1000.5)
-    own.hear("task", 1, {"auroc": 0.5})
-    own.hear("loss", 3, 0.5, 1030.0)
+    own.hear(_loss(2, 1000.5))
+    own.hear({"event": "measured", "task": 1, "values": {"auroc": 0.5}, "time": 1000.5})
+    own.hear(_loss(3, 1030.0))
     assert told == [1, "task 1", 3]
+
+
+def _loss(step: int, when: float) -> dict[str, object]:
+    return {"event": "update", "done": step, "total": 1000, "loss": 0.5, "time": when}

@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -18,9 +19,10 @@ import pytest
 
 from cl_anomaly import RunConfig, run
 from cl_anomaly.core.errors import InputError
+from cl_anomaly.core.events import EVENTS_FILE, EventLog, append, size_of
 from cl_anomaly.listeners.trackers import check_trackers, tracker_names
 from cl_anomaly.listeners.trackers.base import TrackedRun
-from cl_anomaly.listeners.trackers.beside import TrackerBeside
+from cl_anomaly.listeners.trackers.client import TrackerClient
 from cl_anomaly.runs import tracking
 from tests.listeners.trackers.offered import written
 from tests.support.command import SMALL, cli, run_quietly
@@ -196,10 +198,13 @@ def test_a_process_that_waited_while_the_run_was_resumed_again_writes_nothing(
     tmp_path: Path,
 ) -> None:
     """Which of several gets a lock is chance."""
+    (tmp_path / EVENTS_FILE).touch()
     for times in (2, 1, 3):
         about = TrackedRun("0" * 8, "run", tmp_path, {}, tmp_path, times)
-        own = TrackerBeside("writes", about)
-        own.tell("end", "interrupted" if times < 3 else "failed")
+        since = size_of(tmp_path / EVENTS_FILE)
+        own = TrackerClient("writes", about, since)
+        how = "interrupted" if times < 3 else "failed"
+        EventLog(partial(append, tmp_path / EVENTS_FILE)).add("end", how=how)
         assert own.close(time.monotonic() + 60) is None
     lines = [json.loads(x) for x in (tmp_path / f"{'0' * 8}.jsonl").read_text().splitlines()]
     assert [line[0] for line in lines] == ["start", "end"] * 2
@@ -222,9 +227,9 @@ def test_a_folder_from_elsewhere_leads_to_no_other_place(
 ) -> None:
     own = {"id": "0" * 8, "store": str(tmp_path / ".tracked"), "trackers": ["writes"], "times": 1}
     (tmp_path / ".tracked.json").write_text(json.dumps(own))
-    assert tracking._kept(tmp_path) == own
+    assert tracking._recorded(tmp_path) == own
     (tmp_path / ".tracked.json").write_text(json.dumps(own | wrong))
-    kept = tracking._kept(tmp_path)
+    kept = tracking._recorded(tmp_path)
     assert kept["trackers"] == []
     assert kept["store"] == ""
     assert re.fullmatch("[0-9a-f]{8}", kept["id"])

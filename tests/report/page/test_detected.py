@@ -76,7 +76,7 @@ def test_they_are_left_to_their_rows_where_there_is_no_room(
 ) -> None:
     monkeypatch.setattr(pictures, "MOST_BYTES", 100)
     page = page_of(content)
-    assert "As rows only, for the page would be too large: " in section(page, "detected")
+    assert "Shown as rows, to limit the size of the page: " in section(page, "detected")
     assert len(rows(page, "detected-0")) == 3 * MOST
 
 

@@ -1,14 +1,16 @@
 """The figures' data, against what was measured; and their descriptions, against the schema."""
 
+import re
 from pathlib import Path
 
 import altair as alt
 import numpy as np
 import pandas as pd
 import pytest
+import vl_convert
 
 from cl_anomaly.report.page.chart_data import (
-    Columns,
+    as_columns,
     aurocs_after_tasks,
     cost_and_quality,
     false_positive_rates,
@@ -24,13 +26,15 @@ from tests.report.page.conftest import UNSAFE
 from tests.report.page.reading import script
 
 
-def table(columns: Columns) -> pd.DataFrame:
-    assert len({len(values) for values in columns.values()}) == 1
-    return pd.DataFrame(columns)
+def test_columns_have_none_where_a_number_is_missing() -> None:
+    table = pd.DataFrame({"run": ["a", "b"], "task": [1, 2], "low": [0.5, float("nan")]})
+    columns = as_columns(table)
+    assert columns == {"run": ["a", "b"], "task": [1, 2], "low": [0.5, None]}
+    assert [type(value) for value in columns["task"]] == [int, int]
 
 
 def test_aurocs_are_the_means_over_the_seeds(content: Content, comparison: Path) -> None:
-    shown = table(aurocs_after_tasks(content))
+    shown = aurocs_after_tasks(content)
     metrics = pd.read_csv(comparison / "metrics.csv")
     own = metrics[(metrics["metric"] == "auroc_seen") & (metrics["anomaly_class"] == 4)]
     expected = own.groupby(["run", "score", "task"])["value"].agg(["mean", "std"])
@@ -42,14 +46,14 @@ def test_aurocs_are_the_means_over_the_seeds(content: Content, comparison: Path)
 
 
 def test_over_classes_there_is_their_mean(content: Content) -> None:
-    shown = table(aurocs_after_tasks(content))
+    shown = aurocs_after_tasks(content)
     by_panel = shown.pivot(index=["run", "score", "task"], columns="panel", values="mean")
     own = by_panel[["anomaly class 0", "anomaly class 4"]].mean(axis=1)
     np.testing.assert_allclose(by_panel["mean of anomaly classes 0, 4"], own, atol=1e-6)
 
 
 def test_matrices_are_those_of_the_evaluation(content: Content) -> None:
-    shown = table(result_matrices(content))
+    shown = result_matrices(content)
     for member in content.with_results:
         assert member.results is not None
         by_class = read_aurocs(member.results.metrics.assign(run=""))
@@ -64,7 +68,7 @@ def test_matrices_are_those_of_the_evaluation(content: Content) -> None:
 def test_false_positive_rates_are_those_of_the_file(
     content: Content, runs: dict[str, Path]
 ) -> None:
-    shown = table(false_positive_rates(content))
+    shown = false_positive_rates(content)
     assert set(shown["target"]) == {"1 %", "5 %"}
     rates = pd.read_csv(runs[UNSAFE] / "false_positive_rates.csv")
     keys = {"score": "recon", "target_fpr": 0.05, "task": 3, "of_task": 2}
@@ -76,7 +80,7 @@ def test_false_positive_rates_are_those_of_the_file(
 
 
 def test_costs_are_for_each_replica(content: Content) -> None:
-    shown = table(cost_and_quality(standings_of(content))).set_index("run")
+    shown = cost_and_quality(standings_of(content)).set_index("run")
     (upper,) = [member for member in content.members if member.name == "upper"]
     (cost,) = upper.costs.to_dict("records")
     assert cost["replicas"] == 4
@@ -96,6 +100,13 @@ def test_a_figure_is_what_vega_lite_draws(page: str, name: str) -> None:
         if "name" in layer.get("data", {})
     }
     assert named <= set(script(page, "data")) | set(specification.get("datasets", {}))
+
+
+def test_each_task_is_labelled_once(page: str) -> None:
+    figure, data = (script(page, name)["auroc"] for name in ("figures", "data"))
+    figure |= {"width": 800, "datasets": {"auroc": pd.DataFrame(data).to_dict("records")}}
+    drawn = vl_convert.vegalite_to_svg(figure)
+    assert re.findall(r">(\d)</text>", drawn) == ["1", "2", "3"]
 
 
 def made_up_comparison_of(ranks: list[float], friedman: float, difference: float) -> Comparison:

@@ -6,8 +6,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from cl_anomaly.report.page import page as page_module
 from cl_anomaly.report.page import run_content as report_content
-from cl_anomaly.report.page import table_sections
 from cl_anomaly.report.page.content import Content
 from cl_anomaly.report.page.page import page_of
 from cl_anomaly.report.page.ranking import Standing, standings_of
@@ -120,7 +120,7 @@ def test_a_page_of_many_runs_hides_commands_and_reads_no_dataset(
 ) -> None:
     monkeypatch.setattr(report_content, "_MOST_WITH_IMAGES", 11)
     monkeypatch.setattr(report_content, "sample_images_of", None)  # which would be called
-    monkeypatch.setattr(table_sections, "_MANY_RUNS", 11)
+    monkeypatch.setattr(page_module, "_MANY_RUNS", 11)
     page = page_of(read_content(out / "parted"))
     assert "12 runs are too many to wait for." in section(page, "detected")
     assert len(rows(page, "detected-0")) > 0

@@ -127,7 +127,7 @@ def test_failed_replicas_are_named(runs: dict[str, Path], tmp_path: Path) -> Non
     why = "Seed 1 failed in task 2: its <loss> is NaN."
     (folder / "status.json").write_text(json.dumps({"status": "failed", "why": [why]}))
     manifest = folder / "manifest.json"
-    manifest.unlink()  # as of a run of an earlier version
+    manifest.unlink()  # as of a published run
     page = page_of(read_content(folder))
     assert f"lower : {why}" in section(page, "problems")
 
@@ -160,7 +160,7 @@ def test_pictures_that_are_too_large_are_left_out_and_named(
 ) -> None:
     monkeypatch.setattr(pictures, "MOST_BYTES", 100)
     page = page_of(content)
-    assert "Left out, for the page would be too large: " in section(page, "samples")
+    assert "Left out, to limit the size of the page: " in section(page, "samples")
     assert not Elements(page).named("img")
 
 
@@ -181,4 +181,4 @@ def test_the_page_of_other_code_says_so(comparison: Path, tmp_path: Path) -> Non
     page = page_of(read_content(tmp_path / "out" / comparison.name))
     assert "Not of the code that made this page: upper" in section(page, "remarks")
     (row,) = [row for row in rows(page, "reproduction") if row[0] == "upper"]
-    assert "not this code" in row[2]
+    assert "different code" in row[2]

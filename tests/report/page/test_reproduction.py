@@ -5,8 +5,7 @@ from typing import Any
 
 import pytest
 
-from cl_anomaly.cli.command_table import COMMANDS
-from cl_anomaly.cli.flags import read
+from cl_anomaly.cli.main import COMMANDS
 from cl_anomaly.plan.specification import specify
 from cl_anomaly.report.page.reproduction import command_of
 from cl_anomaly.settings.run_config import RunConfig
@@ -28,7 +27,7 @@ def config_of(command: str) -> dict[str, Any]:
     """What the command line makes of a command."""
     program, name, *arguments = shlex.split(command)
     assert program == "cl-anomaly"
-    given = read(COMMANDS[name], arguments)
+    given = COMMANDS[name].make_context(name, arguments).obj
     settings: dict[str, Any] = dict(given.values)
     for owner in ("strategy", "model"):
         settings[f"{owner}_options"] = given.dotted.get(owner, {})

@@ -1,0 +1,204 @@
+"""What every autoencoder is made of: an encoder, a decoder, and a reconstruction loss by name."""
+
+import math
+from collections.abc import Sequence
+from functools import cached_property
+from typing import Literal
+
+import torch
+from torch import Tensor, nn
+
+from cl_anomaly.core.errors import InputError
+from cl_anomaly.core.randomness import Draws, generator
+from cl_anomaly.models.base import HIDDEN, RECONSTRUCT, Generator, Model, Reconstruction
+from cl_anomaly.models.shared.layers import mlp
+from cl_anomaly.models.shared.logistic import sigmoid
+from cl_anomaly.models.shared.losses import RECONSTRUCTION_LOSSES
+
+LossName = Literal["bce", "mse", "l1"]
+
+
+class Decoder(Generator):
+    """From codes to samples.
+
+    Args:
+        layers: from (R, B, latent) to (R, B, ...), as many numbers as a sample has.
+        latent_size: dimensions of a code.
+        features: shape of one sample.
+        is_linear: whether what the layers give are the means; otherwise it is their logits.
+    """
+
+    def __init__(
+        self, layers: nn.Sequential, latent_size: int, features: tuple[int, ...], is_linear: bool
+    ) -> None:
+        super().__init__()
+        self.latent_size = latent_size
+        self._features, self._is_linear = features, is_linear
+        self.layers = layers
+
+    def forward(self, z: Tensor) -> Tensor:
+        """Map (R, B, latent) to means or logits, (R, B, *features)."""
+        return self.layers(z).flatten(2).unflatten(2, self._features)
+
+    def means(self, z: Tensor) -> Tensor:
+        """Map (R, B, latent) to means, (R, B, *features), float32."""
+        return self.means_of(self(z).float())
+
+    def means_of(self, output: Tensor) -> Tensor:
+        """Turn what the layers give into means; in [0, 1], unless the decoder is linear."""
+        return output if self._is_linear else sigmoid(output)
+
+    def generate(self, count: int, random: Draws) -> Tensor:
+        """Return the means at z ~ N(0, I), (R, count, *features), float32, see `cut`."""
+        return self.from_codes(random.normal(count, self.latent_size))
+
+    def from_codes(self, z: Tensor) -> Tensor:
+        """Get the means at codes (R, count, latent): (R, count, *features), float32, see `cut`."""
+        means = self.means(z)
+        return self.cut(means) if self._is_linear else means
+
+
+class Autoencoder(Model):
+    """An encoder to a code and a decoder back, with a loss by name. Its networks are dense.
+
+    Args:
+        features: shape of one sample.
+        seeds: one for each replica, from which its first weights are drawn.
+        latent_size: dimensions of the code.
+        hidden_sizes: features of the encoder's hidden layers; the decoder's are the same, mirrored.
+        reconstruction: "bce", "mse" or "l1", see `losses`.
+        pixel_weights: one for each feature, in the order of a flattened sample; empty for none.
+
+    Raises:
+        InputError: a size is below 1, or the weights are not one for each feature, 0 or more.
+    """
+
+    abilities = frozenset({RECONSTRUCT, HIDDEN})
+    _numbers_per_latent = 1  # that the encoder gives
+    pixel_weights: Tensor | None
+
+    def __init__(
+        self,
+        features: tuple[int, ...],
+        seeds: Sequence[int],
+        latent_size: int,
+        hidden_sizes: tuple[int, ...],
+        reconstruction: LossName,
+        pixel_weights: tuple[float, ...],
+    ) -> None:
+        super().__init__(features, seeds)
+        if latent_size < 1:
+            raise InputError(setting="latent_size", expected="to be 1 or more", got=latent_size)
+        check_sizes("hidden_sizes", hidden_sizes)
+        self.reconstruction = reconstruction
+        weights = _pixel_weights(pixel_weights, features)
+        self.register_buffer("pixel_weights", weights, persistent=False)
+        generators = [generator(seed, "model") for seed in seeds]
+        outputs = self._numbers_per_latent * latent_size
+        self.encoder = self.make_encoder(hidden_sizes, outputs, generators)
+        layers = self.make_decoder(latent_size, hidden_sizes[::-1], generators)
+        self.decoder = Decoder(layers, latent_size, features, reconstruction != "bce")
+
+    def make_encoder(
+        self, hidden_sizes: tuple[int, ...], outputs: int, generators: Sequence[torch.Generator]
+    ) -> nn.Sequential:
+        """Make layers from what `shaped` gives to (R, B, outputs), with ReLU between them."""
+        return mlp((math.prod(self.features), *hidden_sizes, outputs), generators)
+
+    def make_decoder(
+        self, latent_size: int, hidden_sizes: tuple[int, ...], generators: Sequence[torch.Generator]
+    ) -> nn.Sequential:
+        """Make layers from (R, B, latent) to as many numbers as a sample has."""
+        return mlp((latent_size, *hidden_sizes, math.prod(self.features)), generators)
+
+    def shaped(self, x: Tensor) -> Tensor:
+        """Return samples (R, B, *features) the shape that the encoder takes."""
+        return x.flatten(2)
+
+    def hidden(self, x: Tensor) -> list[Tensor]:
+        """Send samples through the encoder: what each ReLU gives, flat, and the code."""
+        given, x = [], self.shaped(x)
+        for layer in self.encoder:
+            x = layer(x)
+            if isinstance(layer, nn.ReLU):
+                given.append(x.float().flatten(2))
+        return [*given, x.float()[..., : self.decoder.latent_size]]
+
+    def reconstruction_loss(self, output: Tensor, x: Tensor) -> Tensor:
+        """State how far samples are from what became of them. Override it for a loss of your own.
+
+        Args:
+            output: (R, B, *features), float32, what the decoder's layers give: logits for "bce",
+                means for "mse" and "l1".
+            x: (R, B, *features), the samples.
+
+        Returns:
+            (R, B), in nats: the option `reconstruction`, with `pixel_weights`.
+        """
+        return RECONSTRUCTION_LOSSES[self.reconstruction](output, x, self.pixel_weights)
+
+
+class Decoded(Reconstruction):
+    """What samples become by their code; a part of the reconstructions of autoencoders.
+
+    Attributes:
+        model: that they went through.
+        code: (R, B, latent), theirs.
+    """
+
+    model: Autoencoder
+    code: Tensor
+
+    @cached_property
+    def decoded(self) -> Tensor:
+        """What the decoder's layers give, (R, B, *features): see `reconstruction_loss`."""
+        return self.model.decoder(self.code).float()
+
+    @cached_property
+    def means(self) -> Tensor:
+        """The decoder's means, (R, B, *features); in [0, 1] with the loss "bce"."""
+        return self.model.decoder.means_of(self.decoded)
+
+    @cached_property
+    def hidden(self) -> list[Tensor]:
+        """Activations of the encoder's layers for the samples, and the code."""
+        return self.model.hidden(self.x)
+
+    @cached_property
+    def hidden_of_means(self) -> list[Tensor]:
+        """The same for the decoder's means."""
+        return self.model.hidden(self.means)
+
+
+def check_sizes(option: str, sizes: tuple[int, ...]) -> None:
+    """Refuse layers without units.
+
+    Raises:
+        InputError: a size is below 1.
+    """
+    if min(sizes, default=1) < 1:
+        raise InputError(setting=option, expected="of 1 or more", got=sizes)
+
+
+def check_weight(option: str, weight: float) -> None:
+    """Refuse a term of a loss that would be rewarded, or outweigh everything.
+
+    Raises:
+        InputError: the weight is negative or infinite.
+    """
+    if not 0 <= weight < math.inf:
+        raise InputError(setting=option, expected="to be 0 or more", got=weight)
+
+
+def _pixel_weights(weights: tuple[float, ...], features: tuple[int, ...]) -> Tensor | None:
+    if not weights:
+        return None
+    if len(weights) != math.prod(features):
+        raise InputError(
+            setting="pixel_weights",
+            expected=f"for each of the {math.prod(features)} features",
+            got=len(weights),
+        )
+    for weight in weights:
+        check_weight("pixel_weights", weight)
+    return torch.tensor(weights).view(features)

@@ -1,0 +1,164 @@
+"""Convolutions with a replica axis: R independent sets of weights."""
+
+import math
+from collections.abc import Callable, Sequence
+from functools import partial
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+KERNEL, STRIDE, PADDING = 3, 2, 1
+
+
+class _Convolution(nn.Module):
+    """Weights of R convolutions of 3×3, spread as PyTorch's own start: ±1/√(numbers in a sum).
+
+    Attributes:
+        weight: (R, *PyTorch's shape for one replica).
+        bias: (R, outputs).
+    """
+
+    weight: nn.Parameter
+    bias: nn.Parameter
+
+    def __init__(
+        self, shape: tuple[int, int], outputs: int, generators: Sequence[torch.Generator]
+    ) -> None:
+        super().__init__()
+        # PyTorch takes the second size of the weights for this, in a transposed convolution, too.
+        bound = 1 / math.sqrt(shape[1] * KERNEL**2)
+        weight = torch.empty(len(generators), *shape, KERNEL, KERNEL)
+        bias = torch.empty(len(generators), outputs)
+        for replica, numbers in enumerate(generators):
+            weight[replica].uniform_(-bound, bound, generator=numbers)
+            bias[replica].uniform_(-bound, bound, generator=numbers)
+        self.weight, self.bias = nn.Parameter(weight), nn.Parameter(bias)
+
+    def absolute_gradients(self, x: Tensor, output_gradients: Tensor) -> dict[str, Tensor]:
+        """Sum the absolute values of every sample's own gradient, see `squared_gradients`."""
+        return self._sums(x, output_gradients, torch.abs)
+
+    def _sums(
+        self, x: Tensor, output_gradients: Tensor, of_each: Callable[[Tensor], Tensor]
+    ) -> dict[str, Tensor]:
+        """Sum something of every sample's own gradient over the batch, a replica at a time."""
+        weights = [of_each(self._single(*sample)).sum(0) for sample in _each(x, output_gradients)]
+        return {
+            "weight": torch.stack(weights).view_as(self.weight),
+            "bias": of_each(output_gradients.sum((3, 4))).sum(1),
+        }
+
+    def _single(self, x: Tensor, output_gradients: Tensor) -> Tensor:
+        """Return each sample's own gradient of one replica's weights, (B, m, n).
+
+        Every place of the image adds to the same weight.
+        """
+        raise NotImplementedError
+
+
+class Conv2d(_Convolution):
+    """R convolutions of 3×3 side by side, with stride 2: each side is halved, rounded up.
+
+    Args:
+        inputs: channels that come in.
+        outputs: channels that go out.
+        generators: one for each replica, which draw its first weights.
+
+    Attributes:
+        weight: (R, outputs, inputs, 3, 3).
+        bias: (R, outputs).
+    """
+
+    def __init__(self, inputs: int, outputs: int, generators: Sequence[torch.Generator]) -> None:
+        super().__init__((outputs, inputs), outputs, generators)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Map (R, B, inputs, H, W) to (R, B, outputs, ⌈H/2⌉, ⌈W/2⌉)."""
+        return _convolved(partial(F.conv2d, stride=STRIDE, padding=PADDING), x, self)
+
+    def squared_gradients(self, x: Tensor, output_gradients: Tensor) -> dict[str, Tensor]:
+        """Sum the squares of every sample's own gradient over the batch.
+
+        Args:
+            x: (R, B, inputs, H, W), what came in.
+            output_gradients: (R, B, outputs, ⌈H/2⌉, ⌈W/2⌉), each sample's own loss with respect to
+                what went out.
+
+        Returns:
+            By parameter name, in the parameter's shape.
+        """
+        return self._sums(x, output_gradients, torch.square)
+
+    def _single(self, x: Tensor, output_gradients: Tensor) -> Tensor:
+        return torch.bmm(output_gradients.flatten(2), _patches(x).transpose(1, 2))
+
+
+class ConvTranspose2d(_Convolution):
+    """R transposed convolutions of 3×3 side by side, with stride 2: what `Conv2d` did, undone.
+
+    Args:
+        inputs: channels that come in.
+        outputs: channels that go out.
+        size: (H, W) that goes out; a `Conv2d` would have halved it, rounded up.
+        generators: one for each replica, which draw its first weights.
+
+    Attributes:
+        weight: (R, inputs, outputs, 3, 3).
+        bias: (R, outputs).
+    """
+
+    def __init__(
+        self,
+        inputs: int,
+        outputs: int,
+        size: tuple[int, int],
+        generators: Sequence[torch.Generator],
+    ) -> None:
+        super().__init__((inputs, outputs), outputs, generators)
+        # An even side and the odd one below it are halved to the same: this tells them apart.
+        self._more = [1 - side % 2 for side in size]
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Map (R, B, inputs, ⌈H/2⌉, ⌈W/2⌉) to (R, B, outputs, H, W)."""
+        undo = partial(
+            F.conv_transpose2d, stride=STRIDE, padding=PADDING, output_padding=self._more
+        )
+        return _convolved(undo, x, self)
+
+    def squared_gradients(self, x: Tensor, output_gradients: Tensor) -> dict[str, Tensor]:
+        """Sum the squares of every sample's own gradient over the batch, see `Conv2d`."""
+        return self._sums(x, output_gradients, torch.square)
+
+    def _single(self, x: Tensor, output_gradients: Tensor) -> Tensor:
+        return torch.bmm(x.flatten(2), _patches(output_gradients).transpose(1, 2))
+
+
+def halved(size: tuple[int, int]) -> tuple[int, int]:
+    """Describe what a `Conv2d` makes of an image's size (H, W)."""
+    return -(-size[0] // STRIDE), -(-size[1] // STRIDE)
+
+
+def _convolved(convolve: Callable[..., Tensor], x: Tensor, layer: _Convolution) -> Tensor:
+    """Convolve each replica's samples with its own weights, (R, B, outputs, H, W).
+
+    A GPU takes all replicas in one grouped call. A processor's library chooses by the number of
+    groups how it adds up, and is as fast with one call for each.
+    """
+    if not x.is_cuda:
+        return torch.stack(
+            [convolve(*replica) for replica in zip(x, layer.weight, layer.bias, strict=True)]
+        )
+    beside = x.transpose(0, 1).flatten(1, 2)
+    y = convolve(beside, layer.weight.flatten(0, 1), layer.bias.flatten(), groups=len(x))
+    return y.unflatten(1, (len(x), -1)).transpose(0, 1)
+
+
+def _each(x: Tensor, gradients: Tensor) -> list[tuple[Tensor, Tensor]]:
+    """Pair what came in and the gradients of each replica: its samples' gradients fill memory."""
+    return list(zip(x.float(), gradients.float(), strict=True))
+
+
+def _patches(x: Tensor) -> Tensor:
+    """Take what each place of a convolution sees, (B, C · 9, places), from (B, C, H, W)."""
+    return F.unfold(x, KERNEL, padding=PADDING, stride=STRIDE)

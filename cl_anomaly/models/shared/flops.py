@@ -1,0 +1,94 @@
+"""How many floating-point operations a model takes."""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import torch
+from torch.utils._python_dispatch import TorchDispatchMode
+
+from cl_anomaly.core.randomness import ReplicaRandom
+from cl_anomaly.models.base import Model
+from cl_anomaly.models.shared.closed_form import ClosedForm
+
+PASSES = 3
+"""Forward passes that a training step costs: its own, and a backward pass, which is two."""
+
+
+def forward_flops(model: Model, tasks: int = 1) -> int | None:
+    """Count the floating-point operations of the loss of one sample in one replica.
+
+    Those of matrix products and convolutions: a multiplication and an addition are two. All others
+    are few beside them. A sample trained on is taken for three times as many (Kaplan et al.,
+    "Scaling Laws for Neural Language Models", 2020, section 2.1: backward is twice forward). A
+    model that learns in closed form has no loss: of a sample's features, and of its distances from
+    what it keeps of the tasks, see `ClosedForm.scoring_flops`.
+
+    Args:
+        model: on the processor.
+        tasks: that have been learnt.
+
+    Returns:
+        The number; None of a model that cannot take two samples of zeros, or says no number.
+    """
+    if isinstance(model, ClosedForm):
+        return _said(lambda: model.scoring_flops(tasks))
+    x = torch.zeros(model.replicas, 2, *model.features)
+    random = ReplicaRandom([0] * model.replicas, "flops")
+    counted = _said(lambda: products_of(lambda: model.loss(x, random)))
+    return None if counted is None else counted // (2 * model.replicas)
+
+
+def training_flops(model: Model, samples: Sequence[int], replicas: int) -> int | None:
+    """Count the floating-point operations of training, all replicas together.
+
+    Samples × 3 × `forward_flops`; of a model that learns in closed form, see
+    `ClosedForm.learning_flops`.
+
+    Args:
+        model: on the processor.
+        samples: trained on in each task, of all replicas.
+        replicas: how many.
+    """
+    if isinstance(model, ClosedForm):
+        return _said(lambda: model.learning_flops(samples, replicas))
+    forward = forward_flops(model)
+    return None if forward is None else sum(samples) * PASSES * forward
+
+
+def products_of(compute: Callable[[], object]) -> int:
+    """Count the operations of the matrix products and convolutions of a computation."""
+    with _ProductCounter() as counter, torch.no_grad():
+        compute()
+    return counter.operations
+
+
+class _ProductCounter(TorchDispatchMode):
+    """Adds up what PyTorch's formulas say of each product that is computed within it.
+
+    `FlopCounterMode` does so too, but imports the compiler, which takes as long as PyTorch itself.
+    """
+
+    def __init__(self) -> None:
+        from torch.utils.flop_counter import flop_registry
+
+        super().__init__()
+        self.operations, self._formulas = 0, flop_registry
+
+    @classmethod
+    def _should_skip_dynamo(cls) -> bool:
+        return False
+
+    def __torch_dispatch__(
+        self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: Any = None
+    ) -> Any:
+        out = func(*args, **(kwargs or {}))
+        if (formula := self._formulas.get(func.overloadpacket)) is not None:
+            self.operations += formula(*args, **(kwargs or {}), out_val=out)
+        return out
+
+
+def _said(count: Callable[[], int | None]) -> int | None:
+    try:
+        return count()
+    except Exception:  # of a model from outside; no run fails by what it is known to cost
+        return None

@@ -1,0 +1,145 @@
+"""A run's event log as the run writes it: its progress, what it measures, and its pictures."""
+
+import base64
+import io
+import math
+import os
+import statistics
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from torch import Tensor
+
+from cl_anomaly.core.errors import InputError, reason
+from cl_anomaly.core.events import EVENTS_FILE, EventLog, append, size_of
+from cl_anomaly.core.progress import Progress
+from cl_anomaly.report.images import as_images
+from cl_anomaly.runs.run import Run
+from cl_anomaly.statistics.aurocs import HEADLINE
+
+_MOST_REPLICAS = 20
+
+
+class RunEvents(EventLog):
+    """Writes down what a run tells and measures, and passes it on to whoever shows it.
+
+    Args:
+        run: as it was put together.
+        folder: its own, which this process has claimed.
+        shown: shows the run's progress.
+
+    Attributes:
+        before_task: is called as each task begins.
+    """
+
+    def __init__(self, run: Run, folder: Path, shown: Progress) -> None:
+        super().__init__(self._append)
+        self._run, self._shown, self._path = run, shown, folder / EVENTS_FILE
+        self._is_whole = True
+        self.before_task: Callable[[], None] = lambda: None
+
+    def _append(self, lines: str) -> None:
+        try:
+            append(self._path, lines)
+        except OSError as error:
+            self._warn(error.strerror or str(error))
+
+    def _warn(self, why: str) -> None:
+        """Show a note that the log is not whole, the first time."""
+        if self._is_whole:
+            self._is_whole = False
+            self._shown.notice(
+                f"Could not write all events to {self._path}: {why}. Whoever follows the run sees "
+                f"less of it; its results are the same."
+            )
+
+    def begin(self) -> int:
+        """Mark that the run begins or is resumed; returns the mark's offset in the log."""
+        since = size_of(self._path)
+        self.add("begin", learnt=self._run.position.learnt, process=os.getpid())
+        return since
+
+    def step(self, done: int, total: int, loss: Tensor) -> None:
+        """Pass it on, and write a few of them down, see `Progress.step`."""
+        self._shown.step(done, total, loss)
+        super().step(done, total, loss)
+
+    def _tell(self, kind: str, *content: Any) -> None:
+        if kind == "task":
+            self.before_task()
+        if kind != "update":  # which follows from `step`
+            getattr(self._shown, kind)(*content)
+        super()._tell(kind, *content)
+        if kind == "evaluated":
+            self._add_measured(content[0])
+
+    def _add_measured(self, task: int) -> None:
+        try:
+            self.add("measured", task=task, values=measured_after(self._run, task))
+            for name, image in pictures_after(self._run, task).items():
+                self.add("picture", task=task, name=name, png=_png(image))
+        except Exception as error:  # none that is known; and no run ends by it
+            self._warn(reason(error))
+
+
+def measured_after(run: Run, task: int) -> dict[str, float]:
+    """Return the headline AUROC after a task, by each score: the mean, and that of each replica.
+
+    All other metrics are in `metrics.csv` when the run is finished.
+    """
+    values: dict[str, float] = {}
+    for score, headline in run.measured.headline.items():
+        by_replica = headline[:, task - 1].tolist()
+        left = {place: value for place, value in enumerate(by_replica) if not math.isnan(value)}
+        if left:
+            values[f"{HEADLINE}/{score}"] = statistics.fmean(left.values())
+        if 1 < len(by_replica) <= _MOST_REPLICAS:
+            for place, value in left.items():
+                values[f"{HEADLINE}/{score}/{_replica_name(run, place)}"] = value
+    return values
+
+
+def _replica_name(run: Run, place: int) -> str:
+    """Name a replica by its seed, and by its anomaly class if there are several."""
+    replica = run.plan.replicas[place]
+    several = len({each.anomaly_class for each in run.plan.replicas}) > 1
+    name = f"seed_{replica.seed}"
+    return f"class_{replica.anomaly_class}/{name}" if several else name
+
+
+def pictures_after(run: Run, task: int) -> dict[str, NDArray[np.uint8]]:
+    """Return pictures of what the first replica makes after a task, if its samples are images.
+
+    `samples`: a row of what it generates. `reconstructions`, after the first and the last task: a
+    row of test samples, one of what it makes of them, and one of the difference. Each is (H, W) or
+    (H, W, 3).
+    """
+    recorded = {name: values.numpy() for name, values in run.pictures.state_dict().items()}
+    pictures = {}
+    with suppress(InputError):  # samples that are no images
+        if (generated := recorded.get(f"generated/{task}")) is not None:
+            pictures["samples"] = _rows(generated)
+        if (means := recorded.get(f"reconstructions/{task}")) is not None:
+            inputs = recorded["inputs/0"]
+            pictures["reconstructions"] = _rows(inputs, means, np.abs(means - inputs))
+    return pictures
+
+
+def _rows(*rows: NDArray[np.float32]) -> NDArray[np.uint8]:
+    """Put samples of values from 0 to 1 beside each other, (k, *features) each, row by row."""
+    images = [as_images(row, 1, "the run") for row in rows]
+    joined = np.concatenate([np.concatenate(list(row), axis=1) for row in images], axis=0)
+    return np.round(255 * np.clip(joined, 0, 1)).astype(np.uint8)
+
+
+def _png(image: NDArray[np.uint8]) -> str:
+    """Return an image as a PNG file in base64."""
+    from PIL import Image
+
+    encoded = io.BytesIO()
+    Image.fromarray(image).save(encoded, "png", compress_level=1)
+    return base64.b64encode(encoded.getvalue()).decode()
