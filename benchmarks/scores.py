@@ -20,7 +20,7 @@ import pandas as pd
 import torch
 from numpy.typing import NDArray
 
-from cl_anomaly import Result, read_run
+from cl_anomaly import RunFolder, read_run
 from cl_anomaly.models import MODELS, Model
 from cl_anomaly.plan.build import Plan, prepare
 from cl_anomaly.scores import SCORES
@@ -33,7 +33,7 @@ Scored = tuple[slice, NDArray[np.float32], int]
 """Which replicas, their scores (R, n), and the bytes of statistics of each."""
 
 
-def trained_model(result: Result, part: slice) -> Model:
+def trained_model(result: RunFolder, part: slice) -> Model:
     """Make some of the replicas with their trained weights."""
     made, features = result.made_from, tuple(result.made_from["features"])
     model = MODELS[made["model"]](features, made["seeds"][part], **made["model_options"])
@@ -42,7 +42,9 @@ def trained_model(result: Result, part: slice) -> Model:
     return model
 
 
-def scored(name: str, result: Result, plan: Plan, part: slice, places: NDArray[np.int64]) -> Scored:
+def scored(
+    name: str, result: RunFolder, plan: Plan, part: slice, places: NDArray[np.int64]
+) -> Scored:
     """Score test samples with some of the replicas, once the score has learnt what it learns."""
     if name in result.scores:
         among = np.searchsorted(result.test_indices, places)
@@ -57,7 +59,9 @@ def scored(name: str, result: Result, plan: Plan, part: slice, places: NDArray[n
     return part, scores, score.bytes_kept() // len(scores)
 
 
-def rows_of(result: Result, plan: Plan, scored: Scored, places: NDArray[np.int64]) -> Iterator[Any]:
+def rows_of(
+    result: RunFolder, plan: Plan, scored: Scored, places: NDArray[np.int64]
+) -> Iterator[Any]:
     """Give a row for each replica, with the AUROC of its anomaly class against all others."""
     labels, (part, scores, kept) = plan.dataset.test_labels.numpy()[places], scored
     for replica, own in zip(result.replicas[part], scores, strict=True):

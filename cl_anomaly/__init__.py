@@ -19,9 +19,9 @@ if TYPE_CHECKING:
     from cl_anomaly.detector.estimator import ContinualAnomalyDetector
     from cl_anomaly.models.base import Model
     from cl_anomaly.models.shared.autoencoder import Autoencoder
-    from cl_anomaly.results.suite_results import SuiteResults, read_suite
-    from cl_anomaly.runs.reading import read_run
-    from cl_anomaly.runs.result import Result
+    from cl_anomaly.results.reading import read_suite
+    from cl_anomaly.results.results import Results
+    from cl_anomaly.results.run_folder import RunFolder, read_run
     from cl_anomaly.scenarios.base import Task
     from cl_anomaly.scenarios.class_stream import build_scenario
     from cl_anomaly.scores.base import LearntScore, Score
@@ -37,12 +37,12 @@ __all__ = [
     "InputError",
     "LearntScore",
     "Model",
-    "Result",
+    "Results",
     "RunConfig",
+    "RunFolder",
     "Samples",
     "Score",
     "Strategy",
-    "SuiteResults",
     "Task",
     "__version__",
     "build_scenario",
@@ -61,18 +61,18 @@ _HOME = {
     "InputError": "cl_anomaly.core.errors",
     "LearntScore": "cl_anomaly.scores.base",
     "Model": "cl_anomaly.models.base",
-    "Result": "cl_anomaly.runs.result",
+    "Results": "cl_anomaly.results.results",
     "RunConfig": "cl_anomaly.settings.run_config",
+    "RunFolder": "cl_anomaly.results.run_folder",
     "Samples": "cl_anomaly.data.dataset",
     "Score": "cl_anomaly.scores.base",
     "Strategy": "cl_anomaly.strategies.base",
-    "SuiteResults": "cl_anomaly.results.suite_results",
     "Task": "cl_anomaly.scenarios.base",
     "build_scenario": "cl_anomaly.scenarios.class_stream",
     "find_strategy": "cl_anomaly.strategies",
     "load_dataset": "cl_anomaly.data.datasets",
-    "read_run": "cl_anomaly.runs.reading",
-    "read_suite": "cl_anomaly.results.suite_results",
+    "read_run": "cl_anomaly.results.run_folder",
+    "read_suite": "cl_anomaly.results.reading",
     "run": "cl_anomaly.api",
 }
 

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
 from pathlib import Path
 
 from rich.console import Console
@@ -12,9 +11,8 @@ from cl_anomaly.core.progress import Progress
 from cl_anomaly.listeners.screen import Screen
 from cl_anomaly.listeners.trackers import check_trackers
 from cl_anomaly.plan.build import prepare
+from cl_anomaly.results.run_folder import RunFolder, read_run
 from cl_anomaly.runs.perform import Listener, perform
-from cl_anomaly.runs.reading import read_run
-from cl_anomaly.runs.result import Result
 from cl_anomaly.runs.run import Run
 from cl_anomaly.settings.run_config import RunConfig
 
@@ -27,10 +25,10 @@ def run(
     again: bool = False,
     name: str | None = None,
     track: Sequence[str] = (),
-) -> Result:
+) -> RunFolder:
     """Train one strategy on one scenario, and evaluate it after every task.
 
-    A replica whose training or scores are no longer finite numbers ends; see `Result.failures`.
+    A replica whose training or scores are no longer finite numbers ends; see `RunFolder.failures`.
 
     Args:
         config: all of the run.
@@ -64,7 +62,7 @@ def run(
         if out is None:
             return Run(plan).execute(listener(plan.strategy_name))
         done = perform(plan, Path(out), listener, again, name, track)
-    return replace(done.result or read_run(done.folder), folder=done.folder)
+    return read_run(done.folder)
 
 
 @contextmanager

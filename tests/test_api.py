@@ -13,7 +13,7 @@ import pytest
 from torch import Tensor
 
 import cl_anomaly
-from cl_anomaly import Result, RunConfig, Strategy, read_run, run
+from cl_anomaly import RunConfig, RunFolder, Strategy, read_run, run
 from cl_anomaly.core.errors import InputError
 from cl_anomaly.core.progress import Progress
 from cl_anomaly.store.files import DamagedError
@@ -48,7 +48,7 @@ def test_names_are_there_for_completion_and_load_when_they_are_used() -> None:
         "Task",
         "Model",
         "Score",
-        "Result",
+        "RunFolder",
     }
     for name in cl_anomaly.__all__:
         assert getattr(cl_anomaly, name) is not None
@@ -201,12 +201,12 @@ def test_a_printed_result_is_a_table(capsys: pytest.CaptureFixture[str]) -> None
 
 
 @pytest.fixture(scope="module")
-def kept(tmp_path_factory: pytest.TempPathFactory) -> Result:
+def kept(tmp_path_factory: pytest.TempPathFactory) -> RunFolder:
     config = _short(seeds=2, task_order="random", classes_per_task=2, anomaly_class=4)
     return run(config, out=tmp_path_factory.mktemp("kept"))
 
 
-def test_a_run_is_read_back(kept: Result) -> None:
+def test_a_run_is_read_back(kept: RunFolder) -> None:
     assert kept.folder is not None
     back = read_run(str(kept.folder))
     assert json.dumps(back.config.to_dict()) == json.dumps(kept.config.to_dict())
@@ -219,7 +219,7 @@ def test_a_run_is_read_back(kept: Result) -> None:
     assert str(back) == str(kept)
 
 
-def test_matrices_are_those_of_scikit_learn(kept: Result) -> None:
+def test_matrices_are_those_of_scikit_learn(kept: RunFolder) -> None:
     from sklearn.metrics import roc_auc_score
 
     labels, scores = kept.test_labels, kept.scores["recon"]
@@ -244,7 +244,7 @@ def test_matrices_are_those_of_scikit_learn(kept: Result) -> None:
                 assert found == pytest.approx(expected, abs=1e-9)
 
 
-def test_a_damaged_or_unfinished_run_is_refused(kept: Result, tmp_path: Path) -> None:
+def test_a_damaged_or_unfinished_run_is_refused(kept: RunFolder, tmp_path: Path) -> None:
     assert kept.folder is not None
     for name in ("scores.npz", "metrics.csv", "config.json", "model.safetensors"):
         folder = tmp_path / name

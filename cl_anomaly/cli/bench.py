@@ -14,6 +14,9 @@ from cl_anomaly.cli.report import name_page
 from cl_anomaly.core.errors import InputError, RunError
 from cl_anomaly.engines.base import Engine, Outcome
 from cl_anomaly.plan.outline import Outline
+from cl_anomaly.results.recorded import read_rows
+from cl_anomaly.results.run_folder import RunFolder
+from cl_anomaly.results.table import method_rows
 from cl_anomaly.store.files import check_writable
 from cl_anomaly.store.folder_names import checked_name
 from cl_anomaly.store.status import METRICS_FILE, PAGE_FILE
@@ -133,21 +136,24 @@ def _write(
     folder: Path,
     origin: Origin,
 ) -> None:
-    from cl_anomaly.suites.folder import SuiteMember, write_suite
+    from cl_anomaly.suites.folder import write_suite
 
-    performed = {}
-    for key, member in members.items():
-        outline = outlines[key]
-        performed[key] = SuiteMember(
-            member.method,
-            outline.config,
-            outline.dataset,
-            outcome.folders.get(key),
-            outcome.failures.get(key),
-            outline.data_note,
-        )
+    runs = [_performed(own, outlines[key], outcome) for key, own in members.items()]
+    notes = [outline.data_note for outline in outlines.values() if outline.data_note]
     by_method = {m.method: choices[m.run] for m in members.values() if m.run in choices}
-    write_suite(suite, performed, by_method, folder.parent, folder.name, origin)
+    write_suite(suite, runs, by_method, folder.parent, folder.name, origin, notes)
+
+
+def _performed(member: Member, outline: Outline, outcome: Outcome) -> RunFolder:
+    return RunFolder(
+        outcome.folders.get(member.name),
+        member.name,
+        method=member.method,
+        failure=outcome.failures.get(member.name),
+        config=outline.config,
+        settings=outline.config.to_dict(),
+        dataset=outline.dataset,
+    )
 
 
 def show_suite(folder: Path, quiet: bool) -> None:
@@ -156,11 +162,11 @@ def show_suite(folder: Path, quiet: bool) -> None:
         print(folder)
         return
     from cl_anomaly.cli.screen_tables import show_narrow_table
-    from cl_anomaly.report.suite_table import COST, QUALITY, read_table, screen_rows
+    from cl_anomaly.report.suite_table import COST, QUALITY, screen_rows
 
-    if (table := read_table(folder)) is not None:
+    if (rows := read_rows(folder)) is not None:
         for title, columns in ((folder.name, QUALITY), ("cost of one replica", COST)):
-            show_narrow_table(title, screen_rows(table, columns), ("method", *columns))
+            show_narrow_table(title, screen_rows(method_rows(rows), columns), ("method", *columns))
     print(f"results: {folder}")
 
 

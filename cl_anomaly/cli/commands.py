@@ -17,21 +17,19 @@ from cl_anomaly.models import MODELS
 from cl_anomaly.plan.build import Plan, check_together, prepare
 from cl_anomaly.plan.specification import Specification
 from cl_anomaly.report.run_names import labelled
-from cl_anomaly.results.suite_results import read_suite
+from cl_anomaly.results.reading import read_results
 from cl_anomaly.runs.finished import Finished, find_finished
 from cl_anomaly.runs.perform import perform
 from cl_anomaly.runs.resume import resume
-from cl_anomaly.runs.run_folder import FIGURE_NAME
 from cl_anomaly.scores import CHEAP_SCORES, SCORES, Score
 from cl_anomaly.settings.catalogue import OF_THE_RUN
 from cl_anomaly.settings.options import options_of, summary
 from cl_anomaly.settings.run_config import ResolvedConfig
 from cl_anomaly.statistics.pair_tests import Named
 from cl_anomaly.store.files import check_writable
-from cl_anomaly.store.finished import read_results
 from cl_anomaly.store.folder_names import checked_name, folder_name
 from cl_anomaly.store.provenance import code_note, results_from_before
-from cl_anomaly.store.status import CONFIG_FILE, PAGE_FILE
+from cl_anomaly.store.status import CONFIG_FILE, FIGURE_NAME, PAGE_FILE
 from cl_anomaly.strategies import strategies
 from cl_anomaly.suites.comparison_folder import check_same_comparison, write_comparison
 from cl_anomaly.suites.shipped import shipped_suites
@@ -170,8 +168,8 @@ def compare(
     if outcome.folders:
         folder = write_comparison(resolved, outcome.folders, out, name, named)
         _conclude(folder, quiet)
-        if not quiet and len(read_results(folder)) > 1:
-            show_standings(read_suite(folder))
+        if not quiet and len((results := read_results(folder)).lines) > 1:
+            show_standings(results)
         if not (quiet or no_report):
             # Of runs that were there before, the comparison may still be new.
             is_new = bool(missing) or not (folder / PAGE_FILE).exists()
@@ -227,10 +225,10 @@ def _conclude(folder: Path, quiet: bool) -> None:
     if quiet:
         print(folder)
         return
-    if results := read_results(folder):
-        metrics, remarks = labelled(results)
+    if runs := read_results(folder).lines:
+        metrics, remarks = labelled(runs)
         say(remarks)
-        show_aurocs(metrics, results[0].score)
+        show_aurocs(metrics, runs[0].score)
     print(f"results: {folder}")
     if (figure := folder / f"{FIGURE_NAME}.png").exists():
         print(f"figure:  {figure}")

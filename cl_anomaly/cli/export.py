@@ -7,9 +7,10 @@ from typing import Literal
 
 from cl_anomaly.core.errors import InputError
 from cl_anomaly.listeners.screen import say
-from cl_anomaly.report.export import numbers_of, paper_table
+from cl_anomaly.report.export import paper_table
 from cl_anomaly.report.paper_table import Spread, latex, markdown
-from cl_anomaly.results.suite_results import SuiteResults, read_any
+from cl_anomaly.results.reading import read_results
+from cl_anomaly.results.results import Results
 from cl_anomaly.store.files import check_writable, replacing
 from cl_anomaly.store.provenance import code_note
 
@@ -30,28 +31,28 @@ def export(folder: Path, to: FormatName, out: Path | None, spread: Spread, overw
         InputError: there are no results, the file cannot be written, or pyarrow is not installed.
     """
     _check(to, out, overwrite)
-    suite = read_any(folder)
-    if suite.comparison is not None:
-        say(suite.comparison.remarks)
+    results = read_results(folder)
+    if results.comparison is not None:
+        say(results.comparison.remarks)
     if note := code_note([folder]):
         say([note])
     if out is None:
-        sys.stdout.write(_text(suite, to, spread))
+        sys.stdout.write(_text(results, to, spread))
         return
     check_writable(out.parent)
     with replacing(out) as partial:
         if to == "parquet":
-            numbers_of(suite).to_parquet(partial, index=False)
+            results.table.to_parquet(partial, index=False)
         else:
-            partial.write_text(_text(suite, to, spread), encoding="utf-8")
+            partial.write_text(_text(results, to, spread), encoding="utf-8")
     print(out)
 
 
-def _text(suite: SuiteResults, to: FormatName, spread: Spread) -> str:
+def _text(results: Results, to: FormatName, spread: Spread) -> str:
     if to == "csv":
-        return numbers_of(suite).to_csv(index=False, lineterminator="\n")
+        return results.table.to_csv(index=False, lineterminator="\n")
     write = {"latex": latex, "markdown": markdown}[to]
-    return write(paper_table(suite, spread), spread)
+    return write(paper_table(results, spread), spread)
 
 
 def _check(to: FormatName, out: Path | None, overwrite: bool) -> None:

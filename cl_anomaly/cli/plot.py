@@ -2,22 +2,23 @@
 
 import os
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from cl_anomaly.core.errors import InputError
 from cl_anomaly.listeners.screen import say
 from cl_anomaly.report.canvas import FORMATS, write_figure
+from cl_anomaly.report.drawn_run import DrawnRun
 from cl_anomaly.report.figures import draw_auroc
 from cl_anomaly.report.pictures import find_picture
 from cl_anomaly.report.run_names import labelled
 from cl_anomaly.report.words import NO_WORDS, Words, check_task_names, relabelled
+from cl_anomaly.results.reading import read_what_can_be_drawn
+from cl_anomaly.results.results import compare
+from cl_anomaly.results.run_folder import RunFolder
 from cl_anomaly.store.files import check_writable, replacing
-from cl_anomaly.store.finished import RunResults, read_what_can_be_drawn
 from cl_anomaly.store.provenance import code_note
-from cl_anomaly.store.recorded import RecordedRun
-from cl_anomaly.suites.comparison_folder import compare_results
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -64,7 +65,7 @@ def plot(folders: Iterable[Path], wanted: Wanted) -> None:
             f"These runs show different scores ({', '.join(scores)}): drawn is {scores[0]}. "
             f"`--score` chooses another."
         )
-    if note := code_note([own.folder for own in results]):
+    if note := code_note([own.path for own in results]):
         remarks.append(note)
     say([f"Left out: {why}" for why in [*left_out, *without]] + remarks)
     check_writable(wanted.out.parent)
@@ -90,16 +91,16 @@ def plot_ranks(folders: Iterable[Path], wanted: Wanted) -> None:
     score = wanted.score or results[0].score
     results, without = _with_score(results, score)
     results = _named(results, wanted.labels)
-    compared = compare_results(results, score)
+    compared = compare(results, score)
     said = [f"Left out: {why}" for why in [*left_out, *without]]
-    if note := code_note([own.folder for own in results]):
+    if note := code_note([own.path for own in results]):
         said.append(note)
     say([*said, *compared.remarks])
     datasets = dict.fromkeys(own.dataset for own in results)
     title = (
         f"{next(iter(datasets)) if len(datasets) == 1 else f'{len(datasets)} datasets'}, {score}"
     )
-    strategies = {own.name: own.strategy for own in results}
+    strategies = {own.name: own.strategy_name for own in results}
     figure = draw_critical_difference(compared, strategies, wanted.words.title or title)
     check_writable(wanted.out.parent)
     _write(figure, files)
@@ -129,21 +130,21 @@ def plot_picture(kind: str, folders: Sequence[Path], wanted: Wanted) -> None:
             f"{', '.join(str(own.folder) for own in results)}. Draw them one by one, or all "
             f"in one figure with `--kind auroc`."
         )
-    if note := code_note([results[0].folder]):
+    if note := code_note([results[0].path]):
         say([note])
     check_writable(wanted.out.parent)
     (own,) = _named(results, wanted.labels)
     check_task_names(wanted.words.task_names, int(own.metrics["task"].max()))
-    run = RecordedRun(own, wanted.words.title, wanted.words.task_names)
+    run = DrawnRun(own, wanted.words)
     _write(picture.draw(run, wanted.score or own.score), files)
 
 
-def _named(results: list[RunResults], labels: Sequence[str]) -> list[RunResults]:
+def _named(results: list[RunFolder], labels: Sequence[str]) -> list[RunFolder]:
     """Return runs the names that a person wants."""
     if not labels:
         return results
     new = relabelled(labels, list(dict.fromkeys(own.name for own in results)))
-    return [replace(own, name=new[own.name]) for own in results]
+    return [own.but(name=new[own.name]) for own in results]
 
 
 def _write(figure: "Figure", files: dict[Path, str]) -> None:
@@ -181,7 +182,7 @@ def _figure_files(out: Path, overwrite: bool) -> dict[Path, str]:
     return files
 
 
-def _with_score(results: list[RunResults], score: str) -> tuple[list[RunResults], list[str]]:
+def _with_score(results: list[RunFolder], score: str) -> tuple[list[RunFolder], list[str]]:
     """Part runs that have a score from those that do not, of which a sentence says so."""
     has = [score in set(own.metrics["score"]) for own in results]
     if not any(has):

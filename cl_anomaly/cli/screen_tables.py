@@ -16,7 +16,7 @@ from cl_anomaly.listeners.screen import mean_and_spread, say
 if TYPE_CHECKING:
     import pandas as pd
 
-    from cl_anomaly.results.suite_results import SuiteResults
+    from cl_anomaly.results.results import Results
 
 
 def show_aurocs(metrics: pd.DataFrame, score: str) -> None:
@@ -39,18 +39,18 @@ def show_aurocs(metrics: pd.DataFrame, score: str) -> None:
             console.print(_auroc_table(part))
 
 
-def show_standings(suite: SuiteResults) -> None:
+def show_standings(results: Results) -> None:
     """Show what several runs come to after the last task, which differ, and what they cost."""
     from cl_anomaly.report.how_tested import tested_over
     from cl_anomaly.report.suite_table import COST, QUALITY, screen_rows
 
-    compared = suite.comparison
+    compared, rows = results.comparison, results.rows
     if compared is None:
         return
-    over = tested_over(compared)
-    title = f"After the last task, score {', '.join(suite.table['score'].unique())}, {over}"
+    scores = ", ".join(dict.fromkeys(row["score"] for row in rows))
+    title = f"After the last task, score {scores}, {tested_over(compared)}"
     for heading, columns in ((title, QUALITY), ("Cost of one replica", COST)):
-        show_narrow_table(heading, screen_rows(suite.table, columns), ("run", *columns))
+        show_narrow_table(heading, screen_rows(rows, columns), ("run", *columns))
     say(compared.remarks)
 
 

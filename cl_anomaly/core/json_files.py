@@ -33,3 +33,20 @@ def read_json(path: Path) -> dict[str, Any]:
             f"Expected {path} to hold a JSON object, but got a {type(content).__name__}."
         )
     return content
+
+
+def read_json_if_there(path: Path) -> dict[str, Any]:
+    """Read a JSON object; empty if there is no such file.
+
+    Raises:
+        InputError: the file holds something else.
+    """
+    return read_json(path) if path.exists() else {}
+
+
+def read_json_or_empty(path: Path) -> dict[str, Any]:
+    """Read a JSON object; empty if the file is missing or damaged."""
+    try:
+        return read_json(path)
+    except InputError:
+        return {}

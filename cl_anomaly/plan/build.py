@@ -36,12 +36,12 @@ from cl_anomaly.plan.outline import Outline
 from cl_anomaly.plan.replicas import (
     as_stream,
     chosen_functions,
-    make_replicas,
     make_scenarios,
 )
 from cl_anomaly.plan.specification import Specification, specify
 from cl_anomaly.scenarios.base import Replica, Scenario
 from cl_anomaly.scenarios.portions import as_trained
+from cl_anomaly.scenarios.replicas import make_replicas
 from cl_anomaly.scores import SCORES
 from cl_anomaly.settings.own_files import loaded
 from cl_anomaly.settings.run_config import ResolvedConfig, RunConfig

@@ -1,4 +1,4 @@
-"""The replicas of a run, and the tasks that each of them sees."""
+"""The tasks that each replica of a run sees."""
 
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -6,15 +6,13 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from cl_anomaly.core.labels import OWN, parse_labels
 from cl_anomaly.data.dataset import Dataset
 from cl_anomaly.data.held_out import held_out
 from cl_anomaly.models.shared.frozen_features import with_frozen_features
 from cl_anomaly.plan.agnostic import DEFAULT_PORTION, is_agnostic
 from cl_anomaly.scenarios.base import Replica, Scenario
 from cl_anomaly.scenarios.by_replica import builder_of, scenario_of
-from cl_anomaly.scenarios.clusters import ANOMALY, clustered, standardised
-from cl_anomaly.scenarios.one_class import one_class_replicas
+from cl_anomaly.scenarios.clusters import clustered, standardised
 from cl_anomaly.scenarios.portions import arrival_of, in_portions, scaled_by_first_portion
 from cl_anomaly.scenarios.stream_scaling import scaled
 from cl_anomaly.scenarios.tasks import known_labels
@@ -45,24 +43,6 @@ def as_stream(config: RunConfig, dataset: Dataset) -> Dataset:
     brings_own = config.cluster_anomalies == "own"
     anomalous = tuple(config.anomaly_classes)
     return clustered(dataset, anomalous, config.concepts, config.cluster_scaling, brings_own)
-
-
-def make_replicas(config: RunConfig) -> list[Replica]:
-    """List a run's replicas: each anomaly class with each seed, class after class.
-
-    In the scenario of one class, it is each normal class.
-
-    Args:
-        config: whose classes are known.
-    """
-    if config.scenario == "one-class":
-        anomalies = None if config.anomaly_class == "all" else config.anomaly_classes
-        return one_class_replicas(config.seed_list, parse_labels(config.normal_class), anomalies)
-    order = config.task_order if isinstance(config.task_order, str) else tuple(config.task_order)
-    if config.scenario == "clusters":
-        anomaly = OWN if config.cluster_anomalies == "own" else ANOMALY
-        return [Replica(seed, anomaly, order) for seed in config.seed_list]
-    return [Replica(seed, c, order) for c in config.anomaly_classes for seed in config.seed_list]
 
 
 def make_scenarios(

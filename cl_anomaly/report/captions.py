@@ -4,18 +4,18 @@ from collections.abc import Sequence
 
 import pandas as pd
 
+from cl_anomaly.report.drawn_run import DrawnRun
 from cl_anomaly.report.run_names import named_classes
-from cl_anomaly.store.recorded import RecordedRun
 
 _SHORT = 12  # characters of a class's name
 
 
-def of_first_replica(run: RecordedRun) -> str:
+def of_first_replica(run: DrawnRun) -> str:
     """Describe which replica a picture is of."""
     return f"seed {run.seed}, anomaly class {run.anomaly_class}"
 
 
-def of_all_replicas(run: RecordedRun) -> str:
+def of_all_replicas(run: DrawnRun) -> str:
     """Describe over which replicas a picture's numbers are means."""
     seeds = run.results.metrics["seed"].unique().tolist()
     over = f"mean of {len(seeds)} seeds" if len(seeds) > 1 else f"seed {seeds[0]}"
@@ -28,7 +28,7 @@ class GivenNames(dict[int, str]):
     """Names of tasks that a person has given, in the place of their classes."""
 
 
-def classes_of_all_replicas(run: RecordedRun) -> dict[int, str]:
+def classes_of_all_replicas(run: DrawnRun) -> dict[int, str]:
     """Name the classes that arrive with each task of a run, where all replicas have the same."""
     given = GivenNames(enumerate(run.task_names, 1))
     return given or classes_of_tasks(run.results.metrics)
@@ -47,7 +47,7 @@ def classes_of_tasks(metrics: pd.DataFrame) -> dict[int, str]:
     return {task: _short(*classes) for task, classes in known.items() if len(classes) == 1}
 
 
-def classes_of_first_replica(run: RecordedRun) -> dict[int, str]:
+def classes_of_first_replica(run: DrawnRun) -> dict[int, str]:
     """Name the classes that arrive with each task of the first replica, by its number."""
     if run.task_names:
         return GivenNames(enumerate(run.task_names, 1))
@@ -63,7 +63,7 @@ def task_name(task: int, classes: dict[int, str]) -> str:
     return f"task {task} (class {classes[task]})" if task in classes else f"task {task}"
 
 
-def number_of_task(run: RecordedRun, task: int) -> str:
+def number_of_task(run: DrawnRun, task: int) -> str:
     """Call a task "task 3", or as a person has called it."""
     return run.task_names[task - 1] if run.task_names else f"task {task}"
 

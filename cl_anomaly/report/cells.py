@@ -1,9 +1,8 @@
 """The numbers of the table of runs in words: one way for pages, Markdown, LaTeX and the screen."""
 
+import math
 from collections.abc import Callable, Mapping
 from typing import Any
-
-import pandas as pd
 
 from cl_anomaly.report.sizes import bytes_in_words
 
@@ -31,7 +30,7 @@ WHAT_THEY_ARE = (
 
 
 def written(row: Mapping[Any, Any], column: str, unknown: str = "") -> str:
-    """Write a number of the table of runs, see `runs.standings.standings`.
+    """Write a number of the table of runs, see `results.table.COLUMNS`.
 
     Args:
         row: of the table.
@@ -39,4 +38,5 @@ def written(row: Mapping[Any, Any], column: str, unknown: str = "") -> str:
         unknown: stands where there is no number.
     """
     value = row.get(column)
-    return unknown if value is None or pd.isna(value) else _WRITTEN[column](value)
+    is_unknown = value is None or (isinstance(value, float) and math.isnan(value))
+    return unknown if is_unknown else _WRITTEN[column](value)

@@ -4,14 +4,14 @@ from collections.abc import Sequence
 from itertools import combinations
 from typing import Any
 
-from cl_anomaly.store.finished import RunResults
+from cl_anomaly.results.run_folder import RunFolder
 
 UNKNOWN = "not recorded"
 _OWN_FILE = "strategy.py"  # what a run's record calls the file of its strategy
 _BESIDE = "./"
 
 
-def names_of_codes(results: Sequence[RunResults]) -> list[str | None]:
+def names_of_codes(results: Sequence[RunFolder]) -> list[str | None]:
     """Name the code of each run that was made by other code than another run.
 
     Runs of different strategies have different files; only files that two have in common can be
@@ -36,21 +36,23 @@ def names_of_codes(results: Sequence[RunResults]) -> list[str | None]:
     return names
 
 
-def _parts(results: RunResults) -> dict[str, Any]:
+def _parts(results: RunFolder) -> dict[str, Any]:
     """Return the code's parts by name: files and packages; a strategy's own under its name."""
     code = results.environment.get("code")
     if not isinstance(code, dict) or not isinstance(code.get("files"), dict):
         own = results.environment.get("strategy_sha256")
-        return {f"{results.strategy} {_OWN_FILE}": own} if own else {}
+        return {f"{results.strategy_name} {_OWN_FILE}": own} if own else {}
     versions = {f"{name} version": v for name, v in (code.get("packages") or {}).items()}
     files = {
-        f"{results.strategy} {name}" if name == _OWN_FILE or name.startswith(_BESIDE) else name: sha
+        f"{results.strategy_name} {name}"
+        if name == _OWN_FILE or name.startswith(_BESIDE)
+        else name: sha
         for name, sha in code["files"].items()
     }
     return files | versions
 
 
-def _sha256(results: RunResults) -> str:
+def _sha256(results: RunFolder) -> str:
     code = results.environment.get("code")
     recorded = code.get("sha256") if isinstance(code, dict) else None
     return str(recorded or results.environment.get("strategy_sha256"))

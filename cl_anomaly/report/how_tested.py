@@ -5,9 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from cl_anomaly.statistics.pair_tests import BEST, counted
-
-if TYPE_CHECKING:  # it takes SciPy
+if TYPE_CHECKING:
     from cl_anomaly.statistics.comparison import Comparison
 
 _MOST_NAMED = 6
@@ -15,11 +13,15 @@ _MOST_NAMED = 6
 
 def tested_over(compared: Comparison) -> str:
     """Name the test and what it is over, for a title: "Wilcoxon and Holm over 5 seeds"."""
+    from cl_anomaly.statistics.pair_tests import counted  # with pandas
+
     return f"Wilcoxon and Holm over {counted(compared.count, compared.units)}"
 
 
 def how_tested(compared: Comparison) -> list[str]:
     """Describe which pairs were tested by what, what a block is, and what decides nothing."""
+    from cl_anomaly.statistics.pair_tests import counted
+
     said = [
         f"Two runs are called different by Wilcoxon's signed-rank test (paired, exact, both "
         f"sides, {compared.alpha:g}) over {counted(compared.count, compared.units)}, adjusted by "
@@ -45,6 +47,8 @@ _SEEDS = "Seeds share the data and the anomaly class: a difference holds for the
 
 
 def _families(compared: Comparison) -> str:
+    from cl_anomaly.statistics.pair_tests import BEST
+
     families = []
     if compared.named:
         families.append(

@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from matplotlib.font_manager import FontProperties
 from matplotlib.textpath import TextToPath
 
-from cl_anomaly.store.recorded import RecordedRun
+from cl_anomaly.report.drawn_run import DrawnRun
 
 _POINTS = 72.0  # in an inch
 _BESIDE = 76.0  # points: labels that are wider stand below the axes
@@ -59,7 +59,7 @@ def place_legend(figure: Figure, lines: Mapping[str, Artist], beside: bool) -> N
     )
 
 
-def put_title(figure: Figure, run: RecordedRun, *more: str) -> None:
+def put_title(figure: Figure, run: DrawnRun, *more: str) -> None:
     """Put the dataset, the run's name and what else there is to say above a figure."""
     text = run.title or ", ".join([run.results.dataset, run.results.name, *more])
     figure.suptitle(wrapped(text, 0.95 * _POINTS * figure.get_figwidth()), fontsize=9)

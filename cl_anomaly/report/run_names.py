@@ -9,7 +9,7 @@ import pandas as pd
 
 from cl_anomaly.core.labels import Label, listed, ordered
 from cl_anomaly.report.code_names import UNKNOWN, names_of_codes
-from cl_anomaly.store.finished import RunResults
+from cl_anomaly.results.run_folder import RunFolder
 
 # Runs that differ in one of these, in their data or in their code were not made alike.
 _COMPARABLE = (
@@ -30,7 +30,7 @@ Panel = tuple[str, str]
 _SEVERAL = "mean of anomaly classes "
 
 
-def labelled(results: Sequence[RunResults]) -> tuple[pd.DataFrame, list[str]]:
+def labelled(results: Sequence[RunFolder]) -> tuple[pd.DataFrame, list[str]]:
     """Put runs into one table, and name each by its difference from the others.
 
     Args:
@@ -126,7 +126,7 @@ def panels_of(headline: pd.DataFrame) -> list[tuple[str, pd.DataFrame]]:
     return parts
 
 
-def _names_of_datasets(results: Sequence[RunResults]) -> list[str]:
+def _names_of_datasets(results: Sequence[RunFolder]) -> list[str]:
     """Name a dataset by its file, and by its content too where two have the same name."""
     names: dict[str, str] = {}
     for own in results:
@@ -141,26 +141,26 @@ def _names_of_datasets(results: Sequence[RunResults]) -> list[str]:
     ]
 
 
-def _settings(results: RunResults) -> Settings:
-    config = results.config
+def _settings(results: RunFolder) -> Settings:
+    config = results.settings
     return {name: config.get(name) for name in _COMPARABLE} | config.get("model_options", {})
 
 
-def _options(results: RunResults) -> Settings:
-    return {"strategy": results.strategy} | results.config.get("strategy_options", {})
+def _options(results: RunFolder) -> Settings:
+    return {"strategy": results.strategy_name} | results.settings.get("strategy_options", {})
 
 
 def _names(
-    results: Sequence[RunResults], settings: Sequence[Settings], panels: Sequence[Panel]
+    results: Sequence[RunFolder], settings: Sequence[Settings], panels: Sequence[Panel]
 ) -> list[str]:
     names, different = [], _differing(settings)
     for own, setting in zip(results, settings, strict=True):
         namesakes = [_options(other) for other in results if other.name == own.name]
         options = {name: _options(own).get(name) for name in _differing(namesakes)}
         names.append(_extended(own.name, {n: setting.get(n) for n in different} | options))
-    places = [f"{name}, {own.folder.name}" for name, own in zip(names, results, strict=True)]
+    places = [f"{name}, {own.path.name}" for name, own in zip(names, results, strict=True)]
     seeds = [
-        _extended(name, {"seeds": own.config.get("seeds")})
+        _extended(name, {"seeds": own.settings.get("seeds")})
         for name, own in zip(names, results, strict=True)
     ]
     paths = [f"{own.name}, {own.folder}" for own in results]

@@ -3,18 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
-
-import pandas as pd
 
 from cl_anomaly.report.cells import WHAT_THEY_ARE, written
 from cl_anomaly.report.how_tested import how_tested
 
-if TYPE_CHECKING:  # it takes PyTorch
-    from cl_anomaly.statistics.comparison import Comparison
-
-TABLE_FILE = "table.csv"
+if TYPE_CHECKING:
+    from cl_anomaly.results.results import Results
 
 QUALITY = ("AUROC (95 % interval)", "rank", "gap closed", "forgetting", "not different from")
 COST = ("seconds", "steps", "bytes", "real samples", "score")
@@ -23,26 +18,20 @@ COLUMNS = ("method", *QUALITY, *COST)
 _MOST_NAMED = 3
 
 
-def read_table(folder: Path) -> pd.DataFrame | None:
-    """Read a suite's table; None where no run has results."""
-    path = folder / TABLE_FILE
-    return pd.read_csv(path, keep_default_na=True) if path.exists() else None
-
-
-def rows_of(table: pd.DataFrame) -> list[list[str]]:
+def cells_of(rows: Sequence[Mapping[str, Any]]) -> list[list[str]]:
     """Write a suite's table, cell by cell, with COLUMNS; what is missing says so.
 
     Args:
-        table: see `runs.standings.standings`.
+        rows: of all datasets together, see `Results.rows`.
     """
-    runs = [str(run) for run in table.loc[table["mean"].notna(), "run"]]
-    return [_cells(row, runs) for row in table.to_dict("records")]
+    runs = [str(row["run"]) for row in rows if written(row, "mean")]
+    return [_cells(row, runs) for row in rows]
 
 
-def screen_rows(table: pd.DataFrame, columns: Sequence[str]) -> list[list[str]]:
+def screen_rows(rows: Sequence[Mapping[str, Any]], columns: Sequence[str]) -> list[list[str]]:
     """Write some of COLUMNS, after the names, for a screen of 80 columns."""
     places = [COLUMNS.index(name) for name in columns]
-    return [[row[0], *(_few(row[place]) for place in places)] for row in rows_of(table)]
+    return [[cells[0], *(_few(cells[place]) for place in places)] for cells in cells_of(rows)]
 
 
 def _few(cell: str) -> str:
@@ -84,38 +73,38 @@ def in_short(names: str, others: Sequence[str]) -> str:
     return f"all but {', '.join(left)}" if left else "all others"
 
 
-def markdown_table(
-    title: str, table: pd.DataFrame, compared: Comparison, chosen: Mapping[str, Mapping[str, Any]]
-) -> str:
+def markdown_table(results: Results) -> str:
     """Write a suite's page: the table, what its numbers are, and what was chosen on what."""
-    lines = [f"# {title or 'Suite'}", ""]
+    lines = [f"# {results.title or 'Suite'}", ""]
     lines += [f"| {' | '.join(COLUMNS)} |", f"| {' | '.join(['---'] * len(COLUMNS))} |"]
     lines += [
-        f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in row)} |"
-        for row in rows_of(table)
+        f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in cells)} |"
+        for cells in cells_of(results.rows)
     ]
-    lines += ["", *(f"- {own}" for own in notes_of(compared, chosen))]
+    lines += ["", *(f"- {note}" for note in notes_of(results))]
     return "\n".join(lines) + "\n"
 
 
-def notes_of(compared: Comparison, chosen: Mapping[str, Mapping[str, Any]]) -> list[str]:
+def notes_of(results: Results) -> list[str]:
     """Describe what the numbers of a suite's table are, a sentence or two each."""
-    resampled = "seeds and blocks" if compared.units == "blocks" else "seeds"
-    said = [
-        f"Headline AUROC after the last task: means, and bootstrap intervals that resample "
-        f"{resampled}. Mean rank over {compared.count} {compared.units}, 1 is the best.",
-        WHAT_THEY_ARE,
-        *how_tested(compared),
-        *compared.remarks,
+    compared, notes = results.comparison, []
+    if compared is not None:
+        resampled = "seeds and blocks" if compared.units == "blocks" else "seeds"
+        notes = [
+            f"Headline AUROC after the last task: means, and bootstrap intervals that resample "
+            f"{resampled}. Mean rank over {compared.count} {compared.units}, 1 is the best.",
+            WHAT_THEY_ARE,
+            *how_tested(compared),
+            *compared.remarks,
+        ]
+    notes += [
+        f"{run}: {', '.join(f'{k} = {v}' for k, v in choice['options'].items())} was chosen on "
+        f"{choice['on']} ({choice['rule']}). {about_edge(choice)}".rstrip()
+        for run, choice in results.chosen.items()
     ]
-    said += [
-        f"{run}: {', '.join(f'{k} = {v}' for k, v in own['options'].items())} was chosen on "
-        f"{own['on']} ({own['rule']}). {about_edge(own)}".rstrip()
-        for run, own in chosen.items()
-    ]
-    if not chosen:
-        said.append("This suite chose no option: all are defaults, or fixed in its file.")
-    return said
+    if not results.chosen:
+        notes.append("This suite chose no option: all are defaults, or fixed in its file.")
+    return [*notes, *results.about.get("data_notes", [])]
 
 
 def about_edge(chosen: Mapping[str, Any]) -> str:

@@ -1,19 +1,15 @@
-"""What a run cost: seconds, samples, steps, operations, and what is kept of the past."""
+"""Costs of several runs beside each other, and of one replica of a method."""
 
-from __future__ import annotations
-
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from cl_anomaly.core.json_files import read_json
-from cl_anomaly.store.status import COST_FILE, COST_TABLE
-
-if TYPE_CHECKING:
-    from cl_anomaly.plan.build import Plan
+from cl_anomaly.results.run_folder import RunFolder
+from cl_anomaly.results.table import COSTS
+from cl_anomaly.store.status import COST_TABLE
 
 COST_COLUMNS = (
     "run",
@@ -32,104 +28,27 @@ COST_COLUMNS = (
 )
 
 
-def new_samples(plan: Plan) -> int:
-    """Count samples × epochs of all tasks and replicas, each task's own samples alone.
-
-    With a fixed number of steps, those in the steps' batches.
-    """
-    counts = [len(task.indices) for own in plan.scenarios for task in own.tasks]
-    config = plan.config
-    if config.steps is None:
-        return sum(counts) * (config.epochs or 1)
-    return config.steps * sum(min(config.batch_size, count) for count in counts)
-
-
-def cost_of(plan: Plan, tasks: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    """Describe what a run cost, all replicas together, as JSON can hold it.
-
-    Args:
-        plan: of the run.
-        tasks: what each task took, see `Run`.
-
-    Returns:
-        `replicas`; seconds of all tasks; `samples` trained on, replayed ones included; `steps` of
-        one replica over all tasks, the mean where they differ, 0 in closed form;
-        `forward_flops` of one sample after the last task, and `training_flops` (see the functions
-        of these names): what a strategy computes beside its batches is not in it.
-        `model_bytes`, `strategy_bytes` (None where unknown) and `score_bytes` (by score) that are
-        kept after the last task; `stores_samples`, whether real ones are kept; and `tasks`, all
-        this by task.
-    """
-    # With PyTorch, which a page that shows costs does not wait for.
-    from cl_anomaly.models.shared.flops import forward_flops, training_flops
-
-    model = plan.parts.make_model(plan.config, plan.dataset.features, plan.config.seed_list[:1])
-    by_task = [int(task["samples"]) for task in tasks]
-    seconds = {
-        name: sum(task[name] for task in tasks)
-        for name in ("training_seconds", "after_task_seconds", "evaluation_seconds")
-    }
-    kept = ("model_bytes", "strategy_bytes", "score_bytes")
-    last = {name: tasks[-1][name] for name in kept}
-    return {
-        "replicas": len(plan.replicas),
-        **seconds,
-        "samples": sum(by_task),
-        "steps": _whole(sum(task["steps"] for task in tasks)),
-        "forward_flops": forward_flops(model, len(tasks)),
-        "training_flops": training_flops(model, by_task, len(plan.replicas)),
-        **last,
-        "stores_samples": plan.parts.strategy.stores_samples,
-        "tasks": [dict(task) for task in tasks],
-    }
-
-
-def _whole(value: float) -> float:
-    """Write a whole number as one."""
-    return int(value) if value == int(value) else value
-
-
-def cost_table(costs: Mapping[str, Mapping[str, Any]], score: str) -> pd.DataFrame:
+def costs_of(runs: Iterable[RunFolder]) -> pd.DataFrame:
     """Put the costs of several runs beside each other.
 
-    Args:
-        costs: by run, as `cost_of` gave them; empty where a run has none.
-        score: whose bytes are shown.
-
     Returns:
-        COST_COLUMNS; what is unknown is empty.
+        COST_COLUMNS, of which `score_bytes` are those of the shown score, method and dataset; what
+        is unknown is empty.
     """
     rows = []
-    for run, cost in costs.items():
-        of_scores = cost.get("score_bytes")
-        shown = None if of_scores is None else of_scores.get(score, 0)
-        rows.append({"run": run, **cost, "score_bytes": shown})
+    for run in runs:
+        of_scores = run.cost.get("score_bytes")
+        shown = None if of_scores is None else of_scores.get(run.score, 0)
+        place = {"run": run.name, "method": run.method, "dataset": run.dataset}
+        rows.append({**run.cost, "score_bytes": shown, **place})
     # Whole numbers stay whole beside empty cells.
-    return pd.DataFrame(rows, columns=list(COST_COLUMNS), dtype=object)
+    return pd.DataFrame(rows, columns=[*COST_COLUMNS, "method", "dataset"], dtype=object)
 
 
-COSTS = ("seconds", "steps", "operations", "bytes", "stores_samples")
-"""What tables show of a method's cost, see `of_one_replica`."""
-
-
-def read_costs(folder: Path, score: str) -> pd.DataFrame:
-    """Read what a run, or each run of a comparison or a suite, cost.
-
-    Args:
-        folder: its own.
-        score: of a run, whose bytes are shown.
-
-    Returns:
-        COST_COLUMNS, and of a suite method and dataset; empty where nothing was recorded.
-    """
-    if (folder / COST_TABLE).exists():
-        text = dict.fromkeys(("run", "method", "dataset"), str)
-        return pd.read_csv(
-            folder / COST_TABLE, dtype=text, keep_default_na=False, na_values=_NUMBERS
-        )
-    if (folder / COST_FILE).exists():
-        return cost_table({"": read_json(folder / COST_FILE)}, score)
-    return pd.DataFrame(columns=list(COST_COLUMNS))
+def read_costs(folder: Path) -> pd.DataFrame:
+    """Read what each run of a comparison or a suite cost, see `costs_of`."""
+    text = dict.fromkeys(("run", "method", "dataset"), str)
+    return pd.read_csv(folder / COST_TABLE, dtype=text, keep_default_na=False, na_values=_NUMBERS)
 
 
 # Columns in which an empty cell is no number; elsewhere it is text, and a run may be called NA.

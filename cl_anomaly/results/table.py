@@ -1,114 +1,99 @@
-"""The table of several runs: the one that files, pages and screens write, each in its way."""
+"""The table of several runs: whatever shows their numbers formats this one."""
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from __future__ import annotations
 
-import numpy as np
-import pandas as pd
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
-from cl_anomaly.results.cost import COSTS, of_one_replica
-from cl_anomaly.statistics.bounds import Kind, gaps_closed, kind_of
-from cl_anomaly.statistics.comparison import Comparison
-from cl_anomaly.statistics.mean_forgetting import mean_forgetting
-from cl_anomaly.statistics.pairing import units
+from cl_anomaly.results.run_folder import RunFolder
 
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from cl_anomaly.statistics.bounds import Kind
+    from cl_anomaly.statistics.comparison import Comparison
+
+COSTS = ("seconds", "steps", "operations", "bytes", "stores_samples")
+"""What a method costs for one replica, see `cost.of_one_replica`."""
 COLUMNS = (
-    *("run", "score", "mean", "sd", "low", "high", "rank", "gap_closed", "forgetting"),
-    *("not_different_from", "replicas", "missing"),
-    *COSTS,
+    *("run", "dataset", "score", "mean", "sd", "low", "high", "iqm", "iqm_low", "iqm_high"),
+    *("rank", "gap_closed", "forgetting", "not_different_from", "is_best"),
+    *("replicas", "missing", *COSTS),
 )
+ALL = "all"
+"""Stands in the place of the dataset, where a row is of several."""
 
 
-@dataclass(frozen=True)
-class Entrant:
-    """A run of the table, or a part of it: its runs on several datasets, or with other seeds.
-
-    Attributes:
-        run: the name of its row.
-        dataset: its name.
-        strategy: what it is called in results.
-        config: its settings.
-        score: that it shows.
-    """
-
-    run: str
-    dataset: str
-    strategy: str
-    config: Mapping[str, Any]
-    score: str
-
-    @property
-    def kind(self) -> Kind:
-        """What its bounds must have in common with it."""
-        return kind_of(self.strategy, self.config, self.score)
-
-
-def standings(
+def part_of_table(
+    dataset: str,
     compared: Comparison | None,
     shown: pd.DataFrame,
-    entrants: Sequence[Entrant],
+    runs: Sequence[RunFolder],
     costs: pd.DataFrame,
 ) -> pd.DataFrame:
-    """Make the table: a row for each run, the best mean first, and those without results last.
+    """Make the rows of a dataset, or of all together: the best mean first, missing results last.
 
     Args:
-        compared: the runs with results; None where there are none.
+        dataset: its name, or ALL.
+        compared: the runs with results; None if there are none.
         shown: metrics that were compared, by the score that is called `compared.score` in them.
-        entrants: the runs, in their order; those of one name are one row.
-        costs: COST_COLUMNS, in which `run` is the name of a row.
+        runs: in their order; those of one method are one row.
+        costs: COST_COLUMNS, by the names of the runs.
 
     Returns:
-        COLUMNS. mean, sd, low and high are of the headline AUROC after the last task, over the
-        anomaly classes and datasets, or over the seeds where there is one of them; the interval
-        resamples both. gap_closed lies between the means of the run's bounds. The columns of COSTS
-        are of one replica.
+        COLUMNS, in which `run` is the method. mean, sd, low and high are of the headline AUROC
+        after the last task, over the anomaly classes and datasets, or over the seeds if there is
+        one of them; the interval resamples both. gap_closed lies between the means of the run's
+        bounds. `is_best`: better than every other by the tests. COSTS are of one replica.
     """
+    import numpy as np
+    import pandas as pd
+
+    from cl_anomaly.results.cost import of_one_replica
+    from cl_anomaly.statistics.bounds import gaps_closed
+    from cl_anomaly.statistics.mean_forgetting import mean_forgetting
+
     known: dict[Any, dict[Any, Any]] = {}
-    means: dict[str, float] = {}
-    lost: dict[str, float] = {}
+    forgetting: dict[str, float] = {}
     if compared is not None:
         known = compared.table.set_index("run").to_dict("index")
-        means = {str(run): own["mean"] for run, own in known.items() if own["mean"] == own["mean"]}
-        lost = mean_forgetting(shown, compared.score)
-    gaps, scores = gaps_closed(means, _kinds(entrants)), _scores(entrants)
+        forgetting = mean_forgetting(shown, compared.score)
+    means = {str(run): row["mean"] for run, row in known.items() if row["mean"] == row["mean"]}
+    methods = _by_method(runs)
+    gaps = gaps_closed(means, {method: _kind(parts) for method, parts in methods.items()})
+    best = None if compared is None else compared.better_than_every_other
     rows = [
         {
-            **{"replicas": 0, **known.get(run, {}), "run": run, "score": score},
-            "sd": np.nan if compared is None else _deviation(compared, run),
-            "gap_closed": gaps[run],
-            "forgetting": lost.get(run, np.nan),
-            **of_one_replica(costs[costs["run"] == run]),
+            **{"replicas": 0, **known.get(method, {}), "run": method, "dataset": dataset},
+            "score": ", ".join(dict.fromkeys(part.score for part in parts)),
+            "gap_closed": gaps[method],
+            "forgetting": forgetting.get(method, np.nan),
+            "is_best": method == best,
+            **of_one_replica(costs[costs["run"].isin([part.name for part in parts])]),
         }
-        for run, score in scores.items()
+        for method, parts in methods.items()
     ]
     table = pd.DataFrame(rows, columns=list(COLUMNS))
     return table.sort_values("mean", ascending=False, kind="stable", ignore_index=True)
 
 
-def _kinds(entrants: Iterable[Entrant]) -> dict[str, Kind]:
-    """Find what the bounds of each row share with it, on all its datasets."""
-    shared: dict[str, set[tuple[str, str]]] = {}
-    strategies: dict[str, str] = {}
-    for own in entrants:
-        strategies.setdefault(own.run, own.strategy)
-        shared.setdefault(own.run, set()).add((own.dataset, own.kind[1]))
-    return {run: (strategy, repr(sorted(shared[run]))) for run, strategy in strategies.items()}
+def _by_method(runs: Sequence[RunFolder]) -> dict[str, list[RunFolder]]:
+    methods: dict[str, list[RunFolder]] = {}
+    for run in runs:
+        methods.setdefault(run.method, []).append(run)
+    return methods
 
 
-def _scores(entrants: Iterable[Entrant]) -> dict[str, str]:
-    """Name the score that each row shows, or several of different datasets."""
-    found: dict[str, list[str]] = {}
-    for own in entrants:
-        found.setdefault(own.run, []).append(own.score)
-    return {run: ", ".join(dict.fromkeys(scores)) for run, scores in found.items()}
+def _kind(parts: Sequence[RunFolder]) -> Kind:
+    """Return what the bounds of a row share with it, on all its datasets."""
+    from cl_anomaly.statistics.bounds import kind_of
+
+    shared = {
+        (part.dataset, kind_of(part.strategy_name, part.settings, part.score)[1]) for part in parts
+    }
+    return parts[0].strategy_name, repr(sorted(shared))
 
 
-def _deviation(compared: Comparison, run: str) -> float:
-    """Compute the standard deviation of what a run's mean is of; NaN of one observation."""
-    has = [name for name in compared.values.columns if compared.values[name].notna().any()]
-    if run not in has:
-        return float("nan")
-    paired = compared.values.loc[compared.values[has].notna().all(axis=1), [run]]
-    values = units(paired, compared.units == "blocks")
-    return float(values.std(ddof=1)) if len(values) > 1 else float("nan")
+def method_rows(rows: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    """Return the rows of all datasets together, or those of the only dataset."""
+    return [row for row in rows if row["dataset"] == ALL] or list(rows)

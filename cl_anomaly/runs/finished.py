@@ -3,22 +3,16 @@
 This imports no PyTorch.
 """
 
-from __future__ import annotations
-
 import hashlib
 from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from cl_anomaly.core.json_files import read_json
 from cl_anomaly.runs.folder_lock import check_same
 from cl_anomaly.store.files import MANIFEST_FILE, check_sizes
 from cl_anomaly.store.folder_names import Identified
 from cl_anomaly.store.status import STATUS_FILE, is_finished, status_of
-
-if TYPE_CHECKING:
-    from cl_anomaly.runs.result import Result
 
 
 @dataclass(frozen=True)
@@ -29,13 +23,11 @@ class Finished:
         folder: with them.
         failures: a sentence for each replica that failed.
         is_new: whether it was not finished before.
-        result: where this process has finished it.
     """
 
     folder: Path
     failures: list[str]
     is_new: bool = False
-    result: Result | None = None
 
 
 def find_finished(folder: Path, run: Identified, known: Collection[str] = ()) -> Finished | None:

@@ -1,7 +1,7 @@
 """What a run has measured so far: scores and AUROCs after every task, times, and failures."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from typing import Any
 
 import numpy as np
@@ -9,7 +9,6 @@ import pandas as pd
 import torch
 from numpy.typing import NDArray
 
-from cl_anomaly.core.labels import Label
 from cl_anomaly.core.state import State
 from cl_anomaly.runs.metrics_table import Measured, metrics_table
 from cl_anomaly.scenarios.base import Replica, Scenario, all_test_indices
@@ -18,40 +17,13 @@ from cl_anomaly.settings.run_config import ResolvedConfig
 from cl_anomaly.statistics.aurocs import ARRIVED, Measures
 from cl_anomaly.statistics.detection import average_precision, fpr_at_tpr
 from cl_anomaly.statistics.matrix import auroc
+from cl_anomaly.store.status import Failure
 
 _SEEN = {
     "average_precision_0.1_seen": average_precision,
     "fpr_at_tpr_0.95_seen": fpr_at_tpr,
 }
 """Of all normal samples of the tasks so far, and all anomalies: by its name in `metrics.csv`."""
-
-
-@dataclass(frozen=True)
-class Failure:
-    """A replica that cannot go on.
-
-    Attributes:
-        seed: of the replica.
-        task: in which it failed, from 1.
-        step: after which training step of the task, from 1; None where its scores failed.
-        what: was not a finite number.
-        anomaly_class: of the replica, where the run has several.
-    """
-
-    seed: int
-    task: int
-    step: int | None
-    what: str
-    anomaly_class: Label | None = None
-
-    def __str__(self) -> str:
-        """Describe it in a sentence."""
-        place = f"after step {self.step}" if self.step else "at its end"
-        of_class = "" if self.anomaly_class is None else f", anomaly class {self.anomaly_class}"
-        return (
-            f"seed {self.seed}{of_class} failed in task {self.task}, {place}: {self.what} was not "
-            f"a finite number. Try a lower learning rate, or float32."
-        )
 
 
 class Measurements:

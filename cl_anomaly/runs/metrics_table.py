@@ -14,7 +14,7 @@ from cl_anomaly.core.labels import Label, joined
 from cl_anomaly.scenarios.base import Replica, Scenario
 from cl_anomaly.statistics.aurocs import HEADLINE, OF_CLASS, UNTRAINED, Measures
 from cl_anomaly.statistics.transfer import transfer_of
-from cl_anomaly.store.finished import METRICS_COLUMNS
+from cl_anomaly.store.metrics import METRICS_COLUMNS
 
 ByScore = Mapping[str, NDArray[np.float64]]
 Row = tuple[Any, ...]

@@ -5,21 +5,20 @@ import shutil
 import traceback
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import replace
 from pathlib import Path
 
 from cl_anomaly.core.errors import CLAnomalyError, Interrupted, RunError, explained
 from cl_anomaly.core.progress import Progress
 from cl_anomaly.plan.build import Plan, check_together
+from cl_anomaly.results.run_folder import RunFolder
 from cl_anomaly.runs.checkpointing import Keeper
 from cl_anomaly.runs.finished import Finished, find_finished
 from cl_anomaly.runs.folder_lock import check_begun, claimed
 from cl_anomaly.runs.interrupts import stop_requested_by_signals
-from cl_anomaly.runs.result import Result
 from cl_anomaly.runs.run import Run
 from cl_anomaly.runs.run_events import RunEvents
-from cl_anomaly.runs.run_folder import write_beginning, write_results
 from cl_anomaly.runs.tracking import tracked
+from cl_anomaly.runs.writing import write_beginning, write_results
 from cl_anomaly.settings.python_values import FAMILY
 from cl_anomaly.settings.strategy_names import family_of
 from cl_anomaly.store.checkpoints import Checkpoints
@@ -80,10 +79,10 @@ def perform_in(
         check_begun(folder, plan.config.to_dict(), plan.environment)
         result = _execute(folder, plan, listener, track)
         failures = [str(failure) for failure in result.failures]
-        return Finished(folder, failures, True, replace(result, folder=folder))
+        return Finished(folder, failures, True)
 
 
-def write_run(result: Result, out: Path) -> Path:
+def write_run(result: RunFolder, out: Path) -> Path:
     """Write the results of a run that was not performed in a folder into a new one.
 
     Returns:
@@ -97,7 +96,7 @@ def write_run(result: Result, out: Path) -> Path:
         return folder
 
 
-def _execute(folder: Path, plan: Plan, listener: Listener, track: Sequence[str]) -> Result:
+def _execute(folder: Path, plan: Plan, listener: Listener, track: Sequence[str]) -> RunFolder:
     with explained("in preparation"):
         run = Run(plan)
     events = RunEvents(run, folder, listener(plan.strategy_name))

@@ -14,7 +14,7 @@ from cl_anomaly.core.state import State
 from cl_anomaly.scenarios.base import Replica, Scenario, all_test_indices
 from cl_anomaly.scores.scoring import GroupPlaces
 from cl_anomaly.statistics.thresholds import TARGET_RATES
-from cl_anomaly.store.recorded import FALSE_POSITIVE_RATES_FILE, THRESHOLDS_FILE
+from cl_anomaly.store.status import FALSE_POSITIVE_RATES_FILE, THRESHOLDS_FILE
 
 THRESHOLD_FILES = (THRESHOLDS_FILE, FALSE_POSITIVE_RATES_FILE)
 

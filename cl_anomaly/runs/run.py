@@ -14,12 +14,12 @@ from cl_anomaly.core.progress import Progress
 from cl_anomaly.core.state import State
 from cl_anomaly.plan.assemble import assemble
 from cl_anomaly.plan.build import Plan
-from cl_anomaly.results.cost import cost_of, new_samples
+from cl_anomaly.results.run_folder import RunFolder
 from cl_anomaly.runs.checkpointing import Keeper
+from cl_anomaly.runs.cost import cost_of, new_samples
 from cl_anomaly.runs.measurements import Measurements
 from cl_anomaly.runs.recorded_pictures import PictureRecorder
 from cl_anomaly.runs.recorded_thresholds import ThresholdRecord
-from cl_anomaly.runs.result import Result
 from cl_anomaly.runs.returned_tasks import about_returned
 from cl_anomaly.scenarios.base import all_test_indices
 
@@ -76,7 +76,7 @@ class Run:
         """Where it is."""
         return Position(self._learnt, within=self.detector.groups.has_begun)
 
-    def execute(self, progress: Progress, keeper: Keeper | None = None) -> Result:
+    def execute(self, progress: Progress, keeper: Keeper | None = None) -> RunFolder:
         """Learn all tasks one after another, from where it is.
 
         Args:
@@ -207,12 +207,14 @@ class Run:
         groups = State(values["groups"], state.tensors)
         self.detector.groups.restore(groups, values["task"])
 
-    def _result(self) -> Result:
+    def _result(self) -> RunFolder:
         measured, plan = self.measured, self.plan
         scores = measured.scores()
         realised = self.thresholds.seen_rates(scores)
-        return Result(
+        return RunFolder(
+            folder=None,
             config=self.config,
+            settings=self.config.to_dict(),
             strategy_name=plan.strategy_name,
             environment=self.environment,
             metrics=measured.metrics(realised),

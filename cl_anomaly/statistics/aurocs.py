@@ -1,19 +1,14 @@
 """AUROCs of a run's replicas as arrays, parted by anomaly class, and read back from its metrics."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
 from cl_anomaly.core.labels import Label, parted
-
-if TYPE_CHECKING:  # it takes PyTorch
-    from cl_anomaly.scenarios.base import Replica
 
 HEADLINE, ARRIVED = "auroc_seen", "auroc_arrived_seen"
 OF_CLASS, UNTRAINED = "auroc_class_", "auroc_untrained_task_"
@@ -55,7 +50,7 @@ class Aurocs:
 def aurocs_by_class(
     strategy: str,
     dataset: str,
-    replicas: Sequence[Replica],
+    replicas: Sequence[tuple[Label, int]],
     headline: Mapping[str, NDArray[np.float64]],
     s: Mapping[str, NDArray[np.float64]],
     untrained: Mapping[str, NDArray[np.float64]] | None = None,
@@ -66,7 +61,7 @@ def aurocs_by_class(
     Args:
         strategy: what it is called in results, which names the run, too.
         dataset: its name.
-        replicas: R of them.
+        replicas: anomaly class and seed of each of the R.
         headline: by score, (R, N).
         s: by score, (R, N, N).
         untrained: by score, (R, N).
@@ -74,15 +69,15 @@ def aurocs_by_class(
     """
     reached = max(int((~np.isnan(values)).any(0).sum()) for values in headline.values())
     found = []
-    for anomaly_class in dict.fromkeys(replica.anomaly_class for replica in replicas):
-        own = [p for p, replica in enumerate(replicas) if replica.anomaly_class == anomaly_class]
+    for anomaly_class in dict.fromkeys(label for label, _ in replicas):
+        own = [place for place, (label, _) in enumerate(replicas) if label == anomaly_class]
         found.append(
             Aurocs(
                 strategy,
                 strategy,
                 dataset,
                 anomaly_class,
-                [replicas[place].seed for place in own],
+                [replicas[place][1] for place in own],
                 {name: values[own, :reached] for name, values in headline.items()},
                 {name: values[own, :reached, :reached] for name, values in s.items()},
                 {name: values[own, :reached] for name, values in (untrained or {}).items()},

@@ -41,15 +41,6 @@ _ALPHA = 0.05
 
 
 @dataclass(frozen=True, eq=False)
-class Decided:
-    """What the tests of a comparison gave, which takes longest by far; see `Comparison`."""
-
-    pairs: pd.DataFrame
-    friedman: float | None
-    critical_difference: float | None
-
-
-@dataclass(frozen=True, eq=False)
 class Comparison:
     """Several runs on the same scenarios, as far as their replicas are paired.
 
@@ -57,12 +48,10 @@ class Comparison:
         metric: what is compared, after the last task.
         score: by which it was measured.
         alpha: of the tests; the intervals' confidence is 1 − alpha.
-        values: a row for each replica (dataset, anomaly_class, seed), a column for each run; NaN
-            where it has no result.
-        table: a row for each run, in their order: run, mean, low, high, iqm, iqm_low, iqm_high,
-            rank (mean, 1 is the best), replicas, missing, not_different_from (names with ", ",
-            of the pairs that are tested). Means and ranks are of the replicas that all runs with
-            results have; those of a run without any result are empty.
+        table: a row for each run, in their order: run, mean, sd (of the units), low, high, iqm,
+            iqm_low, iqm_high, rank (mean, 1 is the best), replicas, missing, not_different_from
+            (names with ", ", of the pairs that are tested). Means and ranks are of the replicas
+            that all runs with results have; those of a run without any result are empty.
         pairs: a row for each two runs: run, other, difference (of the means), low, high,
             probability_of_improvement (paired), unpaired (the same), observations (of the test),
             p_wilcoxon, rank_biserial (whose sign says who is better), family ("named", "best" or
@@ -81,7 +70,6 @@ class Comparison:
     metric: str
     score: str
     alpha: float
-    values: pd.DataFrame
     table: pd.DataFrame
     pairs: pd.DataFrame
     units: str
@@ -91,6 +79,15 @@ class Comparison:
     friedman: float | None
     critical_difference: float | None
     remarks: tuple[str, ...]
+
+    @property
+    def better_than_every_other(self) -> str | None:
+        """The run that is better than every other by the tests; None if none is."""
+        others = [run for run in self.table.dropna(subset="mean")["run"] if run != self.best]
+        if self.best is None or not others:
+            return None
+        is_better = all(self.decision(self.best, run) == BETTER for run in others)
+        return self.best if is_better else None
 
     def decision(self, run: str, other: str) -> str:
         """Return whether one run is better than another, worse, not different, or not tested."""
@@ -136,22 +133,7 @@ def compare_runs(
         ValueError: no run has that metric by that score, or one has it twice for a replica.
     """
     values = values_of(metrics, score, metric)
-    return _Work(values, metric, score, named, lower_is_better, alpha, resamples, None).comparison()
-
-
-def compare_values(
-    values: pd.DataFrame, score: str, named: Named = (), decided: Decided | None = None
-) -> Comparison:
-    """Compare runs by their headline AUROC, as `compare_runs` does.
-
-    Args:
-        values: as `values_of` gives them.
-        score: that they are by.
-        named: pairs of runs that are tested whoever is the best.
-        decided: what an earlier comparison of the same values and pairs gave, which is not computed
-            again.
-    """
-    return _Work(values, HEADLINE, score, named, False, _ALPHA, RESAMPLES, decided).comparison()
+    return _Work(values, metric, score, named, lower_is_better, alpha, resamples).comparison()
 
 
 class _Work:
@@ -166,7 +148,6 @@ class _Work:
         lower_is_better: bool,
         alpha: float,
         resamples: int,
-        decided: Decided | None,
     ) -> None:
         self._values, self._metric, self._score, self._named = values, metric, score, named
         self._lower_is_better, self._alpha, self._resamples = lower_is_better, alpha, resamples
@@ -179,22 +160,17 @@ class _Work:
             if len(self._ranked)
             else np.full(len(self._runs), np.nan)
         )
-        self._known = decided
-        if decided is None:
-            self._friedman, self._difference = self._of_three_or_more()
-        else:
-            self._friedman, self._difference = decided.friedman, decided.critical_difference
+        self._friedman, self._difference = self._of_three_or_more()
 
     def comparison(self) -> Comparison:
         table = self._table()
-        pairs = self._pairs(table) if self._known is None else self._known.pairs
+        pairs = self._pairs(table)
         named = [_not_different(pairs, run) for run in table["run"]]
         is_ranked = table["mean"].notna()
         return Comparison(
             metric=self._metric,
             score=self._score,
             alpha=self._alpha,
-            values=self._values,
             table=table.assign(not_different_from=pd.Series(named, dtype=object).where(is_ranked)),
             pairs=pairs,
             units=self._units,
@@ -220,14 +196,16 @@ class _Work:
             if run in self._runs and len(self._paired):
                 row |= self._numbers(run)
             rows.append(row)
-        columns = "run mean low high iqm iqm_low iqm_high rank replicas missing"
+        columns = "run mean sd low high iqm iqm_low iqm_high rank replicas missing"
         return pd.DataFrame(rows, columns=columns.split())
 
     def _numbers(self, run: str) -> dict[str, float]:
         table = by_block(self._paired[run])
         mean, middle = self._interval(table), self._interval(table, is_middle=True)
+        observed = units(self._paired[[run]], self._units == "blocks")
         return {
             "mean": float(mean_of_blocks(table)),
+            "sd": float(observed.std(ddof=1)) if len(observed) > 1 else float("nan"),
             "low": mean.low,
             "high": mean.high,
             "iqm": float(interquartile_mean(table)),

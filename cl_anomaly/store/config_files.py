@@ -1,5 +1,6 @@
 """`config.json` of runs and comparisons: read and checked."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,16 @@ def read_configuration(path: Path) -> dict[str, Any]:
         InputError: the file is missing or damaged.
     """
     return read_json(path)
+
+
+def runs_of(config: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+    """Return the whole settings of each run of a comparison or a suite, by its name.
+
+    Args:
+        config: settings that the runs share, and their own under "runs".
+    """
+    shared = {name: value for name, value in config.items() if name != "runs"}
+    return {name: shared | given for name, given in config["runs"].items()}
 
 
 def read_settings(path: Path) -> dict[str, Any]:

@@ -61,13 +61,8 @@ class Identified(Protocol):
 
 def folder_name(run: Identified) -> str:
     """Name a run's folder: DATASET-STRATEGY-FINGERPRINT."""
-    start = plain_name(f"{dataset_name(run.config)}-{run.strategy_name}")
+    start = plain_name(f"{short_name(run.config.dataset)}-{run.strategy_name}")
     return f"{start}-{fingerprint_of(run.config.to_dict(), run.environment)}"
-
-
-def dataset_name(config: ResolvedConfig) -> str:
-    """Name a dataset without the folder and the ending of its file, where it is one."""
-    return short_name(config.dataset)
 
 
 def plain_name(name: str) -> str:

@@ -11,11 +11,11 @@ from functools import cache, cached_property
 from pathlib import Path
 from typing import Any, Literal
 
-from cl_anomaly.core.errors import InputError
-from cl_anomaly.core.json_files import read_json
+from cl_anomaly.core.json_files import read_json_or_empty
 from cl_anomaly.settings.catalogue import names_of, options_by_name
 from cl_anomaly.settings.options import Option
 from cl_anomaly.settings.run_config import settings_of_a_run
+from cl_anomaly.store.config_files import runs_of
 from cl_anomaly.store.provenance import CodeWords, finished_at
 from cl_anomaly.store.status import (
     CONFIG_FILE,
@@ -93,10 +93,8 @@ class Listed:
     def settings(self) -> Sequence[Mapping[str, Any]]:
         """The settings of each run that it is of, by name."""
         config = self.status.config
-        if self.kind == "run":
-            return [flat_settings(config)]
-        shared = {name: value for name, value in config.items() if name != "runs"}
-        return [flat_settings(shared | own) for own in config["runs"].values()]
+        members = [config] if self.kind == "run" else runs_of(config).values()
+        return [flat_settings(settings) for settings in members]
 
     def column(self, name: str) -> list[Any]:
         """Return the different values of a setting, in the order of the runs."""
@@ -116,9 +114,9 @@ def list_results(out: Path) -> list[Listed]:
 
 def _listed(status: Status, codes: CodeWords) -> Listed:
     folder, config = status.folder, status.config
-    about = _read_if_there(folder / SUITE_FILE)
+    about = read_json_or_empty(folder / SUITE_FILE)
     several = holds_several_runs(config)
-    folders = _read_if_there(folder / RUNS_FILE) if several else {}
+    folders = read_json_or_empty(folder / RUNS_FILE) if several else {}
     told = {name: own for name, own in about.get("members", {}).items() if several}
     return Listed(
         status=status,
@@ -227,10 +225,3 @@ def _defaults(strategy: str, model: str) -> dict[str, Any]:
 def _options(owner: str, name: str) -> dict[str, Option]:
     options = options_by_name(owner, name) if name in names_of(owner) else ()
     return {f"{owner}.{option.name}": option for option in options}
-
-
-def _read_if_there(path: Path) -> dict[str, Any]:
-    try:
-        return read_json(path)
-    except InputError:
-        return {}

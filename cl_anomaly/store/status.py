@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 from cl_anomaly.core.errors import InputError
 from cl_anomaly.core.json_files import read_json, write_json
+from cl_anomaly.core.labels import Label
 from cl_anomaly.settings.run_config import fingerprint
 from cl_anomaly.settings.strategy_names import file_of, with_file
 from cl_anomaly.store.checkpoints import last_position
@@ -30,8 +31,11 @@ STATUS_FILE = "status.json"
 TIMING_FILE = "timing.json"
 SUMMARY_FILE = "summary.csv"
 COST_FILE = "cost.json"
-COST_TABLE, STANDINGS_FILE, PAIRS_FILE = "cost.csv", "standings.csv", "pairs.csv"
+COST_TABLE, TABLE_FILE, PAIRS_FILE = "cost.csv", "table.csv", "pairs.csv"
 TESTS_FILE = "tests.json"
+SCORES_FILE, PICTURES_FILE, LOSSES_FILE = "scores.npz", "pictures.npz", "losses.csv"
+THRESHOLDS_FILE, FALSE_POSITIVE_RATES_FILE = "thresholds.csv", "false_positive_rates.csv"
+FIGURE_NAME = "auroc_per_task"
 RUNS_FILE, SUITE_FILE = "runs.json", "suite.json"
 CHECKPOINTS_FOLDER = "checkpoints"
 PAGE_FILE = "report.html"
@@ -56,6 +60,34 @@ class Status:
     name: StatusName
     why: list[str]
     config: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Failure:
+    """A replica that cannot go on.
+
+    Attributes:
+        seed: of the replica.
+        task: in which it failed, from 1.
+        step: after which training step of the task, from 1; None where its scores failed.
+        what: was not a finite number.
+        anomaly_class: of the replica, where the run has several.
+    """
+
+    seed: int
+    task: int
+    step: int | None
+    what: str
+    anomaly_class: Label | None = None
+
+    def __str__(self) -> str:
+        """Describe it in a sentence."""
+        place = f"after step {self.step}" if self.step else "at its end"
+        of_class = "" if self.anomaly_class is None else f", anomaly class {self.anomaly_class}"
+        return (
+            f"seed {self.seed}{of_class} failed in task {self.task}, {place}: {self.what} was not "
+            f"a finite number. Try a lower learning rate, or float32."
+        )
 
 
 def find_runs(out: Path) -> list[Status]:

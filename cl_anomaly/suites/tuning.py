@@ -9,8 +9,8 @@ import numpy as np
 
 from cl_anomaly.core.errors import InputError
 from cl_anomaly.plan.outline import Outline
+from cl_anomaly.results.run_folder import read_run
 from cl_anomaly.statistics.aurocs import HEADLINE
-from cl_anomaly.store.finished import read_results
 from cl_anomaly.suites.suite import Suite
 
 RULE = (
@@ -127,11 +127,9 @@ def _further(values: Sequence[Any], best: Any) -> float | int | None:
 def _headline(folder: Path | None, outline: Outline) -> float:
     if folder is None:
         return float("nan")
-    (results,) = read_results(folder)
-    metrics = results.metrics
-    is_shown = metrics["score"] == outline.config.shown_score
-    headline = metrics[(metrics["metric"] == HEADLINE) & is_shown]
-    last = headline[headline["task"] == outline.tasks]
+    own = read_run(folder).metrics
+    last = own[(own["metric"] == HEADLINE) & (own["score"] == outline.config.shown_score)]
+    last = last[last["task"] == outline.tasks]
     # A replica that failed makes the whole candidate a failure: it must not win by what is left.
     return float(last["value"].mean()) if len(last) == len(outline.replicas) else float("nan")
 

@@ -5,7 +5,7 @@ from functools import cache
 import numpy as np
 import pytest
 
-from cl_anomaly import Result, RunConfig, run
+from cl_anomaly import RunConfig, RunFolder, run
 from cl_anomaly.models.vae import VAE
 from tests.support.places import ROOT
 
@@ -16,7 +16,7 @@ SEEDS = 5
 @cache
 def _result(
     strategy: str, *options: tuple[str, object], order: str | tuple[int, ...] = "ascending"
-) -> Result:
+) -> RunFolder:
     config = RunConfig(
         task_order=order,
         dataset="digits",
@@ -31,7 +31,7 @@ def _result(
     return run(config)
 
 
-def _run(strategy: str, **options: object) -> Result:
+def _run(strategy: str, **options: object) -> RunFolder:
     """Give the result of a run, which several tests read."""
     return _result(strategy, *options.items())
 

@@ -20,10 +20,10 @@ from cl_anomaly.core.errors import InputError, Interrupted
 from cl_anomaly.core.progress import Progress
 from cl_anomaly.core.state import State, Wanted
 from cl_anomaly.plan.build import prepare
+from cl_anomaly.results.run_folder import RunFolder
 from cl_anomaly.runs.checkpointing import Keeper
 from cl_anomaly.runs.interrupts import StopRequest
 from cl_anomaly.runs.measurements import Failure
-from cl_anomaly.runs.result import Result
 from cl_anomaly.runs.run import Run
 from cl_anomaly.store.checkpoints import Checkpoints
 from cl_anomaly.strategies import find_strategy
@@ -92,7 +92,7 @@ class _Saving(Keeper):
         self.states.append(loaded)
 
 
-def _same(one: Result, other: Result) -> None:
+def _same(one: RunFolder, other: RunFolder) -> None:
     assert one.metrics.equals(other.metrics)
     for name, weights in one.weights.items():
         assert (weights == other.weights[name]).all(), name

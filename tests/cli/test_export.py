@@ -8,7 +8,6 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from cl_anomaly.report.export import best_run
 from cl_anomaly.statistics.comparison import compare_runs
 from tests.statistics.test_comparison import metrics_of, stream
 from tests.support.command import cli
@@ -52,20 +51,22 @@ def test_bold_is_only_what_is_better_than_every_other() -> None:
         run: stream(level, spread=0.002, seed=seed)
         for seed, (run, level) in enumerate(levels.items())
     }
-    assert best_run(compare_runs(metrics_of(runs), "mse", resamples=50)) == "a"
+    assert compare_runs(metrics_of(runs), "mse", resamples=50).better_than_every_other == "a"
     compared = compare_runs(metrics_of(runs | {"a too": stream(0.9, seed=9)}), "mse", resamples=50)
     # Both are better than the others, and neither than the other.
     named = [("a", "b"), ("a too", "b")]
     metrics = metrics_of(runs | {"a too": stream(0.9, seed=9)})
     found = compare_runs(metrics, "mse", named=named, resamples=50)
     assert {found.decision(run, "b") for run in ("a", "a too")} == {"better"}
-    assert best_run(compared) is None
+    assert compared.better_than_every_other is None
     two = {"a": stream(0.9, spread=0.002, seed=1), "b": stream(0.6, spread=0.002, seed=2)}
-    assert best_run(compare_runs(metrics_of(two), "mse", resamples=50)) == "a"
+    assert compare_runs(metrics_of(two), "mse", resamples=50).better_than_every_other == "a"
     same = {"a": stream(0.9, spread=0.05, seed=1), "b": stream(0.9, spread=0.05, seed=2)}
-    assert best_run(compare_runs(metrics_of(same), "mse", resamples=50)) is None
-    assert best_run(compare_runs(metrics_of({"a": two["a"]}), "mse", resamples=50)) is None
-    assert best_run(None) is None
+    assert compare_runs(metrics_of(same), "mse", resamples=50).better_than_every_other is None
+    assert (
+        compare_runs(metrics_of({"a": two["a"]}), "mse", resamples=50).better_than_every_other
+        is None
+    )
 
 
 def test_the_best_is_bold_in_the_table(tmp_path: Path) -> None:

@@ -8,8 +8,8 @@ import pytest
 import torch
 from PIL import Image
 
+from cl_anomaly import read_run
 from cl_anomaly.detector import Detector
-from cl_anomaly.runs.reading import read_run
 from cl_anomaly.strategies.gr import GenerativeReplay
 from tests.support.command import Done, cli, config_of, plain
 

@@ -71,7 +71,7 @@ def test_a_comparison_leaves_a_folder_for_each_run_and_one_for_all(comparison: P
         "metrics.csv",
         "summary.csv",
         "cost.csv",
-        "standings.csv",
+        "table.csv",
         "pairs.csv",
         "tests.json",
         "auroc_per_task.png",

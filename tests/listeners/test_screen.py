@@ -10,7 +10,7 @@ from cl_anomaly.core.progress import Progress
 from cl_anomaly.listeners.screen import Screen, mean_and_spread, show_notice
 from cl_anomaly.report.run_names import one_line
 from cl_anomaly.report.suite_table import COST, QUALITY, screen_rows
-from cl_anomaly.results.suite_results import read_suite
+from cl_anomaly.results.reading import read_suite
 from tests.support.places import ROOT
 
 
@@ -235,8 +235,9 @@ def test_the_tables_of_a_suite_fit(
     table = pd.DataFrame([{"run": name, "score": "mse", "missing": 0} | numbers for name in names])
     table["not_different_from"] = [", ".join(n for n in names if n != name) for name in names]
     table.loc[0, "not_different_from"] = ", ".join(names[1:5])
+    rows = [{str(k): v for k, v in row.items()} for row in table.to_dict("records")]
     for columns in (QUALITY, COST):
-        show_narrow_table("small", screen_rows(table, columns), ("method", *columns))
+        show_narrow_table("small", screen_rows(rows, columns), ("method", *columns))
     out = capsys.readouterr().out
     assert max(map(len, out.splitlines())) <= 80
     for word in (
@@ -250,5 +251,5 @@ def test_the_tables_of_a_suite_fit(
         "yes",
     ):
         assert out.count(word) == 9, word
-    said = [row[-1] for row in screen_rows(table, QUALITY)]
+    said = [row[-1] for row in screen_rows(rows, QUALITY)]
     assert said == [f"{names[1]} and 3 more", *["all others"] * 8]

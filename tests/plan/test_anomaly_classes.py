@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from cl_anomaly import Result, RunConfig, run
+from cl_anomaly import RunConfig, RunFolder, run
 from cl_anomaly.core.errors import InputError
 from cl_anomaly.core.json_files import read_json
 from cl_anomaly.plan.build import prepare
@@ -27,7 +27,7 @@ SMALL: dict[str, Any] = {
 }
 
 
-def _run(**settings: Any) -> Result:
+def _run(**settings: Any) -> RunFolder:
     return run(RunConfig(**SMALL | settings))
 
 
@@ -36,11 +36,11 @@ def _tested(config: RunConfig) -> int:
 
 
 @pytest.fixture(scope="module")
-def every_class() -> Result:
+def every_class() -> RunFolder:
     return _run(strategy="gr", seeds=[3, 7], task_order="random", anomaly_class="all")
 
 
-def test_all_classes_in_one_run_are_ten_single_runs(every_class: Result) -> None:
+def test_all_classes_in_one_run_are_ten_single_runs(every_class: RunFolder) -> None:
     single = [
         _run(strategy="gr", seeds=[3, 7], task_order="random", anomaly_class=own)
         for own in range(10)
@@ -55,7 +55,7 @@ def test_all_classes_in_one_run_are_ten_single_runs(every_class: Result) -> None
     assert every_class.replicas == [replica for own in single for replica in own.replicas]
 
 
-def test_all_is_resolved_to_the_classes_that_there_are(every_class: Result) -> None:
+def test_all_is_resolved_to_the_classes_that_there_are(every_class: RunFolder) -> None:
     assert every_class.config.anomaly_class == list(range(10))
     assert every_class.replicas[:3] == [
         Replica(3, 0, "random"),
@@ -66,7 +66,7 @@ def test_all_is_resolved_to_the_classes_that_there_are(every_class: Result) -> N
         _run(anomaly_class=[0, 12])
 
 
-def test_the_result_matrix_is_the_auroc_on_each_group(every_class: Result) -> None:
+def test_the_result_matrix_is_the_auroc_on_each_group(every_class: RunFolder) -> None:
     place, after, scores = 9, 4, every_class.scores["mse"]  # anomaly class 4, seed 7
     assert every_class.replicas[place] == Replica(7, 4, "random")
     labels, own = every_class.test_labels, scores[place, after]
@@ -79,7 +79,7 @@ def test_the_result_matrix_is_the_auroc_on_each_group(every_class: Result) -> No
     assert every_class.headline["mse"][place, after] == pytest.approx(headline, abs=1e-12)
 
 
-def test_the_folder_names_the_classes(every_class: Result, tmp_path: Path) -> None:
+def test_the_folder_names_the_classes(every_class: RunFolder, tmp_path: Path) -> None:
     folder = write_run(every_class, tmp_path)
     assert read_json(folder / "config.json")["anomaly_class"] == list(range(10))
     file = np.load(folder / "scores.npz")

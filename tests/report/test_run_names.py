@@ -1,6 +1,5 @@
 """Runs are called by what tells them apart, and what is not comparable is said."""
 
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -8,12 +7,13 @@ import pandas as pd
 import pytest
 
 from cl_anomaly.report.run_names import labelled, panels_of
-from cl_anomaly.store.finished import RunResults, each_once, read_results
+from cl_anomaly.results.reading import each_once, read_results
+from cl_anomaly.results.run_folder import RunFolder
 from tests.support.made_up import made_up_comparison, made_up_run
 
 
-def read(*folders: Path) -> list[RunResults]:
-    return each_once(own for folder in folders for own in read_results(folder))
+def read(*folders: Path) -> list[RunFolder]:
+    return each_once(own for folder in folders for own in read_results(folder).lines)
 
 
 def names(*folders: Path) -> list[str]:
@@ -94,10 +94,10 @@ def test_anomaly_classes_and_datasets_are_panels_and_no_part_of_the_name(tmp_pat
     assert titles == [
         "digits, anomaly class 0",
         "digits, anomaly class 3",
-        "mine.npz, anomaly class 0",
+        "mine, anomaly class 0",
     ]
     assert said == [
-        "These runs are of different datasets (digits, mine.npz) and anomaly classes (0, 3): each "
+        "These runs are of different datasets (digits, mine) and anomaly classes (0, 3): each "
         "has a panel of its own."
     ]
 
@@ -108,7 +108,7 @@ def test_a_dataset_is_its_data_whatever_its_path(tmp_path: Path) -> None:
     other = made_up_run(tmp_path, "lower", {"data_sha256": "cd" * 32}, dataset="here/mine.npz")
     assert len(panels_of(labelled(read(here, there))[0])) == 1
     titles = [title for title, _ in panels_of(labelled(read(here, other))[0])]
-    assert titles == ["mine.npz (data abababab)", "mine.npz (data cdcdcdcd)"]
+    assert titles == ["mine (data abababab)", "mine (data cdcdcdcd)"]
 
 
 def code(digest: str, **files: str) -> dict[str, Any]:
@@ -193,7 +193,7 @@ def test_several_anomaly_classes_are_one_panel(tmp_path: Path) -> None:
     for own in read(*folders):
         # Class 4 beside class 0, in a run of both.
         other = own.metrics.assign(anomaly_class=4, value=own.metrics["value"] - 0.1)
-        results.append(replace(own, metrics=pd.concat([own.metrics, other])))
+        results.append(own.but(metrics=pd.concat([own.metrics, other])))
     assert results[0].anomaly_classes == (0, 4)
     table, said = labelled(results)
     assert not said

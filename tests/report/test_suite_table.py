@@ -2,10 +2,9 @@
 
 from typing import Any
 
-import pandas as pd
 import pytest
 
-from cl_anomaly.report.suite_table import COLUMNS, in_short, rows_of
+from cl_anomaly.report.suite_table import COLUMNS, cells_of, in_short
 
 OTHERS = ["a", "b", "c", "d", "e"]
 
@@ -33,8 +32,7 @@ def test_runs_without_results_are_not_among_those_that_differ() -> None:
 
     names = ["a", "b", "c", "d", "e"]
     same = {own: ", ".join(other for other in names if other != own) for own in names}
-    table = pd.DataFrame([*(row(own, 0.5, same[own]) for own in names), row("gone", None, None)])
     place = COLUMNS.index("not different from")
-    rows = rows_of(table)
+    rows = cells_of([*(row(own, 0.5, same[own]) for own in names), row("gone", None, None)])
     assert [own[place] for own in rows] == ["all others"] * 5 + [""]
     assert rows[-1][:2] == ["gone", "no results"]

@@ -2,6 +2,8 @@
 
 import io
 import math
+import subprocess
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -14,13 +16,14 @@ from cl_anomaly import read_suite
 from cl_anomaly.core.json_files import read_json, write_json
 from cl_anomaly.report.page.page import page_of
 from cl_anomaly.report.page.run_content import read_content
-from cl_anomaly.report.suite_table import COLUMNS, COST, QUALITY, read_table
+from cl_anomaly.report.suite_table import COLUMNS, COST, QUALITY
 from cl_anomaly.results.cost import COST_COLUMNS, of_one_replica
-from cl_anomaly.results.table import Entrant, standings
+from cl_anomaly.results.run_folder import RunFolder
+from cl_anomaly.results.table import part_of_table
 from cl_anomaly.settings.run_config import ResolvedConfig
 from cl_anomaly.statistics.comparison import compare_runs
 from cl_anomaly.suites.comparison_folder import write_comparison
-from cl_anomaly.suites.folder import SuiteMember, write_suite
+from cl_anomaly.suites.folder import write_suite
 from cl_anomaly.suites.suite import Suite
 from tests.report.page.reading import rows as rows_of_page
 from tests.report.page.reading import script
@@ -77,22 +80,25 @@ def made_up(out: Path, config: ResolvedConfig, end: float, cost: Mapping[str, An
     return write_folder(out, f"{config.model}-{config.strategy}", write)
 
 
-def members_in(out: Path) -> dict[str, SuiteMember]:
-    found = {}
+def member(folder: Path, name: str, config: ResolvedConfig, method: str = "") -> RunFolder:
+    return RunFolder(folder, name, method=method, config=config, settings=config.to_dict())
+
+
+def members_in(out: Path) -> list[RunFolder]:
+    members = []
     for number, ((model, strategy), end) in enumerate(ENDS.items(), 1):
         config = config_of(model, strategy)
         cost = COST_OF_ALL | {"steps": 14_320 * number}
         folder = made_up(out, config, end, cost)
-        name = f"{model} {strategy}"
-        found[name] = SuiteMember(name, config, "digits", folder, None)
-    return found
+        members.append(member(folder, f"{model} {strategy}", config))
+    return members
 
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     out = tmp_path_factory.mktemp("standings")
     members = members_in(out)
-    suite = Suite({}, {name: {} for name in members}, pairs=(("vae gr", "vae lower"),))
+    suite = Suite({}, {run.name: {} for run in members}, pairs=(("vae gr", "vae lower"),))
     return write_suite(suite, members, {}, out, "two-models")
 
 
@@ -126,6 +132,19 @@ def test_costs_are_those_of_one_replica_by_hand(folder: Path) -> None:
     assert (row["mean"], row["sd"]) == (pytest.approx(0.45), pytest.approx(0.0))
 
 
+def test_the_recorded_table_is_read_without_pandas(folder: Path) -> None:
+    code = (
+        "import sys; from pathlib import Path; from cl_anomaly.results.recorded import read_rows; "
+        "from cl_anomaly.report.suite_table import cells_of; "
+        f"print(*[cells[0] for cells in cells_of(read_rows(Path({str(folder)!r})))], sep=', '); "
+        "print([name for name in ('torch', 'pandas', 'numpy', 'scipy') if name in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
+    names, loaded = done.stdout.splitlines()
+    assert names.split(", ") == read_suite(folder).table["run"].tolist()
+    assert loaded == "[]"
+
+
 def test_every_surface_shows_the_same_words(folder: Path) -> None:
     """Forgetting, gap, seconds, steps and bytes: in files, on the page, screen, and in a paper."""
     expected = {
@@ -149,7 +168,7 @@ def test_every_surface_shows_the_same_words(folder: Path) -> None:
         assert rf"& ${lost}$ & ${gap}$ & ${seconds}$ & {steps} & {size} \\" in latex
     numbers = pd.read_csv(folder / "table.csv")
     exported = pd.read_csv(io.StringIO(cli("export", folder, "--to", "csv").out))
-    for own in (exported[numbers.columns], read_suite(folder).table):
+    for own in (exported, read_suite(folder).table):
         pd.testing.assert_frame_equal(own, numbers, check_dtype=False, rtol=1e-12)
 
 
@@ -183,13 +202,10 @@ def test_what_is_not_recorded_is_empty_and_never_a_part(tmp_path: Path) -> None:
     known = {key: own for key, own in COST_OF_ALL.items() if key != "strategy_bytes"}
     config = config_of("vae", "gr")
     folder = made_up(tmp_path, config, 0.8, known)
-    member = SuiteMember("gr", config, "digits", folder, None)
-    suite = write_suite(Suite({}, {"gr": {}}), {"gr": member}, {}, tmp_path, "one")
+    suite = write_suite(Suite({}, {"gr": {}}), [member(folder, "gr", config)], {}, tmp_path, "one")
     row = pd.read_csv(suite / "table.csv").iloc[0]
     assert math.isnan(row["bytes"]) and math.isnan(row["steps"])
     assert row["seconds"] == pytest.approx(125.0)
-    table = read_table(suite)
-    assert table is not None
     assert "| 125.0 |  |  | no |" in (suite / "table.md").read_text()
     assert rows_of_page(page_of(read_content(suite)), "standings")[0][-5:] == [
         *("125.0", "–", "–", "no", "4")
@@ -197,7 +213,7 @@ def test_what_is_not_recorded_is_empty_and_never_a_part(tmp_path: Path) -> None:
 
 
 def test_steps_are_the_mean_over_replicas_of_several_runs(tmp_path: Path) -> None:
-    members = {}
+    members = []
     # Three replicas of 100 steps and one of 200; 4 seconds for three, and 4 for one.
     for label, replicas, steps in ((0, 3, 100), (4, 1, 200)):
         config = config_of("vae", "gr", anomaly_class=[label])
@@ -207,7 +223,7 @@ def test_steps_are_the_mean_over_replicas_of_several_runs(tmp_path: Path) -> Non
         metrics = pd.read_csv(folder / "metrics.csv").query(f"anomaly_class == {label}")
         metrics.to_csv(folder / "metrics.csv", index=False)
         (folder / "manifest.json").unlink()
-        members[f"gr · {label}"] = SuiteMember("gr", config, "digits", folder, None)
+        members.append(member(folder, f"gr · {label}", config, "gr"))
     suite = write_suite(Suite({}, {"gr": {}}), members, {}, tmp_path, "parts")
     row = read_suite(suite).table.iloc[0]
     assert row["steps"] == pytest.approx((3 * 100 + 200) / 4)
@@ -248,7 +264,8 @@ def test_bounds_of_other_epochs_or_steps_are_no_bounds(tmp_path: Path) -> None:
 def test_pairs_that_a_suite_names_are_recorded_and_tested(folder: Path) -> None:
     assert read_json(folder / "suite.json")["pairs"] == [["vae gr", "vae lower"]]
     tests = read_json(folder / "tests.json")
-    assert (tests["named"], tests["best"]) == ([["vae gr", "vae lower"]], "vae upper")
+    assert tests["named"] == [["vae gr", "vae lower"]]
+    assert tests["tests"]["digits"]["best"] == "vae upper"
     pairs = pd.read_csv(folder / "pairs.csv", keep_default_na=False)
     families = pairs["family"].value_counts().to_dict()
     assert families == {"best": 5, "named": 1, "": 9}
@@ -262,6 +279,12 @@ def test_pairs_that_a_suite_names_are_recorded_and_tested(folder: Path) -> None:
     assert "are no independent datasets" in said
 
 
+def known(name: str, dataset: str, method: str = "") -> RunFolder:
+    """A run of which only the name is known, and what it was run on."""
+    strategy = {"strategy_name": method or name}
+    return RunFolder(None, name, method=method, dataset=dataset, settings={}, **strategy)
+
+
 def test_the_deviation_is_that_of_what_the_mean_is_of() -> None:
     values: dict[str, dict[tuple[str, int | str, int], float]] = {
         "whole": {("digits", 0, seed): value for seed, value in enumerate((0.5, 0.7, 0.6, 0.1))},
@@ -269,9 +292,9 @@ def test_the_deviation_is_that_of_what_the_mean_is_of() -> None:
     }
     shown = metrics_of(values)
     compared = compare_runs(shown, "mse", resamples=20)
-    entrants = [Entrant(run, "digits", run, {}, "mse") for run in ("whole", "part", "gone")]
+    runs = [known(run, "digits") for run in ("whole", "part", "gone")]
     none = pd.DataFrame(columns=list(COST_COLUMNS))
-    table = standings(compared, shown, entrants, none).set_index("run")
+    table = part_of_table("digits", compared, shown, runs, none).set_index("run")
     # Of the three seeds that both have: 0.5, 0.7, 0.6 and 0.8, 0.9, 0.7.
     assert table["mean"].to_dict() == pytest.approx(
         {"part": 0.8, "whole": 0.6, "gone": math.nan}, nan_ok=True
@@ -283,7 +306,7 @@ def test_the_deviation_is_that_of_what_the_mean_is_of() -> None:
     assert table[["seconds", "steps", "bytes"]].isna().all(axis=None)
     # Of seeds that change nothing, there is no deviation.
     fixed = metrics_of({"fixed": dict.fromkeys(values["whole"], 0.5)})
-    alone = standings(compare_runs(fixed, "mse"), fixed, [Entrant("fixed", "d", "f", {}, "")], none)
+    alone = part_of_table("d", compare_runs(fixed, "mse"), fixed, [known("fixed", "d")], none)
     assert alone[["sd", "low", "high"]].isna().all(axis=None)
 
 
@@ -296,19 +319,20 @@ def test_bounds_are_of_the_same_datasets() -> None:
     )
     compared = compare_runs(shown, "mse", resamples=20)
     none = pd.DataFrame(columns=list(COST_COLUMNS))
-    here = [Entrant(run, "a", run, {}, "mse") for run in ("lower", "gr", "upper")]
-    table = standings(compared, shown, here, none).set_index("run")
+    here = [known(run, "a") for run in ("lower", "gr", "upper")]
+    table = part_of_table("a", compared, shown, here, none).set_index("run")
     assert table["gap_closed"]["gr"] == pytest.approx(0.75)
-    more = [*here, Entrant("gr", "b", "gr", {}, "mse")]
-    table = standings(compared, shown, more, none).set_index("run")
+    more = [*here, known("gr on b", "b", "gr")]
+    table = part_of_table("all", compared, shown, more, none).set_index("run")
     assert math.isnan(table["gap_closed"]["gr"]) and table["gap_closed"]["upper"] == 1.0
 
 
 def test_a_run_without_results_has_neither_gap_nor_forgetting(tmp_path: Path) -> None:
-    members = members_in(tmp_path)
-    own = members["vae gr"]
-    members["vae gr"] = SuiteMember(own.method, own.config, own.dataset, None, "it failed")
-    suite = Suite({}, {name: {} for name in members})
+    members = [
+        run.but(folder=None, failure="it failed") if run.name == "vae gr" else run
+        for run in members_in(tmp_path)
+    ]
+    suite = Suite({}, {run.name: {} for run in members})
     table = read_suite(write_suite(suite, members, {}, tmp_path, "less")).table
     row = table.iloc[-1]
     assert row["run"] == "vae gr" and row["replicas"] == 0

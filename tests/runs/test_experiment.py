@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 import torch
 
-from cl_anomaly import Result, RunConfig, run
+from cl_anomaly import RunConfig, RunFolder, run
 from cl_anomaly.core.errors import InputError
 from cl_anomaly.models import MODELS
 from cl_anomaly.models.base import RECONSTRUCT
@@ -14,22 +14,22 @@ from cl_anomaly.plan import build
 from cl_anomaly.plan.build import resolve
 from cl_anomaly.runs.run import Run
 from cl_anomaly.scores import SCORES
-from cl_anomaly.store.finished import METRICS_COLUMNS
+from cl_anomaly.store.metrics import METRICS_COLUMNS
 from cl_anomaly.strategies import Strategy
 from tests.support.learning import prepare, small_scenario, vae_of
 
 
-def _short(**settings: object) -> Result:
+def _short(**settings: object) -> RunFolder:
     settings = {"dataset": "digits", "epochs": 2, "strategy": "lower"} | settings
     return run(RunConfig(**settings))  # type: ignore[arg-type]
 
 
 @pytest.fixture(scope="module")
-def result() -> Result:
+def result() -> RunFolder:
     return _short(seeds=[3, 7], strategy="gr")
 
 
-def test_metrics_are_tidy(result: Result) -> None:
+def test_metrics_are_tidy(result: RunFolder) -> None:
     metrics = result.metrics
     assert tuple(metrics.columns) == METRICS_COLUMNS
     # 2 seeds and 5 scores. After each of 9 tasks: the headline, 9 classes, and two more of all that
@@ -41,7 +41,7 @@ def test_metrics_are_tidy(result: Result) -> None:
     assert list(metrics["classes"].unique()) == [str(label) for label in range(1, 10)]
 
 
-def test_headline_is_against_the_classes_so_far(result: Result) -> None:
+def test_headline_is_against_the_classes_so_far(result: RunFolder) -> None:
     # After the first task there is one class, so the headline is that class's own AUROC; later it
     # is the mean of the classes' AUROC, weighted by their numbers.
     table = result.metrics.query("seed == 7 and score == 'mse'")
@@ -53,7 +53,7 @@ def test_headline_is_against_the_classes_so_far(result: Result) -> None:
         assert values["auroc_seen"] == pytest.approx(expected, abs=1e-9)
 
 
-def test_scores_are_kept_for_every_sample_task_and_seed(result: Result) -> None:
+def test_scores_are_kept_for_every_sample_task_and_seed(result: RunFolder) -> None:
     assert set(result.scores) == {"recon", "mse", "l1", "elbo", "kl"}
     for scores in result.scores.values():
         assert scores.shape == (2, 9, 540)
@@ -63,7 +63,7 @@ def test_scores_are_kept_for_every_sample_task_and_seed(result: Result) -> None:
         assert not np.array_equal(scores[:, 0], scores[:, 1])
 
 
-def test_timing_adds_up(result: Result) -> None:
+def test_timing_adds_up(result: RunFolder) -> None:
     timing = result.timing
     assert len(timing["tasks"]) == 9
     assert timing["samples"] == sum(task["samples"] for task in timing["tasks"])
@@ -75,7 +75,7 @@ def test_timing_adds_up(result: Result) -> None:
     assert timing["tasks"][1]["samples"] > 1.5 * timing["tasks"][0]["samples"]
 
 
-def test_environment_says_what_ran(result: Result) -> None:
+def test_environment_says_what_ran(result: RunFolder) -> None:
     environment = result.environment
     assert environment["device"] == "cpu"
     assert environment["precision"] in ("float32", "bfloat16")
@@ -91,7 +91,7 @@ def test_same_seed_twice_gives_the_same_csv() -> None:
     assert one != _short(seeds=[5, 6]).metrics.to_csv()
 
 
-def test_seed_alone_or_among_others_agrees(result: Result) -> None:
+def test_seed_alone_or_among_others_agrees(result: RunFolder) -> None:
     alone = _short(seeds=[7], strategy="gr").metrics["value"].to_numpy()
     among = result.metrics.query("seed == 7")["value"].to_numpy()
     # Sums are rounded in another order, and training carries that on.

@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from cl_anomaly import Result, RunConfig, run
+from cl_anomaly import RunConfig, RunFolder, run
 from cl_anomaly.runs.measurements import Failure
 from cl_anomaly.store.status import status_of
 from cl_anomaly.training import groups
@@ -74,7 +74,7 @@ def strategy(tmp_path_factory: pytest.TempPathFactory) -> str:
     return f"{file}:Spoiling"
 
 
-def _run(strategy: str, **options: object) -> Result:
+def _run(strategy: str, **options: object) -> RunFolder:
     config = RunConfig(
         dataset="digits",
         epochs=2,
@@ -88,7 +88,7 @@ def _run(strategy: str, **options: object) -> Result:
 
 
 @pytest.fixture(scope="module")
-def healthy(strategy: str) -> Result:
+def healthy(strategy: str) -> RunFolder:
     return _run(strategy)
 
 
@@ -108,7 +108,7 @@ def test_one_replica_ends_and_the_others_go_on(
     failure: Failure,
     most: int,
     strategy: str,
-    healthy: Result,
+    healthy: RunFolder,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     # Alone in its group, with one other, with both.
@@ -127,7 +127,7 @@ def test_one_replica_ends_and_the_others_go_on(
         assert np.isfinite(scores[1, 0]).all()
 
 
-def test_neighbours_in_the_same_group_get_the_same_bits(strategy: str, healthy: Result) -> None:
+def test_neighbours_in_the_same_group_get_the_same_bits(strategy: str, healthy: RunFolder) -> None:
     found, expected = (
         result.metrics.query("seed != 7")["value"].tolist()
         for result in (_run(strategy, what="data"), healthy)

@@ -6,13 +6,13 @@ import pytest
 import torch
 from sklearn.metrics import average_precision_score, roc_auc_score, roc_curve
 
-from cl_anomaly import Result, RunConfig, read_run, run
+from cl_anomaly import RunConfig, RunFolder, read_run, run
 from cl_anomaly.core.progress import Progress
 from cl_anomaly.models.vae import VAE
 from cl_anomaly.plan.build import prepare
 from cl_anomaly.runs.run import Run
 from cl_anomaly.statistics.transfer import transfer_of
-from cl_anomaly.store.finished import METRICS_COLUMNS
+from cl_anomaly.store.metrics import METRICS_COLUMNS
 
 SETTINGS = {"dataset": "digits", "device": "cpu", "epochs": 1, "task_order": [3, 1, 2]}
 SETTINGS |= {"strategy": "gr", "seeds": [3, 7], "calibration": 0.2, "score": ["mse", "nap"]}
@@ -23,11 +23,11 @@ def _config(**settings: object) -> RunConfig:
 
 
 @pytest.fixture(scope="module")
-def result(tmp_path_factory: pytest.TempPathFactory) -> Result:
+def result(tmp_path_factory: pytest.TempPathFactory) -> RunFolder:
     return run(_config(), out=tmp_path_factory.mktemp("run"))
 
 
-def value(result: Result, seed: int, task: int, score: str, metric: str) -> float:
+def value(result: RunFolder, seed: int, task: int, score: str, metric: str) -> float:
     table = result.metrics
     found = table[
         (table["seed"] == seed)
@@ -39,7 +39,7 @@ def value(result: Result, seed: int, task: int, score: str, metric: str) -> floa
     return only
 
 
-def test_task_0_is_the_detector_with_its_first_weights(result: Result) -> None:
+def test_task_0_is_the_detector_with_its_first_weights(result: RunFolder) -> None:
     plan = prepare(_config())
     labels = result.test_labels
     x = plan.dataset.test.batch(torch.from_numpy(result.test_indices))
@@ -62,7 +62,7 @@ def test_task_0_is_the_detector_with_its_first_weights(result: Result) -> None:
 
 
 def test_to_measure_it_changes_no_other_number(
-    result: Result, monkeypatch: pytest.MonkeyPatch
+    result: RunFolder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(Run, "_measure_untrained", lambda self: None)
     without = Run(prepare(_config())).execute(Progress())
@@ -72,7 +72,7 @@ def test_to_measure_it_changes_no_other_number(
         np.testing.assert_array_equal(own, result.weights[name])
 
 
-def test_rows_of_aurocs_come_first_as_they_always_did(result: Result) -> None:
+def test_rows_of_aurocs_come_first_as_they_always_did(result: RunFolder) -> None:
     assert tuple(result.metrics.columns) == METRICS_COLUMNS
     is_auroc = result.metrics["metric"].str.match("auroc_(seen|class_)")
     first = is_auroc.to_numpy().nonzero()[0]
@@ -81,7 +81,7 @@ def test_rows_of_aurocs_come_first_as_they_always_did(result: Result) -> None:
 
 
 @pytest.mark.parametrize("task", [1, 3])
-def test_what_is_seen_is_what_scikit_learn_sees(result: Result, task: int) -> None:
+def test_what_is_seen_is_what_scikit_learn_sees(result: RunFolder, task: int) -> None:
     labels = result.test_labels
     seen = np.isin(labels, [0, *[3, 1, 2][:task]])
     anomalous = labels[seen] == 0
@@ -96,7 +96,7 @@ def test_what_is_seen_is_what_scikit_learn_sees(result: Result, task: int) -> No
         assert found == pytest.approx(float(false[np.argmax(true >= 0.95)]), abs=1e-12)
 
 
-def test_realised_rates_are_those_of_all_tasks_so_far(result: Result) -> None:
+def test_realised_rates_are_those_of_all_tasks_so_far(result: RunFolder) -> None:
     table = result.threshold_tables["false_positive_rates.csv"]
     counts = {label: (result.test_labels == label).sum() for label in (1, 2, 3)}
     for target in (0.01, 0.05):
@@ -110,7 +110,7 @@ def test_realised_rates_are_those_of_all_tasks_so_far(result: Result) -> None:
             assert found == pytest.approx(expected, abs=1e-12)
 
 
-def test_numbers_of_the_result_matrix_stand_at_the_last_task(result: Result) -> None:
+def test_numbers_of_the_result_matrix_stand_at_the_last_task(result: RunFolder) -> None:
     for place, seed in enumerate([3, 7]):
         expected = transfer_of(result.s["mse"][place], result.untrained["mse"][place])
         assert len(expected) == 12
@@ -120,7 +120,7 @@ def test_numbers_of_the_result_matrix_stand_at_the_last_task(result: Result) -> 
     assert set(rows["task"]) == {3} and "nap" not in set(rows["score"])
 
 
-def test_all_of_it_is_read_back(result: Result) -> None:
+def test_all_of_it_is_read_back(result: RunFolder) -> None:
     assert result.folder is not None
     kept = read_run(result.folder)
     assert kept.cost == result.cost
@@ -134,7 +134,7 @@ def test_all_of_it_is_read_back(result: Result) -> None:
     np.testing.assert_allclose(kept.s["mse"], result.s["mse"], rtol=1e-15)
 
 
-def test_the_summary_has_their_means(result: Result) -> None:
+def test_the_summary_has_their_means(result: RunFolder) -> None:
     assert result.folder is not None
     summary = pd.read_csv(result.folder / "summary.csv")
     names = ["forward_transfer", "pyclad_backward_transfer", "average_precision_0.1_seen"]
@@ -145,7 +145,7 @@ def test_the_summary_has_their_means(result: Result) -> None:
         assert row["sd"] == pytest.approx(np.std(own, ddof=1))
 
 
-def test_cost_says_what_was_computed_and_kept(result: Result) -> None:
+def test_cost_says_what_was_computed_and_kept(result: RunFolder) -> None:
     cost = result.cost
     assert cost["replicas"] == 2
     assert cost["samples"] == result.timing["samples"]

@@ -10,17 +10,16 @@ import pandas as pd
 import pytest
 import torch
 
-from cl_anomaly import RunConfig, run
+from cl_anomaly import RunConfig, read_run, run
 from cl_anomaly.core.progress import Progress
 from cl_anomaly.core.randomness import ReplicaRandom
 from cl_anomaly.data.datasets import Dataset
 from cl_anomaly.models.vae import VAE
 from cl_anomaly.plan.build import prepare
+from cl_anomaly.results.run_folder import RunFolder
 from cl_anomaly.runs.checkpointing import Keeper
 from cl_anomaly.runs.perform import write_run
-from cl_anomaly.runs.reading import read_run
 from cl_anomaly.runs.recorded_pictures import PictureRecorder
-from cl_anomaly.runs.result import Result
 from cl_anomaly.runs.run import Run
 from tests.support.resuming import Recorder, run_from
 
@@ -40,16 +39,16 @@ def configured(**changes: Any) -> RunConfig:
 
 
 @pytest.fixture(scope="module")
-def result() -> Result:
+def result() -> RunFolder:
     return run(configured())
 
 
-def files(result: Result, out: Path) -> dict[str, bytes]:
+def files(result: RunFolder, out: Path) -> dict[str, bytes]:
     folder = write_run(result, out)
     return {name: (folder / name).read_bytes() for name in FILES}
 
 
-def test_the_kept_arrays_fit_together(result: Result, digits: Dataset) -> None:
+def test_the_kept_arrays_fit_together(result: RunFolder, digits: Dataset) -> None:
     kept = result.pictures
     assert (kept["seed"], kept["anomaly_class"]) == (4, 0)
     assert kept["generated"].shape == (3, 10, 8, 8)
@@ -67,7 +66,7 @@ def test_the_kept_arrays_fit_together(result: Result, digits: Dataset) -> None:
     np.testing.assert_array_equal(kept["inputs"], stored.numpy())
 
 
-def test_samples_are_drawn_from_a_generator_of_their_own(result: Result) -> None:
+def test_samples_are_drawn_from_a_generator_of_their_own(result: RunFolder) -> None:
     model = VAE((8, 8), [4])
     own = {name: torch.from_numpy(w[:1]) for name, w in result.weights.items()}
     model.load_state_dict(own)
@@ -96,7 +95,9 @@ def test_the_losses_are_those_that_the_run_told() -> None:
     np.testing.assert_allclose(table["loss"], expected, rtol=1e-9)
 
 
-def test_they_are_the_same_bytes_after_every_interruption(result: Result, tmp_path: Path) -> None:
+def test_they_are_the_same_bytes_after_every_interruption(
+    result: RunFolder, tmp_path: Path
+) -> None:
     expected = files(result, tmp_path / "whole")
     recorder = Recorder(tmp_path / "states", every=5)
     assert files(run_from(CONFIG, recorder), tmp_path / "paused") == expected
@@ -107,7 +108,7 @@ def test_they_are_the_same_bytes_after_every_interruption(result: Result, tmp_pa
         assert files(resumed, tmp_path / str(number)) == expected
 
 
-def test_a_seed_has_the_same_pictures_alone(result: Result) -> None:
+def test_a_seed_has_the_same_pictures_alone(result: RunFolder) -> None:
     alone = run(configured(seeds="4,"))
     for name in ("generated", "reconstructions", "codes"):
         np.testing.assert_allclose(alone.pictures[name], result.pictures[name], atol=2e-3)
@@ -116,7 +117,7 @@ def test_a_seed_has_the_same_pictures_alone(result: Result) -> None:
 
 
 def test_no_number_of_the_run_depends_on_it(
-    result: Result, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    result: RunFolder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(PictureRecorder, "add", lambda *_: None)
     without = run(configured())
@@ -163,7 +164,7 @@ def test_a_strategy_with_a_loop_of_its_own_has_them_too() -> None:
     assert result.losses["loss"].between(5, 100).all() and len(result.losses) == 2
 
 
-def test_read_back_they_are_the_same(result: Result, tmp_path: Path) -> None:
+def test_read_back_they_are_the_same(result: RunFolder, tmp_path: Path) -> None:
     again = read_run(write_run(result, tmp_path))
     assert again.pictures.keys() == result.pictures.keys()
     for name, array in result.pictures.items():

@@ -14,8 +14,8 @@ from cl_anomaly import Detector, RunConfig, read_run, run
 from cl_anomaly.core.errors import InputError, RunError
 from cl_anomaly.data.datasets import Dataset, Samples, load_dataset
 from cl_anomaly.plan.build import prepare
+from cl_anomaly.results.run_folder import RunFolder
 from cl_anomaly.runs.checkpointing import Keeper
-from cl_anomaly.runs.result import Result
 from cl_anomaly.scenarios.class_stream import build_scenario
 from cl_anomaly.statistics.thresholds import TARGET_RATES, threshold_at
 from cl_anomaly.strategies import Strategy
@@ -25,17 +25,17 @@ from tests.support.resuming import Recorder, run_from
 SETTINGS = {"dataset": "digits", "device": "cpu", "task_order": [1, 2, 3], "precision": "float32"}
 
 
-def _run(strategy: object, out: Path | None = None, **settings: object) -> Result:
+def _run(strategy: object, out: Path | None = None, **settings: object) -> RunFolder:
     config = SETTINGS | {"epochs": 8, "calibration": 0.2, "seeds": [3, 7]} | settings
     return run(RunConfig(strategy=strategy, **config), out=out)  # type: ignore[arg-type]
 
 
 @pytest.fixture(scope="module")
-def kept(tmp_path_factory: pytest.TempPathFactory) -> Result:
+def kept(tmp_path_factory: pytest.TempPathFactory) -> RunFolder:
     return _run("lower", tmp_path_factory.mktemp("kept"))
 
 
-def test_the_threshold_is_that_of_the_tasks_own_samples(kept: Result) -> None:
+def test_the_threshold_is_that_of_the_tasks_own_samples(kept: RunFolder) -> None:
     """Of the last task, by the trained detector, on what was kept aside."""
     detector, dataset = kept.detector(), load_dataset("digits")
     table = kept.threshold_tables["thresholds.csv"].query("task == 3 and score == 'mse'")
@@ -49,7 +49,7 @@ def test_the_threshold_is_that_of_the_tasks_own_samples(kept: Result) -> None:
         assert (own["set_from"] == "this task").all()
 
 
-def test_rates_are_shares_of_the_test_samples_above_the_threshold(kept: Result) -> None:
+def test_rates_are_shares_of_the_test_samples_above_the_threshold(kept: RunFolder) -> None:
     thresholds, rates = kept.threshold_tables.values()
     assert sorted(set(thresholds["target_fpr"])) == [0.01, 0.05]
     assert kept.detector().rates == (0.01, 0.05)
@@ -70,7 +70,7 @@ def test_rates_are_shares_of_the_test_samples_above_the_threshold(kept: Result) 
             assert one["false_positive_rate"] == pytest.approx(above[samples].mean())
 
 
-def test_what_is_kept_aside_is_never_trained_on(kept: Result) -> None:
+def test_what_is_kept_aside_is_never_trained_on(kept: RunFolder) -> None:
     dataset = load_dataset("digits")
     for seed in (3, 7):
         for task in build_scenario(dataset, 0, [1, 2, 3], seed=seed, calibration=0.2).tasks:
@@ -92,7 +92,7 @@ def test_where_they_are_set_from_depends_on_what_the_strategy_keeps() -> None:
         assert own["set_from"].tolist() == words, strategy
 
 
-def test_they_are_kept_with_the_detector_and_read_back(kept: Result, tmp_path: Path) -> None:
+def test_they_are_kept_with_the_detector_and_read_back(kept: RunFolder, tmp_path: Path) -> None:
     assert kept.folder
     detector = Detector.load(kept.folder)
     table = kept.threshold_tables["thresholds.csv"]
@@ -117,7 +117,7 @@ def test_without_samples_kept_aside_there_is_none(tmp_path: Path) -> None:
         Detector.load(done.last_line).predict(np.zeros((1, 8, 8), np.float32))
 
 
-def test_another_rate_is_refused(kept: Result) -> None:
+def test_another_rate_is_refused(kept: RunFolder) -> None:
     with pytest.raises(InputError, match="rate of 0.5, but this one has those for 0.01, 0.05"):
         kept.detector().thresholds(0.5)
 
@@ -129,12 +129,12 @@ class RecallsNoise(Strategy):
         return self.random.normal(count, 8, 8).abs().clamp(0, 1).round()
 
 
-def _thresholds(result: Result, score: str = "mse") -> pd.DataFrame:
+def _thresholds(result: RunFolder, score: str = "mse") -> pd.DataFrame:
     table = result.threshold_tables["thresholds.csv"]
     return table[table["score"] == score]
 
 
-def test_what_is_recalled_counts_by_the_share_of_the_past(kept: Result) -> None:
+def test_what_is_recalled_counts_by_the_share_of_the_past(kept: RunFolder) -> None:
     """Two thirds of the samples score higher than any of this task's: so does the threshold."""
     last = "task == 3 and target_fpr == 0.05"
     alone = _thresholds(kept).query(last)["threshold"].to_numpy()
@@ -235,7 +235,7 @@ def test_too_few_samples_kept_aside_are_said() -> None:
     assert fewer and "needs 99 for a rate of 1 % and 19 for a rate of 5 %." in fewer
 
 
-def test_a_seed_has_the_thresholds_that_it_has_alone(kept: Result) -> None:
+def test_a_seed_has_the_thresholds_that_it_has_alone(kept: RunFolder) -> None:
     alone = _run("gr", epochs=2, seeds=[7]).threshold_tables["thresholds.csv"]
     among = _run("gr", epochs=2).threshold_tables["thresholds.csv"]
     theirs = among[among["seed"] == 7].reset_index(drop=True)

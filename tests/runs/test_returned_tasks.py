@@ -7,11 +7,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from cl_anomaly import RunConfig, run
+from cl_anomaly import RunConfig, read_run, run
 from cl_anomaly.core.progress import Progress
 from cl_anomaly.plan.build import prepare
 from cl_anomaly.runs.perform import perform
-from cl_anomaly.runs.reading import read_run
 
 _SAID = "Task {} coincides with task {} and was learnt as its return{}. "
 

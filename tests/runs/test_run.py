@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from cl_anomaly import Result, RunConfig, run
+from cl_anomaly import RunConfig, RunFolder, run
 from cl_anomaly.core.machine import choose_precision
 from cl_anomaly.core.progress import Progress
 from cl_anomaly.core.randomness import ReplicaRandom, StepRandom
@@ -155,7 +155,7 @@ def test_after_task_draws_from_generators_of_its_own() -> None:
 
 def _in_groups(
     most: int, threads: int, monkeypatch: pytest.MonkeyPatch, **settings: object
-) -> Result:
+) -> RunFolder:
     weights_of_one = sum(p.numel() for p in VAE((8, 8), [0]).parameters())
     monkeypatch.setattr(groups, "_CACHE_BYTES", 16 * weights_of_one * most)
     monkeypatch.setenv("OMP_NUM_THREADS", str(threads))

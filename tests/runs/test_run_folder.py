@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 from sklearn.metrics import roc_auc_score
 
-from cl_anomaly import Result, RunConfig, __version__, run
+from cl_anomaly import RunConfig, RunFolder, __version__, run
 from cl_anomaly.plan.build import resolve
 from cl_anomaly.runs.perform import write_run
 from cl_anomaly.statistics.transfer import OF_THE_MATRIX
@@ -19,13 +19,13 @@ CHEAP_SCORES = {"recon", "mse", "l1", "elbo", "kl"}
 
 
 @pytest.fixture(scope="module")
-def result() -> Result:
+def result() -> RunFolder:
     config = RunConfig(dataset="digits", epochs=1, strategy="lower", seeds=SEEDS, device="cpu")
     return run(config)
 
 
 @pytest.fixture(scope="module")
-def folder(result: Result, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def folder(result: RunFolder, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return write_run(result, tmp_path_factory.mktemp("results"))
 
 
@@ -103,7 +103,7 @@ def test_scikit_learn_finds_the_same_auroc_in_the_scores(
         assert row["value"] == pytest.approx(expected, abs=1e-12), row
 
 
-def test_scores_are_whole(result: Result, folder: Path) -> None:
+def test_scores_are_whole(result: RunFolder, folder: Path) -> None:
     with np.load(folder / "scores.npz") as file:
         assert set(file.files) == {"labels", "test_indices", "seeds", *CHEAP_SCORES}
         labels, indices = file["labels"], file["test_indices"]
@@ -117,7 +117,7 @@ def test_scores_are_whole(result: Result, folder: Path) -> None:
             np.testing.assert_array_equal(file[name], result.scores[name])
 
 
-def test_the_configuration_can_be_run_again(result: Result, folder: Path) -> None:
+def test_the_configuration_can_be_run_again(result: RunFolder, folder: Path) -> None:
     kept = RunConfig(**json.loads((folder / "config.json").read_text()))
     assert resolve(kept) == result.config
     assert kept.fingerprint() == result.config.fingerprint()
@@ -130,7 +130,7 @@ def test_environment_and_timing_are_json(folder: Path) -> None:
     assert len(json.loads((folder / "timing.json").read_text())["tasks"]) == TASKS
 
 
-def test_a_second_run_leaves_the_first_as_it_is(result: Result, tmp_path: Path) -> None:
+def test_a_second_run_leaves_the_first_as_it_is(result: RunFolder, tmp_path: Path) -> None:
     first = write_run(result, tmp_path)
     before = content(first)
     second = write_run(result, tmp_path)

@@ -6,13 +6,13 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from cl_anomaly import Result, RunConfig, run
+from cl_anomaly import RunConfig, RunFolder, run
 from cl_anomaly.core.json_files import write_json
 from cl_anomaly.data.datasets import Dataset
 from cl_anomaly.report.run_names import labelled
+from cl_anomaly.results.reading import read_results
 from cl_anomaly.runs.perform import write_run
 from cl_anomaly.settings.run_config import ResolvedConfig
-from cl_anomaly.store.finished import read_results
 from tests.support.folders import write_folder
 
 EVERYTHING = {
@@ -40,12 +40,12 @@ EVERYTHING = {
 
 
 @pytest.fixture(scope="module")
-def unusual() -> Result:
+def unusual() -> RunFolder:
     """A run in which no setting is the default."""
     return run(RunConfig(**EVERYTHING))  # type: ignore[arg-type]
 
 
-def test_every_setting_is_kept(unusual: Result, tmp_path: Path) -> None:
+def test_every_setting_is_kept(unusual: RunFolder, tmp_path: Path) -> None:
     folder = write_run(unusual, tmp_path)
     kept = pd.read_json(folder / "config.json", typ="series").to_dict()
     assert {name: kept[name] for name in EVERYTHING} == EVERYTHING
@@ -54,7 +54,7 @@ def test_every_setting_is_kept(unusual: Result, tmp_path: Path) -> None:
 
 
 def test_arrays_name_the_seeds_and_the_places_of_the_samples(
-    unusual: Result, tmp_path: Path, digits: Dataset
+    unusual: RunFolder, tmp_path: Path, digits: Dataset
 ) -> None:
     with np.load(write_run(unusual, tmp_path) / "scores.npz") as file:
         assert file["seeds"].tolist() == [3, 7]
@@ -72,9 +72,11 @@ def _folder(out: Path, name: str, metrics: pd.DataFrame, **settings: object) -> 
     return write_folder(out, name, write)
 
 
-def test_runs_of_one_strategy_are_called_by_what_differs(unusual: Result, tmp_path: Path) -> None:
+def test_runs_of_one_strategy_are_called_by_what_differs(
+    unusual: RunFolder, tmp_path: Path
+) -> None:
     first = _folder(tmp_path, "a", unusual.metrics, epochs=3, strategy_options={"ratio": 1.0})
     second = _folder(tmp_path, "b", unusual.metrics, epochs=3, strategy_options={"ratio": 2.0})
-    table, remarks = labelled(read_results(first) + read_results(second))
+    table, remarks = labelled(read_results(first).lines + read_results(second).lines)
     assert table["run"].unique().tolist() == ["lower, ratio 1", "lower, ratio 2"]
     assert not remarks, "options of one strategy are compared"

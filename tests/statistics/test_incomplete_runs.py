@@ -4,7 +4,6 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from cl_anomaly.scenarios.base import Replica
 from cl_anomaly.statistics import ranks
 from cl_anomaly.statistics.aurocs import aurocs_by_class, read_aurocs
 from cl_anomaly.statistics.comparison import compare_runs
@@ -16,7 +15,7 @@ from tests.statistics.test_summary import cell, rows
 def test_a_score_that_fails_early_takes_no_task_from_the_others() -> None:
     headline = {"nll": np.array([[0.9, np.nan, np.nan]]), "mse": np.array([[0.9, 0.8, np.nan]])}
     s = {name: np.full((1, 3, 3), 0.7) for name in headline}
-    (own,) = aurocs_by_class("gr", "digits", [Replica(3, 0)], headline, s)
+    (own,) = aurocs_by_class("gr", "digits", [(0, 3)], headline, s)
     assert own.headline["mse"].tolist() == [[0.9, 0.8]]
     assert own.s["mse"].shape == (1, 2, 2)
     assert np.isnan(own.headline["nll"][0, 1])

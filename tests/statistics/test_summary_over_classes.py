@@ -4,7 +4,6 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from cl_anomaly.scenarios.base import Replica
 from cl_anomaly.statistics import summary as statistics
 from cl_anomaly.statistics.aurocs import aurocs_by_class, read_aurocs
 from cl_anomaly.statistics.summary import t_interval
@@ -71,14 +70,14 @@ def test_gap_closed_over_classes_is_between_means_over_the_same_classes() -> Non
 
 
 def test_aurocs_are_read_back_as_they_were() -> None:
-    replicas = [Replica(seed, own) for own in (0, 4) for seed in (3, 7)]
+    replicas = [(own, seed) for own in (0, 4) for seed in (3, 7)]
     random = np.random.default_rng(0)
     headline, s = {"recon": random.random((4, 2))}, {"recon": random.random((4, 2, 2))}
     tables = [
-        rows("gr", replica.seed, headline["recon"][place], s["recon"][place]).assign(  # type: ignore[arg-type]
-            anomaly_class=replica.anomaly_class
+        rows("gr", seed, headline["recon"][place], s["recon"][place]).assign(  # type: ignore[arg-type]
+            anomaly_class=label
         )
-        for place, replica in enumerate(replicas)
+        for place, (label, seed) in enumerate(replicas)
     ]
     found = read_aurocs(pd.concat(tables))
     expected = aurocs_by_class("gr", "digits", replicas, headline, s)
@@ -94,9 +93,7 @@ def test_tasks_that_no_replica_came_to_are_left_out() -> None:
     headline = np.array([[0.9, 0.8, np.nan], [0.9, np.nan, np.nan]])
     s = np.full((2, 3, 3), np.nan)
     s[0, :2], s[1, :1] = 0.7, 0.7
-    (own,) = aurocs_by_class(
-        "gr", "digits", [Replica(3, 0), Replica(7, 0)], {"r": headline}, {"r": s}
-    )
+    (own,) = aurocs_by_class("gr", "digits", [(0, 3), (0, 7)], {"r": headline}, {"r": s})
     assert own.headline["r"].shape == (2, 2)
     table = statistics.summarise([own])
     assert table.loc[table["metric"] == "auroc_seen", "seeds"].tolist() == [2, 1]
@@ -107,7 +104,7 @@ def test_tasks_that_one_score_alone_came_to_are_kept() -> None:
     headline = {"mse": np.array([[0.9, np.nan]]), "recon": np.array([[0.9, 0.8]])}
     s = {name: np.full((1, 2, 2), 0.7) for name in headline}
     for scores in (headline, dict(reversed(headline.items()))):
-        (own,) = aurocs_by_class("gr", "digits", [Replica(3, 0)], scores, s)
+        (own,) = aurocs_by_class("gr", "digits", [(0, 3)], scores, s)
         assert own.headline["recon"].tolist() == [[0.9, 0.8]]
 
 

@@ -91,7 +91,7 @@ def rated(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
 
     def choose(right: dict[str, float]) -> tuning.Choice:
         found = {name: metrics({"right": own, "wrong": 1 - own}) for name, own in right.items()}
-        monkeypatch.setattr(tuning, "read_results", lambda folder: [found[folder.name]])
+        monkeypatch.setattr(tuning, "read_run", lambda folder: found[folder.name])
         return chosen(suite, "ewc", {name: Path(name) for name in right}, outline_of(first.config))
 
     return choose

@@ -7,8 +7,8 @@ from cl_anomaly import RunConfig
 from cl_anomaly.core.progress import Progress
 from cl_anomaly.core.state import State, Wanted
 from cl_anomaly.plan.build import prepare
+from cl_anomaly.results.run_folder import RunFolder
 from cl_anomaly.runs.checkpointing import Keeper
-from cl_anomaly.runs.result import Result
 from cl_anomaly.runs.run import Run
 from cl_anomaly.store.checkpoints import Checkpoints
 
@@ -37,7 +37,7 @@ class Recorder(Keeper):
         self.states.append(kept(state(), self._folder))
 
 
-def run_from(config: dict[str, Any], keeper: Keeper, state: State | None = None) -> Result:
+def run_from(config: dict[str, Any], keeper: Keeper, state: State | None = None) -> RunFolder:
     """Do a run, or what is left of it where a state was kept."""
     run = Run(prepare(RunConfig(**config)))
     if state:

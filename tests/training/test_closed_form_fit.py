@@ -13,8 +13,8 @@ from cl_anomaly.core.errors import InputError
 from cl_anomaly.core.progress import Progress
 from cl_anomaly.data.datasets import load_dataset
 from cl_anomaly.plan.build import prepare, resolve
+from cl_anomaly.results.run_folder import RunFolder
 from cl_anomaly.runs.checkpointing import Keeper
-from cl_anomaly.runs.result import Result
 from cl_anomaly.runs.run import Run
 from cl_anomaly.strategies import Strategy, find_strategy
 from cl_anomaly.training import closed_form_fit, groups
@@ -34,7 +34,7 @@ def _config(**settings: Any) -> RunConfig:
     return RunConfig(**SETTINGS | settings)
 
 
-def _run(**settings: Any) -> Result:
+def _run(**settings: Any) -> RunFolder:
     return Run(prepare(_config(**settings))).execute(Progress())
 
 

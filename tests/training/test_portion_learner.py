@@ -16,7 +16,7 @@ from cl_anomaly.core.errors import RunError
 from cl_anomaly.core.progress import Progress
 from cl_anomaly.core.randomness import StepRandom, generator
 from cl_anomaly.plan.build import Plan, prepare
-from cl_anomaly.runs.result import Result
+from cl_anomaly.results.run_folder import RunFolder
 from cl_anomaly.runs.run import Run
 from cl_anomaly.scenarios.base import Task
 from cl_anomaly.scenarios.portions import Portioned, arrival_of, in_portions, rhythm
@@ -54,7 +54,7 @@ FREE: list[dict[str, Any]] = [
 ]
 
 
-def executed(plan: Plan) -> Result:
+def executed(plan: Plan) -> RunFolder:
     return Run(plan).execute(Progress())
 
 

@@ -10,10 +10,10 @@ from cl_anomaly.report.captions import classes_of_tasks
 from cl_anomaly.report.page.content import Content, Member
 from cl_anomaly.report.page.ranking import Standing
 from cl_anomaly.report.run_names import named_classes
+from cl_anomaly.results.run_folder import RunFolder
 from cl_anomaly.statistics.aurocs import HEADLINE, OF_CLASS
 from cl_anomaly.statistics.summary import MEAN
-from cl_anomaly.store.finished import RunResults
-from cl_anomaly.store.recorded import read_false_positive_rates
+from cl_anomaly.store.metrics import read_false_positive_rates
 
 COST_DIGITS = {"seconds": 2, "operations": 0, "steps": 0, "bytes": 0}
 """Digits after the point, by the name of a cost."""
@@ -81,12 +81,16 @@ def result_matrices(content: Content) -> pd.DataFrame:
     return _joined(tables)
 
 
-def _mean_matrices(metrics: pd.DataFrame) -> pd.DataFrame:
+def _mean_matrices(metrics: pd.DataFrame) -> Any:
     """Return the mean result matrix of each score: score, task, of, value."""
     replica = ["anomaly_class", "seed"]
     arrived = metrics.loc[metrics["task"] > 0, [*replica, "task", "classes"]].drop_duplicates()
     classes = [[f"{OF_CLASS}{label}" for label in parted(text)] for text in arrived["classes"]]
-    tasks = arrived[[*replica, "task"]].rename(columns={"task": "of"}).assign(metric=classes)
+    tasks = (
+        arrived[[*replica, "task"]]
+        .rename(columns={"task": "of"})
+        .assign(metric=pd.Series(classes, dtype=object, index=arrived.index))
+    )
     rows = metrics.merge(tasks.explode("metric"), on=[*replica, "metric"])
     for of_what in (replica, ["anomaly_class"], []):
         keys = ["score", *of_what, "task", "of"]
@@ -114,7 +118,7 @@ def false_positive_rates(content: Content) -> pd.DataFrame:
     return _joined(tables)
 
 
-def _matrix_table(member: Member, results: RunResults, cells: pd.DataFrame) -> pd.DataFrame:
+def _matrix_table(member: Member, results: RunFolder, cells: pd.DataFrame) -> pd.DataFrame:
     """Complete cells of a matrix, which have task, of and value."""
     cells = cells.dropna(subset="value")
     ticks = _ticks(results.metrics)
@@ -149,7 +153,7 @@ def cost_and_quality(rows: Sequence[Standing]) -> pd.DataFrame:
     )
 
 
-def _with_results(content: Content) -> Iterator[tuple[Member, RunResults]]:
+def _with_results(content: Content) -> Iterator[tuple[Member, RunFolder]]:
     return ((member, member.results) for member in content.members if member.results is not None)
 
 

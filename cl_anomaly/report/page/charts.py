@@ -207,7 +207,7 @@ def cost_figure(looks: Looks, chosen: Chosen, about: str) -> Specification:
     return _written(chart, 320, about)
 
 
-def _written(chart: alt.LayerChart, height: float, about: str) -> Specification:
+def _written(chart: alt.LayerChart | alt.FacetChart, height: float, about: str) -> Specification:
     whole = chart.properties(width="container", height=height, description=about)
     # The tests check the whole against Vega-Lite's schema; here it would take longer than all else.
     return whole.configure(**_CONFIG).to_dict(validate=False)
@@ -251,7 +251,7 @@ def _tooltips(*names: str, value_title: str = "value") -> list[alt.Tooltip]:
         alt.Tooltip(
             field,
             title=value_title if field == "value:Q" else title,
-            **({"format": digits} if digits else {}),
+            format=digits or alt.Undefined,
         )
         for field, title, digits in map(_TOOLTIPS.__getitem__, names)
     ]

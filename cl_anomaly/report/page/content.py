@@ -1,17 +1,18 @@
 """What a report page shows, as it was read: runs with their results, and what has none."""
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import pandas as pd
 
+from cl_anomaly.report.drawn_run import DrawnRun
 from cl_anomaly.report.page.detected import SampleImages
+from cl_anomaly.results.results import Kind
+from cl_anomaly.results.run_folder import RunFolder
 from cl_anomaly.statistics.comparison import Comparison
-from cl_anomaly.store.finished import RunResults
-from cl_anomaly.store.recorded import RecordedRun
 
 OWN_SCORE = "each run's own"
 """Stands for the score that each run was made to show, where these differ."""
@@ -55,7 +56,6 @@ class Member:
         made: its run, or its runs.
         results: what it has measured; None where it has no results.
         summary: of it, as `summarise` gives it, by all its scores.
-        costs: a row for each of its runs, as `cost_table` gives them; empty where none is recorded.
         chosen: hyperparameters that were tuned, and on what; empty where nothing was.
     """
 
@@ -65,16 +65,15 @@ class Member:
     dataset: str
     config: dict[str, Any]
     made: tuple[MadeRun, ...]
-    results: RunResults | None = None
+    results: RunFolder | None = None
     summary: pd.DataFrame = field(default_factory=pd.DataFrame)
-    costs: pd.DataFrame = field(default_factory=pd.DataFrame)
     chosen: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def strategy(self) -> str:
         """What its strategy is called in results, or in its settings."""
         if self.results is not None:
-            return self.results.strategy
+            return self.results.strategy_name
         return str(self.config.get("strategy") or self.name).rpartition(":")[2]
 
     @property
@@ -88,11 +87,11 @@ class Member:
         return any(own.problems for own in self.made)
 
     @cached_property
-    def recorded(self) -> RecordedRun | None:
+    def recorded(self) -> DrawnRun | None:
         """What its first run has recorded beside its metrics; None without its folder."""
         if self.results is None or not self.folders:
             return None
-        return RecordedRun(replace(self.results, folder=self.folders[0]))
+        return DrawnRun(self.results.but(folder=self.folders[0]))
 
 
 @dataclass(frozen=True, eq=False)
@@ -108,7 +107,7 @@ class Content:
         compared: for each dataset, how its members compare, by their lines; without those that
             have no run with results.
         standings: for each dataset, the table of its members by their lines, see
-            `runs.standings.standings`.
+            `results.table.COLUMNS`.
         overall: how the methods compare over all datasets; None where there is one.
         overall_standings: the table of the methods; empty where there is one dataset.
         remarks: what a reader must know beside the numbers.
@@ -116,7 +115,7 @@ class Content:
         sample_images: by the SHA-256 of the data.
     """
 
-    kind: Literal["run", "comparison", "suite"]
+    kind: Kind
     title: str
     folder: str
     score: str

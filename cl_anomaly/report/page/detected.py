@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cl_anomaly.core.errors import InputError
-from cl_anomaly.store.recorded import RecordedRun
+from cl_anomaly.report.drawn_run import DrawnRun
 
 MOST = 8
 """Samples of each kind."""
@@ -46,7 +46,7 @@ class Scored:
     score: float
 
 
-def best_and_worst(run: RecordedRun) -> dict[str, list[Scored]]:
+def best_and_worst(run: DrawnRun) -> dict[str, list[Scored]]:
     """Choose samples of each kind by the first replica; of equal scores the first in the test set.
 
     Returns:
@@ -69,7 +69,11 @@ def best_and_worst(run: RecordedRun) -> dict[str, list[Scored]]:
     }
     return {
         kind: [
-            Scored(int(run.test_indices[place]), str(run.labels[place]), float(scores[place]))
+            Scored(
+                int(run.results.test_indices[place]),
+                str(run.results.test_labels[place]),
+                float(scores[place]),
+            )
             for place in _first(is_of_kind, keys)
         ]
         for kind, (is_of_kind, keys) in kinds.items()

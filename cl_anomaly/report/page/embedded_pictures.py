@@ -2,6 +2,7 @@
 
 import base64
 import io
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,8 +12,8 @@ from PIL import Image
 
 from cl_anomaly.core.errors import InputError
 from cl_anomaly.report.captions import chosen_tasks, classes_of_first_replica, task_name
+from cl_anomaly.report.drawn_run import DrawnRun
 from cl_anomaly.report.images import as_images
-from cl_anomaly.store.recorded import RecordedRun
 
 MOST_BYTES = 3_000_000
 """Room for all pictures of a page."""
@@ -47,7 +48,7 @@ class Picture:
         return self.width * max(1, round(height / self.height))
 
 
-def generated_rows(run: RecordedRun) -> list[Picture]:
+def generated_rows(run: DrawnRun) -> list[Picture]:
     """Draw what the first replica's model generates after every task; none if it cannot."""
     arrays = _arrays_with(run, "generated")
     images = None if arrays is None else _images(arrays["generated"], run)
@@ -60,7 +61,7 @@ def generated_rows(run: RecordedRun) -> list[Picture]:
     ]
 
 
-def reconstruction_rows(run: RecordedRun) -> list[Picture]:
+def reconstruction_rows(run: DrawnRun) -> list[Picture]:
     """Draw test samples and the first replica's reconstructions after the first and last task."""
     arrays = _arrays_with(run, "reconstructions")
     images = None if arrays is None else _images(arrays["inputs"], run, leading=1)
@@ -76,7 +77,7 @@ def reconstruction_rows(run: RecordedRun) -> list[Picture]:
     return rows
 
 
-def _arrays_with(run: RecordedRun, name: str) -> dict[str, NDArray[Any]] | None:
+def _arrays_with(run: DrawnRun, name: str) -> Mapping[str, NDArray[Any]] | None:
     """Return the recorded arrays; None if there are none, or none of this name."""
     try:
         return run.pictures if name in run.pictures else None
@@ -84,7 +85,7 @@ def _arrays_with(run: RecordedRun, name: str) -> dict[str, NDArray[Any]] | None:
         return None
 
 
-def _images(samples: NDArray[Any], run: RecordedRun, leading: int = 2) -> NDArray[Any] | None:
+def _images(samples: NDArray[Any], run: DrawnRun, leading: int = 2) -> NDArray[Any] | None:
     """Return samples as images, (..., H, W) or (..., H, W, 3); None if they are no images."""
     try:
         images = as_images(samples, leading, run.results.dataset)

@@ -9,7 +9,7 @@ from cl_anomaly.report.page.numbers import is_known
 
 @dataclass(frozen=True)
 class Standing:
-    """A run and its row of the table of its dataset, see `runs.standings.standings`.
+    """A run and its row of the table of its dataset, see `results.table.COLUMNS`.
 
     Attributes:
         member: the run.

@@ -1,31 +1,44 @@
-"""What a report page shows, read from the folder of a run, a comparison or a suite."""
+"""What a report page shows, read from the folder of a run, a comparison or a suite.
+
+Runs of a suite's method on one dataset that differ in their seeds or anomaly classes are one line,
+of all their replicas. What the suite's own folder holds of them is enough for it: to read a
+thousand folders takes longer than anybody waits for a page.
+"""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
-from typing import Any, Literal
 
 import pandas as pd
 
-from cl_anomaly.report.page.content import OWN_SCORE, Content, Member
+from cl_anomaly.core.json_files import read_json_or_empty
+from cl_anomaly.data.dataset_names import short_name
+from cl_anomaly.report.page.content import OWN_SCORE, Content, MadeRun, Member
 from cl_anomaly.report.page.detected import SampleImages
-from cl_anomaly.report.page.members import member_of_run, members_of_comparison, read_if_there
 from cl_anomaly.report.page.sample_images import sample_images_of
-from cl_anomaly.report.page.suite_content import members_of_suite
-from cl_anomaly.results.cost import COST_COLUMNS
-from cl_anomaly.results.recorded_tests import RecordedTests, read_named, read_tests
-from cl_anomaly.results.table import Entrant, standings
-from cl_anomaly.statistics.comparison import Comparison, compare_values
-from cl_anomaly.statistics.pair_tests import Named
-from cl_anomaly.statistics.pairing import values_of
-from cl_anomaly.store.config_files import read_configuration
+from cl_anomaly.results.reading import read_results
+from cl_anomaly.results.results import Results, short_names
+from cl_anomaly.results.run_folder import RunFolder
+from cl_anomaly.results.table import ALL
+from cl_anomaly.statistics.comparison import Comparison
 from cl_anomaly.store.fingerprint import in_short
-from cl_anomaly.store.finished import RunResults, read_results, shown_score
-from cl_anomaly.store.status import CONFIG_FILE, SUITE_FILE
+from cl_anomaly.store.provenance import CodeChanges
+from cl_anomaly.store.status import (
+    CONFIG_FILE,
+    ENVIRONMENT_FILE,
+    SUMMARY_FILE,
+    TIMING_FILE,
+    Status,
+    differences,
+    find_runs,
+    status_of,
+)
 from cl_anomaly.version import __version__
 
 _MOST_WITH_IMAGES = 200
 """Runs of a page with images of test samples: to read a dataset takes PyTorch, and time."""
+# Columns in which an empty cell is no number; elsewhere it is text, and a run may be called NA.
+_NUMBERS = {name: [""] for name in ("mean", "sd", "low", "high")}
 
 
 def read_content(folder: Path) -> Content:
@@ -36,129 +49,179 @@ def read_content(folder: Path) -> Content:
     """
     folder = folder.resolve()
     results = read_results(folder)
-    config = read_configuration(folder / CONFIG_FILE)
-    suite = read_if_there(folder / SUITE_FILE)
-    members, kind = _members(folder, config, results, suite)
-    with_results = [member for member in members if member.results is not None]
+    members = _Members(folder, results).all()
     scores = {member.results.score for member in members if member.results is not None}
-    own_scores = None if kind == "suite" or not results else results[0].score
-    tests = _Tests(read_named(folder), read_tests(folder, results, own_scores))
-    judged = {
-        dataset: tests.judged([own for own in members if own.dataset == dataset], "line")
-        for dataset in dict.fromkeys(member.dataset for member in members)
-    }
-    compared = {dataset: own for dataset, (own, _) in judged.items() if own is not None}
-    several = len(compared) > 1
-    overall, table = tests.judged(members, "method") if several else (None, pd.DataFrame())
+    compared = {name: one for name, one in results.comparisons.items() if one is not None}
+    overall = compared.pop(ALL, None)
+    overall = overall if len(compared) > 1 else None
+    table = results.table
+    parts = {str(name): rows for name, rows in table.groupby("dataset", sort=False)}
     return Content(
-        kind=kind,
-        title=str(suite.get("title") or folder.name),
+        kind=results.kind,
+        title=results.title,
         folder=folder.name,
         score=next(iter(scores)) if len(scores) == 1 else OWN_SCORE if scores else "",
         members=tuple(members),
         compared=compared,
-        standings={dataset: own for dataset, (_, own) in judged.items()},
+        standings={name: rows for name, rows in parts.items() if name != ALL},
         overall=overall,
-        overall_standings=table,
+        overall_standings=table.iloc[:0] if overall is None else parts[ALL],
         remarks=tuple(_remarks(members, compared)),
         version=__version__,
-        sample_images=_sample_images(with_results),
+        sample_images=_sample_images(members),
     )
 
 
-def _members(
-    folder: Path, config: dict[str, Any], results: list[RunResults], suite: Mapping[str, Any]
-) -> tuple[list[Member], Literal["run", "comparison", "suite"]]:
-    if "members" in suite:
-        return members_of_suite(folder, config, results, suite), "suite"
-    if "runs" in config:
-        return members_of_comparison(folder, config, results), "comparison"
-    return [member_of_run(folder, config, results)], "run"
+class _Members:
+    """The lines of a page, from the runs of a folder.
+
+    Args:
+        folder: that is shown.
+        results: that it holds.
+    """
+
+    def __init__(self, folder: Path, results: Results) -> None:
+        self._folder, self._results = folder, results
+        self._summary = _read_summary(folder / SUMMARY_FILE)
+        self._codes = CodeChanges()
+
+    def all(self) -> list[Member]:
+        lines: dict[tuple[str, str], list[RunFolder]] = {}
+        for run in self._results.runs.values():
+            lines.setdefault((run.method, run.dataset), []).append(run)
+        return [
+            self._of_one(runs[0]) if len(runs) == 1 else self._of_several(runs)
+            for runs in lines.values()
+        ]
+
+    def _of_one(self, run: RunFolder) -> Member:
+        made, summary = self._made(run), pd.DataFrame()
+        if run.has_results:
+            summary = _read_summary(made.folder / SUMMARY_FILE) if made.folder else summary
+            summary = summary if len(summary) else self._summary_of(run)
+        return Member(
+            name=run.name,
+            line=run.method,
+            method=run.method,
+            dataset=run.dataset,
+            config=run.settings,
+            made=(made,),
+            results=run if run.has_results else None,
+            summary=summary,
+            chosen=self._results.chosen.get(run.method) or {},
+        )
+
+    def _of_several(self, runs: Sequence[RunFolder]) -> Member:
+        """Put the runs of a method together, by the score that they show."""
+        finished = [run for run in runs if run.has_results]
+        first, several = (finished or runs)[0], len(self._results.datasets) > 1
+        rows = self._results.metrics
+        is_here = short_names(rows["dataset"]) == first.dataset
+        rows = rows[(rows["run"] == first.method) & is_here]
+        seeds = [seed for run in runs for seed in run.settings.get("seeds") or []]
+        return Member(
+            name=f"{first.method} · {first.dataset}" if several else first.method,
+            line=first.method,
+            method=first.method,
+            dataset=first.dataset,
+            config=first.settings | {"seeds": list(dict.fromkeys(seeds))},
+            made=tuple(self._made(run, look=False) for run in runs),
+            results=first.but(metrics=rows.reset_index(drop=True)) if finished else None,
+            summary=self._summary_of(first) if finished else pd.DataFrame(),
+            chosen=self._results.chosen.get(first.method, {}),
+        )
+
+    def _made(self, run: RunFolder, look: bool = True) -> MadeRun:
+        """Describe how a run was made, and what is missing of it.
+
+        Args:
+            run: with results or without.
+            look: for damage in its folder, whose files its numbers come from.
+        """
+        folder = run.folder or self._place_of(run)
+        place = folder if folder and (folder / CONFIG_FILE).exists() else None
+        environment = read_json_or_empty(place / ENVIRONMENT_FILE) if place else {}
+        environment = environment or (run.environment if run.has_results else {})
+        problems = run.failure.splitlines() if run.failure else _problems(run, place, look)
+        timing = read_json_or_empty(place / TIMING_FILE) if place else {}
+        return MadeRun(
+            name=run.name,
+            config=run.settings,
+            environment=environment,
+            problems=tuple(problems),
+            code=self._codes.in_short(environment, run.settings) if place else None,
+            finished=str(timing.get("finished") or ""),
+            folder=place,
+        )
+
+    def _place_of(self, run: RunFolder) -> Path | None:
+        """Look for the folder of a run that gave nothing: the last of the same settings."""
+        for status in reversed(self._beside if self._results.kind == "comparison" else []):
+            known = status.config.keys() & run.settings.keys()
+            there, here = ({k: c[k] for k in known} for c in (status.config, run.settings))
+            if known and not differences(there, here):
+                return status.folder
+        return None
+
+    @cached_property
+    def _beside(self) -> list[Status]:
+        return find_runs(self._folder.parent)
+
+    def _summary_of(self, run: RunFolder) -> pd.DataFrame:
+        """Return the rows of the summary that are of a run or its method, and of its dataset."""
+        whole = self._summary
+        if whole.empty:
+            return whole
+        paths = [path for path in whole["dataset"].unique() if short_name(path) == run.dataset]
+        return whole[whole["run"].isin({run.name, run.method}) & whole["dataset"].isin(paths)]
+
+
+def _problems(run: RunFolder, folder: Path | None, look: bool) -> list[str]:
+    if folder is None:
+        gone = "Its folder is not there: no pictures, false-positive rates or failures are known."
+        return [gone if run.has_results else "It has no results, and no folder is there."]
+    if run.has_results and not look:
+        return []
+    status = status_of(folder)
+    if run.has_results:
+        return status.why if status.name in ("failed", "damaged") else []
+    return [f"It has no results: {status.name}.", *status.why]
+
+
+def _read_summary(path: Path) -> pd.DataFrame:
+    """Read a summary; empty if every seed has failed."""
+    if not path.exists():
+        return pd.DataFrame()
+    columns = ("run", "strategy", "dataset", "anomaly_class", "anomaly_classes")
+    text = dict.fromkeys(columns, str)
+    return pd.read_csv(path, dtype=text, keep_default_na=False, na_values=_NUMBERS)
 
 
 def _sample_images(members: Sequence[Member]) -> dict[str, SampleImages]:
     """Read the test sets of members whose folders are there, each once, by their SHA-256."""
-    found: dict[str, SampleImages] = {}
+    images: dict[str, SampleImages] = {}
     runs = sum(len(member.made) for member in members)
     for member in members:
-        own, folders = member.results, member.folders
-        if own is None or not folders or not own.data or own.data in found:
+        run, folders = member.results, member.folders
+        if run is None or not folders or not run.data or run.data in images:
             continue
         if runs > _MOST_WITH_IMAGES:
             why = f"{runs:,} runs are too many to wait for. The page of one of them shows them."
-            found[own.data] = SampleImages(None, why)
+            images[run.data] = SampleImages(None, why)
         else:
-            found[own.data] = sample_images_of(own.config, own.data, folders[0])
-    return found
-
-
-@dataclass(frozen=True, eq=False)
-class _Tests:
-    """How members are compared.
-
-    Attributes:
-        named: pairs that are tested whoever is the best.
-        recorded: tests, which are not computed again where they are of the same values.
-    """
-
-    named: Named
-    recorded: RecordedTests | None
-
-    def judged(
-        self, members: Sequence[Member], called: str
-    ) -> tuple[Comparison | None, pd.DataFrame]:
-        """Compare members by their lines or by their methods, each by the score that it shows.
-
-        Args:
-            members: with results or without.
-            called: what they are called by.
-
-        Returns:
-            The comparison, None where nothing can be compared; and the table of all members.
-        """
-        shown = [_shown(own, getattr(own, called)) for own in members if own.results is not None]
-        metrics = pd.concat(shown, ignore_index=True) if shown else pd.DataFrame()
-        compared = self._compared(metrics) if shown else None
-        entrants = [
-            Entrant(
-                str(getattr(own, called)),
-                own.dataset,
-                own.strategy,
-                own.config,
-                own.results.score if own.results else shown_score(own.config),
-            )
-            for own in members
-        ]
-        costs = [own.costs.assign(run=getattr(own, called)) for own in members if len(own.costs)]
-        whole = pd.concat(costs) if costs else pd.DataFrame(columns=list(COST_COLUMNS))
-        return compared, standings(compared, metrics, entrants, whole)
-
-    def _compared(self, metrics: pd.DataFrame) -> Comparison | None:
-        try:
-            values = values_of(metrics, OWN_SCORE)
-        except ValueError:  # two of one method are of one scenario
-            return None
-        decided = self.recorded.of(values) if self.recorded else None
-        return compare_values(values, OWN_SCORE, self.named, decided)
-
-
-def _shown(member: Member, name: str) -> pd.DataFrame:
-    """Return a member's metrics by the score that it shows."""
-    results = member.results
-    if results is None:
-        return pd.DataFrame()
-    own = results.metrics[results.metrics["score"] == results.score]
-    return own.assign(run=name, dataset=member.dataset, score=OWN_SCORE)
+            images[run.data] = sample_images_of(run.settings, run.data, folders[0])
+    return images
 
 
 def _remarks(members: Sequence[Member], compared: Mapping[str, Comparison]) -> list[str]:
     several = len(compared) > 1
-    said = [
+    remarks = [
         f"{dataset}: {remark}" if several else remark
-        for dataset, own in compared.items()
-        for remark in own.remarks
+        for dataset, comparison in compared.items()
+        for remark in comparison.remarks
     ]
-    if other := {own.name: own.code for member in members for own in member.made if own.code}:
+    made = [run for member in members for run in member.made]
+    if other := {run.name: run.code for run in made if run.code}:
         why = "; ".join(dict.fromkeys(other.values()))
-        said.append(f"Not of the code that made this page: {in_short(list(other))} ({why}).")
-    return said
+        remarks.append(f"Not of the code that made this page: {in_short(list(other))} ({why}).")
+    return remarks

@@ -17,7 +17,7 @@ from cl_anomaly.core.errors import InputError
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-    from cl_anomaly.store.recorded import RecordedRun
+    from cl_anomaly.report.drawn_run import DrawnRun
 
 PICTURES = tuple(sorted(module.name for module in pkgutil.iter_modules(__path__)))
 """The kinds that there are."""
@@ -40,7 +40,7 @@ class Picture:
         """Whether it shows one of the scores."""
         return "score" in inspect.signature(self.function).parameters
 
-    def draw(self, run: "RecordedRun", score: str) -> "Figure":
+    def draw(self, run: "DrawnRun", score: str) -> "Figure":
         """Draw a run.
 
         Args:

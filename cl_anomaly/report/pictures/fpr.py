@@ -11,15 +11,15 @@ from cl_anomaly.report.captions import (
     of_all_replicas,
     task_ticks,
 )
+from cl_anomaly.report.drawn_run import DrawnRun
 from cl_anomaly.report.heat_maps import draw_heat_map, new_heat_maps
 from cl_anomaly.report.legends import put_title
 from cl_anomaly.statistics.intervals import mean_of_numbers
-from cl_anomaly.store.recorded import RecordedRun
 
 _WHAT = "False positives in %"
 
 
-def draw(run: RecordedRun, score: str) -> Figure:
+def draw(run: DrawnRun, score: str) -> Figure:
     """Draw which share of each task's normal samples lies above the threshold after each task.
 
     A panel for each rate that the thresholds were set for; the mean over the replicas. Where old

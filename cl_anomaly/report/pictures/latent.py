@@ -15,14 +15,14 @@ from cl_anomaly.report.captions import (
     of_first_replica,
     task_name,
 )
+from cl_anomaly.report.drawn_run import DrawnRun
 from cl_anomaly.report.legends import place_legend, put_title
 from cl_anomaly.report.styles import ANOMALOUS, styles_of_tasks
-from cl_anomaly.store.recorded import RecordedRun
 
 _MOST_TASKS = 10
 
 
-def draw(run: RecordedRun) -> Figure:
+def draw(run: DrawnRun) -> Figure:
     """Draw the first two principal components of the first replica's codes, by task.
 
     A panel after the first task and one after the last. Each has components of its own: training
@@ -30,8 +30,8 @@ def draw(run: RecordedRun) -> Figure:
     """
     if "codes" not in run.pictures:
         raise InputError(
-            f"Expected a model with a code for each sample, but {run.results.config['model']} has "
-            f"none."
+            f"Expected a model with a code for each sample, but {run.results.settings['model']} "
+            f"has none."
         )
     codes, after = run.pictures["codes"], run.pictures["codes_after"].tolist()
     marks: dict[str, Artist] = {}
@@ -48,7 +48,7 @@ def draw(run: RecordedRun) -> Figure:
     return figure
 
 
-def _draw_points(axes: Axes, points: NDArray[np.float64], run: RecordedRun) -> dict[str, Artist]:
+def _draw_points(axes: Axes, points: NDArray[np.float64], run: DrawnRun) -> dict[str, Artist]:
     """Draw points of each task, and the anomalies; gives their marks by their names."""
     coded, normal = run.pictures["coded"], run.pictures["normal"]
     classes, marks = classes_of_first_replica(run), {}

@@ -10,28 +10,28 @@ from matplotlib.ticker import MaxNLocator
 from cl_anomaly.core.errors import InputError
 from cl_anomaly.report.canvas import new_figure
 from cl_anomaly.report.captions import chosen_tasks, of_all_replicas
+from cl_anomaly.report.drawn_run import DrawnRun
 from cl_anomaly.report.legends import put_title, width_of
 from cl_anomaly.report.styles import styles_of
-from cl_anomaly.store.recorded import RecordedRun
 
 _MOST_NUMBERED = 12
 _WIDTH, _POINTS = 6.0, 72.0  # inches, and points in one
 
 
-def draw(run: RecordedRun) -> Figure:
+def draw(run: DrawnRun) -> Figure:
     """Draw the loss that is minimised, a strategy's penalty included: the mean over each epoch.
 
     The line is the mean over the replicas, the band ± one standard deviation. It breaks off where a
     task ends: the next is learnt from other samples.
     """
-    if not len(run.losses):
+    if not len(run.results.losses):
         raise InputError(f"Expected {run.results.folder} to have losses, but no epoch has one.")
-    by_epoch = run.losses.groupby(["task", "epoch"])["loss"].agg(["mean", "std"])
-    curve, epochs = by_epoch.reset_index(), int(run.losses["epoch"].max())
+    by_epoch = run.results.losses.groupby(["task", "epoch"])["loss"].agg(["mean", "std"])
+    curve, epochs = by_epoch.reset_index(), int(run.results.losses["epoch"].max())
     curve["at"] = (curve["task"] - 1) * epochs + curve["epoch"]
     figure = new_figure(_WIDTH, 3.2)
     axes = figure.add_subplot()
-    style = styles_of({"": run.results.strategy})[""]
+    style = styles_of({"": run.results.strategy_name})[""]
     for _, task in curve.groupby("task"):
         axes.plot(
             task["at"],

@@ -8,14 +8,14 @@ from cl_anomaly.report.captions import (
     of_all_replicas,
     task_ticks,
 )
+from cl_anomaly.report.drawn_run import DrawnRun
 from cl_anomaly.report.heat_maps import draw_heat_map, new_heat_maps
 from cl_anomaly.report.legends import put_title
 from cl_anomaly.statistics.aurocs import read_aurocs
 from cl_anomaly.statistics.intervals import mean_of_numbers
-from cl_anomaly.store.recorded import RecordedRun
 
 
-def draw(run: RecordedRun, score: str) -> Figure:
+def draw(run: DrawnRun, score: str) -> Figure:
     """Draw S[i, j], AUROC after task i on the test group of task j: the mean over the replicas.
 
     Of several anomaly classes it is the mean of their means.

@@ -13,24 +13,24 @@ from cl_anomaly.report.captions import (
     of_first_replica,
     task_name,
 )
+from cl_anomaly.report.drawn_run import DrawnRun
 from cl_anomaly.report.images import as_images
 from cl_anomaly.report.legends import put_title, wrapped
 from cl_anomaly.report.page.numbers import short_score
 from cl_anomaly.report.tiles import GAP, Sheet
-from cl_anomaly.store.recorded import RecordedRun
 
 _TILE, _BETWEEN = 0.52, 0.4  # inches of a tile; between groups, in tiles
 _SCORE, _HEADING, _REST = 0.42, 0.7, 0.15  # heights in tiles: of words, and between the moments
 
 
-def draw(run: RecordedRun, score: str) -> Figure:
+def draw(run: DrawnRun, score: str) -> Figure:
     """Draw test samples, what the first replica makes of them, and |x − x̂|, with the score below.
 
     Normal samples of the first and of the last task, and anomalies, side by side.
     """
     if "reconstructions" not in run.pictures:
         raise InputError(
-            f"Expected a model that can reconstruct samples, but {run.results.config['model']} "
+            f"Expected a model that can reconstruct samples, but {run.results.settings['model']} "
             f"cannot, or it failed in its first task."
         )
     inputs = as_images(run.pictures["inputs"], 1, run.results.dataset)
@@ -73,7 +73,7 @@ def _write_rows(sheet: Sheet, after: list[str], starts: list[float], row: float)
         sheet.write_left("score", y + 2 * row + 0.1)
 
 
-def _groups(run: RecordedRun) -> Iterator[tuple[str, NDArray[np.int64]]]:
+def _groups(run: DrawnRun) -> Iterator[tuple[str, NDArray[np.int64]]]:
     """Return the groups of samples by their names, with their places among those that are shown."""
     shown, normal = run.pictures["shown"], run.pictures["normal"]
     classes, left = classes_of_first_replica(run), np.ones(len(shown), dtype=bool)
@@ -81,7 +81,7 @@ def _groups(run: RecordedRun) -> Iterator[tuple[str, NDArray[np.int64]]]:
         own = normal[task - 1, shown] & left
         left &= ~own
         yield f"normal, {task_name(task, classes)}", np.flatnonzero(own)
-    labels = sorted({str(label) for label in run.labels[shown[left]]})
+    labels = sorted({str(label) for label in run.results.test_labels[shown[left]]})
     one = f" (class {labels[0]})" if len(labels) == 1 else ""
     yield f"anomalous{one}", np.flatnonzero(left)
 

@@ -12,15 +12,15 @@ from cl_anomaly.report.captions import (
     of_first_replica,
     task_name,
 )
+from cl_anomaly.report.drawn_run import DrawnRun
 from cl_anomaly.report.legends import put_title
 from cl_anomaly.report.styles import Style, styles_of_tasks
 from cl_anomaly.statistics.matrix import auroc
-from cl_anomaly.store.recorded import RecordedRun
 
 _MOST_TASKS = 10
 
 
-def draw(run: RecordedRun, score: str) -> Figure:
+def draw(run: DrawnRun, score: str) -> Figure:
     """Draw the first replica's ROC curves after its last task.
 
     One for each task's test group, and one for all anomalies against all normal samples. The legend

@@ -9,15 +9,15 @@ from cl_anomaly.report.captions import (
     of_first_replica,
     task_name,
 )
+from cl_anomaly.report.drawn_run import DrawnRun
 from cl_anomaly.report.images import as_images
 from cl_anomaly.report.legends import put_title
 from cl_anomaly.report.tiles import GAP, Sheet
-from cl_anomaly.store.recorded import RecordedRun
 
 _MOST_TASKS = 20
 
 
-def draw(run: RecordedRun) -> Figure:
+def draw(run: DrawnRun) -> Figure:
     """Draw ten samples that the first replica's model generates, a row after each task.
 
     Classes that are gone from the lower rows are forgotten.
@@ -25,7 +25,7 @@ def draw(run: RecordedRun) -> Figure:
     if "generated" not in run.pictures:
         raise InputError(
             f"Expected a model that can make samples of its own, but "
-            f"{run.results.config['model']} cannot, or it failed in its first task."
+            f"{run.results.settings['model']} cannot, or it failed in its first task."
         )
     images = as_images(run.pictures["generated"], 2, run.results.dataset)
     after, classes = run.pictures["generated_after"].tolist(), classes_of_first_replica(run)

@@ -15,16 +15,16 @@ from cl_anomaly.report.captions import (
     of_first_replica,
     task_name,
 )
+from cl_anomaly.report.drawn_run import DrawnRun
 from cl_anomaly.report.legends import place_legend, put_title
 from cl_anomaly.report.styles import ANOMALOUS, NORMAL, THRESHOLD
-from cl_anomaly.store.recorded import RecordedRun
 
 _MOST_TASKS, _BINS = 10, 40
 _FEW = 0.005  # of the samples: what lies beyond stands in the last bin
 _DASHES = ("--", ":", "-.")
 
 
-def draw(run: RecordedRun, score: str) -> Figure:
+def draw(run: DrawnRun, score: str) -> Figure:
     """Draw how the first replica scores after its last task: normal samples against anomalies.
 
     A panel for each task. Thresholds are drawn where the run has set some.
@@ -77,7 +77,7 @@ def _name_panel(axes: Axes, name: str) -> None:
     )
 
 
-def _thresholds(run: RecordedRun, score: str, task: int) -> dict[str, float]:
+def _thresholds(run: DrawnRun, score: str, task: int) -> dict[str, float]:
     """Return the first replica's thresholds after a task, by the false-positive rates aimed at."""
     table = run.thresholds
     own = table[

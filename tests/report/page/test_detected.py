@@ -14,21 +14,21 @@ from PIL import Image
 
 from cl_anomaly.data.datasets import DATASETS, Dataset
 from cl_anomaly.data.downloads import NotFoundError
+from cl_anomaly.report.drawn_run import DrawnRun
 from cl_anomaly.report.page import embedded_pictures as pictures
 from cl_anomaly.report.page.content import Content
 from cl_anomaly.report.page.detected import BEST, FALSE_ALARMS, MISSED, MOST, best_and_worst
 from cl_anomaly.report.page.page import page_of
 from cl_anomaly.report.page.run_content import read_content
 from cl_anomaly.report.page.sample_images import DOWNLOADED, sample_images_of
-from cl_anomaly.store.finished import read_results
-from cl_anomaly.store.recorded import RecordedRun
+from cl_anomaly.results.reading import read_results
 from tests.report.page.reading import Elements, rows, section
 from tests.support.command import run_quietly
 
 
-def recorded(folder: Path) -> RecordedRun:
-    (results,) = read_results(folder)
-    return RecordedRun(results)
+def recorded(folder: Path) -> DrawnRun:
+    (results,) = read_results(folder).lines
+    return DrawnRun(results)
 
 
 def expected(folder: Path, digits: Dataset) -> dict[str, list[tuple[int, str, float]]]:

@@ -18,7 +18,7 @@ from cl_anomaly.report.page.content import Content
 from cl_anomaly.report.page.detected import MOST
 from cl_anomaly.report.page.page import page_of
 from cl_anomaly.report.page.run_content import read_content
-from cl_anomaly.store.finished import read_results
+from cl_anomaly.results.reading import read_results
 from tests.report.page.conftest import MISSING, UNSAFE
 from tests.report.page.reading import Elements, rows, script, section
 
@@ -171,9 +171,9 @@ def test_all_pictures_of_a_page_keep_to_their_bytes(page: str) -> None:
 
 
 def test_the_page_of_other_code_says_so(comparison: Path, tmp_path: Path) -> None:
-    (upper, *_) = read_results(comparison)
+    (upper, *_) = read_results(comparison).lines
     shutil.copytree(comparison.parent, tmp_path / "out")
-    file = tmp_path / "out" / upper.folder.name / "environment.json"
+    file = tmp_path / "out" / upper.path.name / "environment.json"
     environment = json.loads(file.read_text())
     name = next(iter(environment["code"]["files"]))
     environment["code"]["files"][name] = "0" * 64

@@ -1,7 +1,6 @@
 """The page of a suite: several datasets, scores that differ, and what was chosen."""
 
 import shutil
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -9,17 +8,15 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from cl_anomaly.report.page import run_content as report_content
 from cl_anomaly.report.page.content import OWN_SCORE, Content
 from cl_anomaly.report.page.page import page_of
 from cl_anomaly.report.page.ranking import standings_of
 from cl_anomaly.report.page.run_content import read_content
-from cl_anomaly.results.recorded_tests import read_tests
+from cl_anomaly.results.run_folder import RunFolder
 from cl_anomaly.settings.run_config import ResolvedConfig
-from cl_anomaly.statistics.comparison import Comparison, Decided, compare_runs, compare_values
-from cl_anomaly.statistics.pair_tests import Named
-from cl_anomaly.statistics.pairing import values_of
-from cl_anomaly.suites.folder import SuiteMember, write_suite
+from cl_anomaly.statistics import comparison
+from cl_anomaly.statistics.comparison import compare_runs
+from cl_anomaly.suites.folder import write_suite
 from cl_anomaly.suites.suite import Suite
 from cl_anomaly.suites.tuning import Choice
 from tests.report.page.conftest import UNSAFE, config_of
@@ -45,22 +42,28 @@ def folder(runs: dict[str, Path], tmp_path_factory: pytest.TempPathFactory) -> P
         name: run_quietly(out, "--strategy", strategy, *flags)
         for name, strategy in ((UNSAFE, "gr"), ("lower", "lower"))
     }
-    members = {
-        f"{name} · {dataset}": SuiteMember(name, config_of(place), dataset, place, None)
-        for dataset, of in (("digits", runs), ("table.npz", on_table))
+    members = [
+        RunFolder(place, f"{name} · {dataset}", method=name, config=config_of(place))
+        for dataset, of in (("digits", runs), ("table", on_table))
         for name, place in of.items()
-    }
+    ]
     config: dict[str, Any] = config_of(on_table["lower"]).to_dict()
     config["strategy"] = "upper"
-    failed = SuiteMember("upper", ResolvedConfig(**config), "table.npz", None, "memory ran <out>")
-    members["upper · table.npz"] = failed
+    failed = RunFolder(
+        None,
+        "upper · table",
+        method="upper",
+        failure="memory ran <out>",
+        settings=config,
+        config=ResolvedConfig(**config),
+    )
     chosen = {
         UNSAFE: Choice(
             {"ratio": 0.5}, "digits, class 9", "the best", {"ratio=0.5": 0.9}, ("ratio",)
         )
     }
     suite = Suite({}, {name: {} for name in runs}, title="Two <datasets>")
-    return write_suite(suite, members, chosen, out, "suite")
+    return write_suite(suite, [*members, failed], chosen, out, "suite")
 
 
 @pytest.fixture(scope="module")
@@ -75,7 +78,7 @@ def page(content: Content) -> str:
 
 def test_a_suite_is_read_by_dataset_and_method(content: Content) -> None:
     assert (content.kind, content.title) == ("suite", "Two <datasets>")
-    assert content.datasets == ["digits", "table.npz"]
+    assert content.datasets == ["digits", "table"]
     assert content.lines == ["upper", UNSAFE, "lower"]
     assert content.score == OWN_SCORE
     assert content.overall is not None
@@ -107,17 +110,15 @@ def test_the_gap_is_between_the_bounds_of_the_same_dataset(content: Content) -> 
         assert gr.number("gap_closed") == pytest.approx((mean - low) / (high - low))
     else:
         assert gr.number("gap_closed") is None
-    assert (
-        found[UNSAFE, "table.npz"].number("gap_closed") is None
-    )  # the Upper Bound has failed there
+    assert found[UNSAFE, "table"].number("gap_closed") is None  # the Upper Bound has failed there
 
 
 def test_the_page_shows_datasets_methods_and_the_failure(page: str) -> None:
     Elements(page)
     assert len(rows(page, "standings")) == 6
-    assert rows(page, "standings")[-1][1:4] == ["table.npz", "–", "missing"]
+    assert rows(page, "standings")[-1][1:4] == ["table", "–", "missing"]
     assert [row[0] for row in rows(page, "overall")][-1] in {"upper", "lower", UNSAFE}
-    assert "upper · table.npz : memory ran <out>" in section(page, "problems")
+    assert "upper · table : memory ran <out>" in section(page, "problems")
     assert "<title>Two &lt;datasets&gt;" in page
 
 
@@ -132,10 +133,10 @@ def test_figures_choose_between_datasets(page: str) -> None:
     table = pd.DataFrame(data["matrix"])
     assert set(zip(table["run"], table["dataset"], strict=True)) == {
         *(("upper", "digits"), (UNSAFE, "digits"), ("lower", "digits")),
-        *((UNSAFE, "table.npz"), ("lower", "table.npz")),
+        *((UNSAFE, "table"), ("lower", "table")),
     }
     assert OWN_SCORE in set(table["score"])
-    assert {"digits, anomaly class 4", "table.npz, anomaly class 1"} <= set(data["auroc"]["panel"])
+    assert {"digits, anomaly class 4", "table, anomaly class 1"} <= set(data["auroc"]["panel"])
 
 
 def test_a_suite_whose_runs_are_gone_shows_what_it_has_copied(
@@ -148,40 +149,19 @@ def test_a_suite_whose_runs_are_gone_shows_what_it_has_copied(
     assert "Its folder is not there" in section(page_of(alone), "problems")
 
 
-def test_tests_are_read_where_they_belong_to_the_same_results(
-    folder: Path, monkeypatch: pytest.MonkeyPatch
+def test_tests_are_read_and_say_what_they_say_when_made_anew(
+    folder: Path, content: Content, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    given: list[Decided | None] = []
-
-    def noted(
-        values: pd.DataFrame, score: str, named: Named, decided: Decided | None
-    ) -> Comparison:
-        given.append(decided)
-        return compare_values(values, score, named, decided)
-
-    monkeypatch.setattr(report_content, "compare_values", noted)
+    fresh = compare_runs(pd.read_csv(folder / "metrics.csv").assign(score="shown"), "shown")
+    monkeypatch.setattr(comparison, "compare_runs", None)  # which would be called
     read = read_content(folder).overall
-    # Of each dataset alone nothing is recorded; over all of them it is.
-    assert [own is not None for own in given] == [False, False, True]
     assert read is not None
-    fresh = compare_runs(_metrics_of(folder), "shown")
     pd.testing.assert_frame_equal(read.pairs, fresh.pairs, check_dtype=False)
-    pd.testing.assert_frame_equal(read.table, fresh.table)
+    same = read.table.set_index("run").loc[fresh.table["run"], fresh.table.columns[1:]]
+    expected = fresh.table.set_index("run")
+    pd.testing.assert_frame_equal(same, expected, check_dtype=False, check_exact=True)
     assert read.friedman == fresh.friedman is not None
     assert read.critical_difference == fresh.critical_difference is not None
-
-
-def _metrics_of(folder: Path) -> pd.DataFrame:
-    return pd.read_csv(folder / "metrics.csv").assign(score="shown")
-
-
-def test_tests_of_other_results_are_made_anew(content: Content, folder: Path) -> None:
-    results = [own.results for own in content.with_results if own.results is not None]
-    here = [replace(own, name=own.strategy) for own in results[:3]]
-    recorded = read_tests(folder, here, "recon")
-    assert recorded is not None
-    metrics = pd.concat([own.metrics.assign(run=own.name) for own in here], ignore_index=True)
-    assert recorded.of(values_of(metrics, "recon")) is recorded.decided
-    other = metrics.assign(value=metrics["value"] + 1e-9)
-    assert recorded.of(values_of(other, "recon")) is None
-    assert read_tests(folder / "none", here, "recon") is None
+    assert (read.remarks, read.named, read.best) == (fresh.remarks, fresh.named, fresh.best)
+    for dataset, one in content.compared.items():
+        assert len(one.pairs) == (3 if dataset == "digits" else 1)

@@ -4,16 +4,16 @@ from pathlib import Path
 
 import pytest
 
-from cl_anomaly.store.finished import read_results
-from cl_anomaly.store.recorded import RecordedRun
+from cl_anomaly.report.drawn_run import DrawnRun
+from cl_anomaly.results.reading import read_results
 from tests.support.command import run_quietly
 
 TASKS = (3, 1, 2)
 
 
-def recorded(folder: Path) -> RecordedRun:
-    (results,) = read_results(folder)
-    return RecordedRun(results)
+def recorded(folder: Path) -> DrawnRun:
+    (results,) = read_results(folder).lines
+    return DrawnRun(results)
 
 
 @pytest.fixture(scope="session")
@@ -25,5 +25,5 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def run(folder: Path) -> RecordedRun:
+def run(folder: Path) -> DrawnRun:
     return recorded(folder)

@@ -11,10 +11,10 @@ from matplotlib.patches import StepPatch
 from sklearn.decomposition import PCA
 from sklearn.metrics import roc_auc_score, roc_curve
 
+from cl_anomaly.report.drawn_run import DrawnRun
 from cl_anomaly.report.pictures import find_picture
 from cl_anomaly.report.pictures.latent import principal_components
 from cl_anomaly.report.pictures.roc import roc_curve as our_curve
-from cl_anomaly.store.recorded import RecordedRun
 from tests.report.pictures.conftest import TASKS, recorded
 
 
@@ -23,7 +23,7 @@ def first_seed(folder: Path, metric: str) -> float:
     return float(table.set_index("metric")["value"][metric])
 
 
-def test_the_area_under_each_curve_is_the_auroc(folder: Path, run: RecordedRun) -> None:
+def test_the_area_under_each_curve_is_the_auroc(folder: Path, run: DrawnRun) -> None:
     axes = find_picture("roc").draw(run, "mse").axes[0]
     lines = {str(line.get_label()).rpartition(": ")[::2] for line in axes.get_lines()}
     areas = {
@@ -56,11 +56,11 @@ def test_a_curve_is_scikit_learns() -> None:
     assert np.trapezoid(y, x) == pytest.approx(roc_auc_score(labels, both), abs=1e-12)
 
 
-def panels(run: RecordedRun, score: str) -> list[Axes]:
+def panels(run: DrawnRun, score: str) -> list[Axes]:
     return find_picture("scores").draw(run, score).axes
 
 
-def test_a_histogram_counts_every_sample(folder: Path, run: RecordedRun) -> None:
+def test_a_histogram_counts_every_sample(folder: Path, run: DrawnRun) -> None:
     with np.load(folder / "scores.npz") as file:
         labels, scores = file["labels"], file["recon"][0, -1]
     for axes, label in zip(panels(run, "recon"), TASKS, strict=True):
@@ -79,7 +79,7 @@ def test_a_histogram_counts_every_sample(folder: Path, run: RecordedRun) -> None
 
 
 def test_thresholds_of_the_first_replica_are_drawn_where_there_are_some(
-    folder: Path, run: RecordedRun, tmp_path: Path
+    folder: Path, run: DrawnRun, tmp_path: Path
 ) -> None:
     assert not panels(run, "recon")[0].get_lines()
     copy = tmp_path / "run"
@@ -115,10 +115,10 @@ def test_a_code_of_one_unit_has_no_second_component() -> None:
     assert shares == [1.0, 0.0]
 
 
-def test_points_are_the_codes_of_each_task(run: RecordedRun) -> None:
+def test_points_are_the_codes_of_each_task(run: DrawnRun) -> None:
     figure = find_picture("latent").draw(run, "recon")
     assert [axes.get_title() for axes in figure.axes] == ["after task 1", "after task 3"]
-    labels = run.labels[run.pictures["coded"]]
+    labels = run.results.test_labels[run.pictures["coded"]]
     for axes, codes in zip(figure.axes, run.pictures["codes"], strict=True):
         points, _ = principal_components(codes)
         for line, label in zip(axes.get_lines(), (*TASKS, 4), strict=True):

@@ -10,9 +10,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from cl_anomaly.core.errors import InputError
+from cl_anomaly.report.drawn_run import DrawnRun
 from cl_anomaly.report.pictures import find_picture
 from cl_anomaly.statistics.intervals import mean_of_numbers
-from cl_anomaly.store.recorded import RecordedRun
 from tests.report.pictures.conftest import TASKS, recorded
 from tests.support.command import run_quietly
 
@@ -37,7 +37,7 @@ def expected_s(folder: Path, score: str) -> np.ndarray:
 
 
 @pytest.mark.parametrize("score", ["recon", "mse"])
-def test_the_cells_of_the_matrix_say_s(folder: Path, run: RecordedRun, score: str) -> None:
+def test_the_cells_of_the_matrix_say_s(folder: Path, run: DrawnRun, score: str) -> None:
     figure = find_picture("matrix").draw(run, score)
     (axes,) = maps_of(figure)
     s = expected_s(folder, score)
@@ -100,6 +100,6 @@ def test_the_cells_say_the_realised_rates(folder: Path, tmp_path: Path) -> None:
         find_picture("fpr").draw(recorded(copy), "mse")
 
 
-def test_without_thresholds_an_error_says_how_to_get_them(run: RecordedRun) -> None:
+def test_without_thresholds_an_error_says_how_to_get_them(run: DrawnRun) -> None:
     with pytest.raises(InputError, match="false_positive_rates.csv.*--calibration 0.05"):
         find_picture("fpr").draw(run, "recon")

@@ -11,10 +11,10 @@ from matplotlib.axes import Axes
 from cl_anomaly.core.errors import InputError
 from cl_anomaly.data.datasets import Dataset
 from cl_anomaly.detector import Detector
+from cl_anomaly.report.drawn_run import DrawnRun
 from cl_anomaly.report.images import as_images
 from cl_anomaly.report.page.numbers import short_score
 from cl_anomaly.report.pictures import find_picture
-from cl_anomaly.store.recorded import RecordedRun
 from tests.report.pictures.conftest import TASKS, recorded
 from tests.support.command import cli, run_quietly
 
@@ -31,7 +31,7 @@ def words_of(axes: Axes) -> list[str]:
     return [text.get_text() for text in axes.texts]
 
 
-def test_a_row_of_samples_is_what_was_generated_after_a_task(run: RecordedRun) -> None:
+def test_a_row_of_samples_is_what_was_generated_after_a_task(run: DrawnRun) -> None:
     figure = find_picture("samples").draw(run, "recon")
     (axes,) = figure.axes
     generated = run.pictures["generated"]
@@ -43,7 +43,7 @@ def test_a_row_of_samples_is_what_was_generated_after_a_task(run: RecordedRun) -
 
 
 def test_reconstructions_are_those_of_the_trained_detector(
-    folder: Path, run: RecordedRun, digits: Dataset
+    folder: Path, run: DrawnRun, digits: Dataset
 ) -> None:
     (axes,) = find_picture("reconstructions").draw(run, "mse").axes
     inputs, first, first_off, last, last_off = np.split(np.stack(tiles_of(axes)), 5)
@@ -103,10 +103,10 @@ def test_a_table_has_all_pictures_but_those_of_images(tmp_path: Path) -> None:
         assert find_picture(kind).draw(recorded(folder), "recon").axes
     for kind in ("samples", "reconstructions"):
         done = cli("plot", folder, "--kind", kind)
-        assert done.code == 2 and "those of table.npz have the shape 5" in done.err
+        assert done.code == 2 and "those of table have the shape 5" in done.err
 
 
-def test_the_loss_is_the_mean_over_the_replicas(folder: Path, run: RecordedRun) -> None:
+def test_the_loss_is_the_mean_over_the_replicas(folder: Path, run: DrawnRun) -> None:
     axes = find_picture("losses").draw(run, "recon").axes[0]
     table = pd.read_csv(folder / "losses.csv")
     assert len(table) == 2 * 3 * 2

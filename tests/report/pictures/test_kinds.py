@@ -11,8 +11,8 @@ from PIL import Image
 
 from cl_anomaly.report.canvas import save_figure
 from cl_anomaly.report.captions import chosen_tasks, task_ticks
+from cl_anomaly.report.drawn_run import DrawnRun
 from cl_anomaly.report.pictures import PICTURES, find_picture
-from cl_anomaly.store.recorded import RecordedRun
 
 DRAWN = [kind for kind in PICTURES if kind != "fpr"]  # which needs thresholds
 
@@ -37,7 +37,7 @@ def words_in_view(figure: Figure) -> list[tuple[str, float, float, float, float]
 
 
 @pytest.mark.parametrize("kind", DRAWN)
-def test_every_kind_gives_the_same_files_twice(kind: str, run: RecordedRun, tmp_path: Path) -> None:
+def test_every_kind_gives_the_same_files_twice(kind: str, run: DrawnRun, tmp_path: Path) -> None:
     files = []
     for name in ("one", "two"):
         figure = find_picture(kind).draw(run, "recon")
@@ -50,7 +50,7 @@ def test_every_kind_gives_the_same_files_twice(kind: str, run: RecordedRun, tmp_
 
 
 @pytest.mark.parametrize("kind", DRAWN)
-def test_words_are_inside_the_figure_and_apart(kind: str, run: RecordedRun, tmp_path: Path) -> None:
+def test_words_are_inside_the_figure_and_apart(kind: str, run: DrawnRun, tmp_path: Path) -> None:
     figure = find_picture(kind).draw(run, "recon")
     save_figure(figure, tmp_path / "figure", ("png",))  # lays it out
     figure.draw_without_rendering()

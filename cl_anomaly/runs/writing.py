@@ -1,4 +1,4 @@
-"""The files of a run's folder, and of a comparison's."""
+"""The files of a run's folder."""
 
 from dataclasses import asdict
 from pathlib import Path
@@ -9,27 +9,28 @@ import torch
 
 from cl_anomaly.core.json_files import write_json
 from cl_anomaly.plan.build import Plan
-from cl_anomaly.runs.result import Result
+from cl_anomaly.results.run_folder import RunFolder
 from cl_anomaly.statistics.aurocs import aurocs_by_class
 from cl_anomaly.statistics.summary import summarise
 from cl_anomaly.store.detectors import write_detector
 from cl_anomaly.store.fingerprint import OWN_FILE
-from cl_anomaly.store.recorded import LOSSES_FILE, PICTURES_FILE, SCORES_FILE
 from cl_anomaly.store.status import (
     CONFIG_FILE,
     COST_FILE,
     ENVIRONMENT_FILE,
+    FIGURE_NAME,
+    LOSSES_FILE,
     METRICS_FILE,
+    PICTURES_FILE,
+    SCORES_FILE,
     SUMMARY_FILE,
     TIMING_FILE,
     StatusName,
     write_status,
 )
 
-FIGURE_NAME = "auroc_per_task"
 
-
-def write_beginning(run: Plan | Result, folder: Path) -> None:
+def write_beginning(run: Plan | RunFolder, folder: Path) -> None:
     """Write what is known before a run has trained."""
     write_json(folder / CONFIG_FILE, run.config.to_dict())
     write_json(folder / ENVIRONMENT_FILE, run.environment)
@@ -37,7 +38,7 @@ def write_beginning(run: Plan | Result, folder: Path) -> None:
         (folder / OWN_FILE).write_bytes(run.strategy_source.encode())
 
 
-def write_results(result: Result, folder: Path) -> None:
+def write_results(result: RunFolder, folder: Path) -> None:
     """Write everything that came of a run."""
     write_beginning(result, folder)
     write_json(folder / TIMING_FILE, result.timing)
@@ -58,11 +59,10 @@ def write_results(result: Result, folder: Path) -> None:
     )
     write_detector(folder, result.made_from, weights, statistics)
     if len(result.metrics):
-        dataset = Path(result.config.dataset).name
         aurocs = aurocs_by_class(
             result.strategy_name,
-            dataset,
-            result.replicas,
+            Path(result.config.dataset).name,
+            [(replica.anomaly_class, replica.seed) for replica in result.replicas],
             result.headline,
             result.s,
             result.untrained,
@@ -72,7 +72,7 @@ def write_results(result: Result, folder: Path) -> None:
         _draw(result, folder)
 
 
-def _draw(result: Result, folder: Path) -> None:
+def _draw(result: RunFolder, folder: Path) -> None:
     from cl_anomaly.report.canvas import save_figure  # with Matplotlib
     from cl_anomaly.report.figures import draw_auroc
     from cl_anomaly.report.run_names import one_line
@@ -81,7 +81,7 @@ def _draw(result: Result, folder: Path) -> None:
     save_figure(draw_auroc(line, result.config.shown_score), folder / FIGURE_NAME, ("png",))
 
 
-def _write_scores(result: Result, folder: Path) -> None:
+def _write_scores(result: RunFolder, folder: Path) -> None:
     arrays: dict[str, Any] = dict(result.scores)
     classes = [replica.anomaly_class for replica in result.replicas]
     if len(set(classes)) > 1:

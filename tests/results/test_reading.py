@@ -9,17 +9,17 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from cl_anomaly import Result, RunConfig, run
+from cl_anomaly import RunConfig, RunFolder, run
 from cl_anomaly.core.errors import InputError
 from cl_anomaly.core.json_files import read_json
 from cl_anomaly.report.run_names import labelled
+from cl_anomaly.results.reading import each_once, read_results
 from cl_anomaly.runs.perform import write_run
-from cl_anomaly.store.finished import each_once, read_results
 from tests.support.folders import write_folder
 
 
 @pytest.fixture(scope="module")
-def result() -> Result:
+def result() -> RunFolder:
     config = RunConfig(
         dataset="digits", epochs=1, strategy="lower", task_order=[1, 2], device="cpu"
     )
@@ -27,7 +27,7 @@ def result() -> Result:
 
 
 @pytest.fixture(scope="module")
-def folder(result: Result, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def folder(result: RunFolder, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return write_run(result, tmp_path_factory.mktemp("results"))
 
 
@@ -45,45 +45,46 @@ def without_manifest(folder: Path, tmp_path: Path) -> Path:
     return copy
 
 
-def of_strategy(result: Result, name: str) -> Result:
+def of_strategy(result: RunFolder, name: str) -> RunFolder:
     """The same numbers, under another strategy's name."""
     config = replace(result.config, strategy=name)
     metrics = result.metrics.assign(strategy=name)
-    return replace(result, config=config, strategy_name=name, metrics=metrics)
+    settings = config.to_dict()
+    return result.but(config=config, settings=settings, strategy_name=name, metrics=metrics)
 
 
 def runs_of(*folders: Path) -> list[str]:
     """What a figure calls the runs in these folders."""
-    results = each_once(own for folder in folders for own in read_results(folder))
+    results = each_once(own for folder in folders for own in read_results(folder).lines)
     return labelled(results)[0]["run"].unique().tolist()
 
 
 def test_results_of_one_run(folder: Path, metrics: pd.DataFrame) -> None:
-    (own,) = read_results(folder)
-    assert (own.name, own.strategy, own.score) == ("lower", "lower", "mse")
+    (own,) = read_results(folder).lines
+    assert (own.name, own.strategy_name, own.score) == ("lower", "lower", "mse")
     assert (own.dataset, own.anomaly_classes, len(own.data)) == ("digits", (0,), 64)
     np.testing.assert_array_equal(own.metrics["value"], metrics["value"])
 
 
-def test_results_of_different_strategies_names_them_so(result: Result, tmp_path: Path) -> None:
+def test_results_of_different_strategies_names_them_so(result: RunFolder, tmp_path: Path) -> None:
     folders = [write_run(of_strategy(result, name), tmp_path) for name in ("upper", "lower")]
     assert runs_of(*folders) == ["upper", "lower"]
 
 
-def test_results_tells_runs_of_one_strategy_apart(result: Result, tmp_path: Path) -> None:
+def test_results_tells_runs_of_one_strategy_apart(result: RunFolder, tmp_path: Path) -> None:
     first, second = write_run(result, tmp_path), write_run(result, tmp_path)
     other = write_run(of_strategy(result, "upper"), tmp_path)
     runs = runs_of(first, second, other)
     assert runs == [f"lower, {first.name}", f"lower, {second.name}", "upper"]
 
 
-def test_results_tells_runs_in_different_places_apart(result: Result, tmp_path: Path) -> None:
+def test_results_tells_runs_in_different_places_apart(result: RunFolder, tmp_path: Path) -> None:
     # The same configuration, as on two machines, gives the same folder name.
     folders = [write_run(result, tmp_path / place) for place in ("here", "there")]
     assert runs_of(*folders) == [f"lower, {folder}" for folder in folders]
 
 
-def test_results_of_a_comparison(result: Result, tmp_path: Path) -> None:
+def test_results_of_a_comparison(result: RunFolder, tmp_path: Path) -> None:
     def write(folder: Path) -> None:
         table = pd.concat([result.metrics.assign(run=name) for name in ("mine", "yours")])
         table.to_csv(folder / "metrics.csv", index=False)
@@ -92,7 +93,7 @@ def test_results_of_a_comparison(result: Result, tmp_path: Path) -> None:
 
     comparison = write_folder(tmp_path, "digits-compare", write)
     assert runs_of(comparison) == ["mine", "yours"]
-    assert {own.score for own in read_results(comparison)} == {"mse"}
+    assert {own.score for own in read_results(comparison).lines} == {"mse"}
 
 
 def test_results_names_the_folder_that_is_no_run(tmp_path: Path) -> None:
@@ -118,6 +119,6 @@ def test_json_that_cannot_be_read_is_named(without_manifest: Path, text: str | N
     config.unlink()
     if text is not None:
         config.write_bytes(text.encode(errors="surrogateescape"))
-    for read in (lambda: read_json(config), lambda: read_results(without_manifest)):
+    for read in (lambda: read_json(config), lambda: read_results(without_manifest).lines):
         with pytest.raises(InputError, match=str(config)):
             read()
