@@ -7,7 +7,7 @@ from pathlib import Path
 from cl_anomaly.cli.missing_runs import ALL_SAVED
 from cl_anomaly.cli.report import name_page
 from cl_anomaly.cli.screen_tables import show_aurocs, show_list, show_standings
-from cl_anomaly.core.errors import InputError, Interrupted, RunError
+from cl_anomaly.core.errors import InputError, Interrupted, RunError, within
 from cl_anomaly.core.progress import Progress
 from cl_anomaly.data.datasets import DATASETS, OWN, find_dataset
 from cl_anomaly.engines.base import Engine, Job, Listener, Outcome
@@ -205,18 +205,16 @@ def _look_for_results(
     """
     resolved, missing, outcome = {}, [], Outcome()
     for name, specification in runs.items():
-        try:
+        with within(f"Run {name!r}"):
             plan = prepare(specification)
-            resolved[name] = plan.config
-            if again or not (finished := find_finished(out / folder_name(plan), plan)):
+            resolved[name], folder = plan.config, folder_name(plan)
+            finished = None if again else find_finished(out / folder, plan)
+            if finished is None:
                 check_together(plan)
-                folder = folder_name(plan)
-                missing.append(Job(name, plan.config, out, folder, again, tuple(track)))
-                continue
-        except InputError as error:
-            error.place_in(f"Run {name!r}")
-            raise
-        outcome.add(name, finished.folder, finished.failures)
+        if finished is None:
+            missing.append(Job(name, plan.config, out, folder, again, tuple(track)))
+        else:
+            outcome.add(name, finished.folder, finished.failures)
     _check_scores(resolved)
     return resolved, missing, outcome
 

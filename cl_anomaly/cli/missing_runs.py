@@ -5,7 +5,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from cl_anomaly.core.errors import InputError, Interrupted
+from cl_anomaly.core.errors import Interrupted, within
 from cl_anomaly.engines.base import Engine, Job, Outcome
 from cl_anomaly.plan.outline import Outline
 from cl_anomaly.runs.finished import find_finished
@@ -84,11 +84,8 @@ def _check_each(missing: Mapping[str, Outline]) -> None:
     from cl_anomaly.plan.build import check_together
 
     for key, outline in missing.items():
-        try:
+        with within(f"Run {key!r}"):
             check_together(outline.plan)
-        except InputError as error:
-            error.place_in(f"Run {key!r}")
-            raise
 
 
 def _run(missing: Mapping[str, Outline], how: How, outcome: Outcome) -> None:

@@ -25,7 +25,7 @@ class InputError(CLAnomalyError):
         hint: what to do, as sentences.
 
     Attributes:
-        where: what the sentence begins with, such as "Run 'lower'"; see `place_in`.
+        where: what the sentence begins with, such as "Run 'lower'"; see `within`.
     """
 
     exit_code = 2
@@ -56,10 +56,6 @@ class InputError(CLAnomalyError):
             name: turns a setting's name into the surface's, such as `--task-order`.
         """
         return (f"{self.where}: " if self.where else "") + self._sentence(name)
-
-    def place_in(self, where: str) -> None:
-        """Record in which of several runs the error is, such as "Run 'lower'"."""
-        self.where = f"{where}: {self.where}" if self.where else where
 
     def _sentence(self, name: Callable[[str], str]) -> str:
         hint = f" {self.hint}" if self.hint else ""
@@ -118,6 +114,16 @@ class Interrupted(CLAnomalyError):
         self.signal, self.cannot_keep = number, cannot_keep
         # What shells say of a process that a signal ended. SLURM's SIGUSR1 announces a SIGTERM.
         self.exit_code = 128 + (signal.SIGINT if number == signal.SIGINT else signal.SIGTERM)
+
+
+@contextmanager
+def within(where: str) -> Iterator[None]:
+    """Let an `InputError` begin with which of several runs is at fault, such as "Run 'lower'"."""
+    try:
+        yield
+    except InputError as error:
+        error.where = where
+        raise
 
 
 @contextmanager

@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from cl_anomaly.core.errors import InputError
+from cl_anomaly.core.errors import InputError, within
 from cl_anomaly.core.json_files import read_json
 from cl_anomaly.plan.outline import Outline, kept_outline, outline_of, package_sha256
 from cl_anomaly.runs.finished import seal_of
@@ -26,11 +26,8 @@ def outlines_of(suite: Suite, members: Mapping[str, Member]) -> dict[str, Outlin
     found = {key: kept_outline(own.config) for key, own in members.items()}
     new = {key: suite.specified(members[key]) for key, own in found.items() if own is None}
     for key, specification in new.items():
-        try:
+        with within(f"Run {key!r}"):
             found[key] = outline_of(members[key].config, specification)
-        except InputError as error:
-            error.place_in(f"Run {key!r}")
-            raise
     return {key: own for key, own in found.items() if own is not None}
 
 

@@ -1,6 +1,7 @@
 """Suites: sets of runs to compare, from a TOML file or from names of strategies."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from itertools import product
 from pathlib import Path
@@ -166,11 +167,8 @@ class Suite:
         ]
 
     def _config(self, run: str, settings: dict[str, Any]) -> RunConfig:
-        try:
+        with self._naming(run):
             return RunConfig(**settings)
-        except InputError as error:
-            error.place_in(self._place_of(run))
-            raise
 
     def specified(self, member: Member) -> Specification:
         """Check a run's names and options, see `specify`.
@@ -178,14 +176,19 @@ class Suite:
         Raises:
             InputError: names the run that is at fault.
         """
-        try:
+        with self._naming(member.run):
             return specify(member.config)
-        except InputError as error:
-            error.place_in(self._place_of(member.run))
-            raise
 
-    def _place_of(self, run: str) -> str:
-        return f"{self.file}, run {run!r}" if self.file else f"Run {run!r}"
+    @contextmanager
+    def _naming(self, run: str) -> Iterator[None]:
+        """Let an `InputError` name the run; one of a file calls settings as the file does."""
+        try:
+            yield
+        except InputError as error:
+            if self.file is not None:
+                raise InputError(f"{self.file}, run {run!r}: {error}") from error
+            error.where = f"Run {run!r}"
+            raise
 
 
 def suite_name(suite: Suite) -> str:
