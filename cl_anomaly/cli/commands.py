@@ -27,7 +27,7 @@ from cl_anomaly.settings.options import options_of, summary
 from cl_anomaly.settings.run_config import ResolvedConfig
 from cl_anomaly.statistics.pair_tests import Named
 from cl_anomaly.store.files import check_writable
-from cl_anomaly.store.folder_names import checked_name, folder_name
+from cl_anomaly.store.folder_names import checked_name
 from cl_anomaly.store.provenance import code_note, results_from_before
 from cl_anomaly.store.status import CONFIG_FILE, FIGURE_NAME, PAGE_FILE
 from cl_anomaly.strategies import strategies
@@ -84,7 +84,7 @@ def _carried_out(
     """Let an engine do what is left of a run; raises what `run_one` does."""
     check_together(plan)
     check_writable(out)
-    name, outcome, run = name or folder_name(plan), Outcome(), plan.strategy_name
+    name, outcome, run = name or plan.folder, Outcome(), plan.strategy_name
     if not again and (finished := find_finished(out / name, plan)):
         return finished
     job = Job(run, plan.config, out, name, again, tuple(track))
@@ -207,7 +207,7 @@ def _look_for_results(
     for name, specification in runs.items():
         with within(f"Run {name!r}"):
             plan = prepare(specification)
-            resolved[name], folder = plan.config, folder_name(plan)
+            resolved[name], folder = plan.config, plan.folder
             finished = None if again else find_finished(out / folder, plan)
             if finished is None:
                 check_together(plan)

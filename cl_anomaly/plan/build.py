@@ -1,8 +1,8 @@
 """The one place where a configuration becomes objects: specified, resolved, planned."""
 
+import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from functools import cache
 from typing import Any
 
 import torch
@@ -88,13 +88,18 @@ class Plan:
         """What the strategy is called in results."""
         return self.parts.strategy.name
 
+    @property
+    def folder(self) -> str:
+        """The name of its folder."""
+        return folder_name(self.config, self.environment, self.strategy_name)
+
     def outline(self) -> Outline:
         """Return what identifies the run, without its data and classes."""
         config = self.config
         as_read = load_dataset(config.dataset, config.data_root, reading_of(config))
         return Outline(
-            config.to_dict() | {"dataset_note": config.dataset_note},
-            folder_name(self),
+            json.loads(json.dumps(config.to_dict() | {"dataset_note": config.dataset_note})),
+            self.folder,
             {name: self.environment[name] for name in _IDENTIFYING},
             self.strategy_name,
             self.dataset.name,
@@ -188,14 +193,16 @@ def _with_own_defaults(config: RunConfig, parts: Parts) -> tuple[RunConfig, str 
 
 
 def _planned(resolved: _Resolved) -> Plan:
-    config, dataset = resolved.config, resolved.dataset
+    config, parts, dataset = resolved.config, resolved.parts, resolved.dataset
     device = choose_device(config.device)
     precision = choose_precision(config.precision, device)
     own = loaded(config.strategy)
     environment = describe_environment(device, precision) | {
         "data_sha256": dataset.sha256,
         "strategy_sha256": sha256_of(own.source.encode()) if own else None,
-        "code": _code_of(resolved, is_own=own is not None),
+        "code": describe_code(
+            config.strategy, *_chosen(config, parts, resolved.replicas), model=config.model
+        ),
         "dataset_note": config.dataset_note,
     }
     if scaling_of(resolved.scenarios) is not None:
@@ -210,17 +217,6 @@ def _planned(resolved: _Resolved) -> Plan:
         strategy_source=own.source if own else None,
         environment=environment,
     )
-
-
-def _code_of(resolved: _Resolved, is_own: bool) -> dict[str, Any]:
-    """Describe the code of a run; once for all runs of the same classes, but for somebody's own."""
-    describe = describe_code if is_own else _describe_code_once
-    config = resolved.config
-    chosen = _chosen(config, resolved.parts, resolved.replicas)
-    return describe(config.strategy, *chosen, model=config.model)
-
-
-_describe_code_once = cache(describe_code)
 
 
 def _chosen(

@@ -3,16 +3,22 @@
 This imports no PyTorch.
 """
 
+from __future__ import annotations
+
 import hashlib
 from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from cl_anomaly.core.json_files import read_json
 from cl_anomaly.runs.folder_lock import check_same
 from cl_anomaly.store.files import MANIFEST_FILE, check_sizes
-from cl_anomaly.store.folder_names import Identified
 from cl_anomaly.store.status import STATUS_FILE, is_finished, status_of
+
+if TYPE_CHECKING:
+    from cl_anomaly.plan.build import Plan
+    from cl_anomaly.plan.outline import Outline
 
 
 @dataclass(frozen=True)
@@ -30,7 +36,9 @@ class Finished:
     is_new: bool = False
 
 
-def find_finished(folder: Path, run: Identified, known: Collection[str] = ()) -> Finished | None:
+def find_finished(
+    folder: Path, run: Plan | Outline, known: Collection[str] = ()
+) -> Finished | None:
     """Find the results of a run in a folder, where it has been finished.
 
     Args:

@@ -60,7 +60,7 @@ def perform(
         RunError: another process writes there, the run failed, or could not be written.
         Interrupted: a signal has asked for its end.
     """
-    name = checked_name(name) if name else folder_name(plan)
+    name = checked_name(name) if name else plan.folder
     if again or not (out / name).exists():
         check_together(plan)  # before there is a folder
     check_writable(out)
@@ -91,7 +91,8 @@ def write_run(result: RunFolder, out: Path) -> Path:
     Raises:
         RunError: it could not be written; nothing is left of it.
     """
-    with claimed(out, folder_name(result), again=True) as folder:
+    name = folder_name(result.config, result.environment, result.strategy_name)
+    with claimed(out, name, again=True) as folder:
         publish(folder, lambda partial: write_results(result, partial), complete=True)
         return folder
 

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 from cl_anomaly.core.errors import InputError
 from cl_anomaly.data.dataset_names import short_name
@@ -40,29 +40,10 @@ def checked_name(name: str) -> str:
     return name
 
 
-class Identified(Protocol):
-    """A run by what its results depend on."""
-
-    @property
-    def config(self) -> ResolvedConfig:
-        """Its settings, none of them open."""
-        ...
-
-    @property
-    def environment(self) -> dict[str, Any]:
-        """The machine, data and code."""
-        ...
-
-    @property
-    def strategy_name(self) -> str:
-        """What the strategy is called in results."""
-        ...
-
-
-def folder_name(run: Identified) -> str:
+def folder_name(config: ResolvedConfig, environment: dict[str, Any], strategy_name: str) -> str:
     """Name a run's folder: DATASET-STRATEGY-FINGERPRINT."""
-    start = plain_name(f"{short_name(run.config.dataset)}-{run.strategy_name}")
-    return f"{start}-{fingerprint_of(run.config.to_dict(), run.environment)}"
+    start = plain_name(f"{short_name(config.dataset)}-{strategy_name}")
+    return f"{start}-{fingerprint_of(config.to_dict(), environment)}"
 
 
 def plain_name(name: str) -> str:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from cl_anomaly.plan.specification import specify
 from cl_anomaly.settings.catalogue import names_of
 from cl_anomaly.settings.field_types import SCORE_NAMES
 from cl_anomaly.settings.run_config import RunConfig
@@ -23,17 +24,18 @@ FILES = {
     "file": "",
     "table.csv": "a,b,kind\n1,2,cat\n",
     "results/old/config.json": json.dumps(
-        RunConfig(
-            strategy="ewc",
-            strategy_options={"lam": 1.0, "decay": 1.0},
-            dataset="mnist",
-            scenario="class-stream",
-            anomaly_class=0,
-            model_options={"latent_size": 16, "hidden_sizes": [400, 400], "beta": 1.0},
-            epochs=3,
-            batch_size=64,
-            score="recon",
-        ).to_dict()
+        specify(
+            RunConfig(
+                strategy="ewc",
+                strategy_options={"lam": 1.0, "decay": 1.0},
+                dataset="mnist",
+                scenario="class-stream",
+                anomaly_class=0,
+                epochs=3,
+                batch_size=64,
+                score="recon",
+            )
+        ).config.to_dict()
     ),
 }
 STRATEGIES = (

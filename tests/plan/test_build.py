@@ -10,7 +10,6 @@ from cl_anomaly.data import mnist
 from cl_anomaly.models.vae import VAE
 from cl_anomaly.plan import build
 from cl_anomaly.runs.finished import find_finished
-from cl_anomaly.store.folder_names import folder_name
 from tests.support.command import SMALL, cli
 from tests.support.helpers import write_mnist
 
@@ -35,8 +34,8 @@ def test_a_run_is_named_and_found_without_weights(
     tmp_path: Path, made: list[tuple[int, ...]]
 ) -> None:
     plan = build.prepare(RunConfig(dataset="digits", seeds=5, device="cpu"))
-    assert folder_name(plan).startswith("digits-gr-")
-    assert find_finished(tmp_path / folder_name(plan), plan) is None
+    assert plan.folder.startswith("digits-gr-")
+    assert find_finished(tmp_path / plan.folder, plan) is None
     assert not made
 
 

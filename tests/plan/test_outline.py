@@ -12,7 +12,6 @@ from cl_anomaly.plan import outline as outlines
 from cl_anomaly.plan.build import prepare
 from cl_anomaly.plan.outline import kept_outline, outline_of
 from cl_anomaly.settings.run_config import RunConfig
-from cl_anomaly.store.folder_names import folder_name
 
 
 def write_npz(path: Path, samples: int) -> None:
@@ -33,8 +32,8 @@ def test_what_was_kept_is_what_was_worked_out() -> None:
     names = ("settings", "folder", "environment", "replicas", "tasks", "data_sha256", "dataset")
     assert all(getattr(kept, name) == getattr(made, name) for name in names)
     plan = prepare(CONFIG)
-    assert kept.folder == folder_name(plan) == folder_name(kept)
-    assert kept.config == plan.config and kept.plan.config == plan.config
+    assert kept.folder == made.folder == plan.folder
+    assert kept.config == made.config and kept.plan.config == plan.config
     assert kept.replicas == [[1, 3], [2, 3]] and kept.tasks == 9
 
 
