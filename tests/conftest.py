@@ -1,3 +1,4 @@
+import ctypes
 import gzip
 import hashlib
 import os
@@ -5,7 +6,7 @@ import shutil
 import sys
 import tempfile
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from functools import cache
 from http.server import ThreadingHTTPServer
 from importlib.metadata import packages_distributions
@@ -55,6 +56,18 @@ def _watch(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Watch]:
         )
         torch.set_num_threads(1)
         yield watch
+
+
+@pytest.fixture(scope="module", autouse=True)
+def gives_memory_back() -> Iterator[Callable[[], None]]:
+    """Let the system have again what the tests of a file have freed, where its C library can."""
+
+    def trim() -> None:
+        if sys.platform == "linux":
+            getattr(ctypes.CDLL(None), "malloc_trim", lambda _: 0)(0)
+
+    yield trim
+    trim()
 
 
 @pytest.fixture(autouse=True)
