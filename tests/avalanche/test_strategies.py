@@ -134,7 +134,7 @@ class _Stopping(Progress):
 
 
 @cache
-def _uninterrupted(name: str) -> Result:
+def _uninterrupted(name: str) -> RunFolder:
     """What a run of two seeds that nobody breaks off comes to, whichever test asks."""
     return _prepared(name, seeds=[3, 7]).execute(Progress())
 
