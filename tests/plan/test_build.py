@@ -1,5 +1,6 @@
 """One place where a configuration becomes objects, once."""
 
+from functools import wraps
 from pathlib import Path
 
 import pytest
@@ -22,6 +23,7 @@ def made(monkeypatch: pytest.MonkeyPatch) -> list[tuple[int, ...]]:
     made: list[tuple[int, ...]] = []
     original = VAE.__init__
 
+    @wraps(original)  # options are read from its signature
     def init(self: VAE, features, seeds, *arguments, **options) -> None:  # type: ignore[no-untyped-def]
         made.append(tuple(seeds))
         original(self, features, seeds, *arguments, **options)
