@@ -1,7 +1,6 @@
 """Generative Replay."""
 
 from collections.abc import Sequence
-from typing import Literal
 
 import torch
 from torch import Tensor
@@ -28,9 +27,9 @@ class GenerativeReplay(Strategy):
     name = "gr"
     needs = frozenset({GENERATE})
 
-    def __init__(self, ratio: float | Literal["proportional"] = "proportional") -> None:
+    def __init__(self, ratio: Ratio = "proportional") -> None:
         check_ratio(ratio)
-        self.ratio: Ratio = ratio
+        self.ratio = ratio
 
     @property
     def previous(self) -> Generator | None:
