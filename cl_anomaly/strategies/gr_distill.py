@@ -1,6 +1,7 @@
 """Generative Replay with the previous model's outputs as targets."""
 
 from collections.abc import Sequence
+from typing import Literal
 
 from torch import Tensor
 
@@ -10,7 +11,7 @@ from cl_anomaly.models.shared.autoencoder import check_weight
 from cl_anomaly.scenarios.class_stream import Task
 from cl_anomaly.strategies.gr import GenerativeReplay
 from cl_anomaly.strategies.shared.kept import frozen
-from cl_anomaly.strategies.shared.ratio import Ratio, replayed_count
+from cl_anomaly.strategies.shared.ratio import replayed_count
 from cl_anomaly.strategies.shared.teacher import distance
 
 
@@ -33,7 +34,7 @@ class GRDistill(GenerativeReplay):
 
     def __init__(
         self,
-        ratio: Ratio = "proportional",
+        ratio: float | Literal["proportional"] = "proportional",
         lam: float = 10.0,
         codes: float = 1.0,
     ) -> None:

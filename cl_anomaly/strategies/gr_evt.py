@@ -1,6 +1,7 @@
 """Generative Replay that rejects outlying samples."""
 
 from collections.abc import Sequence
+from typing import Literal
 
 import torch
 from torch import Tensor
@@ -10,7 +11,6 @@ from cl_anomaly.models.base import GENERATE, POSTERIOR, Generator
 from cl_anomaly.scenarios.class_stream import Task
 from cl_anomaly.strategies.gr import GenerativeReplay
 from cl_anomaly.strategies.shared.latent import posterior_codes, posterior_of, posteriors
-from cl_anomaly.strategies.shared.ratio import Ratio
 from cl_anomaly.strategies.shared.weibull import tail_of, weibull_cdf
 
 # Replayed samples of each past task, on average, that what is kept of it is refreshed from; below
@@ -43,7 +43,7 @@ class GREvt(GenerativeReplay):
 
     def __init__(
         self,
-        ratio: Ratio = "proportional",
+        ratio: float | Literal["proportional"] = "proportional",
         reject: float = 0.5,
         tail: float = 0.1,
     ) -> None:

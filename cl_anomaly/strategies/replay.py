@@ -1,13 +1,14 @@
 """Replay of stored samples."""
 
 from collections.abc import Sequence
+from typing import Literal
 
 import torch
 from torch import Tensor
 
 from cl_anomaly.scenarios.class_stream import Task
 from cl_anomaly.strategies.base import Strategy
-from cl_anomaly.strategies.shared.ratio import Ratio, check_ratio, replayed_count
+from cl_anomaly.strategies.shared.ratio import check_ratio, replayed_count
 from cl_anomaly.strategies.shared.reservoir import Reservoir, capacity, check_budget, with_aside
 
 
@@ -30,7 +31,10 @@ class Replay(Strategy):
     stores_samples = True
 
     def __init__(
-        self, samples: int = 500, memory_bytes: int | None = None, ratio: Ratio = "proportional"
+        self,
+        samples: int = 500,
+        memory_bytes: int | None = None,
+        ratio: float | Literal["proportional"] = "proportional",
     ) -> None:
         check_budget(samples, memory_bytes)
         check_ratio(ratio)
