@@ -31,7 +31,7 @@ def cifar10_files(data_root: str | None) -> list[Path]:
     """Find the files with samples, or download them.
 
     Raises:
-        NotFoundError: neither is possible.
+        NotFoundError: they are not on this machine and cannot be downloaded.
     """
     folder = folder_with(_CIFAR10, data_root)
     return [folder / file for file in (*_TRAIN, *_TEST)]
@@ -87,7 +87,7 @@ def _read(path: Path) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
 
 
 class _OnlyArrays(pickle.Unpickler):
-    """Makes lists, text and arrays of numbers; a pickle that asks for more is refused."""
+    """Load lists, text and arrays of numbers, and refuse a pickle that asks for more."""
 
     def find_class(self, module: str, name: str) -> Any:
         if (module, name) not in _PARTS_OF_ARRAYS:
