@@ -28,7 +28,7 @@ def cifar10_files(data_root: str | None) -> list[Path]:
     """Find the files with samples, or download them.
 
     Raises:
-        NotFoundError: neither is possible.
+        NotFoundError: they are not on this machine and cannot be downloaded.
     """
     folder = folder_with(PUBLISHED["cifar10"], data_root)
     return [folder / file for file in (*CIFAR10_TRAIN, *CIFAR10_TEST)]
@@ -84,7 +84,7 @@ def _read(path: Path) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
 
 
 class _OnlyArrays(pickle.Unpickler):
-    """Makes lists, text and arrays of numbers; a pickle that asks for more is refused."""
+    """Load lists, text and arrays of numbers, and refuse a pickle that asks for more."""
 
     def find_class(self, module: str, name: str) -> Any:
         if (module, name) not in _PARTS_OF_ARRAYS:

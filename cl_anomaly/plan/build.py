@@ -40,8 +40,8 @@ from cl_anomaly.plan.replicas import (
 )
 from cl_anomaly.plan.specification import Specification, specify
 from cl_anomaly.scenarios.base import Replica, Scenario
+from cl_anomaly.scenarios.by_replica import make_replicas
 from cl_anomaly.scenarios.portions import as_trained
-from cl_anomaly.scenarios.replicas import make_replicas
 from cl_anomaly.scores import SCORES
 from cl_anomaly.settings.own_files import loaded
 from cl_anomaly.settings.run_config import ResolvedConfig, RunConfig

@@ -17,8 +17,8 @@ from cl_anomaly.plan.defaults import (
 )
 from cl_anomaly.plan.replicas import make_scenarios
 from cl_anomaly.plan.specification import FITTED_TO_DATA, specify
+from cl_anomaly.scenarios.by_replica import make_replicas
 from cl_anomaly.scenarios.class_stream import build_scenario
-from cl_anomaly.scenarios.replicas import make_replicas
 from cl_anomaly.scores import SCORES
 from cl_anomaly.settings.options import options_of
 from cl_anomaly.settings.run_config import RunConfig
