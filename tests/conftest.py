@@ -1,11 +1,15 @@
+import ctypes
 import gzip
 import hashlib
 import os
 import shutil
+import sys
 import tempfile
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
+from functools import cache
 from http.server import ThreadingHTTPServer
+from importlib.metadata import packages_distributions
 from pathlib import Path
 
 import pytest
@@ -14,6 +18,7 @@ import torch
 from cl_anomaly.data import downloads
 from cl_anomaly.data.datasets import Dataset, load_dataset
 from cl_anomaly.data.downloads import Published
+from cl_anomaly.store import fingerprint
 from tests.support.helpers import (
     IDX_FILES,
     REAL_DOWNLOAD,
@@ -33,6 +38,12 @@ def pytest_configure(config: pytest.Config) -> None:
     set_environment(home)
 
 
+@cache
+def _distributions_on(path: tuple[str, ...]) -> Mapping[str, list[str]]:
+    """Look all installed packages up, once for each path: that takes a second."""
+    return packages_distributions()
+
+
 @pytest.fixture(scope="session", autouse=True)
 def _watch(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Watch]:
     """Holds for fixtures that several tests share, too, which are made before a test's own."""
@@ -40,8 +51,23 @@ def _watch(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Watch]:
     with pytest.MonkeyPatch.context() as patch, watch.watching():
         patch.delenv("CL_ANOMALY_DATA", raising=False)
         patch.chdir(tmp_path_factory.mktemp("here"))
+        patch.setattr(
+            fingerprint, "packages_distributions", lambda: _distributions_on(tuple(sys.path))
+        )
         torch.set_num_threads(1)
         yield watch
+
+
+@pytest.fixture(scope="module", autouse=True)
+def gives_memory_back() -> Iterator[Callable[[], None]]:
+    """Let the system have again what the tests of a file have freed, where its C library can."""
+
+    def trim() -> None:
+        if sys.platform == "linux":
+            getattr(ctypes.CDLL(None), "malloc_trim", lambda _: 0)(0)
+
+    yield trim
+    trim()
 
 
 @pytest.fixture(autouse=True)

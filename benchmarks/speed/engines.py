@@ -16,18 +16,14 @@ from cl_anomaly.engines.base import Engine, Job, Outcome
 from cl_anomaly.engines.local import LocalEngine
 from cl_anomaly.engines.ray import RayEngine
 from cl_anomaly.engines.slurm import SlurmEngine
-from cl_anomaly.plan.build import prepare
+from cl_anomaly.plan.build import resolve
 from cl_anomaly.settings.run_config import RunConfig
-from cl_anomaly.suites.jobs import job_of
 
 
 def _jobs(count: int) -> list[Job]:
     config = RunConfig(strategy="lower", model="gaussians", dataset="digits", task_order=[1, 2])
-    one = job_of("0", prepare(replace(config, seeds=[0])), Path(), again=False)
-    return [
-        replace(one, run=str(n), config=replace(one.config, seeds=[n]), name=f"run-{n}")
-        for n in range(count)
-    ]
+    config = resolve(config)
+    return [Job(str(n), replace(config, seeds=[n]), Path(), f"run-{n}") for n in range(count)]
 
 
 class _Timed(Outcome):

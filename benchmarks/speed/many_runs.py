@@ -19,8 +19,7 @@ from report import Row
 from whole_process import command
 
 from cl_anomaly.api import run
-from cl_anomaly.plan.build import prepare
-from cl_anomaly.runs.writing import folder_name
+from cl_anomaly.plan.outline import outline_of
 from cl_anomaly.settings.run_config import RunConfig
 from cl_anomaly.store.files import publish
 from cl_anomaly.suites.suite_file import read_suite_file
@@ -58,7 +57,8 @@ def write_runs(folder: Path) -> Path:
 
 
 def _copy(real: Path, config: RunConfig, out: Path) -> None:
-    plan = prepare(config)
+    outline = outline_of(config)
+    plan = outline.plan
 
     def write(partial: Path) -> None:
         for path in real.iterdir():
@@ -75,7 +75,7 @@ def _copy(real: Path, config: RunConfig, out: Path) -> None:
             table = table.assign(**{k: str(v) for k, v in said.items() if k in table})
             table.to_csv(partial / name, index=False)
 
-    folder = out / folder_name(plan)
+    folder = out / outline.folder
     folder.mkdir()
     publish(folder, write, complete=True)
 

@@ -14,12 +14,11 @@ from torch import Tensor
 from cl_anomaly.statistics.matrix import placements
 
 Score = Callable[[Any], Tensor]
-"""Gives, from a strategy after a step of its evaluation, a number for each sample of the batch,
-(B,); higher is more anomalous."""
+"""Scores of a batch, (B,), from a strategy after an evaluation step; higher is more anomalous."""
 
 
 def reconstruction_error(strategy: Any) -> Tensor:
-    """Mean squared difference of a model's output, or the first part of it, from its input, (B,).
+    """Return the mean squared error of a model's output, or of its first part, (B,).
 
     Raises:
         ValueError: the output does not have the size of the input.
@@ -38,7 +37,7 @@ def reconstruction_error(strategy: Any) -> Tensor:
 
 
 class _Scores(Metric[tuple[NDArray[Any], NDArray[Any]]]):
-    """Scores and labels of a pass over a stream."""
+    """The scores and labels of a pass over a stream."""
 
     def __init__(self) -> None:
         self.reset()
@@ -59,8 +58,8 @@ class AUROC(GenericPluginMetric[Any, _Scores]):
     """AUROC of the anomaly class, after each evaluation on a whole test stream.
 
     Emits `AUROC/eval_phase/test_stream`, against all classes trained on so far, and the same with
-    `/Class001` behind it against each normal class. Nothing is emitted for a part of the stream
-    that lacks the anomaly class, or, of the first, one of those classes.
+    the suffix `/Class001` against each normal class. Nothing is emitted for a part of the stream
+    without the anomaly class. The first is left out if any of its classes is missing.
 
     Args:
         anomaly_class: never trained on.
@@ -95,7 +94,7 @@ class AUROC(GenericPluginMetric[Any, _Scores]):
         """
         scores, labels = self._score(strategy), strategy.mb_y
         if labels.dim() != 1 or labels.is_floating_point():
-            # Targets are something else than labels; evaluation goes through them in order.
+            # Targets are not labels; evaluation goes through them in order.
             targets = strategy.experience.dataset.targets
             places = range(self._position, self._position + len(strategy.mb_x))
             labels = torch.tensor([int(targets[place]) for place in places])

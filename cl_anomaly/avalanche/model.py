@@ -10,12 +10,7 @@ from cl_anomaly.models import Model
 
 
 class Noise:
-    """What a model draws from; its copies share it, for generators cannot be copied.
-
-    Attributes:
-        training: for the loss.
-        replay: for samples that are generated.
-    """
+    """Random numbers for the loss and for replay; copies share it, as generators have none."""
 
     training: ReplicaRandom
     replay: ReplicaRandom
@@ -26,12 +21,7 @@ class Noise:
 
 
 class OneReplica(nn.Module):
-    """One replica of a model, without the replica axis: its output is each sample's loss.
-
-    Args:
-        model: with one replica.
-        noise: what it draws from.
-    """
+    """A model with one replica, without the replica axis: its output is each sample's loss."""
 
     def __init__(self, model: Model, noise: Noise) -> None:
         super().__init__()
@@ -41,7 +31,7 @@ class OneReplica(nn.Module):
         """Return the loss of each sample (B, *features), (B,)."""
         return self.model.loss(x[None], self.noise.training)[0]
 
-    # Avalanche's plugin would compute gradients of the old generator, and throw them away.
+    # Avalanche's plugin would compute gradients of the old generator, and discard them.
     @torch.no_grad()
     def generate(self, batch_size: int) -> Tensor:
         """Draw samples, (batch_size, *features)."""
@@ -49,9 +39,9 @@ class OneReplica(nn.Module):
 
 
 class Loss(nn.Module):
-    """The mean of what `OneReplica` gives; targets, which are the inputs, say nothing new."""
+    """The mean of the outputs of `OneReplica`; targets, which are the inputs, are not needed."""
 
-    reduction = "mean"  # which one of Avalanche's plugins sets to "none" for a moment
+    reduction = "mean"  # one of Avalanche's plugins sets it to "none" temporarily
 
     def forward(self, losses: Tensor, x: Tensor) -> Tensor:
         """Return the mean over the batch of the losses (B,), or these themselves."""

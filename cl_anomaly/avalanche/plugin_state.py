@@ -1,4 +1,4 @@
-"""What an Avalanche strategy keeps from task to task, as tensors and JSON; nothing is pickled."""
+"""The state of an Avalanche strategy between tasks, as tensors and JSON; nothing is pickled."""
 
 import importlib
 import json
@@ -14,10 +14,10 @@ from cl_anomaly.avalanche.scenario import rows_and_places
 from cl_anomaly.core.errors import RunError
 from cl_anomaly.core.state import CannotKeepError
 
-# Objects of these modules are made of what can be kept, and are made anew from it.
+# Objects of these modules are rebuilt from their attributes.
 _REBUILT = ("avalanche.training.storage_policy", "avalanche.training.regularization")
 
-# Made anew before the next task, or given by the run.
+# Rebuilt before the next task, or set by the run.
 _OF_PLUGINS = {"generator", "generator_strategy", "old_generator", "old_model", "loader"}
 _OF_TEMPLATES = {
     "model",
@@ -46,11 +46,11 @@ _JSON = "values"
 
 
 def state_of(template: Any) -> dict[str, Tensor]:
-    """Return everything that a template and its plugins keep, as tensors by name.
+    """Return the state of a template and its plugins, as tensors by name.
 
     Raises:
-        CannotKeepError: they keep something that is neither a number, a text, a tensor, a dataset
-            nor a module.
+        CannotKeepError: they keep something other than numbers, text, tensors, datasets and
+            modules.
     """
     tensors: dict[str, Tensor] = {}
     values = {
@@ -66,11 +66,11 @@ def state_of(template: Any) -> dict[str, Tensor]:
 
 
 def restore(template: Any, state: dict[str, Tensor], root: AvalancheDataset) -> None:
-    """Let a template keep what another one kept.
+    """Restore what `state_of` returned in a template with the same options.
 
     Args:
-        template: made with the same options.
-        state: what `state_of` gave.
+        template: to restore.
+        state: of the other template.
         root: the training samples of the whole stream.
     """
     values = json.loads(bytes(state[_JSON].cpu().tolist()))
@@ -83,12 +83,10 @@ def _parts(template: Any) -> dict[str, tuple[Any, set[str]]]:
     plugins = [
         plugin
         for plugin in template.plugins
-        # Not evaluation, and not what watches the training for us.
+        # Not evaluation, and not our own watching of the training.
         if type(plugin).__name__ not in ("EvaluationPlugin", "PeriodicEval", "Watch")
     ]
-    parts = {
-        f"plugin.{number}": (plugin_part, _OF_PLUGINS) for number, plugin_part in enumerate(plugins)
-    }
+    parts = {f"plugin.{number}": (plugin, _OF_PLUGINS) for number, plugin in enumerate(plugins)}
     return {"template": (template, _OF_TEMPLATES)} | parts
 
 
@@ -97,13 +95,14 @@ def _dump(value: Any, path: str, tensors: dict[str, Tensor]) -> Any:
     if isinstance(value, bool | int | float | str | None):
         return value
     if isinstance(value, list | tuple | set):
-        items = [_dump(own, f"{path}.{place}", tensors) for place, own in enumerate(value)]
+        items = [_dump(item, f"{path}.{place}", tensors) for place, item in enumerate(value)]
         return {type(value).__name__: items}
     if isinstance(value, dict):
         return {"dict": [[key, _dump(v, f"{path}.{key}", tensors)] for key, v in value.items()]}
     if type(value).__module__ in _REBUILT:
-        own = {key: _dump(v, f"{path}.{key}", tensors) for key, v in vars(value).items()}
-        return {"object": f"{type(value).__module__}:{type(value).__qualname__}", "vars": own}
+        attributes = {key: _dump(v, f"{path}.{key}", tensors) for key, v in vars(value).items()}
+        cls = type(value)
+        return {"object": f"{cls.__module__}:{cls.__qualname__}", "vars": attributes}
     return _dump_tensors(value, path, tensors)
 
 
@@ -132,7 +131,7 @@ def _dump_tensors(value: Any, path: str, tensors: dict[str, Tensor]) -> Any:
 
 
 def _load(kept: Any, state: dict[str, Tensor], now: Any, root: AvalancheDataset) -> Any:
-    """Make a value anew; `now` is what stands in its place in a new strategy."""
+    """Rebuild a value; `now` is the one in its place in a new strategy."""
     if not isinstance(kept, dict):
         return kept
     for kind in (list, tuple, set):

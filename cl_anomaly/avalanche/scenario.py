@@ -21,11 +21,11 @@ class Rows(TorchDataset):
     Args:
         samples: N of them.
         labels: (N,), int64.
-        targets_are_inputs: whether a target is the sample itself, and not its label. Some of
+        targets_are_inputs: whether a target is the sample itself instead of its label. Some of
             Avalanche's plugins compute their losses from outputs and targets alone.
 
     Attributes:
-        check: is shown the places that somebody else than our loader looks up, and may refuse.
+        check: called with places that code other than our loader looks up; it may refuse them.
     """
 
     def __init__(self, samples: Samples, labels: Tensor, targets_are_inputs: bool) -> None:
@@ -38,16 +38,12 @@ class Rows(TorchDataset):
         return len(self.samples)
 
     def batch(self, places: Tensor) -> list[Tensor]:
-        """Look up samples (B, *features) and their targets, (B,) or the same samples.
-
-        Args:
-            places: (B,), int64.
-        """
+        """Look up samples (B, *features) and their targets, (B,) or the same samples."""
         x = self.samples.batch(places.to(self.labels.device))
         return [x, x if self._targets_are_inputs else self.labels[places.to(self.labels.device)]]
 
     def __getitem__(self, place: int) -> list[Any]:
-        """Look one sample up, as Avalanche does where it does not ask for whole batches."""
+        """Look up one sample, as Avalanche does unless it asks for batches."""
         self.check(places := torch.tensor([place]))
         x, y = self.batch(places)
         return [x[0], y[0] if self._targets_are_inputs else int(y[0])]
@@ -57,7 +53,7 @@ class Experience(ClassificationDataset):
     """Samples of an experience, of a buffer, or of several together: places in one `Rows`."""
 
     def __getitems__(self, indices: list[int]) -> list[Any]:
-        """Look a batch up at once: PyTorch's own loader asks for it so."""
+        """Look up a batch at once, for PyTorch's own loader."""
         rows, places = rows_and_places(self)
         rows.check(chosen := places[torch.tensor(indices)])
         x, y = rows.batch(chosen)
@@ -65,16 +61,10 @@ class Experience(ClassificationDataset):
 
 
 def rows_and_places(data: Any) -> tuple[Rows, Tensor]:
-    """Describe which samples a dataset holds that was made by taking parts and joining them.
-
-    Args:
-        data: made from an experience by whatever of Avalanche's code; some changes its class.
-
-    Returns:
-        Where the samples are, and their places, (n,), int64.
+    """Return the stream and the places, (n,), int64, of a dataset that Avalanche cut and joined.
 
     Raises:
-        RunError: they are not all of one stream of ours.
+        RunError: the samples are not all from one stream of ours.
     """
     if isinstance(data, Rows):
         return data, torch.arange(len(data))
@@ -92,12 +82,12 @@ def rows_and_places(data: Any) -> tuple[Rows, Tensor]:
 def to_avalanche(
     scenario: Scenario, device: torch.device | str = "cpu", targets_are_inputs: bool = False
 ) -> CLScenario:
-    """Make an Avalanche benchmark of a scenario.
+    """Make an Avalanche benchmark from a scenario.
 
     Args:
-        scenario: what `build_scenario` gives.
-        device: where the samples are to lie; a batch is looked up there.
-        targets_are_inputs: whether batches are (x, x) and not (x, label).
+        scenario: as `build_scenario` returns it.
+        device: of the samples; a batch is looked up there.
+        targets_are_inputs: whether batches are (x, x) instead of (x, label).
 
     Returns:
         With an experience for each task in `train_stream`, and in `test_stream` one for the classes
@@ -118,6 +108,6 @@ def to_avalanche(
 
 
 def whole_stream(rows: Rows) -> Experience:
-    """Make one experience of all samples of a stream, from which others take their parts."""
+    """Return one experience of all samples of a stream, from which others take their parts."""
     targets: Any = DataAttribute(cast(Any, rows.labels.tolist()), "targets")
     return Experience([rows], data_attributes=[targets])

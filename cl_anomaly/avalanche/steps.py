@@ -1,4 +1,4 @@
-"""Our steps in Avalanche's templates: order of samples, noise, and a look at what they train on."""
+"""Our steps in Avalanche's templates: order of samples, noise, and a check of each batch."""
 
 import warnings
 from collections.abc import Iterator, Sequence
@@ -14,10 +14,10 @@ from cl_anomaly.core.errors import RunError
 from cl_anomaly.core.randomness import ReplicaRandom, ShuffledIndices, StepRandom, generator
 from cl_anomaly.training.schedule import TrainingSettings
 
-# Steps whose batches are looked up at once, as in our own loop.
+# Steps whose batches are looked up together, as in our own loop.
 _BLOCK_STEPS = 64
 
-# By which rounding may bring values out of the model's range.
+# By rounding, values may leave the model's range by this much.
 _TOLERANCE = 1e-4
 
 
@@ -25,9 +25,9 @@ class Batches:
     """The loader of a task: as many full batches as our own loop takes, an epoch's share at a time.
 
     Args:
-        batches: an endless stream of them.
+        batches: an endless stream.
         steps: in all.
-        epochs: how often the loader is gone through.
+        epochs: passes over the loader.
     """
 
     def __init__(self, batches: Iterator[Any], steps: int, epochs: int) -> None:
@@ -41,20 +41,19 @@ class Batches:
             yield next(self._batches)
 
     def __len__(self) -> int:
-        """Count an epoch's batches, about."""
+        """Return about the number of an epoch's batches."""
         return max(1, self._steps // self._epochs)
 
 
 class OurSteps:
     """Mixin for templates: our order of samples, steps and noise, and a new Adam for each task.
 
-    A plain mixin, put before the template: it has no `__init__` that could be passed over.
+    A plain mixin without `__init__`, put before the template.
 
     Attributes:
-        seed: of the replica.
         noise: what the model draws from.
-        settings: how the current task is trained.
-        strategy_name: what `--strategy` calls it.
+        settings: of the current task.
+        strategy_name: as in `--strategy`.
     """
 
     seed: int
@@ -74,7 +73,7 @@ class OurSteps:
         self.noise.replay = StepRandom([self.seed], "strategy", task, device=self.device)
         super()._before_training_exp(**settings)  # type: ignore[misc]
         loader = self.dataloader
-        # A plugin may have put a loader of its own in its place.
+        # A plugin may have replaced the loader.
         if isinstance(loader, MultiDatasetDataLoader):
             parts = list(zip(loader.datasets, loader.batch_sizes, strict=True))
             self.dataloader = self._scheduled(self._batches_of(parts))
@@ -86,10 +85,10 @@ class OurSteps:
         return Batches(batches, steps, self.train_epochs)
 
     def _batches_of(self: Any, parts: Sequence[tuple[Any, int]]) -> Iterator[list[Tensor]]:
-        """Get batches, endlessly, that hold so many samples of each dataset, which may be seen."""
+        """Return endless batches with a number of samples from each dataset, after a check."""
         task, streams = self.clock.train_exp_counter + 1, []
         for number, (data, size) in enumerate(parts):
-            # The first draws what our own loop draws.
+            # The first draws the same numbers as our own loop.
             name = ("order", task, number) if number else ("order", task)
             numbers = generator(self.seed, *name, device=self.device)
             rows, places = rows_and_places(data)
@@ -99,7 +98,7 @@ class OurSteps:
         return _joined(streams)
 
     def _again(self: Any, loader: Any) -> Iterator[Any]:
-        """Yield the batches of somebody else's loader, over and over."""
+        """Yield the batches of another loader, over and over."""
         while True:
             is_empty = True
             for batch in loader:
@@ -119,10 +118,10 @@ class OurSteps:
         self._check_batch(self.mbatch[0])
 
     def _check_batch(self: Any, x: Tensor) -> None:
-        """Refuse what the model cannot be trained on; its values, at the first step of a task."""
+        """Refuse an empty batch, and values out of range at the first step of a task."""
         if not len(x):
             raise RunError(f"Expected {self.strategy_name} to train on batches: one is empty.")
-        # What is not finite ends the replica by itself, and it alone.
+        # Values that are not finite end the replica, and it alone.
         if self.clock.train_exp_iterations == 0 and x.isfinite().all():
             low, high = (float(value) for value in x.aminmax())
             if low < -_TOLERANCE or high > 1 + _TOLERANCE:
@@ -134,8 +133,8 @@ class OurSteps:
     def _after_training_exp(self: Any, **settings: Any) -> None:
         task = self.clock.train_exp_counter + 1
         self.noise.training = ReplicaRandom([self.seed], "after task", task, device=self.device)
-        # Avalanche's own buffers call what it has deprecated, and say so whatever the filters are;
-        # SI calls what NumPy has.
+        # Avalanche's buffers call functions that it has deprecated, and warn whatever the filters
+        # are; SI calls ones that NumPy has deprecated.
         with warnings.catch_warnings(record=True) as caught:
             warnings.simplefilter("always")
             super()._after_training_exp(**settings)  # type: ignore[misc]
@@ -147,7 +146,7 @@ class OurSteps:
 
 
 def _joined(streams: Sequence[tuple[Rows, int, ShuffledIndices]]) -> Iterator[list[Tensor]]:
-    """Yield batches, endlessly, of so many samples of each stream."""
+    """Yield endless batches with a number of samples from each stream."""
     while True:
         blocks = [
             (rows, stream.take(_BLOCK_STEPS * size).unflatten(0, (_BLOCK_STEPS, size)))

@@ -85,7 +85,7 @@ class AvalancheStrategy(Strategy):
             train_epochs=settings.parts,
             device=self.samples.stored.device,
             plugins=[*plugins, self._watch],
-            # The default one computes accuracies, of what has none.
+            # The default one computes accuracies, which losses have not.
             evaluator=EvaluationPlugin(loggers=[_Silent()]),
             **options,
         )
@@ -98,7 +98,7 @@ class AvalancheStrategy(Strategy):
 
     @property
     def visible(self) -> int:
-        """How many samples Avalanche's strategy trains on in the current task."""
+        """Number of samples that Avalanche's strategy trains on in the current task."""
         arriving = len(self._experiences[self.task_number - 1].dataset)
         if not issubclass(self.found, Cumulative):
             return arriving
@@ -107,7 +107,7 @@ class AvalancheStrategy(Strategy):
     def train(
         self, seed: int, settings: TrainingSettings, after_step: Callable[[Any], None]
     ) -> None:
-        """Train on the current task, and tell after each step."""
+        """Train on the current task; call a function after each step."""
         if self._template is None:
             self._template = self._make_template(seed, settings)
         self._template.settings = settings
@@ -126,7 +126,7 @@ class AvalancheStrategy(Strategy):
             )
 
     def beginning(self) -> tuple[dict[str, Tensor], dict[str, Tensor]] | None:
-        """Return weights and what is kept before a task; None where that cannot be given."""
+        """Return the weights and the state before a task; None for a state that cannot be kept."""
         weights = {name: tensor.clone() for name, tensor in self.model.state_dict().items()}
         try:
             return weights, self.state_dict()
@@ -134,18 +134,18 @@ class AvalancheStrategy(Strategy):
             return None
 
     def begin_anew(self, beginning: tuple[dict[str, Tensor], dict[str, Tensor]] | None) -> None:
-        """Be as before a task that was broken off, where that can be."""
+        """Restore what `beginning` returned before a task that was stopped, if anything."""
         if beginning is not None:
             weights, self._kept = beginning
             self.model.load_state_dict(weights)
             self._template = None
 
     def state_dict(self) -> dict[str, Tensor]:
-        """Return what the template and its plugins keep."""
+        """Return the state of the template and its plugins."""
         return state_of(self._template) if self._template else self._kept
 
     def load_state_dict(self, state: dict[str, Tensor]) -> None:
-        """Take it back, when the next task begins."""
+        """Keep the state until the next task begins."""
         self._kept = state
 
 
@@ -153,7 +153,7 @@ def avalanche_strategy(name: str) -> type[Strategy]:
     """Make the strategy of a template or a plugin.
 
     Args:
-        name: what stands behind `avalanche:`, such as EWC, a dotted path, or FILE.py:CLASS.
+        name: the part after `avalanche:`, such as EWC, a dotted path, or FILE.py:CLASS.
 
     Raises:
         InputError: there is none.
@@ -171,39 +171,30 @@ def avalanche_strategy(name: str) -> type[Strategy]:
 
 
 class Watch(SupervisedPlugin):
-    """Tells after each training step.
-
-    Attributes:
-        tell: is called with the template.
-    """
+    """Calls `tell` with the template after each training step."""
 
     tell: Callable[[Any], None]
 
     def after_training_iteration(self, strategy: Any, *_: Any, **__: Any) -> None:
-        """Tell."""
+        """Call `tell`."""
         self.tell(strategy)
 
 
 class _Silent(BaseLogger):
-    """Without a logger, Avalanche's evaluation warns."""
+    """A logger, without which Avalanche's evaluation warns."""
 
     def log_single_metric(self, name: str, value: Any, x_plot: int) -> None:
         pass
 
 
 class _BrokenOff(Exception):
-    """The training is to end before its time."""
+    """Training is stopped."""
 
 
 class AvalancheTraining:
     """Training of one replica on its current task, see `cl_anomaly.training.loop.TaskTraining`.
 
-    It cannot be paused: where the run is to end, the task begins anew.
-
-    Args:
-        strategy: whose current task it is.
-        seed: of the replica.
-        settings: how to train.
+    It cannot be paused: if the run ends, the task begins anew.
     """
 
     def __init__(self, strategy: AvalancheStrategy, seed: int, settings: TrainingSettings) -> None:
@@ -220,7 +211,7 @@ class AvalancheTraining:
         return self._is_done
 
     def run(self, on_step: OnStep, pause: Pause = never) -> TrainingTime:
-        """Train until the task is done, or until the run is to end."""
+        """Train until the task is done or the run ends."""
         if self._is_done:
             return self.time
         strategy, device = self._strategy, self._strategy.samples.stored.device
@@ -251,7 +242,7 @@ class AvalancheTraining:
 
     @contextmanager
     def _seeded(self) -> Iterator[None]:
-        """Let Avalanche's buffers draw from the replica's seed, and nobody else notice."""
+        """Let Avalanche's buffers draw from the replica's seed, and restore the generators."""
         numbers = generator(self._seed, "avalanche", self._strategy.task_number)
         before = random.getstate()
         with torch.random.fork_rng(devices=[]):
@@ -263,12 +254,12 @@ class AvalancheTraining:
                 random.setstate(before)
 
     def state(self) -> State:
-        """Return where it is: at the task's beginning or at its end."""
+        """Return the position, which is the task's beginning or its end."""
         failed = list(self.failed.items())
         return State({"is_done": self._is_done, "time": vars(self.time), "failed": failed})
 
     def restore(self, state: State) -> None:
-        """Be where `state` was given."""
+        """Restore what `state` returned."""
         self._is_done = state.values["is_done"]
         self.done = self.steps[0] if self._is_done else 0
         self.time = TrainingTime(**state.values["time"])

@@ -1,4 +1,4 @@
-"""Avalanche's templates and plugins by name, with what version 0.6 needs to train our model."""
+"""Avalanche's templates and plugins by name, fixed where version 0.6 cannot train our model."""
 
 import importlib
 import inspect
@@ -123,15 +123,15 @@ _MENDED: dict[str, type] = {
     "SynapticIntelligence": SynapticIntelligence,
 }
 NAMES = ("Naive", "Cumulative", "Replay", "SI", "EWC", "GenerativeReplay")
-"""What `avalanche:` is known to work with."""
+"""Names that are known to work behind `avalanche:`."""
 
 
 def find_template(name: str) -> type:
-    """Look a template or a plugin of Avalanche up, or one that is written for it.
+    """Look up a template or a plugin of Avalanche, or one that is written for it.
 
     Args:
-        name: of one in `avalanche.training.supervised`, a dotted path to another of Avalanche's,
-            FILE.py:CLASS, or an entry point's in the group `cl_anomaly.avalanche`.
+        name: a name in `avalanche.training.supervised`, a dotted path in Avalanche, FILE.py:CLASS,
+            or an entry point in the group `cl_anomaly.avalanche`.
 
     Raises:
         InputError: there is none.
@@ -155,7 +155,7 @@ def _look_up(name: str) -> Any:
             return offered[name].load()
     module, _, attribute = name.rpartition(".")
     try:
-        # A configuration may come from anybody: it must not have any module imported.
+        # A configuration may come from anybody: it must not import arbitrary modules.
         if module and not name.startswith("avalanche."):
             raise ImportError("that is none of Avalanche's own modules")
         return getattr(importlib.import_module(module) if module else supervised, attribute)
@@ -168,7 +168,7 @@ def _look_up(name: str) -> Any:
         ) from error
 
 
-# Of version 0.6. A class says nowhere of itself that it keeps samples.
+# Of version 0.6, whose classes do not declare that they store samples.
 _STORING = frozenset(
     "AGEM AGEMPlugin AR1 BiC BiCPlugin CoPE CoPEPlugin Cumulative DER ER_ACE ER_AML GDumb "
     "GDumbPlugin GEM GEMPlugin GSS_greedy GSS_greedyPlugin ICaRL JointTraining MER MIR MIRPlugin "
@@ -177,7 +177,7 @@ _STORING = frozenset(
 
 
 def keeps_samples(found: type) -> bool:
-    """Return whether a template or plugin, or one that it is derived from, keeps real samples."""
+    """Return whether a template or plugin, or one of its bases, stores real samples."""
     return any(cls.__name__ in _STORING for cls in found.__mro__)
 
 
@@ -185,10 +185,7 @@ Make = Callable[..., SupervisedTemplate]
 
 
 def template_with(found: type, options: dict[str, Any]) -> tuple[Make, list[Any], dict[str, Any]]:
-    """Return the template that trains, its plugins, and the options that are its own.
-
-    A plugin is put into Naive.
-    """
+    """Return the template that trains, its plugins, and its options; a plugin is put into Naive."""
     plugins: list[Any] = []
     if issubclass(found, BasePlugin):
         plugins, options, found = [found(**options)], {}, supervised.Naive

@@ -1,4 +1,4 @@
-"""What every strategy, model and score must do, for those of other packages too.
+"""Checks that every strategy, model and score must pass, for those of other packages too.
 
     from cl_anomaly.checks import check_strategy
 
@@ -6,8 +6,8 @@
         check_strategy(MyStrategy)
 
 Each `check_...` runs all checks of its kind. An AssertionError says what was expected.
-`STRATEGY_CHECKS`, `MODEL_CHECKS` and `SCORE_CHECKS` are the same by name, for a test framework that
-counts each by itself.
+`STRATEGY_CHECKS`, `MODEL_CHECKS` and `SCORE_CHECKS` hold the same checks by name, for a test
+framework that counts each one.
 """
 
 from collections.abc import Callable
@@ -30,13 +30,10 @@ __all__ = [
 
 
 def check_strategy(make: Callable[[], Strategy]) -> None:
-    """Check a strategy.
-
-    Args:
-        make: gives a new one, such as its class; called many times.
+    """Check a strategy; `make`, such as its class, returns a new one at each of many calls.
 
     Raises:
-        AssertionError: names the check and what was expected.
+        AssertionError: says what was expected.
     """
     for check in STRATEGY_CHECKS.values():
         check(make)

@@ -1,4 +1,4 @@
-"""What every model must do."""
+"""Checks that every model must pass."""
 
 from collections.abc import Sequence
 from itertools import product
@@ -39,7 +39,7 @@ def _samples(seed: int = 0) -> Tensor:
 
 
 def _taught(model: Model, replicas: Sequence[int] = (0, 1)) -> Model:
-    """Let a model begin two tasks; let some replicas learn them, where that needs no training."""
+    """Let a model begin two tasks; some replicas learn them, if that needs no training."""
     for task in (1, 2):
         model.begin_task(task)
     if isinstance(model, ClosedForm):
@@ -54,7 +54,7 @@ def _loss(model: Model) -> Tensor:
 
 
 def its_loss_is_one_number_for_each_sample(make: type[Model]) -> None:
-    """(R, B), float32, finite; what learns in closed form has none."""
+    """Losses are (R, B), float32, finite; a model that learns in closed form has none."""
     if issubclass(make, ClosedForm):
         return
     loss = _loss(_made(make))
@@ -77,16 +77,15 @@ def its_replicas_do_not_touch_each_other(make: type[Model]) -> None:
 
 
 def _check_apart(both: Model, second: Model) -> None:
-    """Compare what the second replica has learnt beside the first, and without it."""
-    one, other = both.state_dict(), second.state_dict()
-    agree = same(
-        [replicas[1] for replicas in one.values()], [replicas[1] for replicas in other.values()]
+    """Check that the second replica has learnt the same beside the first, and without it."""
+    one, other = (
+        [replicas[1] for replicas in model.state_dict().values()] for model in (both, second)
     )
-    expect(agree, "Expected a replica to learn the same beside others that learn, too.")
+    expect(same(one, other), "Expected a replica to learn the same beside others that learn, too.")
 
 
 def what_it_learns_goes_with_its_state(make: type[Model]) -> None:
-    """A new model that loads `state_dict` is the same, whatever has been learnt."""
+    """A new model that loads `state_dict` is the same."""
     model, other = _taught(_made(make)), _made(make)
     other.load_state_dict({name: tensor.clone() for name, tensor in model.state_dict().items()})
     agree = same([*model.state_dict().values()], [*other.state_dict().values()])
@@ -140,7 +139,7 @@ def it_can_do_what_it_says(make: type[Model]) -> None:
 
 
 def its_samples_are_like_data(make: type[Model]) -> None:
-    """What it generates has the shape and the range of samples, and varies."""
+    """Generated samples have the shape and the range of samples, and vary."""
     model = _made(make)
     if GENERATE not in model.abilities:
         return

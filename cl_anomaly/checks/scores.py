@@ -1,4 +1,4 @@
-"""What every score must do."""
+"""Checks that every score must pass."""
 
 from collections.abc import Callable
 from functools import cache
@@ -28,7 +28,7 @@ _SEEDS = [0, 1]
 
 
 def _model_of(score: Score) -> Model:
-    """Train a model that has what a score needs."""
+    """Train a model with the abilities that a score needs."""
     able = [name for name, model in MODELS.items() if score.needs <= model.abilities]
     return _trained("vae" if "vae" in able else able[0])
 
@@ -36,7 +36,7 @@ def _model_of(score: Score) -> Model:
 @cache
 @torch.enable_grad()
 def _trained(name: str) -> Model:
-    """Train until a class of small images is known well."""
+    """Train until the model knows a class of small images well."""
     scenario = small_scenario()
     strategy = prepared(Strategy, scenario, _SEEDS, name)
     settings = TrainingSettings(60, SETTINGS.batch_size, 1e-2, torch.float32)
@@ -62,7 +62,7 @@ def _normal() -> Tensor:
 
 
 def _anomalous() -> Tensor:
-    """Images of two colours, as no class is."""
+    """Return images of two colours, unlike any class."""
     numbers = torch.Generator().manual_seed(1)
     return torch.randint(0, 2, (20, *FEATURES), generator=numbers).float().expand(2, -1, *FEATURES)
 
@@ -82,7 +82,7 @@ def it_gives_one_number_for_each_sample_that_varies(make: Make) -> None:
 
 
 def higher_is_more_anomalous(make: Make) -> None:
-    """What is like nothing in training scores higher than what was trained on."""
+    """Samples unlike any in training score higher than those trained on."""
     score = _ready(make)
     normal, anomalous = (_scores(score, x)[0].numpy() for x in (_normal(), _anomalous()))
     value = auroc(normal, anomalous)

@@ -1,4 +1,4 @@
-"""A small model on small data, which learn in a moment: what all checks stand on."""
+"""A small model and small data, learnt in a moment, for all checks."""
 
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, TypeVar
@@ -20,7 +20,7 @@ Check = TypeVar("Check", bound=Callable[..., None])
 
 
 def small_dataset(per_class: Sequence[int] = (10, 20, 30, 25)) -> Dataset:
-    """Make classes of 3x3 random pixels, each around a level of its own."""
+    """Make classes of 3x3 random pixels, each around its own level."""
     numbers = torch.Generator().manual_seed(0)
     labels = torch.repeat_interleave(torch.arange(len(per_class)), torch.tensor(per_class))
     noise = torch.randint(0, 60, (len(labels), *FEATURES), generator=numbers)
@@ -29,23 +29,23 @@ def small_dataset(per_class: Sequence[int] = (10, 20, 30, 25)) -> Dataset:
 
 
 def small_scenario(order: Sequence[int] = (1, 2, 3)) -> Scenario:
-    """Make a stream of three tasks, in which class 0 is the anomaly."""
+    """Make a stream of three tasks, in which class 0 is anomalous."""
     return build_scenario(small_dataset(), 0, order)
 
 
 _OPTIONS: dict[str, dict[str, Any]] = {
     "vae": {"latent_size": 2, "hidden_sizes": (12,)},
-    "gaussians": {"features": "random", "width": 12},  # which each seed draws for itself
+    "gaussians": {"features": "random", "width": 12},  # drawn by each seed
 }
 
 
 def prepared(
     make: Callable[[], Strategy], scenario: Scenario, seeds: Sequence[int], model_name: str = "vae"
 ) -> Strategy:
-    """Do what a run does before its first task."""
+    """Make a strategy with a model and samples, as a run does before its first task."""
     strategy, make_model = make(), MODELS[model_name]
-    model = make_model(FEATURES, seeds, **_OPTIONS.get(model_name, {}))
-    strategy.model, strategy.samples = model, scenario.dataset.train
+    strategy.model = make_model(FEATURES, seeds, **_OPTIONS.get(model_name, {}))
+    strategy.samples = scenario.dataset.train
     return strategy
 
 
@@ -55,7 +55,7 @@ def learn(
     seeds: Sequence[int],
     numbers: Iterable[int] = (1, 2, 3),
 ) -> list[Tensor]:
-    """Learn tasks; gives the loss of each replica, (R,), after each step."""
+    """Learn tasks; return the loss of each replica, (R,), after each step."""
     losses: list[Tensor] = []
     learner = Learner(strategy, seeds, scenarios, SETTINGS)
     for number in numbers:
@@ -71,11 +71,7 @@ def weights(strategy: Strategy) -> list[Tensor]:
 
 
 def expect(is_so: bool | Tensor, otherwise: str) -> None:
-    """Fail a check.
-
-    Raises:
-        AssertionError: says what was expected.
-    """
+    """Raise AssertionError unless a condition holds."""
     if not is_so:
         raise AssertionError(otherwise)
 

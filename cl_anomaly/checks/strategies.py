@@ -1,24 +1,16 @@
-"""What every strategy must do."""
+"""Checks that every strategy must pass."""
 
 from collections.abc import Callable
 
 import torch
 
-from cl_anomaly.checks.small import (
-    by_name,
-    expect,
-    learn,
-    prepared,
-    same,
-    small_scenario,
-    weights,
-)
+from cl_anomaly.checks.small import by_name, expect, learn, prepared, same, small_scenario, weights
 from cl_anomaly.settings.options import fill_options, options_of, summary
 from cl_anomaly.strategies import Strategy
 
 Make = Callable[[], Strategy]
 
-# Other replicas beside it may have a library take another kernel, which rounds otherwise.
+# Beside other replicas, a library may choose another kernel, which rounds otherwise.
 _ROUNDING = 1e-3
 
 
@@ -36,7 +28,7 @@ def parameters_move_in_every_task(make: Make) -> None:
 
 
 def a_seed_sees_the_same_alone_or_among_others(make: Make) -> None:
-    """What a replica draws and learns must depend on its own seed alone."""
+    """A replica's draws and results must depend on its own seed alone."""
     scenario, seeds = small_scenario(), [3, 7, 11]
     among = learn(prepared(make, scenario, seeds), [scenario] * 3, seeds)
     alone = learn(prepared(make, scenario, [7]), [scenario], [7])
@@ -62,10 +54,10 @@ def the_same_seed_twice_gives_the_same_bits(make: Make) -> None:
         learn(strategy, [scenario] * 2, [0, 1], (1, 2))
         results.append(weights(strategy))
     expect(same(*results), "Expected the same weights from the same seeds, but got others.")
-    differ = not same(
-        [replicas[0] for replicas in results[0]], [replicas[1] for replicas in results[0]]
+    first, second = ([replicas[place] for replicas in results[0]] for place in (0, 1))
+    expect(
+        not same(first, second), "Expected two seeds to give different weights, but got the same."
     )
-    expect(differ, "Expected two seeds to give different weights, but they gave the same.")
 
 
 def its_state_carries_everything_to_a_new_process(make: Make) -> None:
@@ -96,15 +88,12 @@ def visible_samples_come_first_in_the_batch(make: Make) -> None:
 
 
 def it_says_what_it_is_and_takes_typed_options(make: Make) -> None:
-    """The command line and the documentation are read from there."""
+    """The command line and the documentation are read from them."""
     cls = type(make())
-    options_source, skip = cls.options_class()
+    source, skip = cls.options_class()
+    untyped = source is not cls
     expect(bool(summary(cls)), "Expected a docstring whose first line says what the strategy does.")
-    untyped = options_source is not cls
-    filled, options = (
-        fill_options(options_source, {}, skip, untyped=untyped),
-        options_of(options_source, skip, untyped),
-    )
+    filled, options = fill_options(source, {}, skip, untyped), options_of(source, skip, untyped)
     expect(len(filled) == len(options), "Expected a default for each option.")
 
 

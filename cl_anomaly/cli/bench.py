@@ -1,32 +1,37 @@
-"""`bench`: a suite's runs, its options chosen first, its cost shown before it starts."""
+"""`bench`: a suite's runs, its options chosen first, its cost shown before it starts.
 
-from collections.abc import Sequence
+A suite of which nothing is missing is shown without PyTorch.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from cl_anomaly.cli.choosing_options import choose
-from cl_anomaly.cli.missing_runs import How, prepared, run_missing
+from cl_anomaly.cli.missing_runs import How, run_missing
 from cl_anomaly.cli.report import name_page
-from cl_anomaly.cli.suite_screen import show_suite
 from cl_anomaly.core.errors import InputError, RunError
-from cl_anomaly.data.datasets import find_dataset
 from cl_anomaly.engines.base import Engine, Outcome
-from cl_anomaly.plan.build import Plan
-from cl_anomaly.plan.check import reading_of
+from cl_anomaly.plan.outline import Outline
+from cl_anomaly.results.recorded import read_rows
 from cl_anomaly.results.run_folder import RunFolder
+from cl_anomaly.results.table import method_rows
 from cl_anomaly.store.files import check_writable
 from cl_anomaly.store.folder_names import checked_name
-from cl_anomaly.store.machine_differences import other_machine_by_difference
-from cl_anomaly.store.provenance import other_code_by_run
-from cl_anomaly.store.status import METRICS_FILE
-from cl_anomaly.suites.folder import (
-    check_each_once,
-    check_same_suite,
-    find_suite,
-    write_suite,
+from cl_anomaly.store.status import METRICS_FILE, PAGE_FILE
+from cl_anomaly.suites.outlines import (
+    Origin,
+    check_settings,
+    outlines_of,
+    recorded_origin,
+    seals_of,
+    what_is_asked,
 )
 from cl_anomaly.suites.suite import Member, Suite, suite_name
-from cl_anomaly.suites.up_to_date import made_from
+
+if TYPE_CHECKING:
+    from cl_anomaly.suites.tuning import Choice
 
 
 def bench(
@@ -62,34 +67,32 @@ def bench(
         RunError: a run failed; the others were finished.
         Interrupted: a signal has asked for the end of all.
     """
-    how = How(out, engine, quiet, again, only_estimate, only, track)
-    name = checked_name(name or suite_name(suite))
+    folder = out / checked_name(name or suite_name(suite))
     check_writable(out)
     _check_only(suite, only)
+    before = recorded_origin(folder)
+    known = frozenset(seal for seal in before.runs.values() if seal)
+    how = How(out, engine, quiet, again, only_estimate, only, track, known)
     members = suite.members(settings, {})
-    plans = prepared(members)
-    check_each_once(members, plans)
-    check_same_suite(out / name, {key: plan.config for key, plan in plans.items()})
-    chosen_by = choose(suite, settings, plans, how)
-    choices = chosen_by.choices
+    for by_name in suite.candidates(settings).values():
+        check_settings(suite, by_name.values())
+    outlines = outlines_of(suite, members)
+    asked = what_is_asked(suite, outlines)
+    if asked != before.asked:
+        _check_suite(folder, members, outlines)
+    choices, waiting, tried = _choices(suite, settings, outlines, how)
     if choices:
         members = suite.members(settings, {run: choice.options for run, choice in choices.items()})
-        changed = {key: own for key, own in members.items() if own.run in choices}
-        plans |= prepared(changed)
-    outcome = run_missing(members, plans, how, chosen_by.waiting)
+        outlines |= outlines_of(suite, {k: m for k, m in members.items() if m.run in choices})
+    outcome = run_missing(members, outlines, how, waiting)
     if only_estimate:
         return
-    performed = [_performed(own, plans[key], outcome) for key, own in members.items()]
-    notes = [plan.dataset.note for plan in plans.values() if plan.dataset.note]
-    origin = None
-    if len(outcome.folders) == len(members) and not outcome.failures:
-        data = _data_files([*plans.values(), *chosen_by.plans])
-        origin = made_from(suite, settings, [*outcome.folders.values(), *chosen_by.folders], data)
-    by_method = {own.method: choices[own.run] for own in members.values() if own.run in choices}
-    folder = write_suite(suite, performed, by_method, out, name, origin, notes)
+    origin = Origin(asked, seals_of([*outcome.folders.values(), *tried]), outcome.failures)
+    if origin != before:
+        _write(suite, members, outlines, outcome, choices, folder, origin)
     show_suite(folder, quiet)
     if not (quiet or no_report) and (folder / METRICS_FILE).exists():
-        name_page(folder, is_new=True)
+        name_page(folder, is_new=origin != before or not (folder / PAGE_FILE).exists())
     if outcome.failures:
         raise RunError("\n".join(f"{key} failed: {why}" for key, why in outcome.failures.items()))
 
@@ -103,28 +106,68 @@ def _check_only(suite: Suite, only: Sequence[str]) -> None:
         )
 
 
-def _data_files(plans: Sequence[Plan]) -> set[Path]:
-    """Return the files that the data of runs is read from."""
-    asked = {
-        (str(own.config.dataset), own.config.data_root): reading_of(own.config) for own in plans
-    }
-    return {
-        path
-        for (name, root), reading in asked.items()
-        for path in find_dataset(name, reading).files(root)
-    }
+def _check_suite(
+    folder: Path, members: Mapping[str, Member], outlines: Mapping[str, Outline]
+) -> None:
+    from cl_anomaly.suites.folder import check_each_once, check_same_suite
+
+    check_each_once(members, outlines)
+    check_same_suite(folder, {key: outline.config for key, outline in outlines.items()})
 
 
-def _performed(member: Member, plan: Plan, outcome: Outcome) -> RunFolder:
+def _choices(
+    suite: Suite, settings: dict[str, Any], outlines: Mapping[str, Outline], how: How
+) -> tuple[dict[str, Choice], set[str], list[Path]]:
+    """Choose options; also name runs that wait for it, and the folders that they were chosen by."""
+    if suite.tuning is None:
+        return {}, set(), []
+    from cl_anomaly.cli.choosing_options import choose
+
+    chosen = choose(suite, settings, outlines, how)
+    return chosen.choices, chosen.waiting, chosen.folders
+
+
+def _write(
+    suite: Suite,
+    members: Mapping[str, Member],
+    outlines: Mapping[str, Outline],
+    outcome: Outcome,
+    choices: Mapping[str, Choice],
+    folder: Path,
+    origin: Origin,
+) -> None:
+    from cl_anomaly.suites.folder import write_suite
+
+    runs = [_performed(own, outlines[key], outcome) for key, own in members.items()]
+    notes = [outline.data_note for outline in outlines.values() if outline.data_note]
+    by_method = {m.method: choices[m.run] for m in members.values() if m.run in choices}
+    write_suite(suite, runs, by_method, folder.parent, folder.name, origin, notes)
+
+
+def _performed(member: Member, outline: Outline, outcome: Outcome) -> RunFolder:
     return RunFolder(
         outcome.folders.get(member.name),
         member.name,
         method=member.method,
         failure=outcome.failures.get(member.name),
-        config=plan.config,
-        settings=plan.config.to_dict(),
-        dataset=plan.dataset.name,
+        config=outline.config,
+        settings=outline.config.to_dict(),
+        dataset=outline.dataset,
     )
+
+
+def show_suite(folder: Path, quiet: bool) -> None:
+    """Show a suite's table, and where its results are; only the folder where it is to be quiet."""
+    if quiet:
+        print(folder)
+        return
+    from cl_anomaly.cli.screen_tables import show_narrow_table
+    from cl_anomaly.report.suite_table import COST, QUALITY, screen_rows
+
+    if (rows := read_rows(folder)) is not None:
+        for title, columns in ((folder.name, QUALITY), ("cost of one replica", COST)):
+            show_narrow_table(title, screen_rows(method_rows(rows), columns), ("method", *columns))
+    print(f"results: {folder}")
 
 
 def check(suite: Suite, out: Path, name: str | None) -> None:
@@ -134,6 +177,10 @@ def check(suite: Suite, out: Path, name: str | None) -> None:
         InputError: there are no results.
         RunError: some were made by other code.
     """
+    from cl_anomaly.store.machine_differences import other_machine_by_difference
+    from cl_anomaly.store.provenance import other_code_by_run
+    from cl_anomaly.suites.folder import find_suite
+
     folder = find_suite(out, name or suite_name(suite))
     changed = other_code_by_run(folder)
     there, named = set(changed), set(suite.members({}, {}))

@@ -6,11 +6,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from cl_anomaly.cli.missing_runs import How, prepared, run_missing
+from cl_anomaly.cli.missing_runs import How, run_missing
 from cl_anomaly.core.errors import InputError
 from cl_anomaly.engines.base import Outcome
-from cl_anomaly.plan.build import Plan
+from cl_anomaly.plan.outline import Outline
 from cl_anomaly.report.suite_table import about_edge
+from cl_anomaly.suites.outlines import outlines_of
 from cl_anomaly.suites.suite import Member, Suite
 from cl_anomaly.suites.tuning import MOST_WIDENINGS, Choice, beyond, check_apart, chosen
 
@@ -24,17 +25,15 @@ class Chosen:
         waiting: methods that wait for it, because their candidates are not to be run now. They have
             no results: those of another value are not theirs.
         folders: of the candidates.
-        plans: theirs.
     """
 
     choices: dict[str, Choice]
     waiting: set[str]
     folders: list[Path]
-    plans: list[Plan]
 
 
 def choose(
-    suite: Suite, settings: dict[str, Any], reported: Mapping[str, Plan], how: How
+    suite: Suite, settings: dict[str, Any], reported: Mapping[str, Outline], how: How
 ) -> Chosen:
     """Choose the options that the suite lets be chosen, from runs of their own.
 
@@ -57,7 +56,7 @@ def choose(
 def _tried(
     suite: Suite,
     settings: dict[str, Any],
-    reported: Mapping[str, Plan],
+    reported: Mapping[str, Outline],
     how: How,
     is_first: bool,
 ) -> Chosen:
@@ -65,19 +64,19 @@ def _tried(
     candidates = suite.candidates(settings)
     tried = {own.name: own for by_name in candidates.values() for own in by_name.values()}
     if not tried:
-        return Chosen({}, set(), [], [])
-    plans = prepared(tried)
-    check_apart(plans, reported)
+        return Chosen({}, set(), [])
+    outlines = outlines_of(suite, tried)
+    check_apart(outlines, reported)
     if is_first and (not how.only or any(run in how.only for run in candidates)):
         print("Options are chosen first.", file=sys.stderr)
-    outcome = run_missing(tried, plans, how, says_finished=is_first)
+    outcome = run_missing(tried, outlines, how, says_finished=is_first)
     choices = {}
     for run, by_name in candidates.items():
         over = [own.name in {**outcome.folders, **outcome.failures} for own in by_name.values()]
         if all(over):
-            choices[run] = _chosen(suite, run, by_name, outcome, plans)
+            choices[run] = _chosen(suite, run, by_name, outcome, outlines)
     waiting = set(candidates) - set(choices)
-    return Chosen(choices, waiting, list(outcome.folders.values()), list(plans.values()))
+    return Chosen(choices, waiting, list(outcome.folders.values()))
 
 
 def _widened(suite: Suite, settings: dict[str, Any], choices: Mapping[str, Choice]) -> Suite:
@@ -88,7 +87,7 @@ def _widened(suite: Suite, settings: dict[str, Any], choices: Mapping[str, Choic
         more = beyond(suite.tuning.grid[run], choice.options)
         wider = replace(suite, tuning=suite.tuning.widened(run, more))
         try:
-            prepared({own.name: own for own in wider.candidates(settings)[run].values()})
+            outlines_of(wider, {m.name: m for m in wider.candidates(settings)[run].values()})
         except InputError:  # the edge is the option's own
             continue
         shown = ", ".join(f"{name} = {value}" for name, value in more.items())
@@ -102,7 +101,7 @@ def _chosen(
     run: str,
     candidates: Mapping[str, Member],
     outcome: Outcome,
-    plans: Mapping[str, Plan],
+    outlines: Mapping[str, Outline],
 ) -> Choice:
     folders = {
         option: outcome.folders[own.name]
@@ -110,4 +109,4 @@ def _chosen(
         if own.name in outcome.folders
     }
     first = next(iter(candidates.values()))
-    return chosen(suite, run, folders, plans[first.name])
+    return chosen(suite, run, folders, outlines[first.name])

@@ -4,9 +4,10 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from cl_anomaly.cli.missing_runs import ALL_SAVED
 from cl_anomaly.cli.report import name_page
 from cl_anomaly.cli.screen_tables import show_aurocs, show_list, show_standings
-from cl_anomaly.core.errors import InputError, Interrupted, RunError
+from cl_anomaly.core.errors import InputError, Interrupted, RunError, within
 from cl_anomaly.core.progress import Progress
 from cl_anomaly.data.datasets import DATASETS, OWN, find_dataset
 from cl_anomaly.engines.base import Engine, Job, Listener, Outcome
@@ -14,15 +15,16 @@ from cl_anomaly.engines.local import LocalEngine
 from cl_anomaly.listeners.screen import Screen, say, show_notice
 from cl_anomaly.models import MODELS
 from cl_anomaly.plan.build import Plan, check_together, prepare
+from cl_anomaly.plan.specification import Specification
 from cl_anomaly.report.run_names import labelled
 from cl_anomaly.results.reading import read_results
-from cl_anomaly.runs.perform import Finished, find_finished, find_finished_in, perform
+from cl_anomaly.runs.finished import Finished, find_finished
+from cl_anomaly.runs.perform import perform
 from cl_anomaly.runs.resume import resume
-from cl_anomaly.runs.writing import folder_name
 from cl_anomaly.scores import CHEAP_SCORES, SCORES, Score
 from cl_anomaly.settings.catalogue import OF_THE_RUN
 from cl_anomaly.settings.options import options_of, summary
-from cl_anomaly.settings.run_config import ResolvedConfig, RunConfig
+from cl_anomaly.settings.run_config import ResolvedConfig
 from cl_anomaly.statistics.pair_tests import Named
 from cl_anomaly.store.files import check_writable
 from cl_anomaly.store.folder_names import checked_name
@@ -30,13 +32,12 @@ from cl_anomaly.store.provenance import code_note, results_from_before
 from cl_anomaly.store.status import CONFIG_FILE, FIGURE_NAME, PAGE_FILE
 from cl_anomaly.strategies import strategies
 from cl_anomaly.suites.comparison_folder import check_same_comparison, write_comparison
-from cl_anomaly.suites.jobs import ALL_SAVED, job_of
 from cl_anomaly.suites.shipped import shipped_suites
 from cl_anomaly.suites.suite_file import read_suite_file
 
 
 def run_one(
-    config: RunConfig,
+    specification: Specification,
     engine: Engine,
     out: Path,
     quiet: bool,
@@ -53,7 +54,7 @@ def run_one(
         Interrupted: a signal has asked for its end.
     """
     _check_name(name)
-    plan = prepare(config)
+    plan = prepare(specification)
     note = plan.config.dataset_note
 
     def listener(strategy: str) -> Progress:
@@ -83,10 +84,11 @@ def _carried_out(
     """Let an engine do what is left of a run; raises what `run_one` does."""
     check_together(plan)
     check_writable(out)
-    folder, outcome, run = out / (name or folder_name(plan)), Outcome(), plan.strategy_name
-    if not again and (found := find_finished_in(folder, plan)):
-        return found
-    engine.run_all([job_of(run, plan, out, again, name, track)], listener, outcome)
+    name, outcome, run = name or plan.folder, Outcome(), plan.strategy_name
+    if not again and (finished := find_finished(out / name, plan)):
+        return finished
+    job = Job(run, plan.config, out, name, again, tuple(track))
+    engine.run_all([job], listener, outcome)
     if outcome.interrupted is not None:
         raise Interrupted(ALL_SAVED, outcome.interrupted)
     if run not in outcome.folders:
@@ -120,7 +122,7 @@ def _conclude_run(
 
 
 def compare(
-    configs: dict[str, RunConfig],
+    runs: dict[str, Specification],
     named: Named,
     engine: Engine,
     out: Path,
@@ -133,7 +135,7 @@ def compare(
     """Perform several runs, and write a folder with their figure and their numbers.
 
     Args:
-        configs: of the runs, by name.
+        runs: by name.
         named: pairs of runs that are tested whoever has the highest AUROC.
         engine: carries the runs out.
         out: folder for the runs' folders and the comparison's.
@@ -144,13 +146,13 @@ def compare(
         track: names of trackers, which follow each run.
 
     Raises:
-        InputError: one of the configurations is at fault, or another comparison has that name;
+        InputError: one of the runs is at fault, or another comparison has that name;
             nothing has run.
         RunError: a run failed; the others were finished.
         Interrupted: a signal has asked for the end of all.
     """
     _check_name(name)
-    resolved, missing, outcome = _look_for_results(configs, out, again, track)
+    resolved, missing, outcome = _look_for_results(runs, out, again, track)
     for run, folder in outcome.folders.items():
         print(f"{run}: {results_from_before(folder)}", file=sys.stderr if quiet else sys.stdout)
     for note in {config.dataset_note for config in resolved.values()} - {None}:
@@ -195,24 +197,24 @@ def _check_scores(resolved: dict[str, ResolvedConfig]) -> None:
 
 
 def _look_for_results(
-    configs: dict[str, RunConfig], out: Path, again: bool, track: Sequence[str]
+    runs: dict[str, Specification], out: Path, again: bool, track: Sequence[str]
 ) -> tuple[dict[str, ResolvedConfig], list[Job], Outcome]:
-    """Resolve every configuration, and find out which runs are finished and which are missing.
+    """Plan every run, and find out which runs are finished and which are missing.
 
     What does not fit together is found here, before anything has run.
     """
     resolved, missing, outcome = {}, [], Outcome()
-    for name, config in configs.items():
-        try:
-            plan = prepare(config)
-            resolved[name] = plan.config
-            if again or not (found := find_finished(plan, out)):
+    for name, specification in runs.items():
+        with within(f"Run {name!r}"):
+            plan = prepare(specification)
+            resolved[name], folder = plan.config, plan.folder
+            finished = None if again else find_finished(out / folder, plan)
+            if finished is None:
                 check_together(plan)
-                missing.append(job_of(name, plan, out, again, track=track))
-                continue
-        except InputError as error:
-            raise InputError(f"Run {name!r}: {error}") from error
-        outcome.add(name, found.folder, found.failures)
+        if finished is None:
+            missing.append(Job(name, plan.config, out, folder, again, tuple(track)))
+        else:
+            outcome.add(name, finished.folder, finished.failures)
     _check_scores(resolved)
     return resolved, missing, outcome
 

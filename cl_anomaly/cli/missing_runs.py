@@ -1,24 +1,27 @@
-"""The runs of a suite: looked up, their cost shown, and those that are missing carried out."""
+"""The missing runs of a suite: their cost shown, and carried out."""
 
 import sys
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from cl_anomaly.cli.screen_tables import show_list
-from cl_anomaly.core.errors import InputError, Interrupted
-from cl_anomaly.engines.base import Engine, Outcome
-from cl_anomaly.listeners.screen import Screen
-from cl_anomaly.plan.build import Plan, check_together, prepare
-from cl_anomaly.runs.perform import find_finished
-from cl_anomaly.suites.estimates import estimated, in_words, measured_rates, wall_seconds
-from cl_anomaly.suites.jobs import ALL_SAVED, job_of
+from cl_anomaly.core.errors import Interrupted, within
+from cl_anomaly.engines.base import Engine, Job, Outcome
+from cl_anomaly.plan.outline import Outline
+from cl_anomaly.runs.finished import find_finished
 from cl_anomaly.suites.suite import Member
+
+ALL_SAVED = "interrupted, and saved. The same command goes on with what is missing."
+"""What is said of several runs that a signal has ended."""
 
 
 @dataclass(frozen=True)
 class How:
-    """How the runs of a suite are carried out; see `benching.bench`."""
+    """How the runs of a suite are carried out; see `bench`.
+
+    Attributes:
+        known: seals of runs that an earlier call has looked at, see `find_finished`.
+    """
 
     out: Path
     engine: Engine
@@ -27,23 +30,17 @@ class How:
     only_estimate: bool
     only: Sequence[str]
     track: Sequence[str]
+    known: Collection[str] = ()
 
-
-def prepared(members: Mapping[str, Member]) -> dict[str, Plan]:
-    """Look up all runs, so that what is wrong with one is known before any begins."""
-    plans = {}
-    for key, own in members.items():
-        try:
-            plans[key] = prepare(own.config)
-            check_together(plans[key])
-        except InputError as error:
-            raise InputError(f"Run {key!r}: {error}") from error
-    return plans
+    def job(self, key: str, outline: Outline) -> Job:
+        """Make the job of a run."""
+        track = tuple(self.track)
+        return Job(key, outline.config, self.out, outline.folder, self.again, track)
 
 
 def run_missing(
     members: Mapping[str, Member],
-    plans: Mapping[str, Plan],
+    outlines: Mapping[str, Outline],
     how: How,
     waiting: Collection[str] = (),
     says_finished: bool = True,
@@ -52,50 +49,67 @@ def run_missing(
 
     Args:
         members: the runs.
-        plans: theirs.
+        outlines: theirs.
         how: they are run.
         waiting: runs of the suite whose options have not been chosen: only their cost is shown.
         says_finished: whether it is said where none is missing.
     """
-    missing: dict[str, Plan] = {}
-    outcome, wanted = Outcome(), 0
-    for key, plan in plans.items():
+    missing: dict[str, Outline] = {}
+    outcome, count = Outcome(), 0
+    for key, outline in outlines.items():
         run = members[key].run
         is_wanted = not how.only or run in how.only
         if run in waiting and not how.only_estimate:
             continue
-        wanted += is_wanted
-        found = None if how.again and is_wanted else find_finished(plan, how.out)
-        if found is not None:
-            outcome.add(key, found.folder, found.failures)
+        count += is_wanted
+        anew = how.again and is_wanted
+        folder = how.out / outline.folder
+        finished = None if anew else find_finished(folder, outline, how.known)
+        if finished is not None:
+            outcome.add(key, finished.folder, finished.failures)
         elif is_wanted:
-            missing[key] = plan
-    if wanted and (missing or says_finished):
-        _show_cost(missing, wanted, how)
+            missing[key] = outline
+    if missing:
+        _check_each(missing)
+        _show_cost(missing, count, how)
+    elif count and says_finished:
+        print(f"All {count} runs are finished.", file=sys.stderr)
     if missing and not how.only_estimate:
-        with Screen(how.quiet, len(missing)) as screen:
-            outcome.over = screen.over
-            jobs = [
-                job_of(key, plan, how.out, how.again, track=how.track)
-                for key, plan in missing.items()
-            ]
-            how.engine.run_all(jobs, screen.listener, outcome)
-    if outcome.interrupted is not None:
-        raise Interrupted(ALL_SAVED, outcome.interrupted)
+        _run(missing, how, outcome)
     return outcome
 
 
-def _show_cost(missing: Mapping[str, Plan], count: int, how: How) -> None:
-    if not missing:
-        print(f"All {count} runs are finished.", file=sys.stderr)
-        return
+def _check_each(missing: Mapping[str, Outline]) -> None:
+    """Put each run together, so that what does not fit is known before any begins."""
+    from cl_anomaly.plan.build import check_together
+
+    for key, outline in missing.items():
+        with within(f"Run {key!r}"):
+            check_together(outline.plan)
+
+
+def _run(missing: Mapping[str, Outline], how: How, outcome: Outcome) -> None:
+    from cl_anomaly.listeners.screen import Screen
+
+    with Screen(how.quiet, len(missing)) as screen:
+        outcome.over = screen.over
+        jobs = [how.job(key, outline) for key, outline in missing.items()]
+        how.engine.run_all(jobs, screen.listener, outcome)
+    if outcome.interrupted is not None:
+        raise Interrupted(ALL_SAVED, outcome.interrupted)
+
+
+def _show_cost(missing: Mapping[str, Outline], count: int, how: How) -> None:
     if how.quiet and not how.only_estimate:  # nobody waits for what it costs
         print(f"{len(missing)} of {count} runs are missing.", file=sys.stderr)
         return
+    from cl_anomaly.cli.screen_tables import show_list
+    from cl_anomaly.suites.estimates import estimated, in_words, measured_rates, wall_seconds
+
     rates = measured_rates(path for path in how.out.iterdir() if path.is_dir())
-    estimates = {key: estimated(plan, rates) for key, plan in missing.items()}
+    estimates = {key: estimated(outline.plan, rates) for key, outline in missing.items()}
     seconds = wall_seconds(list(estimates.values()), how.engine.at_a_time)
-    probes = sum(own.source == "a probe" for own in estimates.values())
+    probes = sum(estimate.source == "a probe" for estimate in estimates.values())
     roughly = f"; {probes} of them guessed from their first steps" if probes else ""
     print(
         f"{len(missing)} of {count} runs are missing: about {in_words(seconds)} with "

@@ -20,7 +20,8 @@ from cl_anomaly.cli.flags import (
 )
 from cl_anomaly.cli.parameters import Operand, flag
 from cl_anomaly.core.errors import InputError
-from cl_anomaly.plan.check import check_folder, check_name_is_free, looked_up
+from cl_anomaly.plan.places import check_folder, check_name_is_free
+from cl_anomaly.plan.specification import specify
 from cl_anomaly.settings.catalogue import check_strategy_name
 from cl_anomaly.settings.field_types import Count, Name
 from cl_anomaly.settings.options import REQUIRED, Option
@@ -29,7 +30,7 @@ from cl_anomaly.settings.trust import check_strategies
 from cl_anomaly.store.config_files import read_settings
 from cl_anomaly.store.folder_names import checked_name
 from cl_anomaly.suites.shipped import shipped_suites, suite_file
-from cl_anomaly.suites.suite import Suite, check_flags, suite_name, suite_of
+from cl_anomaly.suites.suite import Suite, check_flags, suite_of
 from cl_anomaly.suites.suite_file import read_suite_file
 
 
@@ -40,13 +41,13 @@ def _run(given: Given) -> None:
     for owner in ("strategy", "model"):
         name = f"{owner}_options"
         settings[name] = base.get(name, {}) | given.dotted.get(owner, {})
-    config = looked_up(RunConfig(**merged(base, settings)))
+    specification = specify(RunConfig(**merged(base, settings)))
     _check_place(how)
     if how["name"] and not how["again"]:
-        check_name_is_free(how["out"] / how["name"], config)
+        check_name_is_free(how["out"] / how["name"], specification)
     from cl_anomaly.cli import commands
 
-    commands.run_one(config, **_without_trust(how))
+    commands.run_one(specification, **_without_trust(how))
 
 
 def _settings_of(file: Path, strategy: str | None, trust: bool) -> dict[str, Any]:
@@ -88,14 +89,6 @@ def _bench(given: Given) -> None:
         suite = suite.parted(settings, seeds_per_run)
     check_strategies(file, _strategies_of(suite), how["trust"])
     _check_place(how)
-    if not (check or how["again"]):
-        from cl_anomaly.cli.suite_screen import shown_again
-
-        folder = how["out"] / (how["name"] or suite_name(suite))
-        if shown_again(suite, settings, folder, only, only_estimate, how):
-            return
-    suite.members(settings, {})
-    suite.candidates(settings)
     from cl_anomaly.cli import bench as benching
 
     if check:
@@ -113,12 +106,13 @@ def _compare(given: Given) -> None:
     if model_options := given.dotted.get("model"):
         settings["model_options"] = model_options
     suite = _suite(settings, how["trust"])
-    looked_up(RunConfig(**settings))  # flags at fault are told without a run's name
-    configs = suite.configs({"seeds": 3} | settings if "seeds" not in suite.shared else settings)
+    specify(RunConfig(**settings))  # errors in flags name no run
+    settings = settings if "seeds" in suite.shared else {"seeds": 3} | settings
+    runs = suite.specifications(settings)
     _check_place(how)
     from cl_anomaly.cli import commands
 
-    commands.compare(configs, suite.named_pairs(), **_without_trust(how))
+    commands.compare(runs, suite.named_pairs(), **_without_trust(how))
 
 
 def _suite(settings: dict[str, Any], trust: bool) -> Suite:

@@ -23,9 +23,13 @@ class InputError(CLAnomalyError):
         got: follows "but got", such as "'abc'".
         but: follows "but" in place of that, such as "the scenario is joint".
         hint: what to do, as sentences.
+
+    Attributes:
+        where: what the sentence begins with, such as "Run 'lower'"; see `within`.
     """
 
     exit_code = 2
+    where = ""
 
     def __init__(
         self,
@@ -51,6 +55,9 @@ class InputError(CLAnomalyError):
         Args:
             name: turns a setting's name into the surface's, such as `--task-order`.
         """
+        return (f"{self.where}: " if self.where else "") + self._sentence(name)
+
+    def _sentence(self, name: Callable[[str], str]) -> str:
         hint = f" {self.hint}" if self.hint else ""
         if not self.setting:
             return f"{self.message}{hint}"
@@ -77,8 +84,7 @@ class UnknownSetting(InputError):
         super().__init__(setting=setting, expected=expected, hint=hint)
         self.args = (setting,)  # from which another process makes it anew
 
-    def written(self, name: Callable[[str], str]) -> str:
-        """Write the sentence for a surface; see `InputError.written`."""
+    def _sentence(self, name: Callable[[str], str]) -> str:
         like = f" Did you mean `{name(self.like)}`?" if self.like else ""
         hint = f" {self.hint}" if self.hint else ""
         return f"Expected {self.expected}, but got `{name(self.setting)}`.{like}{hint}"
@@ -108,6 +114,16 @@ class Interrupted(CLAnomalyError):
         self.signal, self.cannot_keep = number, cannot_keep
         # What shells say of a process that a signal ended. SLURM's SIGUSR1 announces a SIGTERM.
         self.exit_code = 128 + (signal.SIGINT if number == signal.SIGINT else signal.SIGTERM)
+
+
+@contextmanager
+def within(where: str) -> Iterator[None]:
+    """Let an `InputError` begin with which of several runs is at fault, such as "Run 'lower'"."""
+    try:
+        yield
+    except InputError as error:
+        error.where = where
+        raise
 
 
 @contextmanager

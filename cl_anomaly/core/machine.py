@@ -6,6 +6,7 @@ import subprocess
 import sys
 import time
 from contextlib import suppress
+from functools import cache
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -91,7 +92,7 @@ def describe_environment(device: torch.device, precision: torch.dtype) -> dict[s
         "cl_anomaly": __version__,
         "git_commit": _git_commit(),
         "python": platform.python_version(),
-        "packages": {"torch": torch.__version__} | {name: version(name) for name in _PACKAGES},
+        "packages": {"torch": torch.__version__} | _versions(),
         "platform": platform.platform(),
         "processor": _processor(),
         "device": device.type,
@@ -103,6 +104,11 @@ def describe_environment(device: torch.device, precision: torch.dtype) -> dict[s
         },
         "threads": torch.get_num_threads(),
     }
+
+
+@cache
+def _versions() -> dict[str, str]:
+    return {name: version(name) for name in _PACKAGES}
 
 
 def peak_memory(device: torch.device) -> dict[str, int]:
@@ -136,6 +142,7 @@ def _peak_host_bytes() -> int:
         return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
 
 
+@cache
 def _git_commit() -> str | None:
     """Commit of this package's own checkout; None where it is installed from elsewhere."""
     folder, git = Path(__file__).parent, "git"

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from cl_anomaly.core.errors import InputError
 from cl_anomaly.data.image_folder import ENDINGS, read_image
+from cl_anomaly.data.npz import load_array, names_in, open_npz
 
 BATCH_SIZE = 4096
 _IMAGES = 256  # at a time
@@ -23,7 +24,7 @@ class Batch:
     """Some samples of an input.
 
     Attributes:
-        names: what each is called: its name in the input, or its row, from 0.
+        names: each sample's name in the input, or its row, from 0.
         x: (n, *features), floats or uint8.
     """
 
@@ -40,10 +41,10 @@ def read_batches(
     """Read samples from a file, in its order, or from an image or a folder of images.
 
     Args:
-        path: of .npy, .npz (the array `x`, `x_test`, or its only one), .csv, .parquet or .jsonl, or
-            of an image, or a folder with images at any depth, in the order of their paths.
+        path: .npy, .npz (the array `x`, `x_test`, or its only one), .csv, .parquet, .jsonl, an
+            image, or a folder with images at any depth, in the order of their paths.
         features: shape that images are brought to, (height, width) or (3, height, width).
-        name_column: of a table, the column with the samples' names.
+        name_column: the column of a table with the samples' names.
         ignored: columns of a table that are no features, such as a label.
 
     Raises:
@@ -93,31 +94,28 @@ def _images(path: Path, features: tuple[int, ...]) -> Iterator[Batch]:
 def _npy(path: Path, *_: Any) -> Iterator[Batch]:
     # Mapped anew for each batch: the file may be larger than memory, and what has been read of a
     # map stays in memory as long as the map does.
-    for start in range(0, len(_mapped(path)), BATCH_SIZE):
-        part = np.array(_mapped(path)[start : start + BATCH_SIZE])
+    for start in range(0, len(np.load(path, "r")), BATCH_SIZE):
+        part = np.array(np.load(path, "r")[start : start + BATCH_SIZE])
         yield _numbered(part, start)
 
 
-def _mapped(path: Path) -> NDArray[Any]:
-    return np.load(path, mmap_mode="r", allow_pickle=False)
-
-
 def _npz(path: Path, *_: Any) -> Iterator[Batch]:
-    with np.load(path, allow_pickle=False) as archive:
-        names = archive.files
+    with open_npz(path) as archive:
+        names = names_in(archive)
         known = next((name for name in ("x", "x_test") if name in names), None)
         if known is None and len(names) != 1:
             raise InputError(
                 f"Expected {path} to hold an array x or x_test, or a single one, but it holds "
                 f"{', '.join(names) or 'none'}."
             )
-        x = archive[known or names[0]]
+        x = load_array(archive, known or names[0], path)
     for start in range(0, len(x), BATCH_SIZE):
         yield _numbered(x[start : start + BATCH_SIZE], start)
 
 
 def _numbered(part: NDArray[Any], start: int) -> Batch:
-    return Batch([str(start + row) for row in range(len(part))], _plain(part))
+    x = part if part.dtype == np.uint8 else part.astype(np.float32)
+    return Batch([str(start + row) for row in range(len(part))], x)
 
 
 def _csv(path: Path, name_column: str | None, ignored: Sequence[str]) -> Iterator[Batch]:
@@ -167,11 +165,9 @@ def _jsonl(path: Path, *_: Any) -> Iterator[Batch]:
 
 
 def read_line(line: str, number: int) -> tuple[str, NDArray[np.float32]]:
-    """Read a sample from a line of JSON: a list of numbers, or an object with `x` and `name`.
+    """Read a sample from a line of JSON, `[0.1, 0.9]` or `{"name": "pump 3", "x": [0.1, 0.9]}`.
 
-    Args:
-        line: such as `[0.1, 0.9]` or `{"name": "pump 3", "x": [0.1, 0.9]}`.
-        number: what the sample is called where it has no name.
+    A sample without a name is called by its number.
 
     Raises:
         InputError: it is neither.
@@ -191,7 +187,7 @@ def read_line(line: str, number: int) -> tuple[str, NDArray[np.float32]]:
 
 
 def read_stream(stream: IO[str]) -> Iterator[tuple[str, NDArray[np.float32]] | InputError]:
-    """Read samples from a live feed, a line each; one that cannot be read is given as its error."""
+    """Read samples from a live feed, a line each; yield the error of one that cannot be read."""
     for number, line in enumerate(stream):
         if not line.strip():
             continue
@@ -199,11 +195,6 @@ def read_stream(stream: IO[str]) -> Iterator[tuple[str, NDArray[np.float32]] | I
             yield read_line(line, number)
         except InputError as error:
             yield error
-
-
-def _plain(x: NDArray[Any]) -> NDArray[Any]:
-    """Leave uint8 as it is, and make floats of all else."""
-    return x if x.dtype == np.uint8 else x.astype(np.float32)
 
 
 _READERS: dict[str, Callable[..., Iterator[Batch]]] = {

@@ -15,10 +15,10 @@ def dataset_of_bytes(
     """Make a dataset.
 
     Args:
-        name: of it.
-        arrays: training samples (N, *features), their labels (N,), test samples and theirs.
-        scale: what a sample's byte is multiplied by to lie in [0, 1].
-        class_names: what people call the classes 0, 1...
+        name: as `--dataset` calls it.
+        arrays: training samples (N, *features), their labels (N,), test samples and their labels.
+        scale: factor that brings a byte into [0, 1].
+        class_names: of the classes 0, 1, …
     """
     digest = hashlib.sha256()
     for array in arrays:

@@ -12,12 +12,9 @@ from cl_anomaly.core.errors import InputError
 from cl_anomaly.data.bytes import dataset_of_bytes
 from cl_anomaly.data.dataset import Dataset
 from cl_anomaly.data.dataset_names import CLASSES
-from cl_anomaly.data.downloads import Published, folder_with
+from cl_anomaly.data.downloads import folder_with
+from cl_anomaly.data.files import CIFAR10_TEST, CIFAR10_TRAIN, PUBLISHED
 
-_TRAIN = tuple(f"data_batch_{number}" for number in range(1, 6))
-_TEST = ("test_batch",)
-# torchvision's own check wants the names of the classes beside them.
-_CIFAR10 = Published("CIFAR10", "cifar-10-batches-py", (*_TRAIN, *_TEST, "batches.meta"))
 _SHAPE = (3, 32, 32)
 # What a pickle of an array of numbers is made of, whichever version of NumPy wrote it.
 _PARTS_OF_ARRAYS = {
@@ -31,10 +28,10 @@ def cifar10_files(data_root: str | None) -> list[Path]:
     """Find the files with samples, or download them.
 
     Raises:
-        NotFoundError: neither is possible.
+        NotFoundError: they are not on this machine and cannot be downloaded.
     """
-    folder = folder_with(_CIFAR10, data_root)
-    return [folder / file for file in (*_TRAIN, *_TEST)]
+    folder = folder_with(PUBLISHED["cifar10"], data_root)
+    return [folder / file for file in (*CIFAR10_TRAIN, *CIFAR10_TEST)]
 
 
 def load_cifar10(data_root: str | None) -> Dataset:
@@ -44,7 +41,7 @@ def load_cifar10(data_root: str | None) -> Dataset:
         InputError: its files are missing or damaged.
     """
     files = cifar10_files(data_root)
-    train, test = _read_all(files[: len(_TRAIN)]), _read_all(files[len(_TRAIN) :])
+    train, test = _read_all(files[: len(CIFAR10_TRAIN)]), _read_all(files[len(CIFAR10_TRAIN) :])
     names = CLASSES["cifar10"]
     return dataset_of_bytes("cifar10", *train, *test, scale=1 / 255, class_names=names)
 
@@ -87,7 +84,7 @@ def _read(path: Path) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
 
 
 class _OnlyArrays(pickle.Unpickler):
-    """Makes lists, text and arrays of numbers; a pickle that asks for more is refused."""
+    """Load lists, text and arrays of numbers, and refuse a pickle that asks for more."""
 
     def find_class(self, module: str, name: str) -> Any:
         if (module, name) not in _PARTS_OF_ARRAYS:

@@ -17,21 +17,18 @@ _PARTS = ("train_x", "test_x", "test_y")
 
 
 def read_concepts(path: Path) -> LabelledArrays:
-    """Read the arrays train_x_K, test_x_K and test_y_K of concepts K = 0, 1, ….
+    """Read the arrays train_x_K, test_x_K and test_y_K of concepts K = 0, 1, … from an NPZ file.
 
-    Args:
-        path: a file that `numpy.savez` or `numpy.savez_compressed` has written. Training samples
-            are all normal; the labels say 0 for a normal test sample and 1 for an anomaly.
+    Training samples are all normal; test labels are 0 for normal samples and 1 for anomalies.
 
     Returns:
-        Samples with the labels conceptK, and of the anomalies that a concept brings, anomalyK.
+        Samples with the labels conceptK, and anomalyK for the anomalies that concept K brings.
 
     Raises:
         InputError: the file is missing, damaged, or something else than expected.
     """
     with open_npz(path) as archive:
-        there = names_in(archive)
-        numbers = _numbers(there, path)
+        numbers = _numbers(names_in(archive), path)
         read = [
             [read_array(archive, f"{part}_{number}", path) for part in _PARTS] for number in numbers
         ]
@@ -47,17 +44,16 @@ def read_concepts(path: Path) -> LabelledArrays:
     )
 
 
-def _numbers(there: Sequence[str], path: Path) -> list[int]:
-    numbers = sorted(
-        {int(match[1]) for name in there if (match := re.fullmatch(r".*_(\d+)", name))}
-    )
-    wanted = [f"{part}_{number}" for number in numbers for part in _PARTS]
-    missing = [name for name in wanted or ["train_x_0"] if name not in there]
+def _numbers(names: Sequence[str], path: Path) -> list[int]:
+    matches = (re.fullmatch(r".*_(\d+)", name) for name in names)
+    numbers = sorted({int(match[1]) for match in matches if match})
+    expected = [f"{part}_{number}" for number in numbers for part in _PARTS]
+    missing = [name for name in expected or ["train_x_0"] if name not in names]
     if missing or numbers != list(range(len(numbers))) or len(numbers) < 2:
         why = f"no {missing[0]}" if missing else f"those of the concepts {numbers}"
         raise InputError(
             f"Expected {path} to hold the arrays train_x_K, test_x_K and test_y_K for two concepts "
-            f"or more, K = 0, 1, …, but it has {why}. It has: {', '.join(there[:10]) or 'none'}."
+            f"or more, K = 0, 1, …, but it has {why}. It has: {', '.join(names[:10]) or 'none'}."
         )
     return numbers
 
@@ -89,7 +85,7 @@ def _check(
 
 
 def _joined(parts: Sequence[NDArray[Any]]) -> NDArray[Any]:
-    """Put samples together; bytes stay bytes where all are."""
+    """Concatenate samples, as bytes if all are."""
     if len({part.dtype for part in parts}) == 1:
         return np.concatenate(parts)
     return np.concatenate(

@@ -1,8 +1,8 @@
-"""What `--dataset` can be given: names, files and folders. Reading this imports no PyTorch."""
+"""Names, files and folders that `--dataset` takes. Reading this imports no PyTorch."""
 
 import csv
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -26,13 +26,12 @@ CLASSES: dict[str, tuple[Label, ...]] = {
 
 @dataclass(frozen=True)
 class Reading:
-    """How data of one's own is read.
+    """How the user's own data is read.
 
     Attributes:
-        image_size: HEIGHTxWIDTH that images of a folder are resized to; None leaves them as they
-            are.
-        label_column: of a table, the column that holds the labels.
-        split_column: of a table, the column that says train or test.
+        image_size: HEIGHTxWIDTH that images of a folder are resized to; None keeps their size.
+        label_column: the column of a table that holds the labels.
+        split_column: the column of a table that says train or test.
     """
 
     image_size: str | None = None
@@ -41,12 +40,12 @@ class Reading:
 
 
 def is_own(name: str) -> bool:
-    """Return whether it names a file or a folder of the user's."""
+    """Return whether a dataset is the user's own file or folder."""
     return name.startswith(_STARTS) or name.endswith(FILES)
 
 
 def is_table(name: str) -> bool:
-    """Return whether it names a table."""
+    """Return whether a dataset is a table."""
     return name.endswith(TABLES) and not name.startswith(_STARTS)
 
 
@@ -61,17 +60,12 @@ def absolute(name: str) -> str:
 
 
 def _start_of(name: str) -> str:
-    """Return what stands before the path of a file or a folder, such as "folder:"."""
+    """Return the prefix of a path, such as "folder:"."""
     return next((start for start in _STARTS if name.startswith(start)), "")
 
 
 def located(name: str, roots: Sequence[Path]) -> str:
-    """Name a file or a folder where it lies: here, or else in one of the folders of datasets.
-
-    Args:
-        name: of a dataset.
-        roots: these folders, first choice first.
-    """
+    """Name a file or a folder where it lies: here, or in the first of the `roots` that has it."""
     path = path_of(name)
     if not is_own(name) or path.is_absolute() or path.exists():
         return name
@@ -92,10 +86,10 @@ def size_of(image_size: str) -> tuple[int, int]:
 
 
 def check_own(name: str, reading: Reading) -> None:
-    """Make sure that a file or a folder is there, and is given what it takes to read it.
+    """Refuse a file or folder that is missing, and reading options that do not fit the dataset.
 
     Raises:
-        InputError: it is not.
+        InputError: always in these cases.
     """
     is_folder, path = name.startswith(FOLDER), path_of(name)
     if is_folder and not path.is_dir():
@@ -133,7 +127,7 @@ def check_own(name: str, reading: Reading) -> None:
 
 
 def _columns(path: Path) -> str:
-    """List the columns of a CSV file, where they can be read at once."""
+    """List the columns of a CSV file that can be read."""
     if path.suffix != ".csv":
         return ""
     try:
@@ -141,5 +135,10 @@ def _columns(path: Path) -> str:
             columns = next(csv.reader(file), [])
     except (OSError, ValueError, csv.Error):
         return ""
-    more = [f"{len(columns) - 20} more"] if len(columns) > 20 else []
-    return f"; it has {', '.join([*columns[:20], *more])}" if columns else ""
+    return f"; it has {listed_columns(columns)}" if columns else ""
+
+
+def listed_columns(columns: Iterable[object]) -> str:
+    """List the first 20 columns of a table, and count the others."""
+    names = [str(name) for name in columns]
+    return ", ".join(names[:20] + [f"{len(names) - 20} more"] * (len(names) > 20))

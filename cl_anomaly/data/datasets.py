@@ -124,7 +124,7 @@ def choose_dataset(data_root: str | None = None) -> tuple[str, str | None]:
         The name, and a sentence for the user where it is the second choice.
     """
     try:
-        mnist_files("MNIST", data_root)
+        mnist_files("mnist", data_root)
     except NotFoundError as error:
         return "digits", (
             "MNIST is neither on this machine nor could it be downloaded, so this run uses the "
@@ -165,15 +165,15 @@ def _reader_of(name: str) -> Callable[..., LabelledArrays]:
     return read_concepts if name.startswith(CONCEPTS) else read_npz
 
 
-def _mnist_like(name: str, folder: str, summary: str) -> DatasetSpec:
+def _mnist_like(name: str, summary: str) -> DatasetSpec:
     return DatasetSpec(
         name,
         f"{summary}: 60,000 + 10,000 images of 28x28 pixels, 10 classes (downloaded once)",
         epochs=10,
         batch_size=64,
-        load=lambda data_root: load_mnist_like(name, folder, data_root),
+        load=lambda data_root: load_mnist_like(name, data_root),
         read=load_mnist_like,
-        files=lambda data_root: mnist_files(folder, data_root),
+        files=lambda data_root: mnist_files(name, data_root),
         is_downloaded=True,
     )
 
@@ -190,9 +190,9 @@ DATASETS = {
             load=lambda _: load_digits(),
             read=load_digits,
         ),
-        _mnist_like("mnist", "MNIST", "Handwritten digits"),
-        _mnist_like("fashion-mnist", "FashionMNIST", "Pictures of clothes"),
-        _mnist_like("kmnist", "KMNIST", "Cursive Japanese characters"),
+        _mnist_like("mnist", "Handwritten digits"),
+        _mnist_like("fashion-mnist", "Pictures of clothes"),
+        _mnist_like("kmnist", "Cursive Japanese characters"),
         DatasetSpec(
             "cifar10",
             "Pictures of animals and vehicles: 50,000 + 10,000 of 3x32x32 pixels, 10 classes "

@@ -4,25 +4,20 @@ Its file is read as it is: to import scikit-learn takes longer than a short run.
 """
 
 import gzip
-from importlib.util import find_spec
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from cl_anomaly.core.errors import InputError
 from cl_anomaly.data.bytes import dataset_of_bytes
 from cl_anomaly.data.dataset import Dataset
+from cl_anomaly.data.files import digits_file
 
 _TEST_SAMPLES = 540
 
 
 def load_digits() -> Dataset:
     """Load them, split 70/30 by class; the split is the same everywhere."""
-    spec = find_spec("sklearn")
-    if spec is None or spec.origin is None:
-        raise InputError("Expected scikit-learn, which holds the dataset digits, but it is gone.")
-    with gzip.open(Path(spec.origin).parent / "datasets" / "data" / "digits.csv.gz", "rt") as file:
+    with gzip.open(digits_file(), "rt") as file:
         rows = np.loadtxt(file, delimiter=",", dtype=np.int64)
     images, labels = rows[:, :-1].astype(np.uint8).reshape(-1, 8, 8), rows[:, -1]
     train, test = stratified_split(labels, _TEST_SAMPLES)

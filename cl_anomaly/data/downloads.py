@@ -53,8 +53,13 @@ class NotFoundError(InputError):
 
 def data_roots(data_root: str | None) -> list[Path]:
     """List the folders that are looked into for datasets, first choice first."""
-    cache = user_cache_path("cl-anomaly", appauthor=False)
-    return [Path(p) for p in (data_root, os.environ.get("CL_ANOMALY_DATA"), cache) if p]
+    places = (data_root, os.environ.get("CL_ANOMALY_DATA"), cache_folder())
+    return [Path(place) for place in places if place]
+
+
+def cache_folder() -> Path:
+    """Name the folder of what can be fetched or worked out again."""
+    return user_cache_path("cl-anomaly", appauthor=False)
 
 
 def folder_with(of: Published, data_root: str | None) -> Path:
@@ -66,15 +71,22 @@ def folder_with(of: Published, data_root: str | None) -> Path:
     roots = data_roots(data_root)
     target = roots[0] if data_root else roots[-1]
     try:
-        for root in roots:
-            # One file is enough: a folder with some of them is damaged, and must be reported, not
-            # passed over for another.
-            if any((root / of.folder / file).exists() for file in of.files):
-                return root / of.folder
+        if found := found_folder(of, roots):
+            return found
         download(of, target)
     except (RuntimeError, ValueError, OSError, HTTPException) as error:
         raise NotFoundError(of, roots, error) from error
     return target / of.folder
+
+
+def found_folder(of: Published, roots: list[Path]) -> Path | None:
+    """Find the first folder that has one of a dataset's files.
+
+    One is enough: a folder with some of them is damaged, and must be reported, not passed over for
+    another.
+    """
+    folders = (root / of.folder for root in roots)
+    return next((f for f in folders if any((f / file).exists() for file in of.files)), None)
 
 
 def download(of: Published, root: Path) -> None:

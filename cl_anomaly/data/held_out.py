@@ -1,4 +1,4 @@
-"""A part of the training set in place of the test set, for choices that the test must not see."""
+"""Part of the training set in place of the test set, for choices that the test must not see."""
 
 import hashlib
 from dataclasses import replace
@@ -12,17 +12,10 @@ from cl_anomaly.data.splits import seeded_split
 
 
 def held_out(dataset: Dataset, share: float) -> Dataset:
-    """Put a part of the training set in the place of the test set, which is not looked at.
-
-    Args:
-        dataset: whose test set is left out.
-        share: of each class's training samples, copies together; one sample or more.
-
-    Returns:
-        A dataset whose test samples are that part, the rest its training samples.
+    """Test on a share of each class's training samples, copies together, and train on the rest.
 
     Raises:
-        InputError: a class has test samples alone.
+        InputError: a class has only test samples.
     """
     if missing := [label for label in dataset.classes if label not in dataset.trained_classes]:
         raise InputError(
@@ -32,10 +25,8 @@ def held_out(dataset: Dataset, share: float) -> Dataset:
             but=f"{listed(missing)} of {dataset.name} has none",
             hint="Choose options on another dataset.",
         )
-    drawn = seeded_split(
-        dataset.train.stored.numpy(), dataset.train_labels.numpy(), share, "held out"
-    )
-    places = torch.from_numpy(drawn)
+    stored, labels = dataset.train.stored.numpy(), dataset.train_labels.numpy()
+    places = torch.from_numpy(seeded_split(stored, labels, share, "held out"))
     return replace(
         dataset,
         train=replace(dataset.train, stored=dataset.train.stored[~places]),

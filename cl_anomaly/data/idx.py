@@ -1,4 +1,4 @@
-"""IDX files, the format of MNIST: read whole, and checked before anything is done with them."""
+"""IDX files, the format of MNIST: read whole, and checked before use."""
 
 import math
 from pathlib import Path
@@ -20,10 +20,7 @@ def read_idx(path: Path, dimensions: int) -> NDArray[np.uint8]:
 
     Args:
         path: the file.
-        dimensions: how many it must have: 3 for images, 1 for labels.
-
-    Returns:
-        The values, with `dimensions` axes.
+        dimensions: how many axes it must have: 3 for images, 1 for labels.
 
     Raises:
         InputError: the file is missing, truncated, too long, or something else than expected.

@@ -1,7 +1,6 @@
 """Folders of images, DIR/train/CLASS/*.png and DIR/test/CLASS/*.png: read once, into one array."""
 
 import warnings
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,21 +14,22 @@ from cl_anomaly.data.own_arrays import LabelledArrays
 ENDINGS = (".png", ".jpg", ".jpeg")
 _GREY = ("1", "L", "LA", "I;16", "I;16B", "I;16L", "I")
 
-Found = list[tuple[str, Path]]
+ClassImages = list[tuple[str, Path]]
+"""Images, each with the name of its class."""
 
 
 def image_files(folder: Path) -> list[Path]:
-    """List all images of a folder; what has none is left to `read_images`."""
-    return [path for split in ("train", "test") for _, path in _found(folder / split)]
+    """List all images of a folder; `read_images` refuses one without any."""
+    return [path for split in ("train", "test") for _, path in _list_images(folder / split)]
 
 
 def read_images(folder: Path, size: tuple[int, int] | None) -> LabelledArrays:
-    """Read all images, as (n, height, width), or (n, 3, height, width) where any has colours.
+    """Read all images, as (n, height, width), or (n, 3, height, width) if any is in colour.
 
     Args:
         folder: with `train` and `test`, each with a folder for each class.
-        size: height and width that images are resized to, with antialiasing; None where all have
-            one size.
+        size: height and width that images are resized to, with antialiasing; None if all have one
+            size.
 
     Raises:
         InputError: a folder or images are missing, an image cannot be read, or sizes differ.
@@ -50,10 +50,11 @@ def read_images(folder: Path, size: tuple[int, int] | None) -> LabelledArrays:
         shape = (image.shape[0], image.shape[1])
         first = first or (path, shape)
         if shape != first[1]:
+            sizes = [f"{height}x{width}" for height, width in (first[1], shape)]
             raise InputError(
-                f"Expected images of one size in {folder}, but {first[0]} has {_said(first[1])} "
-                f"pixels and {path} has {_said(shape)}. Give a size that all are resized to, such "
-                f"as `--image-size {min(*shape, *first[1])}`."
+                f"Expected images of one size in {folder}, but {first[0]} has {sizes[0]} pixels "
+                f"and {path} has {sizes[1]}. Give a size that all are resized to, such as "
+                f"`--image-size {min(*shape, *first[1])}`."
             )
         images.append(image)
     array = np.stack(images)
@@ -64,17 +65,17 @@ def read_images(folder: Path, size: tuple[int, int] | None) -> LabelledArrays:
     return LabelledArrays(array[:count], labels[:count], array[count:], labels[count:])
 
 
-def _images_of(folder: Path, split: str) -> Found:
+def _images_of(folder: Path, split: str) -> ClassImages:
     place = folder / split
     if not place.is_dir():
         raise InputError(
             f"Expected {folder} to hold train/CLASS/*.png and test/CLASS/*.png, but there is no "
             f"folder {place}."
         )
-    images = _found(place)
-    named = {name for name, _ in images}
+    images = _list_images(place)
+    classes = {name for name, _ in images}
     for entry in sorted(place.iterdir()):
-        if entry.is_dir() and not entry.name.startswith(".") and entry.name not in named:
+        if entry.is_dir() and not entry.name.startswith(".") and entry.name not in classes:
             raise InputError(
                 f"Expected {entry} to hold images ({', '.join(ENDINGS)}), but it holds none."
             )
@@ -85,7 +86,7 @@ def _images_of(folder: Path, split: str) -> Found:
     return images
 
 
-def _found(place: Path) -> Found:
+def _list_images(place: Path) -> ClassImages:
     """List images by class, in an order that is the same everywhere."""
     return [
         (path.parent.name, path)
@@ -103,12 +104,12 @@ def _has_colours(path: Path) -> bool:
 
 
 def read_image(path: Path, size: tuple[int, int] | None, in_colour: bool) -> NDArray[np.uint8]:
-    """Read an image, upright, as (height, width), or (height, width, 3) where it is in colour.
+    """Read an image, upright, as (height, width), or (height, width, 3) in colour.
 
     Args:
         path: of the file.
         size: height and width that it is resized to.
-        in_colour: whether to read it so.
+        in_colour: whether grey images, too, get three channels.
 
     Raises:
         InputError: it cannot be read.
@@ -134,7 +135,3 @@ def _unreadable(path: Path, error: Exception) -> InputError:
         f"Expected {path} to be an image, but it could not be read: {reason.removesuffix('.')}. "
         f"Take it out of the folder, or save it again."
     )
-
-
-def _said(shape: Sequence[int]) -> str:
-    return f"{shape[0]}x{shape[1]}"

@@ -1,15 +1,12 @@
-"""NPZ files, for datasets of the user's own: read whole, and checked before anything is done.
-
-Nothing in them is unpickled: a pickle can run whatever its author likes.
-"""
+"""NPZ files: each array is checked before memory is taken for it, and nothing is unpickled."""
 
 import math
 import warnings
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 import numpy as np
 from numpy.lib import format as npy
@@ -19,6 +16,9 @@ from cl_anomaly.core.errors import InputError
 from cl_anomaly.data.own_arrays import LabelledArrays, float32_of
 from cl_anomaly.data.splits import seeded_split
 
+HeaderCheck = Callable[[tuple[int, ...], np.dtype[Any], str], None]
+"""Given the shape, the type and the name of an array, raises an InputError if it cannot be used."""
+
 _HEADER_READERS = {(1, 0): npy.read_array_header_1_0, (2, 0): npy.read_array_header_2_0}
 
 
@@ -26,35 +26,33 @@ def read_npz(path: Path) -> LabelledArrays:
     """Read the arrays x_train, y_train, x_test and y_test, which is what Keras calls them.
 
     Or X and y, which is what collections of tables such as ADBench (Han et al., NeurIPS 2022) call
-    them: 30 % of each class are for the test, so that copies of a sample stay together. If all
-    labels are 0 and 1, 1 is an anomaly, and all anomalies are for the test.
+    them: 30 % of each class is held out for testing, copies of a sample together. If all labels are
+    0 and 1, 1 is an anomaly, and all anomalies are for testing.
 
-    Args:
-        path: a file that `numpy.savez` or `numpy.savez_compressed` has written. Samples may be of
-            any floating type, and labels of any integer type or text. The features X may be
-            integers, too.
+    Samples may be uint8 or of any floating type, and labels of any integer type or text. The
+    features X may be integers, too.
 
     Raises:
         InputError: the file is missing, damaged, or something else than expected.
     """
     with open_npz(path) as archive:
-        there = names_in(archive)
-        if {"X", "y"} <= set(there) and "x_train" not in there:
+        names, expected = names_in(archive), LabelledArrays._fields
+        if {"X", "y"} <= set(names) and "x_train" not in names:
             return _split(*(read_array(archive, name, path) for name in ("X", "y")))
-        if missing := [name for name in LabelledArrays._fields if name not in there]:
+        if missing := [name for name in expected if name not in names]:
             raise InputError(
-                f"Expected {path} to hold the arrays {', '.join(LabelledArrays._fields)}, or X and "
-                f"y, but it has no {', '.join(missing)}. It has: {', '.join(there[:10]) or 'none'}."
+                f"Expected {path} to hold the arrays {', '.join(expected)}, or X and y, but it has "
+                f"no {', '.join(missing)}. It has: {', '.join(names[:10]) or 'none'}."
             )
-        return LabelledArrays(*(read_array(archive, n, path) for n in LabelledArrays._fields))
+        return LabelledArrays(*(read_array(archive, name, path) for name in expected))
 
 
 @contextmanager
 def open_npz(path: Path) -> Iterator[zipfile.ZipFile]:
-    """Open what `numpy.savez` has written; its names are those of the arrays, with .npy.
+    """Open what `numpy.savez` or `numpy.savez_compressed` has written.
 
     Raises:
-        InputError: it is missing or damaged.
+        InputError: the file is missing or damaged.
     """
     with _explained(f"{path}"), zipfile.ZipFile(path) as archive:
         yield archive
@@ -70,6 +68,11 @@ def _split(x: NDArray[Any], y: NDArray[Any]) -> LabelledArrays:
     if set(np.unique(y).tolist()) == {0, 1}:
         is_test |= y == 1
     return LabelledArrays(x[~is_test], y[~is_test], x[is_test], y[is_test])
+
+
+def _check_plain(shape: tuple[int, ...], dtype: np.dtype[Any], what: str) -> None:
+    if dtype.hasobject:
+        raise InputError(f"Expected {what} to hold numbers, but got {_type_of(dtype)}.")
 
 
 @contextmanager
@@ -89,47 +92,58 @@ def _explained(what: str) -> Iterator[None]:
 
 
 def read_array(archive: zipfile.ZipFile, name: str, path: Path) -> NDArray[Any]:
-    """Read an array: labels where its name has a y, as in y_test; else samples.
+    """Read an array: labels if its name has a y, as in y_test; else samples.
 
     Returns:
-        uint8 or float32 of samples; int64 or text of labels. The features X are float32.
+        uint8 or float32 for samples; int64 or text for labels. The features X are float32.
 
     Raises:
         InputError: it is something else, or damaged.
     """
-    is_samples, what = "y" not in name, f"array {name} of {path}"
+    what = f"array {name} of {path}"
+    if "y" in name:
+        labels = load_array(archive, name, path, _check_labels_header)
+        return labels if labels.dtype.kind == "U" else _checked_labels(labels, what)
+    check = _check_features_header if name == "X" else _check_samples_header
+    samples = load_array(archive, name, path, check)
+    return samples if samples.dtype == np.uint8 and name != "X" else float32_of(samples, what)
+
+
+def load_array(
+    archive: zipfile.ZipFile, name: str, path: Path, check: HeaderCheck = _check_plain
+) -> NDArray[Any]:
+    """Load an array once its header passes `check` and claims as many bytes as there are.
+
+    Raises:
+        InputError: it is damaged, or holds Python objects.
+    """
+    what = f"array {name} of {path}"
     with _explained(what), archive.open(f"{name}.npy") as file, warnings.catch_warnings():
         warnings.simplefilter("ignore")  # that Python 2 wrote it
-        shape, is_fortran, dtype = _read_header(file)
-        check = _check_samples_header if is_samples else _check_labels_header
-        check(shape, np.dtype(np.float32) if name == "X" and dtype.kind in "iu" else dtype, what)
-        # Before any memory is taken: a damaged header may claim more than there is.
-        size, there = math.prod(shape) * dtype.itemsize, archive.getinfo(file.name).file_size
-        if size != there - file.tell():
+        try:
+            shape, is_fortran, dtype = _HEADER_READERS[npy.read_magic(file)](file)
+        except zipfile.BadZipFile:
+            raise
+        except Exception as error:  # whose advice may be to trust the file
+            raise ValueError("its header is not one of a plain array") from error
+        check(shape, dtype, what)
+        size, available = math.prod(shape) * dtype.itemsize, archive.getinfo(file.name).file_size
+        if size != available - file.tell():
             raise InputError(
                 f"Expected {what} to have {size:,} bytes, as its header says, but got "
-                f"{there - file.tell():,}. The file may be damaged: make it again."
+                f"{available - file.tell():,}. The file may be damaged: make it again."
             )
-        values = np.frombuffer(file.read(), dtype).reshape(shape, order="F" if is_fortran else "C")
-    if is_samples:
-        as_bytes = values.dtype == np.uint8 and name != "X"
-        return values if as_bytes else float32_of(values, what)
-    return values if values.dtype.kind == "U" else _checked_labels(values, what)
+        return np.frombuffer(file.read(), dtype).reshape(shape, order="F" if is_fortran else "C")
 
 
-def _read_header(file: IO[bytes]) -> tuple[tuple[int, ...], bool, np.dtype[Any]]:
-    try:
-        return _HEADER_READERS[npy.read_magic(file)](file)
-    except zipfile.BadZipFile:
-        raise
-    except Exception as error:  # whose advice may be to trust the file
-        raise ValueError("its header is not one of a plain array") from error
+def _check_features_header(shape: tuple[int, ...], dtype: np.dtype[Any], what: str) -> None:
+    _check_samples_header(shape, np.dtype(np.float32) if dtype.kind in "iu" else dtype, what)
 
 
 def _check_samples_header(shape: tuple[int, ...], dtype: np.dtype[Any], what: str) -> None:
     if dtype != np.uint8 and dtype.kind != "f":
         raise InputError(
-            f"Expected {what} to hold samples, uint8 or floats, but got {_named(dtype)}."
+            f"Expected {what} to hold samples, uint8 or floats, but got {_type_of(dtype)}."
         )
     if len(shape) < 2 or min(shape) < 1:
         raise InputError(
@@ -141,13 +155,13 @@ def _check_samples_header(shape: tuple[int, ...], dtype: np.dtype[Any], what: st
 def _check_labels_header(shape: tuple[int, ...], dtype: np.dtype[Any], what: str) -> None:
     if dtype.kind not in "iuU":
         raise InputError(
-            f"Expected {what} to hold labels, whole numbers or text, but got {_named(dtype)}."
+            f"Expected {what} to hold labels, whole numbers or text, but got {_type_of(dtype)}."
         )
     if len(shape) != 1:
         raise InputError(f"Expected {what} to have the shape (samples,), but got {shape}.")
 
 
-def _named(dtype: np.dtype[Any]) -> str:
+def _type_of(dtype: np.dtype[Any]) -> str:
     return "Python objects, which are never loaded" if dtype.hasobject else f"{dtype}"
 
 

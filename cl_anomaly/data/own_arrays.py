@@ -1,4 +1,4 @@
-"""Labelled arrays from a file or folder of the user's own, checked, and made a dataset."""
+"""Labelled arrays from the user's own file or folder, checked, and made a dataset."""
 
 import hashlib
 from pathlib import Path
@@ -31,15 +31,10 @@ class LabelledArrays(NamedTuple):
 
 
 def dataset_of(name: str, arrays: LabelledArrays, path: Path) -> Dataset:
-    """Make a dataset of arrays.
-
-    Args:
-        name: of the dataset.
-        arrays: that belong together.
-        path: that they were read from, for messages.
+    """Make a dataset of the arrays of a file or folder.
 
     Raises:
-        InputError: they do not belong together, or a class cannot be called as it is.
+        InputError: the arrays do not belong together, or a class has a name that is not allowed.
     """
     _check_samples(arrays, path)
     y_train, y_test, names = _coded(arrays.y_train, arrays.y_test, path)
@@ -66,11 +61,7 @@ def dataset_of(name: str, arrays: LabelledArrays, path: Path) -> Dataset:
 
 
 def float32_of(values: NDArray[Any], what: str) -> NDArray[np.float32]:
-    """Return floats as float32.
-
-    Args:
-        values: of any floating type.
-        what: they are, for the message.
+    """Convert numbers to float32; `what` they are is for the message.
 
     Raises:
         InputError: one of them is not finite.
@@ -112,7 +103,7 @@ def _check_samples(arrays: LabelledArrays, path: Path) -> None:
 def _coded(
     train: NDArray[Any], test: NDArray[Any], path: Path
 ) -> tuple[NDArray[np.int64], NDArray[np.int64], tuple[Label, ...] | None]:
-    """Number the classes, and name them where their labels are no numbers of 0 or more."""
+    """Number the classes, and name them unless all labels are whole numbers from 0."""
     if train.dtype.kind != "U" and test.dtype.kind != "U":
         return train, test, None
     distinct, places = np.unique(np.concatenate([train.astype(str), test.astype(str)]), False, True)
@@ -127,9 +118,6 @@ def _coded(
         labels = distinct.tolist()
     numbers = [label for label in labels if isinstance(label, int) and 0 <= label < 2**63]
     names = None if len(numbers) == len(labels) else tuple(ordered(labels))
-    codes = np.array(
-        [names.index(name_of_class) for name_of_class in labels] if names else numbers,
-        dtype=np.int64,
-    )
+    codes = np.array([names.index(c) for c in labels] if names else numbers, dtype=np.int64)
     coded = codes[places.reshape(-1)]
     return coded[: len(train)], coded[len(train) :], names

@@ -1,4 +1,4 @@
-"""Values that do not lie in [0, 1] by nature, scaled by the range that training data has."""
+"""Scaling of values that do not lie in [0, 1] by nature, by the range of training data."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -8,7 +8,7 @@ from torch import Tensor
 
 from cl_anomaly.core.errors import InputError
 
-# In widths of the range: what lies further out is as anomalous at this distance, and a single
+# In widths of the range: what lies farther out is anomalous enough at this distance, and a single
 # value of 1e20 does not turn a whole sample's score into infinity.
 FURTHEST = 100.0
 
@@ -18,8 +18,8 @@ class Scaling:
     """The ranges that become [0, 1], one for each of R replicas.
 
     Attributes:
-        low: (R, *features), or (R, 1...) where all features share one range.
-        high: the same; where it is equal to `low`, distances are those of the values themselves.
+        low: (R, *features), or (R, 1...) if all features share one range.
+        high: the same; if equal to `low`, values are only shifted.
     """
 
     low: Tensor
@@ -37,13 +37,11 @@ class Scaling:
 
     @classmethod
     def side_by_side(cls, scalings: Sequence["Scaling | None"]) -> "Scaling | None":
-        """Put those of several replicas together; None where they have none."""
+        """Put the scalings of several replicas together; None if there are none."""
         given = [scaling for scaling in scalings if scaling is not None]
         if not given:
             return None
-        return cls(
-            torch.cat([each.low for each in given]), torch.cat([each.high for each in given])
-        )
+        return cls(torch.cat([s.low for s in given]), torch.cat([s.high for s in given]))
 
     @property
     def replicas(self) -> int:
@@ -55,17 +53,17 @@ class Scaling:
         return replace(self, low=self.low.to(device), high=self.high.to(device))
 
     def part(self, start: int, end: int) -> "Scaling":
-        """Return that of some of the replicas."""
+        """Return the scaling of some of the replicas."""
         return replace(self, low=self.low[start:end], high=self.high[start:end])
 
     def __call__(self, x: Tensor) -> Tensor:
         """Scale values: (x − low) / (high − low), up to 100 widths to either side.
 
         Args:
-            x: (R, ..., *features), float32; of a single replica, (..., *features).
+            x: (R, ..., *features), float32; for a single replica, (..., *features).
 
         Raises:
-            InputError: the first axis is not that of the replicas.
+            InputError: the first axis is not R.
         """
         low, width = self.low, torch.where(self.high > self.low, self.high - self.low, 1.0)
         features = low.dim() - 1
@@ -85,12 +83,12 @@ class Scaling:
         return ((x - low) / width).clamp(-FURTHEST, 1 + FURTHEST)
 
     def as_lists(self) -> dict[str, list]:
-        """Return it as JSON can hold it."""
+        """Return the ranges as lists, for JSON."""
         return {"low": self.low.tolist(), "high": self.high.tolist()}
 
     @classmethod
     def from_lists(cls, ranges: dict[str, list]) -> "Scaling":
-        """Take what `as_lists` gave.
+        """Restore what `as_lists` returned.
 
         Raises:
             KeyError, TypeError, ValueError: it is something else.

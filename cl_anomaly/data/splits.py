@@ -12,14 +12,7 @@ TEST_SHARE = 0.3
 
 
 def numbered(samples: NDArray[Any]) -> NDArray[np.int64]:
-    """Number distinct samples in the order in which they first occur; copies share a number.
-
-    Args:
-        samples: (n, *features), uint8 or finite floats.
-
-    Returns:
-        (n,), from 0.
-    """
+    """Number distinct samples (n, *features) by first occurrence, from 0: (n,)."""
     numbers: dict[bytes, int] = {}
     # + 0 turns -0.0, which equals 0.0, into the same bytes.
     rows = (row.tobytes() for row in samples + samples.dtype.type(0))
@@ -34,18 +27,18 @@ def seeded_split(
 ) -> NDArray[np.bool_]:
     """Draw a share of each class's samples, one or more, so that copies stay together.
 
-    Distinct samples are gone through in a random order that is the same everywhere; each is drawn
-    with all its copies if these still fit. A sample that occurs in several classes counts as one of
-    the class in which it occurs first.
+    Distinct samples are visited in a random order that is the same everywhere; each is drawn with
+    all its copies if these still fit. A sample that occurs in several classes belongs to the class
+    in which it occurs first.
 
     Args:
         samples: (n, *features).
-        labels: (n,), their classes.
+        labels: (n,).
         share: of each class's samples that is drawn.
-        purpose: of the split; splits for different purposes do not depend on each other.
+        purpose: splits for different purposes do not depend on each other.
 
     Returns:
-        (n,), which samples are drawn.
+        (n,), whether a sample is drawn.
     """
     number = numbered(samples)
     _, first, sizes = np.unique(number, return_index=True, return_counts=True)
@@ -53,19 +46,18 @@ def seeded_split(
     for label in np.unique(labels).tolist():
         places = np.flatnonzero(labels[first] == label)
         order = torch.randperm(len(places), generator=generator(0, purpose, label)).numpy()
-        is_drawn[
-            _that_fit(places[order], sizes, max(1, round(share * (labels == label).sum())))
-        ] = 1
+        count = max(1, round(share * (labels == label).sum()))
+        is_drawn[_that_fit(places[order], sizes, count)] = True
     return is_drawn[number]
 
 
-def _that_fit(groups: NDArray[np.int64], sizes: NDArray[np.int64], wanted: int) -> list[int]:
-    """Take groups in their order, as long as all together have as many samples as are wanted."""
+def _that_fit(groups: NDArray[np.int64], sizes: NDArray[np.int64], room: int) -> list[int]:
+    """Take groups in order, each if it still fits into the number of samples; at least one."""
     taken = []
     for group in groups.tolist():
-        if sizes[group] <= wanted:
+        if sizes[group] <= room:
             taken.append(group)
-            wanted -= int(sizes[group])
+            room -= int(sizes[group])
     if taken or len(groups) < 2:
         return taken
     return [int(groups[sizes[groups].argmin()])]
@@ -78,15 +70,7 @@ def about_copies(
     train_labels: NDArray[Any],
     test_labels: NDArray[Any],
 ) -> str | None:
-    """Count how many samples of a dataset are copies of others; None if none is.
-
-    Args:
-        name: of the dataset.
-        train: (N, *features).
-        test: (n, *features).
-        train_labels: (N,).
-        test_labels: (n,).
-    """
+    """Count how many samples (n, *features) of a dataset are copies of others; None if none is."""
     both = train, test
     if train.dtype != test.dtype:  # bytes mean a share of 255
         both = tuple(x / np.float32(255) if x.dtype == np.uint8 else x for x in both)
@@ -94,13 +78,13 @@ def about_copies(
     copies = len(number) - len(np.unique(number))
     if not copies:
         return None
-    said = _of(copies, len(number), f"samples of {name}", "another", "others")
+    sentence = _of(copies, len(number), f"samples of {name}", "another", "others")
     is_normal = np.isin(test_labels, train_labels)
     known = np.isin(number[len(train) :][is_normal], number[: len(train)])
     if not known.any():
-        return said
+        return sentence
     what = "normal test samples", "a training sample", "training samples"
-    return f"{said} {_of(int(known.sum()), len(known), *what)}"
+    return f"{sentence} {_of(int(known.sum()), len(known), *what)}"
 
 
 def _of(count: int, whole: int, what: str, one: str, several: str) -> str:

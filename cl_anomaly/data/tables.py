@@ -9,6 +9,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from cl_anomaly.core.errors import InputError
+from cl_anomaly.data.dataset_names import listed_columns
 from cl_anomaly.data.own_arrays import LabelledArrays, float32_of
 from cl_anomaly.data.splits import seeded_split
 
@@ -16,13 +17,10 @@ _SPLITS = ("train", "test")
 
 
 def read_table(path: Path, label_column: str, split_column: str | None = None) -> LabelledArrays:
-    """Read a table whose columns hold numbers, but for that of the labels and that of the split.
+    """Read a table of numbers, with a column of labels and perhaps one that says train or test.
 
-    Args:
-        path: of the file.
-        label_column: the column that holds the labels, numbers or names.
-        split_column: the column that says train or test. Default: 30 % of each class are for the
-            test, copies of a row together, by a split that is the same everywhere.
+    Without such a column, 30 % of each class is held out for testing, copies of a row together, by
+    a split that is the same everywhere.
 
     Raises:
         InputError: the file cannot be read, a column is missing, or a cell is empty or no number.
@@ -32,20 +30,14 @@ def read_table(path: Path, label_column: str, split_column: str | None = None) -
         if column is not None and column not in frame.columns:
             raise InputError(
                 setting=setting,
-                expected=f"to be a column of {path}, one of {_listed(frame)}",
+                expected=f"to be a column of {path}, one of {listed_columns(frame.columns)}",
                 got=repr(column),
             )
     if not len(frame):
         raise InputError(f"Expected {path} to hold samples, a row for each, but it holds none.")
     labels = _labels(frame[label_column], path)
-    x = _numbers(
-        frame.drop(
-            columns=[
-                not_a_feature for not_a_feature in (label_column, split_column) if not_a_feature
-            ]
-        ),
-        path,
-    )
+    not_features = [label_column] if split_column is None else [label_column, split_column]
+    x = _numbers(frame.drop(columns=not_features), path)
     if split_column is None:
         is_test = seeded_split(x, labels)
     else:
@@ -138,11 +130,6 @@ def _numbers(frame: pd.DataFrame, path: Path) -> NDArray[np.float32]:
             got = "nothing" if pd.isna(value) or value == "" else f"{value!s:.80}"
             raise InputError(
                 f"Expected the columns of {path} to hold numbers, but column {name!r} has {got} in "
-                f"row {wrong[0] + 1}. Fill it, leave the column out, or make numbers of it."
+                f"row {wrong[0] + 1}. Fill it in, leave the column out, or turn it into numbers."
             )
     return float32_of(np.column_stack(read), f"{path}")
-
-
-def _listed(frame: pd.DataFrame) -> str:
-    names = [str(name) for name in frame.columns]
-    return ", ".join(names[:20] + [f"{len(names) - 20} more"] * (len(names) > 20))

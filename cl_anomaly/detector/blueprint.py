@@ -1,8 +1,8 @@
-"""What a detector is made from, beside its weights, and the samples that it takes."""
+"""The blueprint of a detector, without its weights, and the samples that it takes."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import pairwise
 from typing import Any
 
@@ -20,20 +20,19 @@ from cl_anomaly.settings.python_values import GivenModel
 
 @dataclass(frozen=True)
 class Blueprint:
-    """What a detector is made from, beside its weights, as JSON can hold it.
+    """Everything that makes a detector except weights, as JSON can hold it.
 
     Attributes:
         model: a name from `list models`.
-        model_options: the model's keyword arguments.
         features: shape of one sample.
-        scale: what a stored uint8 is multiplied by to lie in [0, 1].
-        scaling: the range of each replica's first task, in place of `scale`, where samples do not
-            lie in [0, 1] by nature; see `data.scaling.Scaling.as_lists`.
-        score: the anomaly score.
+        scale: factor that brings a stored uint8 to [0, 1].
+        scaling: the range of each replica's first task, in place of `scale`, if samples do not
+            naturally lie in [0, 1]; see `data.scaling.Scaling.as_lists`.
+        score: a name from `list scores`.
         seeds: one for each replica.
-        group_sizes: how many replicas are computed at once; a sum's rounding may depend on it.
-        thresholds: by the false-positive rate that is wanted, such as "0.05", one for each replica;
-            empty where no samples were kept aside to set them, None for a replica that failed.
+        group_sizes: replicas that are computed at once; a sum's rounding may depend on it.
+        thresholds: by target false-positive rate, such as "0.05", one for each replica; empty if no
+            samples were kept aside to set them, None for a failed replica.
     """
 
     model: str
@@ -47,13 +46,13 @@ class Blueprint:
     scaling: dict[str, list] | None = None
 
     def places_of_groups(self) -> list[tuple[int, int]]:
-        """Describe where each group of replicas begins and ends."""
+        """Return the place where each group of replicas begins, and that before which it ends."""
         ends = [sum(self.group_sizes[:count]) for count in range(len(self.group_sizes) + 1)]
         return list(pairwise(ends))
 
 
 def blueprint_from(made_from: dict[str, Any]) -> Blueprint:
-    """Take a blueprint as JSON holds it.
+    """Make a blueprint from JSON.
 
     Raises:
         KeyError, TypeError, ValueError: it is something else.
@@ -61,7 +60,7 @@ def blueprint_from(made_from: dict[str, Any]) -> Blueprint:
     read: dict[str, Any] = {
         name: tuple(made_from[name]) for name in ("features", "seeds", "group_sizes")
     }
-    read["thresholds"] = {rate: tuple(own) for rate, own in made_from["thresholds"].items()}
+    read["thresholds"] = {rate: tuple(values) for rate, values in made_from["thresholds"].items()}
     blueprint = Blueprint(**made_from | read)
     for kind, name, known in (
         ("model", blueprint.model, MODELS),
@@ -77,6 +76,27 @@ def blueprint_from(made_from: dict[str, Any]) -> Blueprint:
     return blueprint
 
 
+def blueprint_of_replica(blueprint: Blueprint, seed: int | None) -> tuple[int, Blueprint]:
+    """Return the place of the first replica with a seed, or of the first, and its own blueprint.
+
+    Raises:
+        InputError: no replica has the seed.
+    """
+    if seed is not None and seed not in blueprint.seeds:
+        known = ", ".join(map(str, dict.fromkeys(blueprint.seeds)))
+        raise InputError(setting="seed", expected=f"to be one of the detector's, {known}", got=seed)
+    place = 0 if seed is None else blueprint.seeds.index(seed)
+    scaling = scaling_of(blueprint)
+    alone = replace(
+        blueprint,
+        seeds=(blueprint.seeds[place],),
+        group_sizes=(1,),
+        thresholds={rate: (values[place],) for rate, values in blueprint.thresholds.items()},
+        scaling=scaling and scaling.part(place, place + 1).as_lists(),
+    )
+    return place, alone
+
+
 def model_from(blueprint: Blueprint, weights: dict[str, Tensor], start: int, end: int) -> Model:
     """Make the model of some replicas, from place `start` to before `end`, with their weights."""
     cls, seeds = find_model(blueprint.model), blueprint.seeds[start:end]
@@ -86,12 +106,12 @@ def model_from(blueprint: Blueprint, weights: dict[str, Tensor], start: int, end
 
 
 def scaling_of(blueprint: Blueprint) -> Scaling | None:
-    """Return the ranges that its replicas scale samples by, where they do."""
+    """Return the ranges by which its replicas scale samples, or None."""
     return None if blueprint.scaling is None else Scaling.from_lists(blueprint.scaling)
 
 
 def samples_of(x: NDArray[Any] | Tensor, blueprint: Blueprint, device: torch.device) -> Samples:
-    """Take samples (n, *features), floats or uint8, to a device.
+    """Move samples (n, *features), floats or uint8, to a device.
 
     Raises:
         InputError: as in `check_samples`.
@@ -111,16 +131,16 @@ def check_samples(x: Tensor, blueprint: Blueprint) -> None:
     """
     got, features = tuple(x.shape[1:]), blueprint.features
     if x.ndim < 2 or got != features:
-        wanted = ", ".join(map(str, ("n", *features)))
-        raise InputError(f"Expected samples of the shape ({wanted}), but got {tuple(x.shape)}.")
+        shape = ", ".join(map(str, ("n", *features)))
+        raise InputError(f"Expected samples of the shape ({shape}), but got {tuple(x.shape)}.")
     if x.dtype == torch.uint8:
         return
     if not x.is_floating_point():
         raise InputError(f"Expected samples as floats or uint8, but got {x.dtype}.")
     if not x.isfinite().all():
         raise InputError(f"Expected finite floats, but got {float(x[~x.isfinite()][0])}.")
-    # Of what was trained on floats, samples out of range are anomalous. Of what was trained on
-    # bytes, they are rather bytes that somebody forgot to scale.
+    # A detector trained on floats finds samples out of range anomalous. For one trained on bytes,
+    # they are rather bytes that somebody forgot to scale.
     of_bytes = blueprint.scaling is None and blueprint.scale != 1
     if of_bytes and len(x) and not (x.min() >= 0 and x.max() <= 1):
         raise InputError(

@@ -1,4 +1,4 @@
-"""A continual anomaly detector in scikit-learn's manner."""
+"""A continual anomaly detector with scikit-learn's interface."""
 
 from __future__ import annotations
 
@@ -25,16 +25,16 @@ from cl_anomaly.detector.stream import (
 )
 from cl_anomaly.store.estimators import read_estimator, write_estimator
 
-# With contamination="auto": the share that is kept aside, and the rate of alarms among it.
+# With contamination="auto": the share kept aside, and the rate of alarms among it.
 _RATE = 0.05
 
 
 class ContinualAnomalyDetector(OutlierMixin, BaseEstimator):
-    """Learn what is normal from tasks that arrive one after another, and find what is not.
+    """Learn normal samples from tasks that arrive one after another, and detect anomalies.
 
     `fit` learns a first task, `partial_fit` one more. No earlier sample is kept, unless the
     strategy keeps some, as `upper` and `replay` do. Features are scaled so that those of the first
-    task reach from 0 to 1.
+    task range from 0 to 1.
 
     Args:
         strategy: a name from `cl-anomaly list strategies`, or FILE.py:CLASS.
@@ -42,9 +42,9 @@ class ContinualAnomalyDetector(OutlierMixin, BaseEstimator):
         anomaly_score: a name from `cl-anomaly list scores`. (scikit-learn calls a method `score`.)
         strategy_options: the strategy's own keyword arguments.
         model_options: the model's own keyword arguments.
-        sample_shape: of one sample, where a row of X holds an image, such as (28, 28).
+        sample_shape: of one sample, if a row of X holds an image, such as (28, 28).
         epochs: passes over each task's samples.
-        batch_size: samples in each batch; all of them where a task has fewer.
+        batch_size: samples in each batch; all of a task that has fewer.
         learning_rate: of Adam.
         contamination: share of anomalies among the samples of a task, above 0 and at most 0.5; or
             "auto", which keeps every twentieth sample aside, and sets the threshold so that one in
@@ -52,11 +52,11 @@ class ContinualAnomalyDetector(OutlierMixin, BaseEstimator):
         random_state: an int, a NumPy RandomState, or None for another seed at each fit.
 
     Attributes:
-        offset_: `decision_function` is `score_samples` minus this. NaN where each task has a limit
-            of its own, as with the model `gaussians`: see `decision_function`.
+        offset_: `decision_function` is `score_samples` minus this. NaN if each task has its own
+            limit, as with the model `gaussians`: see `decision_function`.
         n_tasks_: how many tasks have been learnt.
         n_features_in_: columns of X.
-        feature_names_in_: their names, where X has some.
+        feature_names_in_: their names, if X has some.
     """
 
     n_features_in_: int
@@ -90,19 +90,19 @@ class ContinualAnomalyDetector(OutlierMixin, BaseEstimator):
         self.random_state = random_state
 
     def fit(self, X: ArrayLike, y: Any = None) -> Self:  # noqa: N803
-        """Learn a first task, and forget all that was learnt before.
+        """Learn a first task, and forget everything learnt before.
 
         Args:
             X: (n, n_features), normal samples of the task, two or more.
             y: ignored.
 
         Raises:
-            ValueError: X or an argument of the estimator is not as it should be.
+            ValueError: X or an argument of the estimator is invalid.
         """
         return self._learn(X, first=True)
 
     def partial_fit(self, X: ArrayLike, y: Any = None) -> Self:  # noqa: N803
-        """Learn one more task, or the first where there has been none; see `fit`."""
+        """Learn one more task, or the first; see `fit`."""
         return self._learn(X, first=not hasattr(self, "n_tasks_"))
 
     def _learn(self, X: ArrayLike, first: bool) -> Self:  # noqa: N803
@@ -119,17 +119,14 @@ class ContinualAnomalyDetector(OutlierMixin, BaseEstimator):
             raise ValueError(str(error)) from error
         self._detector = detector_of(self._learnt)
         self.n_tasks_ = self._learnt.tasks
-        if self.contamination == "auto":
-            self.offset_ = self._offset()
-        else:
+        if self.contamination != "auto":
             share = float(self.contamination)
             self.offset_ = float(np.percentile(self._normality(x), 100 * share))
+        elif self._detector.blueprint.thresholds:
+            self.offset_ = -float(self._detector.thresholds(_RATE)[0])
+        else:  # each task has a limit
+            self.offset_ = math.nan
         return self
-
-    def _offset(self) -> float:
-        """Return the one offset, or NaN if each task has a limit of its own."""
-        has_one = bool(self._detector.blueprint.thresholds)
-        return -float(self._detector.thresholds(_RATE)[0]) if has_one else math.nan
 
     def _validated(self, X: Any, **how: Any) -> NDArray[np.float32]:  # noqa: N803
         checked: Any = validate_data(self, X, dtype=np.float32, **how)
@@ -171,21 +168,14 @@ class ContinualAnomalyDetector(OutlierMixin, BaseEstimator):
         return -score_each(self._detector, self._shaped(x))
 
     def score_samples(self, X: ArrayLike) -> NDArray[np.float64]:  # noqa: N803
-        """Return the anomaly score with its sign turned, as scikit-learn's detectors do.
-
-        Args:
-            X: (n, n_features).
-
-        Returns:
-            (n,), higher is more normal.
-        """
+        """Return the negative anomaly scores, (n,), as scikit-learn does: higher is more normal."""
         check_is_fitted(self)
         return self._normality(self._validated(X, reset=False))
 
     def decision_function(self, X: ArrayLike) -> NDArray[np.float64]:  # noqa: N803
         """Return `score_samples` minus `offset_`, (n,): below 0 is an anomaly.
 
-        Where each task has a limit of its own, minus the offset of each sample's nearest task.
+        If each task has its own limit, the offset is that of each sample's nearest task.
         """
         check_is_fitted(self)
         x = self._validated(X, reset=False)
@@ -194,45 +184,42 @@ class ContinualAnomalyDetector(OutlierMixin, BaseEstimator):
         return thresholds_of_each(self._detector, self._shaped(x), _RATE) + self._normality(x)
 
     def predict(self, X: ArrayLike) -> NDArray[np.int64]:  # noqa: N803
-        """Describe which samples are normal, 1, and which are anomalies, -1; (n,)."""
+        """Return 1 for normal samples and -1 for anomalies, (n,)."""
         return np.where(self.decision_function(X) < 0, -1, 1)
 
     def nearest_tasks(self, X: ArrayLike) -> NDArray[np.int64]:  # noqa: N803
-        """State which task each sample is nearest to, and second nearest: what explains an alarm.
-
-        Args:
-            X: (n, n_features).
+        """Return each sample's nearest and second nearest task, which explain an alarm.
 
         Returns:
             (n, 2), numbers of tasks, from 1; after one task, 0 in the second column.
 
         Raises:
-            InputError: its score has no distance to each task.
+            InputError: the score knows no distance from each task.
         """
         check_is_fitted(self)
         return self._detector.nearest_tasks(self._shaped(self._validated(X, reset=False)))
 
     def __getstate__(self) -> dict[str, Any]:
-        """Return all but the detector, which is made again from what was learnt."""
+        """Return everything but the detector, which `__setstate__` rebuilds."""
         state: dict[str, Any] = dict(super().__getstate__())  # type: ignore[arg-type]
         state.pop("_detector", None)
         return state
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        """Take back what `__getstate__` gave."""
+        """Restore what `__getstate__` returned."""
         super().__setstate__(state)
         if "_learnt" in state:
             self._detector = detector_of(self._learnt)
 
     def save(self, folder: str | Path) -> None:
-        """Keep the fitted estimator in a new folder, without pickle.
+        """Write the fitted estimator into a new folder, without pickle.
 
         Raises:
             InputError: something else is there, or a setting cannot be written as JSON.
             RunError: it could not be written.
         """
         check_is_fitted(self)
-        offset = None if math.isnan(self.offset_) else self.offset_  # JSON knows no NaN
+        offset = None if math.isnan(self.offset_) else self.offset_  # JSON has no NaN
         fitted: dict[str, Any] = {"offset": offset, "n_features": self.n_features_in_}
         if hasattr(self, "feature_names_in_"):
             fitted["feature_names"] = self.feature_names_in_.tolist()
@@ -241,7 +228,7 @@ class ContinualAnomalyDetector(OutlierMixin, BaseEstimator):
 
     @classmethod
     def load(cls, folder: str | Path) -> Self:
-        """Load what `save` kept; no code that lies beside it is run.
+        """Load an estimator that `save` wrote; no code that lies beside it is run.
 
         Raises:
             InputError: there is none, or it is damaged.

@@ -1,4 +1,4 @@
-"""One replica that learns from arrays as they arrive, a task at a time, without a dataset."""
+"""Learning of one replica from arrays, a task at a time, without a dataset."""
 
 from __future__ import annotations
 
@@ -32,14 +32,14 @@ from cl_anomaly.training.hooks import overrides
 from cl_anomaly.training.learner import Learner, TrainsItself
 from cl_anomaly.training.schedule import TrainingSettings
 
-# Samples scored at once, always as many: the last digit of one sample's score must not depend on
-# how many others there are. A multiple of what processors compute at once.
+# Samples scored at once, always the same number: the last digit of one sample's score must not
+# depend on how many others there are. A multiple of the numbers that processors compute at once.
 _ROWS = 240
 
 
 @dataclass(frozen=True)
 class Recipe:
-    """How a replica learns; names and options are those of the lists of `cl-anomaly list`."""
+    """How a replica learns, with the names and options of `cl-anomaly list`."""
 
     strategy: str
     strategy_options: dict[str, Any]
@@ -53,15 +53,15 @@ class Recipe:
 
 @dataclass
 class Learnt:
-    """What has been learnt so far, as plain values and arrays.
+    """The result of learning so far, as plain values and arrays.
 
     Attributes:
-        blueprint: what the detector is made from, see `Blueprint`.
+        blueprint: fields of a `Blueprint`.
         tasks: how many have been learnt.
         state: values of the learner's state.
-        tensors: weights, what the strategy keeps, and what the score has learnt.
-        past: samples of the tasks so far, (n, *features) each, where the strategy sees them again.
-        aside: for each of these, places of what is kept aside in it.
+        tensors: tensors of the learner's state.
+        past: samples of the tasks so far, (n, *features) each, if the strategy sees them again.
+        aside: places of the samples kept aside in each of these.
     """
 
     blueprint: dict[str, Any]
@@ -73,17 +73,16 @@ class Learnt:
 
 
 def begin(recipe: Recipe, x: NDArray[np.float32], seed: int, share: float) -> Learnt:
-    """Make what has learnt nothing yet.
+    """Return the state before any learning.
 
     Args:
         recipe: how it will learn.
-        x: (n, *features), the first task's samples. The range of those that will be trained on
-            becomes [0, 1].
-        seed: from which all random numbers come.
-        share: of them, kept aside to set the threshold; 0 for no threshold.
+        x: (n, *features), the first task's samples. The range of those trained on becomes [0, 1].
+        seed: of all random numbers.
+        share: of the samples, kept aside to set the threshold; 0 for no threshold.
 
     Raises:
-        InputError: strategy, model and score do not exist, or do not fit together.
+        InputError: strategy, model or score do not exist, or do not fit together.
     """
     if recipe.model not in MODELS or recipe.score not in SCORES:
         raise InputError(
@@ -98,7 +97,7 @@ def begin(recipe: Recipe, x: NDArray[np.float32], seed: int, share: float) -> Le
     check_abilities(model, SCORES[recipe.score].needs, f"the score {recipe.score}")
     options = dict(recipe.model_options)
     if "reconstruction" in {option.name for option in options_of(model, OF_THE_RUN)}:
-        options.setdefault("reconstruction", "mse")  # what is scaled may lie outside [0, 1]
+        options.setdefault("reconstruction", "mse")  # scaled samples may lie outside [0, 1]
     trained = np.delete(x, _kept_aside(len(x), share, seed, 1), axis=0)
     blueprint = Blueprint(
         model=recipe.model,
@@ -114,16 +113,10 @@ def begin(recipe: Recipe, x: NDArray[np.float32], seed: int, share: float) -> Le
 
 
 def learn(recipe: Recipe, before: Learnt, x: NDArray[np.float32], share: float) -> Learnt:
-    """Learn one more task.
-
-    Args:
-        recipe: how.
-        before: what has been learnt so far; it stays as it is.
-        x: (n, *features), the task's samples.
-        share: of them, kept aside to set the threshold; 0 for no threshold.
+    """Learn one more task, from samples (n, *features); `before` stays as it is.
 
     Raises:
-        RunError: a hook of the strategy gives what it should not.
+        RunError: a hook of the strategy returned something invalid.
     """
     set_up_processor()
     blueprint, number = Blueprint(**before.blueprint), before.tasks + 1
@@ -131,7 +124,7 @@ def learn(recipe: Recipe, before: Learnt, x: NDArray[np.float32], share: float) 
     sees_past = overrides(strategy, "training_indices")
     aside = _kept_aside(len(x), share, blueprint.seeds[0], number)
     past, places = [*before.past, x], [*before.aside, aside]
-    rows = past if sees_past else [np.empty((0, *x.shape[1:]), np.float32)] * before.tasks + [x]
+    rows = past if sees_past else [x[:0]] * before.tasks + [x]
     learner = _learner(recipe, blueprint, strategy, _scenario(rows, places))
     if before.tasks:
         tensors = {name: torch.from_numpy(array.copy()) for name, array in before.tensors.items()}
@@ -169,21 +162,16 @@ def _kept_aside(count: int, share: float, seed: int, number: int) -> NDArray[np.
 
 
 def _scenario(rows: Sequence[NDArray[np.float32]], aside: Sequence[NDArray[np.int64]]) -> Scenario:
-    """Make tasks of arrays; nothing is known of what is anomalous."""
+    """Make a stream of normal samples, without anomalies, from the arrays of its tasks."""
     none, tasks, start = torch.empty(0, dtype=torch.int64), [], 0
-    for number, (samples_of_task, held_places) in enumerate(zip(rows, aside, strict=True), 1):
-        places, held = (
-            torch.arange(start, start + len(samples_of_task)),
-            torch.from_numpy(held_places) + start,
-        )
+    for number, (x, places_aside) in enumerate(zip(rows, aside, strict=True), 1):
+        places, held = torch.arange(start, start + len(x)), torch.from_numpy(places_aside) + start
         seen = places[~torch.isin(places, held)]
         tasks.append(Task(number, (number,), seen, TestGroup({number: none}), held))
-        start += len(samples_of_task)
+        start += len(x)
     samples = Samples(torch.from_numpy(np.concatenate(rows)), 1.0)
-    labels = torch.repeat_interleave(
-        torch.arange(1, len(rows) + 1),
-        torch.tensor([len(samples_of_task) for samples_of_task in rows]),
-    )
+    counts = torch.tensor([len(x) for x in rows])
+    labels = torch.repeat_interleave(torch.arange(1, len(rows) + 1), counts)
     dataset = Dataset("arrays", samples, labels, samples, labels, "")
     return Scenario(dataset, 0, tuple(tasks), none, none)
 
@@ -201,7 +189,7 @@ def _learner(
 
 
 def detector_of(learnt: Learnt) -> Detector:
-    """Return the detector, which only scores."""
+    """Return a detector that only scores."""
     state = State({}, {name: torch.from_numpy(array) for name, array in learnt.tensors.items()})
     name = learnt.blueprint["score"]
     statistics = {f"score.{name}.{k}": array for k, array in state.part(f"score.{name}").items()}
@@ -210,32 +198,24 @@ def detector_of(learnt: Learnt) -> Detector:
 
 
 def score_each(detector: Detector, x: NDArray[np.float32]) -> NDArray[np.float64]:
-    """Score samples, (n,), each the same whatever it is scored with, see `_of_each`."""
+    """Return the scores of samples, (n,), which do not depend on each other."""
     return _of_each(detector.score, x)
 
 
 def thresholds_of_each(
     detector: Detector, x: NDArray[np.float32], rate: float
 ) -> NDArray[np.float64]:
-    """Return each sample's threshold, whatever it is looked at with, see `_of_each`."""
+    """Return the thresholds of samples, (n,), which do not depend on each other."""
     return _of_each(lambda part: detector.thresholds_for(part, rate), x)
 
 
 def _of_each(
-    of_samples: Callable[[NDArray[np.float32]], NDArray[Any]], x: NDArray[np.float32]
+    compute: Callable[[NDArray[np.float32]], NDArray[Any]], x: NDArray[np.float32]
 ) -> NDArray[np.float64]:
-    """Call something with always as many samples at once.
-
-    Args:
-        of_samples: gives a number for each sample of a single replica.
-        x: (n, *features).
-
-    Returns:
-        (n,).
-    """
+    """Compute a number for each of x (n, *features), always for the same number of samples."""
     parts = []
     for start in range(0, len(x), _ROWS):
         part = x[start : start + _ROWS]
         filled = np.resize(part, (_ROWS, *part.shape[1:]))
-        parts.append(of_samples(filled)[: len(part)])
+        parts.append(compute(filled)[: len(part)])
     return np.concatenate(parts).astype(np.float64)

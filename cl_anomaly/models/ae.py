@@ -10,12 +10,7 @@ from cl_anomaly.models.shared.autoencoder import Autoencoder, Decoded
 
 
 class AEReconstruction(Decoded):
-    """What samples become by way of their code.
-
-    Args:
-        model: that they went through.
-        x: (R, B, *features), the samples.
-    """
+    """Reconstruction of samples (R, B, *features) from their code."""
 
     def __init__(self, model: "AE", x: Tensor) -> None:
         super().__init__(x)
@@ -29,12 +24,10 @@ class AE(Autoencoder):
     2006). It gives no likelihood and generates nothing: its code has no distribution.
 
     Args:
-        features: shape of one sample.
-        seeds: one for each replica, from which its first weights are drawn.
         latent_size: dimensions of the code.
         hidden_sizes: features of the encoder's hidden layers; the decoder's are the same, mirrored.
         reconstruction: the loss: cross-entropy (bce), ½ Σ (x − x̂)² (mse) or Σ |x − x̂| (l1).
-        pixel_weights: of each feature's term of the reconstruction loss; empty for 1 each.
+        pixel_weights: weight of each feature in the reconstruction loss; empty for 1 each.
 
     Raises:
         InputError: a size is below 1, or the weights do not fit the features.

@@ -1,4 +1,4 @@
-"""What a model gives to the rest of the program, which knows no more of it."""
+"""The interface of models: all that the rest of the program knows of them."""
 
 from __future__ import annotations
 
@@ -32,20 +32,17 @@ ABILITIES = {
     DISTANCES: "say how far samples are from each task",
     BACKGROUND: "say how far samples are from all tasks as one",
 }
-"""What a model may be able to do, in words for messages."""
+"""Abilities of models, in words for messages."""
 
 # A weight, its gradient, and Adam's two moments of it, in float32.
 _BYTES_PER_WEIGHT = 16
 
 
 class Reconstruction:
-    """What samples become when they go through a model; nothing is drawn, all is float32.
+    """Samples (R, B, *features) after a pass through a model; nothing is drawn, all is float32.
 
     Subclasses compute each quantity when it is first asked for, and keep it: several scores need
     the same.
-
-    Args:
-        x: (R, B, *features), the samples.
     """
 
     def __init__(self, x: Tensor) -> None:
@@ -53,21 +50,21 @@ class Reconstruction:
 
     @cached_property
     def means(self) -> Tensor:
-        """What the model makes of the samples, (R, B, *features); the ability `reconstruct`."""
+        """The reconstructed samples, (R, B, *features); the ability `reconstruct`."""
         raise NotImplementedError
 
     @cached_property
     def hidden(self) -> list[Tensor]:
-        """Activations of the encoder's layers, (R, B, units) each, with the ability `hidden`.
+        """Activations of the encoder's layers, (R, B, units) each; the ability `hidden`.
 
-        Those after each hidden layer's activation function, and last the code (of a posterior, its
-        mean).
+        Those after each hidden layer's activation function, and last the code, which is the mean of
+        a posterior.
         """
         raise NotImplementedError
 
     @cached_property
     def hidden_of_means(self) -> list[Tensor]:
-        """The same for what the model makes of the samples: `means` sent through the encoder."""
+        """The same for `means` sent through the encoder."""
         raise NotImplementedError
 
 
@@ -76,7 +73,7 @@ class Likelihood(Reconstruction):
 
     @cached_property
     def negative_log_likelihood(self) -> Tensor:
-        """Of the samples under what was made of them, (R, B), in nats."""
+        """−log p(x) under the reconstruction, (R, B), in nats."""
         raise NotImplementedError
 
 
@@ -84,7 +81,7 @@ class Posterior(Likelihood):
     """The reconstruction of a model with the ability `posterior`.
 
     Args:
-        x: (R, B, *features), the samples.
+        x: (R, B, *features).
         mean: (R, B, code), of the posterior q(z|x).
         log_variance: (R, B, code), log σ² of the posterior.
     """
@@ -104,12 +101,12 @@ class Posterior(Likelihood):
         raise NotImplementedError
 
     def negative_log_likelihood_at(self, z: Tensor) -> Tensor:
-        """Take codes z (R, B, code) in place of the posterior's mean; (R, B), in nats."""
+        """Compute it at codes z (R, B, code) in place of the posterior's mean: (R, B), in nats."""
         raise NotImplementedError
 
 
 class Density(Reconstruction):
-    """What a model with the ability `density` says of samples."""
+    """The output of a model with the ability `density`."""
 
     @cached_property
     def negative_log_likelihood(self) -> Tensor:
@@ -118,20 +115,20 @@ class Density(Reconstruction):
 
 
 class NoisePrediction(Reconstruction):
-    """What a model with the ability `noise` says of samples."""
+    """The output of a model with the ability `noise`."""
 
     @cached_property
     def noise_error(self) -> Tensor:
-        """How badly noise in the samples is told from them, (R, B); every sample meets the same."""
+        """Error of the predicted noise, (R, B); every sample meets the same noise."""
         raise NotImplementedError
 
 
 class Distances(Reconstruction):
-    """What a model with the ability `distances` says of samples."""
+    """The output of a model with the ability `distances`."""
 
     @cached_property
     def distances(self) -> Tensor:
-        """How far they are from each of the T tasks learnt, (R, B, T), 0 or more, squared.
+        """Squared distances from each of the T tasks learnt, (R, B, T).
 
         Infinite for a task that brought nothing new, and for all before the first is learnt.
         """
@@ -139,24 +136,23 @@ class Distances(Reconstruction):
 
     @property
     def left_out(self) -> Tensor:
-        """The distances of samples that the task learnt last was learnt from, (R, B, T).
+        """Distances, (R, B, T), of samples that the last task was learnt from.
 
-        From their own task as if each had not been among them, where the model can tell that; else
-        `distances`.
+        If the model can tell, they are from the last task as if it had been learnt without them.
         """
         return self.distances
 
     @cached_property
     def background(self) -> Tensor:
-        """How far they are from all tasks as one, (R, B); the ability `background`."""
+        """Squared distances from all tasks as one, (R, B); the ability `background`."""
         raise NotImplementedError
 
 
 class Generator(nn.Module):
-    """A part of a model that makes samples: all of it that replay has to keep.
+    """The part of a model that makes samples: all that replay has to keep.
 
     Attributes:
-        is_bounded: whether samples lie in [0, 1]; a run on others says so.
+        is_bounded: whether samples lie in [0, 1].
     """
 
     is_bounded: bool = True
@@ -202,22 +198,17 @@ class Model(nn.Module):
         self.features, self.replicas = features, len(seeds)
 
     def loss(self, x: Tensor, random: Draws) -> Tensor:
-        """Return each sample's loss, (R, B), float32, for training.
-
-        Args:
-            x: (R, B, *features), float32 in [0, 1].
-            random: what the model draws from.
-        """
+        """Return the training loss, (R, B), float32, of samples (R, B, *features) in [0, 1]."""
         raise NotImplementedError(f"{type(self).__name__} should have a `loss`.")
 
     def begin_task(self, number: int) -> None:
-        """Make room for a task, from 1, where a model grows with them; called before it begins."""
+        """Make room for a task, from 1, before it begins, in a model that grows with tasks."""
 
     def tasks_joined(self) -> list[list[int]]:
-        """Return for each replica which task each was learnt as, for a model that compares tasks.
+        """Return for each replica which task each was learnt as, in a model that compares tasks.
 
-        That is the task itself where it was new, an earlier one where it returned, and 0 where
-        nothing is kept of it by itself. Empty for other models.
+        That is the task itself if it was new, an earlier one if it returned, and 0 if nothing is
+        kept of it by itself. Empty for other models.
         """
         return []
 
@@ -226,7 +217,7 @@ class Model(nn.Module):
         raise NotImplementedError(f"{type(self).__name__} should have a `reconstruct`.")
 
     def generator(self) -> Generator:
-        """Return the part that makes samples; only where the model is able to `generate`."""
+        """Return the part that makes samples, with the ability `generate`."""
         raise NotImplementedError(f"{type(self).__name__} makes no samples.")
 
     def training_bytes(self, batch_size: int) -> int:
@@ -234,23 +225,15 @@ class Model(nn.Module):
 
         Replicas train beside each other in groups for which a processor's cache is large enough.
         Here it is the weights: dense layers have few activations beside them.
-
-        Args:
-            batch_size: visible samples in a batch.
         """
         return _BYTES_PER_WEIGHT * sum(p[0].numel() for p in self.parameters())
 
 
 def check_abilities(model: type[Model], needs: frozenset[str], who: str) -> None:
-    """Refuse what a model cannot do, before anything is trained.
-
-    Args:
-        model: the class.
-        needs: names of abilities.
-        who: needs them, for the message.
+    """Refuse a model that lacks an ability which `who` needs.
 
     Raises:
-        InputError: the model lacks one.
+        InputError: always in this case.
     """
     for need in sorted(needs - model.abilities):
         raise InputError(

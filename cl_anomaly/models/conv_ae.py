@@ -16,11 +16,10 @@ class ConvAE(Convolutional, AE):
 
     Args:
         features: shape of one sample, (H, W) or (C, H, W), with sides of 4 pixels or more.
-        seeds: one for each replica, from which its first weights are drawn.
         latent_size: dimensions of the code.
         channels: after each of the encoder's convolutions; the decoder's are the same, mirrored.
         reconstruction: the loss: cross-entropy (bce), ½ Σ (x − x̂)² (mse) or Σ |x − x̂| (l1).
-        pixel_weights: of each feature's term of the reconstruction loss; empty for 1 each.
+        pixel_weights: weight of each feature in the reconstruction loss; empty for 1 each.
 
     Raises:
         InputError: the samples are no images, a size is below 1, or the weights do not fit the

@@ -16,12 +16,11 @@ class ConvVAE(Convolutional, VAE):
 
     Args:
         features: shape of one sample, (H, W) or (C, H, W), with sides of 4 pixels or more.
-        seeds: one for each replica, from which its first weights are drawn.
         latent_size: dimensions of the latent space.
         channels: after each of the encoder's convolutions; the decoder's are the same, mirrored.
         beta: weight of the KL term (Higgins et al., "beta-VAE", ICLR 2017, eq. 4).
         reconstruction: the decoder's distribution: Bernoulli (bce), Gaussian (mse) or Laplace (l1).
-        pixel_weights: of each feature's term of the reconstruction loss; empty for 1 each.
+        pixel_weights: weight of each feature in the reconstruction loss; empty for 1 each.
 
     Raises:
         InputError: the samples are no images, a size is below 1, beta is below 0, or the weights do

@@ -43,12 +43,11 @@ def time_embedding(steps: int) -> Tensor:
 
 
 class Denoiser(Generator):
-    """A network that is shown a sample with noise, and says what the sample was.
+    """A network that recovers a sample from its noisy form.
 
     Samples are flat here, and lie in [-1, 1].
 
     Args:
-        features: shape of one sample.
         steps: of the schedule, from hardly any noise to nothing else.
         sampling_steps: that samples are made in.
         hidden_sizes: features of the hidden layers.
@@ -115,12 +114,7 @@ class Denoiser(Generator):
 
 
 class DiffusionNoise(NoisePrediction):
-    """What a diffusion model says of samples.
-
-    Args:
-        model: the diffusion model.
-        x: (R, B, *features), the samples.
-    """
+    """Noise in samples (R, B, *features), as a diffusion model predicts it."""
 
     def __init__(self, model: "Diffusion", x: Tensor) -> None:
         super().__init__(x)
@@ -141,8 +135,6 @@ class Diffusion(Model):
     The loss is ½ Σ (x − x̂)², for x in [-1, 1], at a step drawn for each sample.
 
     Args:
-        features: shape of one sample.
-        seeds: one for each replica, from which its first weights are drawn.
         steps: of noise, from hardly any to nothing else.
         sampling_steps: that samples are made in, by DDIM.
         hidden_sizes: features of the network's hidden layers.

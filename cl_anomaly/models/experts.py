@@ -1,4 +1,4 @@
-"""A small model for each task, which no other task touches."""
+"""A small model for each task, which no other task changes."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _HALVINGS = 12
 
 
 class FromExperts(Distances):
-    """How badly each task's expert knows samples."""
+    """Error of each task's expert on samples."""
 
     def __init__(self, experts: Sequence[Model], x: Tensor) -> None:
         super().__init__(x)
@@ -39,12 +39,12 @@ class FromExperts(Distances):
 
 
 class Experts(Model):
-    """A small model for each task: what one has learnt, no other task touches.
+    """A small model for each task, which no other task changes.
 
     After Aljundi et al., "Expert Gate: Lifelong Learning with a Network of Experts" (CVPR 2017),
     section 3, whose gate is an autoencoder for each task. A new task brings a new expert with the
     seed's first weights, and the earlier ones stay as they are. A sample's distance from a task is
-    its expert's error; the scores of `evaluation.scores.distances` make one number of these.
+    its expert's error; the scores of `scores.distances` make one number of these.
 
     Args:
         expert: the model that each is, one that reconstructs samples or tells noise from them.
@@ -79,7 +79,7 @@ class Experts(Model):
         return _make(self._class, self.features, self._seeds, self._options)
 
     def begin_task(self, number: int) -> None:
-        """Return a task its expert; the earlier ones are not trained any more."""
+        """Add the expert of a task; earlier ones are not trained any more."""
         device = next(self.experts.parameters()).device
         while len(self.experts) < number:
             self.experts.append(self._made().to(device))
@@ -127,8 +127,8 @@ def _make(
     known = [p.name for p in inspect.signature(cls).parameters.values()]
     for name in options:
         if name not in known[2:]:
-            listed = ", ".join(known[2:])
-            raise InputError(f"Expected options of {cls.name} ({listed}), but got `{name}`.")
+            options_of = ", ".join(known[2:])
+            raise InputError(f"Expected options of {cls.name} ({options_of}), but got `{name}`.")
     made: Any = cls
     arguments = {k: tuple(v) if isinstance(v, list) else v for k, v in options.items()}
     return made(shape, seeds, **arguments)
@@ -164,7 +164,7 @@ def _smaller(sizes: tuple[int, ...], share: float) -> tuple[int, ...]:
 def _as_many_as_there_are(
     module: nn.Module, state: dict[str, Tensor], prefix: str, *_args: object
 ) -> None:
-    """Have as many experts as a state that is about to be loaded."""
+    """Make as many experts as a state that is about to be loaded has."""
     start = f"{prefix}experts."
     numbers = {int(k[len(start) :].partition(".")[0]) for k in state if k.startswith(start)}
     if isinstance(module, Experts) and numbers:

@@ -21,7 +21,7 @@ _STRETCH = 4.0
 
 
 class Coupling(nn.Module):
-    """One half of the features, scaled and shifted as the other half says.
+    """Scaling and shift of one half of the features by a network of the other half.
 
     Dinh et al., "Density estimation using Real NVP" (ICLR 2017), eq. 4 and 5, with x₁ and x₂ for
     the halves: y₁ = x₁, y₂ = x₂ · exp(s(x₁)) + t(x₁).
@@ -46,7 +46,7 @@ class Coupling(nn.Module):
         self.network = mlp((self._half, *hidden_sizes, 2 * changed), generators)
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        """Map (R, B, D) to (R, B, D), and give log |det ∂y/∂x|, (R, B)."""
+        """Map (R, B, D) to (R, B, D), and return log |det ∂y/∂x|, (R, B)."""
         kept, changed = self._halves(x)
         log_scale, shift = self._scale_and_shift(kept)
         y = torch.cat([kept, changed * log_scale.exp() + shift], dim=2)
@@ -75,7 +75,6 @@ class Couplings(Generator):
     division is part of the model: it is the same for every seed.
 
     Args:
-        features: shape of one sample.
         count: how many couplings.
         hidden_sizes: of each one's network.
         generators: one for each replica, which draw its first weights.
@@ -100,7 +99,7 @@ class Couplings(Generator):
         )
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        """Map samples (R, B, *features) to z (R, B, D), and give log |det ∂z/∂x|, (R, B)."""
+        """Map samples (R, B, *features) to z (R, B, D), and return log |det ∂z/∂x|, (R, B)."""
         z = _STRETCH * (x.flatten(2) - 0.5)
         log_determinant = torch.full_like(z[..., 0], self._size * math.log(_STRETCH))
         for layer in self.layers:
@@ -121,12 +120,7 @@ class Couplings(Generator):
 
 
 class FlowDensity(Density):
-    """What a flow says of samples.
-
-    Args:
-        model: the flow.
-        x: (R, B, *features), the samples.
-    """
+    """Density of samples (R, B, *features) by a flow."""
 
     def __init__(self, model: "Flow", x: Tensor) -> None:
         super().__init__(x)
@@ -147,7 +141,6 @@ class Flow(Model):
 
     Args:
         features: shape of one sample, of two numbers or more.
-        seeds: one for each replica, from which its first weights are drawn.
         couplings: how many, one after another.
         hidden_sizes: features of the hidden layers of each coupling's network.
         noise: σ, standard deviation of what is added to each feature in training.

@@ -17,13 +17,11 @@ class SparseAE(AE):
     reconstruction + λ Σ_k |z_k|.
 
     Args:
-        features: shape of one sample.
-        seeds: one for each replica, from which its first weights are drawn.
         latent_size: dimensions of the code.
         hidden_sizes: features of the encoder's hidden layers; the decoder's are the same, mirrored.
         sparsity: λ, the weight of the code's activations.
         reconstruction: the loss: cross-entropy (bce), ½ Σ (x − x̂)² (mse) or Σ |x − x̂| (l1).
-        pixel_weights: of each feature's term of the reconstruction loss; empty for 1 each.
+        pixel_weights: weight of each feature in the reconstruction loss; empty for 1 each.
 
     Raises:
         InputError: a size is below 1, sparsity is below 0, or the weights do not fit the features.

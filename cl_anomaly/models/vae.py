@@ -20,12 +20,7 @@ from cl_anomaly.models.shared.losses import kl_to_standard_normal
 
 
 class VAEReconstruction(Decoded, Posterior):
-    """What samples become under the mean of their posterior.
-
-    Args:
-        model: that they went through.
-        x: (R, B, *features), the samples.
-    """
+    """Reconstruction of samples (R, B, *features) from the mean of their posterior."""
 
     def __init__(self, model: "VAE", x: Tensor) -> None:
         Posterior.__init__(self, x, *model.encode(x))
@@ -33,7 +28,7 @@ class VAEReconstruction(Decoded, Posterior):
 
     @cached_property
     def negative_log_likelihood(self) -> Tensor:
-        """Of the samples under the decoder, (R, B), in nats."""
+        """−log p(x|z) at the posterior's mean, (R, B), in nats."""
         return self.model.reconstruction_loss(self.decoded, self.x)
 
     @property
@@ -42,7 +37,7 @@ class VAEReconstruction(Decoded, Posterior):
         return self.negative_log_likelihood + self._beta * self.kl
 
     def negative_log_likelihood_at(self, z: Tensor) -> Tensor:
-        """Of the samples under the decoder at codes z (R, B, latent); (R, B), in nats."""
+        """Compute −log p(x|z) at codes z (R, B, latent): (R, B), in nats."""
         return self.model.reconstruction_loss(self.model.decoder(z), self.x)
 
 
@@ -52,13 +47,11 @@ class VAE(Autoencoder):
     Kingma & Welling, "Auto-Encoding Variational Bayes" (ICLR 2014). R replicas side by side.
 
     Args:
-        features: shape of one sample.
-        seeds: one for each replica, from which its first weights are drawn.
         latent_size: dimensions of the latent space.
         hidden_sizes: features of the encoder's hidden layers; the decoder's are the same, mirrored.
         beta: weight of the KL term (Higgins et al., "beta-VAE", ICLR 2017, eq. 4).
         reconstruction: the decoder's distribution: Bernoulli (bce), Gaussian (mse) or Laplace (l1).
-        pixel_weights: of each feature's term of the reconstruction loss; empty for 1 each.
+        pixel_weights: weight of each feature in the reconstruction loss; empty for 1 each.
 
     Raises:
         InputError: a size is below 1, beta is below 0, or the weights do not fit the features.
@@ -89,7 +82,7 @@ class VAE(Autoencoder):
         return mean, log_variance
 
     def loss(self, x: Tensor, random: Draws) -> Tensor:
-        """Negative evidence lower bound of each sample, with one draw from the posterior.
+        """Compute each sample's negative evidence lower bound, with one draw from the posterior.
 
         Args:
             x: (R, B, *features), in [0, 1].

@@ -1,5 +1,6 @@
-"""The one place where a configuration becomes objects: resolved, prepared, put together."""
+"""The one place where a configuration becomes objects: specified, resolved, planned."""
 
+import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -21,8 +22,8 @@ from cl_anomaly.detector import Detector
 from cl_anomaly.models.shared.closed_form import ClosedForm
 from cl_anomaly.plan.agnostic import DEFAULT_PORTION, about_portions, is_agnostic
 from cl_anomaly.plan.assemble import assemble, make_learner, scaling_of, seeds_of
-from cl_anomaly.plan.check import looked_up, reading_of
-from cl_anomaly.plan.classes import Parts, find_parts
+from cl_anomaly.plan.check import reading_of
+from cl_anomaly.plan.classes import Parts
 from cl_anomaly.plan.defaults import (
     standardised_by,
     with_batch_size,
@@ -31,99 +32,34 @@ from cl_anomaly.plan.defaults import (
     with_length,
 )
 from cl_anomaly.plan.fitting import about_thresholds, check_weights
+from cl_anomaly.plan.outline import Outline
 from cl_anomaly.plan.replicas import (
     as_stream,
     chosen_functions,
     make_scenarios,
 )
+from cl_anomaly.plan.specification import Specification, specify
 from cl_anomaly.scenarios.base import Replica, Scenario
+from cl_anomaly.scenarios.by_replica import make_replicas
 from cl_anomaly.scenarios.portions import as_trained
-from cl_anomaly.scenarios.replicas import make_replicas
 from cl_anomaly.scores import SCORES
 from cl_anomaly.settings.own_files import loaded
 from cl_anomaly.settings.run_config import ResolvedConfig, RunConfig
 from cl_anomaly.settings.strategy_names import with_absolute_file
 from cl_anomaly.settings.trust import sha256_of
 from cl_anomaly.store.fingerprint import describe_code
+from cl_anomaly.store.folder_names import folder_name
 from cl_anomaly.training.learner import Learner
 from cl_anomaly.training.portion_learner import PortionLearner
 
 __all__ = ["Plan", "assemble", "check_together", "prepare", "resolve"]
 
-
-def resolve(config: RunConfig) -> ResolvedConfig:
-    """Fill in every default that is open, whatever it depends on, and make paths absolute.
-
-    Raises:
-        InputError: there is no such dataset, model or strategy, or it has no such option.
-    """
-    return _resolved(config).config
-
-
-@dataclass(frozen=True, eq=False)
-class _Resolved:
-    config: ResolvedConfig
-    parts: Parts
-    dataset: Dataset
-    replicas: list[Replica]
-    scenarios: list[Scenario]
-
-
-def _resolved(config: RunConfig) -> _Resolved:
-    notes: list[str | None] = [getattr(config, "dataset_note", None)]
-    if not isinstance(config, ResolvedConfig):
-        config = looked_up(config)
-        find_parts(config).check_together(config)
-        config, note = _with_own_defaults(config)
-        notes.append(note)
-    parts, name, reading = find_parts(config), str(config.dataset), reading_of(config)
-    spec = find_dataset(name, reading)
-    dataset = load_dataset(name, config.data_root, reading)
-    config = with_classes(config, dataset)
-    dataset = as_stream(config, dataset)
-    notes.append(dataset.note)
-    replicas = make_replicas(config)
-    scenarios = make_scenarios(config, dataset, replicas)
-    check_weights(config, dataset, scenarios)
-    notes.append(about_thresholds(scenarios))
-    config, about_batches = with_batch_size(config, spec.batch_size, as_trained(scenarios))
-    if issubclass(parts.model, ClosedForm):
-        about_batches = None
-    config, about_data = with_fitting_defaults(config, scenarios[0].dataset, parts.model)
-    said = " ".join(dict.fromkeys(filter(None, [*notes, *about_data, about_batches])))
-    if isinstance(config, ResolvedConfig):
-        said = config.dataset_note or ""
-    settings: dict[str, Any] = config.to_dict() | {"dataset_note": said or None}
-    return _Resolved(ResolvedConfig(**settings), parts, dataset, replicas, scenarios)
-
-
-def _with_own_defaults(config: RunConfig) -> tuple[RunConfig, str | None]:
-    """Fill in what does not depend on the data itself, with a sentence where one is due."""
-    name, note = (config.dataset, None) if config.dataset else choose_dataset(config.data_root)
-    spec = find_dataset(name, reading_of(config))
-    if config.dataset and config.data_root is not None and not spec.is_downloaded:
-        note = f"The folder of datasets, {config.data_root}, is not needed for {config.dataset}."
-    device, parts = choose_device(config.device), find_parts(config)
-    precision = choose_precision(config.precision, device)
-    passes = 1 if is_agnostic(config) else spec.epochs
-    config, about_epochs = with_length(config, passes, parts.model)
-    filled: dict[str, Any] = {
-        "strategy": with_absolute_file(config.strategy),
-        "dataset": absolute(name),
-        "device": device.type,
-        "precision": precision_name(precision),
-        "strategy_options": parts.strategy_options(config),
-    }
-    if is_agnostic(config):
-        filled["portion"] = config.portion or DEFAULT_PORTION
-    config = replace(config, **filled)
-    about = about_portions(config) if is_agnostic(config) else None
-    return config, " ".join(filter(None, [note, about_epochs, about])) or None
+_IDENTIFYING = ("data_sha256", "strategy_sha256", "code", "device", "precision")
 
 
 @dataclass(frozen=True, eq=False)
 class Plan:
-    """A run before it is put together: all that it is named by, and no weights.
+    """A run before it is put together: all that identifies it, its data and classes, no weights.
 
     Attributes:
         config: with every default filled in.
@@ -152,8 +88,38 @@ class Plan:
         """What the strategy is called in results."""
         return self.parts.strategy.name
 
+    @property
+    def folder(self) -> str:
+        """The name of its folder."""
+        return folder_name(self.config, self.environment, self.strategy_name)
 
-def prepare(config: RunConfig) -> Plan:
+    def outline(self) -> Outline:
+        """Return what identifies the run, without its data and classes."""
+        config = self.config
+        as_read = load_dataset(config.dataset, config.data_root, reading_of(config))
+        return Outline(
+            json.loads(json.dumps(config.to_dict() | {"dataset_note": config.dataset_note})),
+            self.folder,
+            {name: self.environment[name] for name in _IDENTIFYING},
+            self.strategy_name,
+            self.dataset.name,
+            self.dataset.note,
+            as_read.sha256,
+            [[replica.anomaly_class, replica.seed] for replica in self.replicas],
+            len(self.scenarios[0].tasks),
+        )
+
+
+def resolve(config: RunConfig) -> ResolvedConfig:
+    """Fill in every default that is open, whatever it depends on, and make paths absolute.
+
+    Raises:
+        InputError: there is no such dataset, model or strategy, or it has no such option.
+    """
+    return _resolved(specify(config)).config
+
+
+def prepare(wanted: RunConfig | Specification) -> Plan:
     """Look up all that a run is made of, and load its data.
 
     Raises:
@@ -162,7 +128,68 @@ def prepare(config: RunConfig) -> Plan:
     """
     with explained("in preparation"):
         set_up_processor()
-        return _planned(_resolved(config))
+        return _planned(_resolved(specify(wanted) if isinstance(wanted, RunConfig) else wanted))
+
+
+@dataclass(frozen=True, eq=False)
+class _Resolved:
+    config: ResolvedConfig
+    parts: Parts
+    dataset: Dataset
+    replicas: list[Replica]
+    scenarios: list[Scenario]
+
+
+def _resolved(specification: Specification) -> _Resolved:
+    config, parts = specification.config, specification.classes
+    notes: list[str | None] = [getattr(config, "dataset_note", None)]
+    is_resolved = isinstance(config, ResolvedConfig)
+    if not is_resolved:
+        config = replace(config, strategy_options=parts.strategy_options(config))
+        parts.check_together(config)
+        config, note = _with_own_defaults(config, parts)
+        notes.append(note)
+    name, reading = str(config.dataset), reading_of(config)
+    spec = find_dataset(name, reading)
+    dataset = load_dataset(name, config.data_root, reading)
+    config = with_classes(config, dataset)
+    dataset = as_stream(config, dataset)
+    notes.append(dataset.note)
+    replicas = make_replicas(config)
+    scenarios = make_scenarios(config, dataset, replicas)
+    check_weights(config, dataset, scenarios)
+    notes.append(about_thresholds(scenarios))
+    config, about_batches = with_batch_size(config, spec.batch_size, as_trained(scenarios))
+    if issubclass(parts.model, ClosedForm):
+        about_batches = None
+    config, about_data = with_fitting_defaults(config, scenarios[0].dataset, parts.model)
+    notes += [*about_data, about_batches]
+    note = notes[0] if is_resolved else " ".join(dict.fromkeys(filter(None, notes)))
+    settings: dict[str, Any] = config.to_dict() | {"dataset_note": note or None}
+    return _Resolved(ResolvedConfig(**settings), parts, dataset, replicas, scenarios)
+
+
+def _with_own_defaults(config: RunConfig, parts: Parts) -> tuple[RunConfig, str | None]:
+    """Fill in what does not depend on the data itself, with a sentence where one is due."""
+    name, note = (config.dataset, None) if config.dataset else choose_dataset(config.data_root)
+    spec = find_dataset(name, reading_of(config))
+    if config.dataset and config.data_root is not None and not spec.is_downloaded:
+        note = f"The folder of datasets, {config.data_root}, is not needed for {config.dataset}."
+    device = choose_device(config.device)
+    precision = choose_precision(config.precision, device)
+    passes = 1 if is_agnostic(config) else spec.epochs
+    config, about_epochs = with_length(config, passes, parts.model)
+    filled: dict[str, Any] = {
+        "strategy": with_absolute_file(config.strategy),
+        "dataset": absolute(name),
+        "device": device.type,
+        "precision": precision_name(precision),
+    }
+    if is_agnostic(config):
+        filled["portion"] = config.portion or DEFAULT_PORTION
+    config = replace(config, **filled)
+    about = about_portions(config) if is_agnostic(config) else None
+    return config, " ".join(filter(None, [note, about_epochs, about])) or None
 
 
 def _planned(resolved: _Resolved) -> Plan:
@@ -183,16 +210,11 @@ def _planned(resolved: _Resolved) -> Plan:
         if config.scenario == "clusters":
             whose = f"mean and deviation of {standardised_by(config)}"
         environment["scaling"] = f"by {whose}; the ranges are in detector.json"
-    source = own.source if own else None
     return Plan(
-        config=config,
-        parts=parts,
-        dataset=dataset,
-        replicas=resolved.replicas,
-        scenarios=resolved.scenarios,
+        **vars(resolved),
         device=device,
         precision=precision,
-        strategy_source=source,
+        strategy_source=own.source if own else None,
         environment=environment,
     )
 

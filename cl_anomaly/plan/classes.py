@@ -10,8 +10,7 @@ from cl_anomaly.models.base import check_abilities
 from cl_anomaly.models.shared.closed_form import ClosedForm
 from cl_anomaly.plan.agnostic import is_agnostic
 from cl_anomaly.scores import CHEAP_SCORES, SCORES
-from cl_anomaly.settings.catalogue import OF_THE_RUN
-from cl_anomaly.settings.options import Option, fill, fill_options, options_of
+from cl_anomaly.settings.options import Option, fill, options_of
 from cl_anomaly.settings.run_config import ResolvedConfig, RunConfig
 from cl_anomaly.strategies import Strategy, find_strategy
 from cl_anomaly.training.closed_form_fit import check_fits
@@ -91,12 +90,12 @@ class Parts:
         return fill(options, config.strategy_options, self.strategy.name)
 
     def make_strategy(self, config: RunConfig) -> Strategy:
-        """Make the strategy with its options.
+        """Make the strategy with its options, which are filled in.
 
         Raises:
             InputError: it does not take them.
         """
-        options = self.strategy_options(config)
+        options = config.strategy_options
         try:
             return self.strategy(**options)
         except (CLAnomalyError, KeyboardInterrupt):
@@ -109,14 +108,13 @@ class Parts:
     def make_model(
         self, config: RunConfig, features: tuple[int, ...], seeds: Sequence[int]
     ) -> Model:
-        """Make R replicas of the model with its options, one for each seed.
+        """Make R replicas of the model with its options, which are filled in, one for each seed.
 
         Raises:
             InputError: it does not take them.
         """
-        options = fill_options(self.model, config.model_options, OF_THE_RUN)
         make: Any = self.model
-        return make(features, seeds, **options)
+        return make(features, seeds, **config.model_options)
 
 
 def find_parts(config: RunConfig) -> Parts:

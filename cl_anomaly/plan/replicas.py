@@ -10,11 +10,10 @@ from cl_anomaly.data.dataset import Dataset
 from cl_anomaly.data.held_out import held_out
 from cl_anomaly.models.shared.frozen_features import with_frozen_features
 from cl_anomaly.plan.agnostic import DEFAULT_PORTION, is_agnostic
-from cl_anomaly.scenarios.base import Replica, Scenario
+from cl_anomaly.scenarios.base import Replica, Scenario, scaled
 from cl_anomaly.scenarios.by_replica import builder_of, scenario_of
 from cl_anomaly.scenarios.clusters import clustered, standardised
 from cl_anomaly.scenarios.portions import arrival_of, in_portions, scaled_by_first_portion
-from cl_anomaly.scenarios.stream_scaling import scaled
 from cl_anomaly.scenarios.tasks import known_labels
 from cl_anomaly.settings.run_config import RunConfig
 

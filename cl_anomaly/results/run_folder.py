@@ -108,7 +108,7 @@ class RunFolder(RunFiles):
     @cached_property
     def replicas(self) -> list[Replica]:
         """All R replicas, class after class: the order of every array."""
-        from cl_anomaly.scenarios.replicas import make_replicas
+        from cl_anomaly.scenarios.by_replica import make_replicas
 
         return make_replicas(self.config)
 

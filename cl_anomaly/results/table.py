@@ -51,7 +51,7 @@ def part_of_table(
 
     from cl_anomaly.results.cost import of_one_replica
     from cl_anomaly.statistics.bounds import gaps_closed
-    from cl_anomaly.statistics.mean_forgetting import mean_forgetting
+    from cl_anomaly.statistics.pairing import mean_forgetting
 
     known: dict[Any, dict[Any, Any]] = {}
     forgetting: dict[str, float] = {}

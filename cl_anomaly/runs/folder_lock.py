@@ -10,12 +10,13 @@ from typing import Any
 from cl_anomaly.core.errors import InputError, RunError
 from cl_anomaly.core.events import EVENTS_FILE
 from cl_anomaly.core.json_files import read_json
-from cl_anomaly.plan.check import another_run
-from cl_anomaly.runs.writing import BEGINNING_FILES
 from cl_anomaly.store.config_files import read_configuration
 from cl_anomaly.store.files import MANIFEST_FILE, DamagedError, check_files, locked
-from cl_anomaly.store.fingerprint import differences_of_code, in_short, recorded_code
+from cl_anomaly.store.fingerprint import OWN_FILE, differences_of_code, in_short, recorded_code
+from cl_anomaly.store.folder_names import another_run
 from cl_anomaly.store.status import CONFIG_FILE, ENVIRONMENT_FILE, differences, identity
+
+_BEGINNING_FILES = {CONFIG_FILE, ENVIRONMENT_FILE, OWN_FILE}
 
 
 @contextmanager
@@ -70,7 +71,7 @@ def check_begun(folder: Path, config: dict[str, Any], environment: dict[str, Any
     visible = {path.name for path in folder.iterdir() if not path.name.startswith(".")}
     visible.discard(EVENTS_FILE)
     # The configuration is the first that is written.
-    if strangers := visible if CONFIG_FILE not in visible else visible - BEGINNING_FILES:
+    if strangers := visible if CONFIG_FILE not in visible else visible - _BEGINNING_FILES:
         raise InputError(
             f"Expected {folder} to be the folder of a run, but it holds something else: "
             f"{', '.join(sorted(strangers)[:3])}. Give this run another name, or move that away."

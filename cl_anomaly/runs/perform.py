@@ -5,7 +5,6 @@ import shutil
 import traceback
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
 
 from cl_anomaly.core.errors import CLAnomalyError, Interrupted, RunError, explained
@@ -13,47 +12,28 @@ from cl_anomaly.core.progress import Progress
 from cl_anomaly.plan.build import Plan, check_together
 from cl_anomaly.results.run_folder import RunFolder
 from cl_anomaly.runs.checkpointing import Keeper
-from cl_anomaly.runs.folder_lock import check_begun, check_same, claimed
+from cl_anomaly.runs.finished import Finished, find_finished
+from cl_anomaly.runs.folder_lock import check_begun, claimed
 from cl_anomaly.runs.interrupts import stop_requested_by_signals
 from cl_anomaly.runs.run import Run
 from cl_anomaly.runs.run_events import RunEvents
 from cl_anomaly.runs.tracking import tracked
-from cl_anomaly.runs.writing import (
-    folder_name,
-    write_beginning,
-    write_results,
-)
+from cl_anomaly.runs.writing import write_beginning, write_results
 from cl_anomaly.settings.python_values import FAMILY
 from cl_anomaly.settings.strategy_names import family_of
 from cl_anomaly.store.checkpoints import Checkpoints
 from cl_anomaly.store.files import MANIFEST_FILE, check_writable, publish, remove_partial
-from cl_anomaly.store.folder_names import checked_name
+from cl_anomaly.store.folder_names import checked_name, folder_name
 from cl_anomaly.store.provenance import same_by_other_code
 from cl_anomaly.store.status import (
     CHECKPOINTS_FOLDER,
     fingerprint_of,
     is_finished,
-    status_of,
     write_status,
 )
 
 Listener = Callable[[str], Progress]
 """Makes, from a strategy's name, what is told of a run's progress."""
-
-
-@dataclass(frozen=True)
-class Finished:
-    """A run that has its results.
-
-    Attributes:
-        folder: with them.
-        failures: a sentence for each replica that failed.
-        is_new: whether it was not finished before.
-    """
-
-    folder: Path
-    failures: list[str]
-    is_new: bool = False
 
 
 def perform(
@@ -80,7 +60,7 @@ def perform(
         RunError: another process writes there, the run failed, or could not be written.
         Interrupted: a signal has asked for its end.
     """
-    name = checked_name(name) if name else folder_name(plan)
+    name = checked_name(name) if name else plan.folder
     if again or not (out / name).exists():
         check_together(plan)  # before there is a folder
     check_writable(out)
@@ -93,30 +73,13 @@ def perform_in(
     """Do what is left of a run in the folder of that name, see `perform`."""
     with claimed(out, name, again) as folder:
         remove_partial(folder)
-        if found := find_finished_in(folder, plan):
+        if found := find_finished(folder, plan):
             remove_checkpoints(folder)
             return found
         check_begun(folder, plan.config.to_dict(), plan.environment)
         result = _execute(folder, plan, listener, track)
         failures = [str(failure) for failure in result.failures]
         return Finished(folder, failures, True)
-
-
-def find_finished(plan: Plan, out: Path) -> Finished | None:
-    """Find the results of a run, where it has been finished.
-
-    Raises:
-        InputError: they are damaged, or those of another run.
-    """
-    return find_finished_in(out / folder_name(plan), plan)
-
-
-def find_finished_in(folder: Path, plan: Plan) -> Finished | None:
-    """Find the results of a run in a folder of any name, see `find_finished`."""
-    if not is_finished(folder):
-        return None
-    check_same(folder, plan.config.to_dict(), plan.environment)
-    return Finished(folder, status_of(folder).why)
 
 
 def write_run(result: RunFolder, out: Path) -> Path:
@@ -128,7 +91,8 @@ def write_run(result: RunFolder, out: Path) -> Path:
     Raises:
         RunError: it could not be written; nothing is left of it.
     """
-    with claimed(out, folder_name(result), again=True) as folder:
+    name = folder_name(result.config, result.environment, result.strategy_name)
+    with claimed(out, name, again=True) as folder:
         publish(folder, lambda partial: write_results(result, partial), complete=True)
         return folder
 

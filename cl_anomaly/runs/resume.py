@@ -8,8 +8,9 @@ from typing import Any
 from cl_anomaly.core.errors import InputError
 from cl_anomaly.core.json_files import read_json
 from cl_anomaly.plan.build import prepare
+from cl_anomaly.runs.finished import Finished
 from cl_anomaly.runs.folder_lock import claimed
-from cl_anomaly.runs.perform import Finished, Listener, perform_in, remove_checkpoints
+from cl_anomaly.runs.perform import Listener, perform_in, remove_checkpoints
 from cl_anomaly.settings.python_values import FAMILY
 from cl_anomaly.settings.run_config import RunConfig
 from cl_anomaly.settings.strategy_names import family_of, file_of, with_file

@@ -8,17 +8,12 @@ import numpy as np
 import torch
 
 from cl_anomaly.core.json_files import write_json
-from cl_anomaly.data.dataset_names import short_name
 from cl_anomaly.plan.build import Plan
-from cl_anomaly.report.canvas import save_figure
-from cl_anomaly.report.figures import draw_auroc
-from cl_anomaly.report.run_names import one_line
 from cl_anomaly.results.run_folder import RunFolder
 from cl_anomaly.statistics.aurocs import aurocs_by_class
 from cl_anomaly.statistics.summary import summarise
 from cl_anomaly.store.detectors import write_detector
 from cl_anomaly.store.fingerprint import OWN_FILE
-from cl_anomaly.store.folder_names import plain_name
 from cl_anomaly.store.status import (
     CONFIG_FILE,
     COST_FILE,
@@ -31,17 +26,8 @@ from cl_anomaly.store.status import (
     SUMMARY_FILE,
     TIMING_FILE,
     StatusName,
-    fingerprint_of,
     write_status,
 )
-
-BEGINNING_FILES = {CONFIG_FILE, ENVIRONMENT_FILE, OWN_FILE}
-
-
-def folder_name(run: Plan | RunFolder) -> str:
-    """Name a run's folder: DATASET-STRATEGY-FINGERPRINT."""
-    start = plain_name(f"{short_name(run.config.dataset)}-{run.strategy_name}")
-    return f"{start}-{fingerprint_of(run.config.to_dict(), run.environment)}"
 
 
 def write_beginning(run: Plan | RunFolder, folder: Path) -> None:
@@ -83,8 +69,16 @@ def write_results(result: RunFolder, folder: Path) -> None:
             result.seen,
         )
         summarise(aurocs).to_csv(folder / SUMMARY_FILE, index=False)
-        line = one_line(result.metrics).assign(run=result.strategy_name)
-        save_figure(draw_auroc(line, result.config.shown_score), folder / FIGURE_NAME, ("png",))
+        _draw(result, folder)
+
+
+def _draw(result: RunFolder, folder: Path) -> None:
+    from cl_anomaly.report.canvas import save_figure  # with Matplotlib
+    from cl_anomaly.report.figures import draw_auroc
+    from cl_anomaly.report.run_names import one_line
+
+    line = one_line(result.metrics).assign(run=result.strategy_name)
+    save_figure(draw_auroc(line, result.config.shown_score), folder / FIGURE_NAME, ("png",))
 
 
 def _write_scores(result: RunFolder, folder: Path) -> None:

@@ -1,8 +1,8 @@
-"""What every scenario is: a dataset, its tasks, and the test samples that each is judged by."""
+"""Scenarios: a dataset, its tasks, and the test samples that each task is judged by."""
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import ClassVar
 
 import torch
@@ -10,8 +10,9 @@ from torch import Tensor
 
 from cl_anomaly.core.labels import Label
 from cl_anomaly.data.dataset import Dataset
+from cl_anomaly.data.scaling import Scaling
 
-__all__ = ["Label", "Replica", "Scenario", "Task", "TestGroup", "all_test_indices"]
+__all__ = ["Label", "Replica", "Scenario", "Task", "TestGroup", "all_test_indices", "scaled"]
 
 
 @dataclass(frozen=True)
@@ -19,11 +20,11 @@ class Replica:
     """One independent training of a run.
 
     Attributes:
-        seed: from which all its random numbers come, whatever the anomaly class is.
-        anomaly_class: what it is never trained on, as a label for people.
+        seed: of all its random numbers, whatever the anomaly class is.
+        anomaly_class: never trained on, as a label for people.
         task_order: "ascending", "random" (drawn from the seed), or the normal classes in order.
-        normal_class: the only class that it is trained on, in the scenario of one class.
-        anomalies: in that scenario the classes that are anomalous together; None means all others.
+        normal_class: with one-class, the only class that it is trained on.
+        anomalies: with one-class, the classes that are anomalous together; None means all others.
     """
 
     seed: int
@@ -39,11 +40,11 @@ class TestGroup:
 
     Attributes:
         normal: by class, (n,), int64, places of its normal samples in the dataset's test set.
-        anomalies: (m,), int64, places of the anomalous ones, where the task brings its own; None
-            where it is judged by those of the scenario.
+        anomalies: (m,), int64, places of the anomalies that the task brings; None if it is judged
+            by those of the scenario.
     """
 
-    __test__: ClassVar[bool] = False  # a test samples' group, and no test
+    __test__: ClassVar[bool] = False  # no test for pytest
 
     normal: dict[Label, Tensor]
     anomalies: Tensor | None = None
@@ -60,7 +61,7 @@ class Task:
     Attributes:
         number: its place in the stream, from 1.
         classes: its normal classes, as labels for people.
-        indices: (n,), int64, its training samples' places in the dataset's training set.
+        indices: (n,), int64, places of its training samples in the dataset's training set.
         group: the test samples that belong to it.
         calibration: (c,), int64, places in the training set of samples that are kept aside to set a
             threshold, and never trained on.
@@ -78,14 +79,14 @@ class Scenario:
     """A dataset, what is anomalous, the ordered tasks, and the test set.
 
     Attributes:
-        dataset: where the samples are.
+        dataset: with the samples.
         anomaly_class: what is anomalous, as a label for people.
-        tasks: in the order in which they arrive.
-        test_indices: (n,), int64, ascending, all samples of the tasks' groups and all anomalies, as
-            places in the dataset's test set.
+        tasks: in order of arrival.
+        test_indices: (n,), int64, ascending, places in the dataset's test set of all samples of the
+            tasks' groups and all anomalies.
         anomalies: (m,), int64, places in the test set of the anomalies that all groups share; None
-            where each task brings its own.
-        anomalous: the classes that these are of; None means `anomaly_class`.
+            if each task brings its own.
+        anomalous: the classes of these anomalies; None means `anomaly_class`.
     """
 
     dataset: Dataset
@@ -112,11 +113,7 @@ class Scenario:
         return self.all_anomalies if task.group.anomalies is None else task.group.anomalies
 
     def classes_of(self, places: Tensor) -> list[tuple[Label, int]]:
-        """Count training samples by their classes; anomalies come first.
-
-        Args:
-            places: (n,), int64, in the training set.
-        """
+        """Count training samples at places (n,) by their classes; anomalies come first."""
         counts = Counter(self.dataset.named(self.dataset.train_labels[places]))
         return sorted(counts.items(), key=lambda item: (not self.is_anomalous(item[0]), item[0]))
 
@@ -126,13 +123,9 @@ class Scenario:
         return self.anomalies is not None and label in anomalous
 
     def tasks_of(self, places: Tensor) -> Tensor:
-        """Name the test group of each sample, if each task brings its own anomalies.
+        """Return the task of each test sample, if each task brings its own anomalies.
 
-        Args:
-            places: (n,), int64, in the dataset's test set.
-
-        Returns:
-            (n,), int64, from 1.
+        From places (n,) in the dataset's test set to task numbers from 1, (n,), int64.
         """
         numbers = torch.zeros(len(self.dataset.test_labels), dtype=torch.int64)
         for task in self.tasks:
@@ -141,10 +134,25 @@ class Scenario:
         return numbers[places]
 
     def task_of(self, label: Label) -> Task | None:
-        """Return the task that a normal class arrives with, where there is one."""
+        """Return the task that a normal class arrives with, or None."""
         return next((task for task in self.tasks if label in task.classes), None)
 
 
 def all_test_indices(scenarios: Sequence[Scenario]) -> Tensor:
     """Return the test samples of all scenarios of a dataset, each once: (n,), int64, ascending."""
     return torch.cat([scenario.test_indices for scenario in scenarios]).unique()
+
+
+def scaled(scenario: Scenario) -> Scenario:
+    """Scale a scenario's samples if its training set has values outside [0, 1].
+
+    The range of the first task's training samples becomes [0, 1]: one for each feature of vectors,
+    one for all of an image. Later tasks and the test set may lie outside, and are not looked at,
+    nor is what is kept aside. Samples that are scaled already stay so.
+    """
+    dataset = scenario.dataset
+    if dataset.train.scaling is not None or dataset.train.is_bounded:
+        return scenario
+    scaling = Scaling.of(dataset.train.stored[scenario.tasks[0].indices])
+    train, test = dataset.train.scaled_by(scaling), dataset.test.scaled_by(scaling)
+    return replace(scenario, dataset=replace(dataset, train=train, test=test))

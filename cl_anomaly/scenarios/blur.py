@@ -13,13 +13,8 @@ from cl_anomaly.scenarios.base import Task
 def blurred(tasks: Sequence[Task], share: float, seed: int) -> tuple[Task, ...]:
     """Let a share of each task's training samples arrive with the task before.
 
-    Every sample still arrives once. Test groups, and what is kept aside for thresholds, stay as
-    they are.
-
-    Args:
-        tasks: in order.
-        share: of each task's training samples, in [0, 1); rounded to whole samples.
-        seed: of which ones.
+    The share is in [0, 1), rounded to whole samples. Every sample still arrives once. Test groups,
+    and what is kept aside for thresholds, stay as they are.
     """
     parts = [_parted(task, share, seed) for task in tasks]
     arriving = [late for _, late in parts]
@@ -31,10 +26,9 @@ def blurred(tasks: Sequence[Task], share: float, seed: int) -> tuple[Task, ...]:
 
 
 def _parted(task: Task, share: float, seed: int) -> tuple[Tensor, Tensor]:
-    """Part a task's samples into those that come early and the rest; none of the first task."""
+    """Divide a task's samples into those that come early, if it is not the first, and the rest."""
     count = 0 if task.number == 1 else round(share * len(task.indices))
     count = min(count, len(task.indices) - 1)
-    order = torch.randperm(
-        len(task.indices), generator=generator(seed, "blur", *map(str, task.classes))
-    )
+    numbers = generator(seed, "blur", *map(str, task.classes))
+    order = torch.randperm(len(task.indices), generator=numbers)
     return task.indices[order[:count]], task.indices[order[count:].sort().values]

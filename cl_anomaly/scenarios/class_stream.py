@@ -1,13 +1,12 @@
-"""The continual stream: which class is the anomaly, and in what order the others arrive."""
+"""The continual stream: one class is the anomaly, the others arrive task by task."""
 
 from collections.abc import Sequence
 
 from cl_anomaly.core.errors import InputError
 from cl_anomaly.core.labels import Label
 from cl_anomaly.data.dataset import Dataset
-from cl_anomaly.scenarios.base import Scenario, Task
+from cl_anomaly.scenarios.base import Scenario, Task, scaled
 from cl_anomaly.scenarios.blur import blurred
-from cl_anomaly.scenarios.stream_scaling import scaled
 from cl_anomaly.scenarios.tasks import (
     check_share,
     check_tested,
@@ -32,12 +31,12 @@ def build_scenario(
     """Split a dataset into tasks of normal classes and one anomaly class.
 
     Args:
-        dataset: what is split.
-        anomaly_class: the class held out from training.
+        dataset: with two classes or more.
+        anomaly_class: held out from training.
         task_order: "ascending"; "random", drawn from `seed`; or the normal classes in order. A
             class left out of the list is neither trained nor tested on.
-        classes_per_task: how many classes arrive together; the last task takes what is left. None:
-            all of them, in one task.
+        classes_per_task: how many classes arrive together; the last task takes the rest. None puts
+            all of them into one task.
         seed: of a random order, and of what is kept aside.
         calibration: share of each class's training samples that is kept aside, in [0, 1).
         blur: share of each task's training samples that arrives with the task before.
@@ -71,17 +70,13 @@ def build_scenario(
     return scaled(Scenario(dataset, anomaly_class, tasks, test_indices, anomalies))
 
 
-def anomaly_classes(dataset: Dataset, wanted: Label | Sequence[Label]) -> list[Label]:
-    """List the classes that are the anomaly in turn.
-
-    Args:
-        dataset: what they are classes of.
-        wanted: one, several, or "all".
+def anomaly_classes(dataset: Dataset, labels: Label | Sequence[Label]) -> list[Label]:
+    """List the classes that are the anomaly in turn, given one, several, or "all".
 
     Raises:
         InputError: one of them does not exist.
     """
-    if wanted == "all":
+    if labels == "all":
         return list(dataset.classes)
-    classes = [wanted] if isinstance(wanted, int | str) else list(wanted)
+    classes = [labels] if isinstance(labels, int | str) else list(labels)
     return known_labels(dataset, classes, "anomaly_class")

@@ -17,11 +17,11 @@ from cl_anomaly.data.scaling import Scaling
 from cl_anomaly.scenarios.base import Scenario
 
 ANOMALY = "anomaly"
-"""What all anomalies are called in the clustered dataset, where the concepts share them."""
+"""Label of all anomalies in the clustered dataset, if the concepts share them."""
 
 # A concept with fewer training samples is no task to learn.
 _FEWEST = 10
-# An AUROC of fewer normal test samples is hardly a number: it is said.
+# An AUROC of fewer normal test samples is hardly a number: the note says so.
 _FEW_TESTED = 5
 
 
@@ -37,29 +37,28 @@ def clustered(
 
     The clusters stand for conditions that normality goes through, as in Faber, Corizzo, Sniezynski
     and Japkowicz, "Lifelong Continual Learning for Anomaly Detection" (IEEE Access 2024), section
-    IV. Held-out normal samples belong to the concept whose centre is nearest. All anomalies are for
-    the test, those of the training set included. In the paper each concept brings its own
-    anomalies, which `brings_own` does: k-means makes as many clusters of the anomalies, and each
-    concept, the largest first, takes the one whose mean is nearest to its own. (The paper compares
-    whole clusters by their Wasserstein distance, and limits their size.)
+    IV. Normal test samples belong to the concept with the nearest centre. All anomalies are for
+    testing, those of the training set included. In the paper each concept brings its own anomalies,
+    as with `brings_own`: k-means makes as many clusters of the anomalies, and each concept, the
+    largest first, takes the one whose mean is nearest to its own. (The paper compares whole
+    clusters by their Wasserstein distance, and limits their size.)
 
     The clusters are a property of the data, the same for every seed of a run; the largest is
-    concept1. A cluster with fewer than 10 training samples is none: its samples join the clusters
-    that are nearest to them, and there are fewer concepts. Features are standardised by all normal
-    training samples to make the clusters; no test sample is looked at, and no anomaly but to part
-    the anomalies.
+    concept1. The samples of a cluster with fewer than 10 training samples join the clusters nearest
+    to them, and there are fewer concepts. Features are standardised by all normal training samples
+    to make the clusters; test samples are not looked at, and anomalies only to cluster them.
 
     Args:
-        dataset: samples, labelled normal by all classes but some.
+        dataset: with classes of which some are anomalous.
         anomalous: these.
         concepts: how many clusters, 2 or more.
-        scaling: "all" leaves the samples standardised as the clusters were made; "first" leaves
-            that to `standardised`.
+        scaling: "all" leaves the samples standardised as for clustering; "first" leaves that to
+            `standardised`.
         brings_own: whether each concept brings its own anomalies.
 
     Returns:
         The same samples, with the classes concept1, concept2, … and "anomaly", or anomaly1,
-        anomaly2, …; its note says what a person should know of them.
+        anomaly2, …; warnings join its note.
 
     Raises:
         InputError: there are too few samples for so many concepts.
@@ -114,13 +113,13 @@ def _standard(normal: Tensor) -> Scaling:
     """Return the scaling (x − mean) / standard deviation of each feature of (n, *features)."""
     values = normal.to(torch.float64)
     mean, deviation = values.mean(0), values.std(0, correction=0)
-    # What hardly varies is left as it is, not blown up.
+    # A feature that hardly varies is not blown up.
     deviation = torch.where(deviation > 1e-6 * (mean.abs() + 1e-6), deviation, 1.0)
     return Scaling(mean[None].float(), (mean + deviation)[None].float())
 
 
 def _centres(normal: NDArray[np.float64], concepts: int, name: str) -> NDArray[np.float64]:
-    """Find the clusters' centres, (k, d), those of the largest first; none is too small."""
+    """Find the clusters' centres, (k, d), the largest first; none is too small."""
     if concepts < 2 or len(normal) < concepts * _FEWEST:
         raise InputError(
             setting="concepts",
@@ -143,7 +142,7 @@ def _centres(normal: NDArray[np.float64], concepts: int, name: str) -> NDArray[n
 
 
 def _assigned(anomalies: NDArray[np.float64], centres: NDArray[np.float64], name: str) -> Tensor:
-    """Number the concept that brings each anomaly, (m,): concept after concept takes a cluster."""
+    """Return the concept that brings each anomaly, (m,): concept after concept takes a cluster."""
     if (distinct := len(np.unique(anomalies, axis=0))) < len(centres):
         raise InputError(
             setting="cluster_anomalies",
@@ -165,7 +164,7 @@ def _k_means(
     samples: NDArray[np.float64], clusters: int
 ) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
     """Find the clusters' centres, (k, d), and each sample's cluster, (n,)."""
-    from sklearn.cluster import KMeans  # half a second, for those who need it
+    from sklearn.cluster import KMeans  # takes half a second
 
     # More threads would add in another order every time.
     with threadpool_limits(1):
@@ -174,20 +173,16 @@ def _k_means(
 
 
 def _nearest(samples: NDArray[np.float64], centres: NDArray[np.float64]) -> NDArray[np.int64]:
-    """Number the centre that each sample is nearest to, (n,)."""
+    """Return the centre nearest to each sample, (n,)."""
     distances = [np.square(samples - centre).sum(1) for centre in centres]
     return np.argmin(distances, axis=0)
 
 
 def _about(name: str, asked: int, tested: Tensor) -> list[str]:
-    """Count how many clusters there are, if fewer than asked for, and which have few test samples.
-
-    Raises:
-        InputError: one has no normal test samples, and could not be judged.
-    """
-    used, said = len(tested), []
+    """Warn of fewer clusters than asked for and of few test samples; refuse one with none."""
+    used, warnings = len(tested), []
     if used < asked:
-        said.append(
+        warnings.append(
             f"Of {asked} clusters of {name}, {asked - used} had too few training samples, which "
             f"have joined others: there are {used} concepts."
         )
@@ -198,5 +193,5 @@ def _about(name: str, asked: int, tested: Tensor) -> list[str]:
                 f"none. Ask for fewer clusters, such as `--concepts {max(2, used - 1)}`."
             )
         if count < _FEW_TESTED:
-            said.append(f"{NORMAL}{number} has few normal test samples, {count}.")
-    return said
+            warnings.append(f"{NORMAL}{number} has few normal test samples, {count}.")
+    return warnings

@@ -6,9 +6,8 @@ from dataclasses import replace
 from cl_anomaly.core.errors import InputError
 from cl_anomaly.core.labels import ANOMALOUS, NORMAL, OWN, Label, anomalies_of
 from cl_anomaly.data.dataset import Dataset
-from cl_anomaly.scenarios.base import Scenario, TestGroup
+from cl_anomaly.scenarios.base import Scenario, TestGroup, scaled
 from cl_anomaly.scenarios.blur import blurred
-from cl_anomaly.scenarios.stream_scaling import scaled
 from cl_anomaly.scenarios.tasks import check_share, make_task, ordered_classes, places_of
 
 
@@ -27,12 +26,12 @@ def build_concepts(
 ) -> Scenario:
     """Make a task of each concept.
 
-    A task's test group are its concept's normal test samples, judged by the anomalies of the same
+    A task's test group is its concept's normal test samples, judged by the anomalies of the same
     concept. The headline AUROC takes all anomalies against the normal samples so far.
 
     Args:
         dataset: with classes concept0, anomaly0, concept1, …, see `data.concept_file`.
-        task_order: "ascending"; "random", drawn from `seed`; or the concepts in order. One that is
+        task_order: "ascending"; "random", drawn from `seed`; or the concepts in order. A concept
             left out is neither trained nor tested on.
         seed: of a random order, and of what is kept aside.
         calibration: share of each concept's training samples that is kept aside, in [0, 1).
@@ -53,8 +52,7 @@ def build_concepts(
     for number, concept in enumerate(order, 1):
         task = make_task(dataset, number, [concept], seed, calibration)
         anomalies = places_of(dataset, dataset.test_labels, [anomalies_of(str(concept))])
-        group = TestGroup(task.group.normal, anomalies)
-        tasks.append(replace(task, group=group))
+        tasks.append(replace(task, group=TestGroup(task.group.normal, anomalies)))
     tested = [*order, *(anomalies_of(str(concept)) for concept in order)]
     places = places_of(dataset, dataset.test_labels, tested)
     return scaled(Scenario(dataset, OWN, blurred(tasks, blur, seed), places, None))

@@ -1,12 +1,11 @@
-"""One class is normal, and learnt in a single task; others are anomalous together."""
+"""One class is normal, learnt in a single task; others are anomalous together."""
 
 from collections.abc import Sequence
 
 from cl_anomaly.core.errors import InputError
 from cl_anomaly.core.labels import Label, listed
 from cl_anomaly.data.dataset import Dataset
-from cl_anomaly.scenarios.base import Replica, Scenario
-from cl_anomaly.scenarios.stream_scaling import scaled
+from cl_anomaly.scenarios.base import Replica, Scenario, scaled
 from cl_anomaly.scenarios.tasks import check_share, check_tested, known_labels, make_task, places_of
 
 OTHERS = "not "
@@ -23,7 +22,7 @@ def build_one_class(
     """Train on one class of a dataset, and find others.
 
     Args:
-        dataset: where the classes are.
+        dataset: with both.
         normal_class: the one that is trained on.
         anomalies: the classes that are anomalous together. Default: all others.
         seed: of what is kept aside.
@@ -63,7 +62,7 @@ def build_one_class(
 
 
 def anomaly_label(normal_class: Label, anomalies: Sequence[Label] | None) -> Label:
-    """Call what is anomalous: 9, "2+9", or "not 1" where that is all but class 1."""
+    """Name the anomalies: 9, "2+9", or "not 1" for all but class 1."""
     if anomalies is None:
         return f"{OTHERS}{normal_class}"
     return anomalies[0] if len(anomalies) == 1 else "+".join(map(str, anomalies))
@@ -72,13 +71,7 @@ def anomaly_label(normal_class: Label, anomalies: Sequence[Label] | None) -> Lab
 def one_class_replicas(
     seeds: Sequence[int], normal_classes: Sequence[Label], anomalies: Sequence[Label] | None
 ) -> list[Replica]:
-    """List a replica for each normal class with each seed, class after class.
-
-    Args:
-        seeds: of each class.
-        normal_classes: each is the only normal one in turn.
-        anomalies: the classes that are anomalous together; None means all others.
-    """
+    """List a replica for each normal class with each seed, class after class."""
     together = None if anomalies is None else tuple(anomalies)
     several = len(normal_classes) > 1 and anomalies is not None
     return [

@@ -22,7 +22,7 @@ class Portioned(Scenario):
     """A scenario whose training samples arrive in portions that know nothing of its tasks.
 
     Attributes:
-        portions: what training sees in place of tasks. They name neither classes nor test samples.
+        portions: what training sees in place of tasks, without classes or test samples.
         ends: for each task, the portion, from 1, with which the last of its samples arrives.
     """
 
@@ -31,25 +31,21 @@ class Portioned(Scenario):
 
     def as_trained(self) -> Scenario:
         """Return the scenario that training sees: its tasks are the portions."""
-        arguments = (
+        return Scenario(
             self.dataset,
             self.anomaly_class,
             self.portions,
             self.test_indices,
             self.anomalies,
+            self.anomalous,
         )
-        return Scenario(*arguments, self.anomalous)
 
 
 def arrival_of(scenario: Scenario, seed: int) -> Tensor:
     """Draw the order in which a scenario's training samples arrive, (n,), int64.
 
-    One task's samples come after those of the one before. Within a task, each sample has a rank
+    Each task's samples come after those of the task before. Within a task, each sample has a rank
     that is drawn for the whole training set, so it depends neither on labels nor on boundaries.
-
-    Args:
-        scenario: whose tasks they belong to.
-        seed: of the ranks.
     """
     count = len(scenario.dataset.train)
     rank = torch.randperm(count, generator=generator(seed, "arrival"))
@@ -62,9 +58,9 @@ def in_portions(
     """Cut a stream into portions, wherever its tasks end.
 
     Args:
-        scenario: whose tasks say when to evaluate, and nothing else.
+        scenario: whose tasks decide when to evaluate, and nothing else.
         arrival: (n,), int64, its tasks' training samples in order of arrival.
-        size: samples in a portion. A rest that is smaller joins the last portion.
+        size: samples in a portion. A smaller rest joins the last portion.
         seed: of what is kept aside.
         calibration: share of each portion that is kept aside, in [0, 1).
 
@@ -74,11 +70,11 @@ def in_portions(
     check_share(calibration)
     count = max(1, len(arrival) // size)
     parts = arrival.tensor_split([size * number for number in range(1, count)])
-    portions = tuple(_portion(n, own, seed, calibration) for n, own in enumerate(parts, 1))
+    portions = tuple(_portion(n, part, seed, calibration) for n, part in enumerate(parts, 1))
     place = torch.empty(len(scenario.dataset.train), dtype=torch.int64)
     place[arrival] = torch.arange(len(arrival))
     last = (int(place[task.indices].max()) for task in scenario.tasks)
-    ends = tuple(accumulate((min(own // size + 1, count) for own in last), max))
+    ends = tuple(accumulate((min(arrived // size + 1, count) for arrived in last), max))
     aside = torch.cat([portion.calibration for portion in portions])
     tasks = tuple(_parted(task, aside) for task in scenario.tasks)
     return Portioned(
@@ -109,20 +105,19 @@ def _portion(number: int, arrived: Tensor, seed: int, calibration: float) -> Tas
 
 
 def _parted(task: Task, aside: Tensor) -> Task:
-    """Part a task's samples into those that are trained on and those that are kept aside."""
+    """Divide a task's samples into those that are trained on and those that are kept aside."""
     is_aside = torch.isin(task.indices, aside)
-    parts = {"indices": task.indices[~is_aside], "calibration": task.indices[is_aside]}
-    return replace(task, **parts)
+    return replace(task, indices=task.indices[~is_aside], calibration=task.indices[is_aside])
 
 
 def scaled_by_first_portion(
     portioned: Portioned, dataset: Dataset, scale: Callable[[Scenario], Scenario]
 ) -> Portioned:
-    """Scale a stream's samples by what its first portion shows, as others are by the first task.
+    """Scale a stream's samples by its first portion, as other streams are by the first task.
 
     Args:
         portioned: the stream.
-        dataset: its dataset as it was before a scenario scaled it.
+        dataset: its dataset before a scenario scaled it.
         scale: scales a scenario by its first task.
     """
     scaled = scale(replace(portioned.as_trained(), dataset=dataset))
@@ -130,7 +125,7 @@ def scaled_by_first_portion(
 
 
 def as_trained(scenarios: Sequence[Scenario]) -> list[Scenario]:
-    """Return scenarios as training sees them: with portions as tasks, where there are portions."""
+    """Return scenarios as training sees them: with portions, if there are any, as tasks."""
     return [
         scenario.as_trained() if isinstance(scenario, Portioned) else scenario
         for scenario in scenarios

@@ -1,4 +1,4 @@
-"""What scenarios make their tasks of: classes looked up, their places, and what is kept aside."""
+"""Building blocks of tasks: classes, the places of their samples, and what is kept aside."""
 
 import math
 from collections.abc import Sequence
@@ -14,12 +14,7 @@ from cl_anomaly.scenarios.base import Task, TestGroup
 
 
 def known_labels(dataset: Dataset, labels: Sequence[Label], setting: str) -> list[Label]:
-    """Return classes as the dataset calls them.
-
-    Args:
-        dataset: whose classes they are to be.
-        labels: as somebody called them.
-        setting: that they were given for.
+    """Return classes as the dataset calls them; `setting` is for the message.
 
     Raises:
         InputError: one of them does not exist.
@@ -37,13 +32,7 @@ def known_labels(dataset: Dataset, labels: Sequence[Label], setting: str) -> lis
 
 
 def places_of(dataset: Dataset, labels: Tensor, classes: Sequence[Label]) -> Tensor:
-    """Find the samples of some classes, (n,), int64, ascending.
-
-    Args:
-        dataset: whose classes these are.
-        labels: its training or test labels.
-        classes: that there are.
-    """
+    """Find the samples of some classes by the training or test labels: (n,), int64, ascending."""
     return torch.isin(labels, dataset.codes(classes)).nonzero().squeeze(1)
 
 
@@ -59,7 +48,7 @@ def ordered_classes(
         normal: all of them.
         task_order: "ascending"; "random", drawn from `seed`; or classes in order.
         seed: of a random order.
-        anomaly_class: which is none of them, for the message.
+        anomaly_class: for the message.
 
     Raises:
         InputError: it is no order, or names a class twice or one that does not exist.
@@ -97,14 +86,9 @@ def ordered_classes(
 def make_task(
     dataset: Dataset, number: int, classes: Sequence[Label], seed: int, calibration: float
 ) -> Task:
-    """Make a task of some classes.
+    """Make the task with a number, from 1, of some classes.
 
-    Args:
-        dataset: where their samples are.
-        number: of the task, from 1.
-        classes: that arrive with it.
-        seed: of what is kept aside.
-        calibration: share of each class's training samples that is kept aside.
+    A share of each class's training samples is kept aside for calibration.
 
     Raises:
         InputError: a class has no training samples, or none would be left.
@@ -134,11 +118,7 @@ def make_task(
 
 
 def check_share(calibration: float) -> None:
-    """Refuse a share that is none.
-
-    Raises:
-        InputError: it is not in [0, 1).
-    """
+    """Refuse a share that is not in [0, 1)."""
     if not 0 <= calibration < 1:
         raise InputError(
             setting="calibration", expected="to be a share from 0 up to 1", got=calibration
@@ -146,17 +126,13 @@ def check_share(calibration: float) -> None:
 
 
 def check_tested(dataset: Dataset, classes: Sequence[Label]) -> None:
-    """Refuse classes that nothing could be said of.
-
-    Raises:
-        InputError: one has no test samples.
-    """
+    """Refuse classes without test samples."""
     for label in classes:
         if not len(places_of(dataset, dataset.test_labels, [label])):
             raise InputError(f"Expected class {label} of {dataset.name} to have test samples.")
 
 
 def _kept_aside(places: Tensor, label: Label, seed: int, share: float) -> Tensor:
-    """Draw the part of a class's training samples that is kept aside, whatever its task is."""
+    """Draw the part of a class's training samples that is kept aside, the same in any task."""
     order = torch.randperm(len(places), generator=generator(seed, "calibration", label))
     return places[order[: math.ceil(share * len(places))]]

@@ -1,12 +1,12 @@
-"""A limit for each task: how far from it its own normal samples are, but for the wanted share.
+"""A limit for each task: a distance that only the target share of its normal samples exceeds.
 
-For models that keep tasks apart: what is learnt later does not change how far a sample is from a
-task, so a limit that was set while the task was there stays right.
+For models that keep tasks apart: later tasks do not change how far a sample is from an earlier one,
+so a limit that was set while the task was there stays right.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from functools import cached_property
 from typing import Any
 
@@ -21,9 +21,8 @@ from cl_anomaly.models import Model
 from cl_anomaly.models.base import Distances
 from cl_anomaly.scores import Score
 from cl_anomaly.scores.distances import two_nearest
+from cl_anomaly.scores.scoring import outputs
 from cl_anomaly.statistics.thresholds import TARGET_RATES, threshold_at
-
-_CHUNK = 250
 
 
 class TaskLimits:
@@ -44,11 +43,11 @@ class TaskLimits:
     def learn(self, distances: Sequence[Tensor], number: int) -> None:
         """Set the limits of a task that has just been learnt; those of other tasks stay.
 
-        Its own samples set it that are nearest to it. Of a task that joined an earlier one, the
-        limit joins that one's: their mean, weighted by the samples.
+        Of its own samples, those nearest to it set it. The limit of a task that joined an earlier
+        one joins that task's: their mean, weighted by the samples.
 
         Args:
-            distances: (n_r, T) of each replica, of samples that were kept aside of the task.
+            distances: (n_r, T) for each replica, of samples of the task that were kept aside.
             number: of the task, from 1.
         """
         replicas, device = len(distances), distances[0].device
@@ -58,9 +57,9 @@ class TaskLimits:
             earlier = min(self.kept["counts"].shape[1], number - 1)
             values[:, :earlier] = self.kept["values"][:, :earlier]
             counts[:, :earlier] = self.kept["counts"][:, :earlier]
-        for replica, own in enumerate(distances):
-            place, those = _of_its_own(own, number)
-            new, count = values.new_tensor(_limits(those)), float(len(those))
+        for replica, of_replica in enumerate(distances):
+            place, near = _of_its_own(of_replica, number)
+            new, count = values.new_tensor(_limits(near)), float(len(near))
             if before := float(counts[replica, place]):
                 new = (before * values[replica, place] + count * new) / (before + count)
             values[replica, place], counts[replica, place] = new, before + count
@@ -94,13 +93,9 @@ def _limits(distances: Tensor) -> list[float]:
 
 
 class AtTheLimit(Distances):
-    """The same samples, moved along until their nearest task is as far as its limit.
+    """The same samples, moved along until their nearest task is as far as its limit, (R, B).
 
     All distances are multiplied by the same number; the margin between tasks stays.
-
-    Args:
-        output: what a model says of samples.
-        limits: (R, B), the limit of each sample's nearest task.
     """
 
     def __init__(self, output: Any, limits: Tensor) -> None:
@@ -125,25 +120,17 @@ class AtTheLimit(Distances):
 def thresholds_by_limits(
     model: Model, samples: Samples, indices: Tensor, score: Score, limits: TaskLimits, rate: float
 ) -> Tensor:
-    """Compute each sample's threshold: what it would score at the limit of its nearest task.
+    """Compute each sample's threshold: its score at the limit of its nearest task.
 
-    So it is above its threshold where it is farther from its nearest task than that task's limit,
-    whichever rule makes a score of the distances.
-
-    Args:
-        model: R replicas, which keep tasks apart.
-        samples: where the samples are, on the model's device.
-        indices: (n,), int64, which of them.
-        score: a rule for distances.
-        limits: of the R replicas.
-        rate: one of TARGET_RATES.
+    So it is above its threshold if it is farther from its nearest task than that task's limit,
+    whichever rule makes a score of the distances. `rate` is one of TARGET_RATES.
 
     Returns:
-        (R, n), NaN where the nearest task has no limit.
+        (R, n), for samples (n,); NaN where the nearest task has no limit.
     """
     column, parts = TARGET_RATES.index(rate), [torch.empty(model.replicas, 0)]
     with matrix_products_in(torch.float32, samples.stored.device):
-        for output in _outputs(model, samples, indices):
+        for output in outputs(model, samples, indices):
             limit = limits.of_nearest(output.distances)[..., column]
             parts.append(score(AtTheLimit(output, limit)).cpu())
     return torch.cat(parts, dim=1)
@@ -153,23 +140,10 @@ def thresholds_by_limits(
 def alarms_by_limits(
     model: Model, samples: Samples, indices: Tensor, limits: TaskLimits
 ) -> NDArray[np.bool_]:
-    """Tell which samples are beyond the limit of their nearest task, (R, rates, n).
-
-    Args:
-        model: R replicas, which keep tasks apart.
-        samples: where the samples are, on the model's device.
-        indices: (n,), int64, which of them.
-        limits: of the R replicas.
-    """
+    """Find the samples beyond the limit of their nearest task: (R, rates, n), for samples (n,)."""
     parts = []
     with matrix_products_in(torch.float32, samples.stored.device):
-        for output in _outputs(model, samples, indices):
+        for output in outputs(model, samples, indices):
             distances = output.distances
             parts.append((distances.amin(-1, keepdim=True) > limits.of_nearest(distances)).mT.cpu())
     return torch.cat(parts, dim=2).numpy()
-
-
-def _outputs(model: Model, samples: Samples, indices: Tensor) -> Iterator[Any]:
-    device = samples.stored.device
-    for chunk in indices.split(_CHUNK):
-        yield model.reconstruct(samples.for_all(chunk.to(device), model.replicas))

@@ -1,7 +1,7 @@
-"""Score the test set after a task, and say how well the scores tell anomalies apart."""
+"""Scores of the test set after a task, and how well they tell anomalies apart."""
 
 from collections.abc import Iterator, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -35,10 +35,10 @@ def score_samples(
 
     Args:
         model: R replicas.
-        samples: where the samples are, on the model's device.
-        indices: (n,), int64, which of them.
-        scores: which ones.
-        tasks: (R, n), int64, from 1, which task each sample belongs to, where the detector is told.
+        samples: on the model's device.
+        indices: (n,), int64, of the samples to be scored.
+        scores: any number of them.
+        tasks: (R, n), int64, from 1, the task of each sample, if the detector is told.
 
     Returns:
         By the scores' names, (R, n).
@@ -46,9 +46,7 @@ def score_samples(
     replicas, device = model.replicas, samples.stored.device
     # In place from the first: small results kept between large passing ones would leave holes in
     # memory that nothing large fits into again.
-    results = {
-        recorded.name: torch.empty(replicas, len(indices), device=device) for recorded in scores
-    }
+    results = {score.name: torch.empty(replicas, len(indices), device=device) for score in scores}
     size = _PROCESSOR_CHUNK if device.type == "cpu" else max(1, _GPU_CHUNK // replicas)
     with matrix_products_in(torch.float32, device):
         for start in range(0, len(indices), size):
@@ -62,23 +60,24 @@ def score_samples(
     return {name: result.cpu().numpy() for name, result in results.items()}
 
 
+def outputs(model: Model, samples: Samples, indices: Tensor) -> Iterator[Any]:
+    """Pass samples (n,), the same for all replicas, through the model, a batch at a time."""
+    for chunk in indices.split(_PROCESSOR_CHUNK):
+        places = chunk.to(samples.stored.device)
+        yield model.reconstruct(samples.for_all(places, model.replicas))
+
+
 @torch.no_grad()
 def nearest_tasks(model: Model, samples: Samples, score: Score) -> NDArray[np.int64]:
-    """Describe which task each sample is nearest to, and second nearest, for every replica.
-
-    Args:
-        model: R replicas.
-        samples: n of them, on the model's device.
-        score: that knows it.
+    """Return the task nearest to each sample, and the second nearest, for every replica.
 
     Returns:
         (R, n, 2), tasks from 1, 0 for none.
     """
     parts = [torch.zeros(model.replicas, 0, 2, dtype=torch.int64)]
     with matrix_products_in(torch.float32, samples.stored.device):
-        for indices in torch.arange(len(samples)).split(_PROCESSOR_CHUNK):
-            x = samples.for_all(indices.to(samples.stored.device), model.replicas)
-            parts.append(score.nearest(model.reconstruct(x)).cpu())
+        for output in outputs(model, samples, torch.arange(len(samples))):
+            parts.append(score.nearest(output).cpu())
     return torch.cat(parts, dim=1).numpy()
 
 
@@ -90,22 +89,15 @@ def reconstructed(
 
     Args:
         model: R replicas.
-        samples: where the samples are, on the model's device.
+        samples: on the model's device.
         indices: R tensors (n_r,), int64, each replica's samples; none may be empty.
 
     Yields:
-        What became of a batch, and what of it counts, (R, B), bool: shorter ones are filled up with
-        their own samples.
+        The output for a batch, and which of it count, (R, B), bool, see `Samples.padded_batches`.
     """
-    device = samples.stored.device
-    counts = torch.tensor([len(places) for places in indices], device=device)
-    longest = torch.arange(max(len(places) for places in indices))
-    padded = torch.stack([places[longest % len(places)] for places in indices]).to(device)
-    for start in range(0, padded.shape[1], _PROCESSOR_CHUNK):
-        chunk = padded[:, start : start + _PROCESSOR_CHUNK]
-        real = torch.arange(start, start + chunk.shape[1], device=device) < counts[:, None]
-        with matrix_products_in(torch.float32, device):
-            output = model.reconstruct(samples.batch(chunk))
+    for x, real in samples.padded_batches(indices, _PROCESSOR_CHUNK):
+        with matrix_products_in(torch.float32, x.device):
+            output = model.reconstruct(x)
         yield output, real
 
 
@@ -125,12 +117,12 @@ class AurocRow(NamedTuple):
 
 
 class GroupPlaces:
-    """Where the samples of a scenario's test groups stand among those that are scored.
+    """The places of a scenario's test groups among the samples that are scored.
 
     Args:
-        scenario: what is tested.
-        scored: (n,), int64, ascending, places in the dataset's test set; other scenarios may have
-            samples among them.
+        scenario: that is tested.
+        scored: (n,), int64, ascending, places in the dataset's test set; samples of other scenarios
+            may be among them.
 
     Attributes:
         classes: all normal classes, ascending.
@@ -157,25 +149,20 @@ class GroupPlaces:
         self.classes = tuple(sorted(label for group in self._groups for label in group))
 
     def _samples_until(self, number: int) -> NDArray[np.int64]:
-        """Normal samples of the tasks up to and including one."""
+        """Return the normal samples of the tasks up to and including one."""
         groups = self._groups[:number]
         return np.unique(np.concatenate([places for group in groups for places in group.values()]))
 
     def aurocs_after(self, number: int, scores: NDArray[np.float32]) -> AurocRow:
-        """Describe how well the scores tell anomalies apart after a task.
-
-        Args:
-            number: of the task, from 1.
-            scores: (n,), of the samples that are scored, by one replica.
-        """
-        # Each normal sample's place among the anomalies is looked up once, for all it is in.
+        """Compute how well one replica's scores (n,) tell anomalies apart after a task, from 1."""
+        # Each normal sample's place among the anomalies is looked up once, for all its groups.
         placed = self._placed(self._normal, self._anomalies, scores)
         by_class, tasks = {}, []
         for group, anomalies in zip(self._groups, self._judged_by, strict=True):
-            own = placed
+            in_group = placed
             if anomalies is not None:
-                own = self._placed(np.concatenate([*group.values()]), anomalies, scores)
-            means = {label: float(own[places].mean()) for label, places in group.items()}
+                in_group = self._placed(np.concatenate([*group.values()]), anomalies, scores)
+            means = {label: float(in_group[places].mean()) for label, places in group.items()}
             tasks.append(np.mean([*means.values()]))
             by_class |= means
         return AurocRow(
@@ -185,7 +172,7 @@ class GroupPlaces:
         )
 
     def anomalies_in(self, scores: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Pick the scores of all anomalies from those of all samples that are scored, (n,)."""
+        """Pick the scores of all anomalies from scores (n,)."""
         return scores[self._anomalies]
 
     @property
@@ -202,7 +189,7 @@ class GroupPlaces:
         return scores[self._seen[number - 1]]
 
     def normal_in(self, scores: NDArray[np.float32], number: int) -> NDArray[np.float32]:
-        """Pick the scores of the normal samples of one task's test group, the first being 1."""
+        """Pick the scores of the normal samples of one task's test group, from 1."""
         return scores[np.concatenate([*self._groups[number - 1].values()])]
 
     def _placed(

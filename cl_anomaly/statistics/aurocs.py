@@ -1,4 +1,4 @@
-"""AUROCs of a run's replicas as arrays, parted by anomaly class, and read back from its metrics."""
+"""AUROCs of a run's replicas as arrays, by anomaly class, and read back from its metrics."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -25,15 +25,15 @@ class Aurocs:
     """AUROCs of a run's R replicas of one anomaly class, after each of N tasks.
 
     Attributes:
-        run: what the run is called.
-        strategy: what its strategy is called in results.
+        run: name of the run.
+        strategy: its name in results.
         dataset: its name.
         anomaly_class: of the replicas.
         seeds: R of them.
         headline: by score, (R, N), after each task; NaN from where a replica failed.
         s: by score, (R, N, N), each replica's result matrix.
-        untrained: by score, (R, N), AUROC on each task before the first; not of every run.
-        seen: what else is measured of the tasks so far; not of every run.
+        untrained: by score, (R, N), AUROC on each task before the first; empty for some runs.
+        seen: other measures of the tasks so far; empty for some runs.
     """
 
     run: str
@@ -56,47 +56,43 @@ def aurocs_by_class(
     untrained: Mapping[str, NDArray[np.float64]] | None = None,
     seen: Measures | None = None,
 ) -> list[Aurocs]:
-    """Part a run's AUROCs by its anomaly classes; tasks that no replica came to are left out.
+    """Divide a run's AUROCs by anomaly class; tasks that no replica reached are left out.
 
     Args:
-        strategy: what it is called in results, which names the run, too.
+        strategy: its name in results, which is the name of the run, too.
         dataset: its name.
         replicas: anomaly class and seed of each of the R.
-        headline: by score, (R, N).
-        s: by score, (R, N, N).
-        untrained: by score, (R, N).
-        seen: by metric and score, (R, N).
+        headline, s, untrained, seen: as in `Aurocs`, of all replicas.
     """
     reached = max(int((~np.isnan(values)).any(0).sum()) for values in headline.values())
-    found = []
-    for anomaly_class in dict.fromkeys(label for label, _ in replicas):
-        own = [place for place, (label, _) in enumerate(replicas) if label == anomaly_class]
-        found.append(
-            Aurocs(
-                strategy,
-                strategy,
-                dataset,
-                anomaly_class,
-                [replicas[place][1] for place in own],
-                {name: values[own, :reached] for name, values in headline.items()},
-                {name: values[own, :reached, :reached] for name, values in s.items()},
-                {name: values[own, :reached] for name, values in (untrained or {}).items()},
-                {
-                    metric: {name: values[own, :reached] for name, values in by_score.items()}
-                    for metric, by_score in (seen or {}).items()
-                },
-            )
+
+    def rows_of(
+        places: list[int], by_score: Mapping[str, NDArray[np.float64]]
+    ) -> dict[str, NDArray[np.float64]]:
+        return {name: values[places, :reached] for name, values in by_score.items()}
+
+    places_by_class: dict[Label, list[int]] = {}
+    for place, (anomaly_class, _) in enumerate(replicas):
+        places_by_class.setdefault(anomaly_class, []).append(place)
+    return [
+        Aurocs(
+            strategy,
+            strategy,
+            dataset,
+            anomaly_class,
+            [replicas[place][1] for place in places],
+            rows_of(places, headline),
+            {name: values[:, :, :reached] for name, values in rows_of(places, s).items()},
+            rows_of(places, untrained or {}),
+            {metric: rows_of(places, by_score) for metric, by_score in (seen or {}).items()},
         )
-    return found
+        for anomaly_class, places in places_by_class.items()
+    ]
 
 
 def read_aurocs(metrics: pd.DataFrame) -> list[Aurocs]:
-    """Read runs' AUROCs back from their metrics.
-
-    Args:
-        metrics: in tidy form, with a column `run`.
-    """
-    tasks, found = metrics.groupby(["run", "dataset"])["task"].max().to_dict(), []
+    """Read runs' AUROCs back from their metrics, in tidy form with a column `run`."""
+    tasks, aurocs = metrics.groupby(["run", "dataset"])["task"].max().to_dict(), []
     keys = ["run", "strategy", "dataset", "anomaly_class"]
     # As objects, labels stay Python's own.
     groups = metrics.astype({"anomaly_class": object}).groupby(keys, sort=False)
@@ -104,16 +100,16 @@ def read_aurocs(metrics: pd.DataFrame) -> list[Aurocs]:
         key: tuple[Any, ...] = group
         seeds, count = rows["seed"].unique().tolist(), int(tasks[key[0], key[2]])
         seen = {
-            str(metric): _after_each_task(own, seeds, count)
-            for metric, own in rows.groupby("metric", sort=False)
+            str(metric): _after_each_task(values, seeds, count)
+            for metric, values in rows.groupby("metric", sort=False)
             if str(metric).endswith(SEEN)
         }
         s, untrained = _matrices(rows, seeds, count)
         headline = seen.pop(HEADLINE)
-        found.append(
+        aurocs.append(
             Aurocs(*key, seeds=seeds, headline=headline, s=s, untrained=untrained, seen=seen)
         )
-    return found
+    return aurocs
 
 
 def _after_each_task(
@@ -130,12 +126,12 @@ def _after_each_task(
 def _matrices(
     rows: pd.DataFrame, seeds: Sequence[int], count: int
 ) -> tuple[dict[str, NDArray[np.float64]], dict[str, NDArray[np.float64]]]:
-    """Read result matrices, (R, N, N) by score, and the rows before them, where there are any."""
+    """Read result matrices, (R, N, N) by score, and the rows before the first task, if any."""
     s, untrained = {}, {}
-    for score, own in rows.groupby("score", sort=False):
+    for score, of_score in rows.groupby("score", sort=False):
         s[score] = np.full((len(seeds), count, count), np.nan)
         before = np.full((len(seeds), count), np.nan)
-        for seed, replica in own.groupby("seed", sort=False):
+        for seed, replica in of_score.groupby("seed", sort=False):
             place, matrix = seeds.index(seed), result_matrix(replica)
             s[score][place, : len(matrix), : len(matrix)] = matrix
             row = _row_0(replica)[:count]
@@ -146,14 +142,11 @@ def _matrices(
 
 
 def result_matrix(metrics: pd.DataFrame) -> NDArray[np.float64]:
-    """Read the result matrix of one run, seed and score back from its metrics.
-
-    Args:
-        metrics: its rows.
+    """Read the result matrix of one run, seed and score back from its rows of metrics.
 
     Returns:
-        (N, N), S[i, j]: AUROC after task i against the normal class of task j. For a task of
-        several classes, the mean over them.
+        (N, N), S[i, j]: AUROC after task i against the normal class of task j, or the mean over the
+        classes of task j.
     """
     rows = metrics[metrics["metric"].str.startswith(OF_CLASS)]
     by_class = rows.pivot(index="task", columns="metric", values="value")

@@ -1,4 +1,4 @@
-"""Which Lower and Upper Bound a run lies between, and which share of the way it has gone."""
+"""The Lower and Upper Bound of each run, and the share of the gap between them that it closes."""
 
 import json
 from collections.abc import Mapping
@@ -37,23 +37,13 @@ SHARED_WITH_BOUNDS = (
 
 
 def kind_of(strategy: str, config: Mapping[str, Any], score: str) -> Kind:
-    """Return what a run's Lower and Upper Bound must have in common with it.
-
-    Args:
-        strategy: what it is called in results.
-        config: the run's settings.
-        score: that it shows.
-    """
+    """Return what a run's Lower and Upper Bound must have in common with it."""
     shared = [config.get(name) for name in SHARED_WITH_BOUNDS]
     return strategy, json.dumps([*shared, score], sort_keys=True, default=str)
 
 
 def bounds_of(kinds: Mapping[str, Kind]) -> dict[str, tuple[str, str]]:
-    """Find the Lower and the Upper Bound of each run; runs that lack one are left out.
-
-    Args:
-        kinds: of the runs; of two of one kind, the first is the bound.
-    """
+    """Find the Lower and the Upper Bound of each run that has both; the first of a kind counts."""
     runs = {kind: run for run, kind in reversed(list(kinds.items()))}
     bounds_by_run = {}
     for run, (_, shared) in kinds.items():
@@ -64,16 +54,14 @@ def bounds_of(kinds: Mapping[str, Kind]) -> dict[str, tuple[str, str]]:
 
 
 def gaps_closed(means: Mapping[str, float], kinds: Mapping[str, Kind]) -> dict[str, float]:
-    """Compute which share of the way from its Lower to its Upper Bound each run has gone.
-
-    The only place that does: whatever shows the gap closed gives the means that it shows.
+    """Compute the share of the gap from its Lower to its Upper Bound that each run closes.
 
     Args:
-        means: of the headline AUROC after the last task, by run.
+        means: of the headline AUROC after the last task, by run, as they are shown.
         kinds: of the runs, see `bounds_of`.
 
     Returns:
-        By run; NaN where a bound has no results, or they lie too close together.
+        By run; NaN if a bound has no results, or the bounds lie too close together.
     """
     gaps = dict.fromkeys(kinds, np.nan)
     for run, bounds in bounds_of(kinds).items():

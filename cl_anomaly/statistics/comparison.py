@@ -1,4 +1,4 @@
-"""Runs compared: means with intervals, ranks, and which of them are different from which.
+"""Comparison of runs: means with intervals, ranks, and which runs are different.
 
 Replicas are paired across runs: the same dataset, anomaly class, seed and order. A block is an
 anomaly class of a dataset.
@@ -50,7 +50,7 @@ class Comparison:
         alpha: of the tests; the intervals' confidence is 1 − alpha.
         table: a row for each run, in their order: run, mean, sd (of the units), low, high, iqm,
             iqm_low, iqm_high, rank (mean, 1 is the best), replicas, missing, not_different_from
-            (names with ", ", of the pairs that are tested). Means and ranks are of the replicas
+            (names with ", ", from the pairs that are tested). Means and ranks are of the replicas
             that all runs with results have; those of a run without any result are empty.
         pairs: a row for each two runs: run, other, difference (of the means), low, high,
             probability_of_improvement (paired), unpaired (the same), observations (of the test),
@@ -64,7 +64,7 @@ class Comparison:
         friedman: the p-value that all runs are the same, beside the picture of mean ranks; it
             decides nothing. None for fewer than three.
         critical_difference: of two mean ranks (Nemenyi), for the same picture.
-        remarks: a sentence for each thing that is missing, and for what the numbers cannot show.
+        remarks: a sentence for each result that is missing and each test without power.
     """
 
     metric: str
@@ -91,14 +91,14 @@ class Comparison:
 
     def decision(self, run: str, other: str) -> str:
         """Return whether one run is better than another, worse, not different, or not tested."""
-        for one, two, said in (
+        for one, two, turned in (
             (run, other, {}),
             (other, run, {BETTER: WORSE, WORSE: BETTER}),
         ):
-            own = self.pairs[(self.pairs["run"] == one) & (self.pairs["other"] == two)]
-            if len(own):
-                found = str(own["decision"].iloc[0])
-                return said.get(found, found)
+            pair = self.pairs[(self.pairs["run"] == one) & (self.pairs["other"] == two)]
+            if len(pair):
+                decision = str(pair["decision"].iloc[0])
+                return turned.get(decision, decision)
         raise ValueError(f"Expected two runs with results, but got {run!r} and {other!r}.")
 
 
@@ -114,19 +114,19 @@ def compare_runs(
 ) -> Comparison:
     """Compare runs by a metric after the last task.
 
-    Two are different where Wilcoxon's signed-rank test says so, adjusted by Holm's method within
-    the pairs named in advance, or within those of the best run with each other one. Other pairs are
-    not tested. The tests are over the anomaly classes and datasets, each the mean of its seeds;
-    over the seeds where there is only one such block.
+    Two are different if Wilcoxon's signed-rank test says so, adjusted by Holm's method within the
+    pairs named in advance, or within those of the best run with each other one. Other pairs are not
+    tested. The tests are over the anomaly classes and datasets, each the mean of its seeds, or over
+    the seeds if there is only one such block.
 
     Args:
-        metrics: of all runs in tidy form, with a column `run` that says what is compared: runs of
-            one name are one competitor, on several datasets perhaps.
-        score: by which score.
-        metric: which.
-        named: pairs of runs that are tested whoever is the best.
+        metrics: of all runs in tidy form; rows with one name in the column `run` are one
+            competitor, perhaps on several datasets.
+        score: by which they are measured.
+        metric: that is compared.
+        named: pairs of runs that are tested, whichever run is the best.
         lower_is_better: as of a false-positive rate.
-        alpha: of the tests; intervals are of 1 − alpha.
+        alpha: of the tests; the intervals' confidence is 1 − alpha.
         resamples: of the intervals.
 
     Raises:
@@ -137,7 +137,7 @@ def compare_runs(
 
 
 class _Work:
-    """The numbers of a comparison, on the way."""
+    """The intermediate numbers of a comparison."""
 
     def __init__(
         self,
@@ -165,13 +165,15 @@ class _Work:
     def comparison(self) -> Comparison:
         table = self._table()
         pairs = self._pairs(table)
-        named = [_not_different(pairs, run) for run in table["run"]]
+        not_different = [_not_different(pairs, run) for run in table["run"]]
         is_ranked = table["mean"].notna()
         return Comparison(
             metric=self._metric,
             score=self._score,
             alpha=self._alpha,
-            table=table.assign(not_different_from=pd.Series(named, dtype=object).where(is_ranked)),
+            table=table.assign(
+                not_different_from=pd.Series(not_different, dtype=object).where(is_ranked)
+            ),
             pairs=pairs,
             units=self._units,
             count=len(self._ranked),
@@ -179,7 +181,11 @@ class _Work:
             named=tuple(self._named),
             friedman=self._friedman,
             critical_difference=self._difference,
-            remarks=(*self._about_missing(), *self._about_seeds(), *self._about_power(pairs)),
+            remarks=(
+                *self._about_missing(),
+                *self._about_seeds(),
+                *too_few(pairs, self._named, self._units, self._alpha),
+            ),
         )
 
     def _of_three_or_more(self) -> tuple[float | None, float | None]:
@@ -226,22 +232,22 @@ class _Work:
         return tested(pairs, best, self._named, self._alpha, self._lower_is_better)
 
     def _about_missing(self) -> list[str]:
-        said = []
+        remarks = []
         for run in self._values.columns:
             missing = self._values.index[self._values[run].isna()]
             if len(missing) == len(self._values):
-                said.append(f"{run} has no results: it is in no statistic.")
+                remarks.append(f"{run} has no results: it is in no statistic.")
             elif len(missing):
-                said.append(f"{run} has no result for {in_words(missing)}.")
+                remarks.append(f"{run} has no result for {in_words(missing)}.")
         without = len(self._values) - len(self._paired)
-        if said and len(self._runs) > 1:
-            said.append(
+        if remarks and len(self._runs) > 1:
+            remarks.append(
                 f"Means and ranks are of the {len(self._paired)} replicas that all others have; "
                 f"{without} are left out."
                 if without
                 else "Means and ranks are of all replicas of the others."
             )
-        return said
+        return remarks
 
     def _about_seeds(self) -> list[str]:
         same = [run for run in self._runs if ignores_its_seed(self._values[run])]
@@ -252,9 +258,6 @@ class _Work:
             f"and so is a pair of such runs."
         ]
 
-    def _about_power(self, pairs: pd.DataFrame) -> list[str]:
-        return too_few(pairs, self._named, self._units, self._alpha)
-
 
 def _best(table: pd.DataFrame, lower_is_better: bool) -> str | None:
     known = table.dropna(subset="mean").sort_values(
@@ -264,8 +267,7 @@ def _best(table: pd.DataFrame, lower_is_better: bool) -> str | None:
 
 
 def _not_different(pairs: pd.DataFrame, run: str) -> str:
-    own = pairs[(pairs["decision"] == NOT_DIFFERENT)]
-    names = [
-        b if a == run else a for a, b in zip(own["run"], own["other"], strict=True) if run in (a, b)
-    ]
+    equal = pairs[pairs["decision"] == NOT_DIFFERENT]
+    couples = zip(equal["run"], equal["other"], strict=True)
+    names = [b if a == run else a for a, b in couples if run in (a, b)]
     return ", ".join(map(str, names))

@@ -1,4 +1,4 @@
-"""How well scores detect, beside the AUROC: measures of a threshold, and of rare anomalies."""
+"""Measures of detection beside the AUROC: average precision, and a false-positive rate."""
 
 import math
 
@@ -6,16 +6,16 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 PREVALENCE = 0.1
-"""Share of anomalies for which average precision is given, whatever the test set's own is."""
+"""Share of anomalies for which average precision is computed, whatever the test set's own is."""
 
 TRUE_POSITIVE_RATE = 0.95
-"""Share of the anomalies that are to be found, where the false-positive rate is given."""
+"""Share of the anomalies to be found, for the false-positive rate."""
 
 
 def average_precision(
     normal_scores: ArrayLike, anomaly_scores: ArrayLike, prevalence: float = PREVALENCE
 ) -> float:
-    """Average precision, as if a given share of the samples were anomalous.
+    """Compute average precision, as if a given share of the samples were anomalous.
 
     AP = Σ_k (R_k − R_{k−1}) P_k over the thresholds from high to low. Recall R_k is the share of
     the anomalies at or above threshold k, F_k that of the normal samples, and precision
@@ -46,7 +46,7 @@ def average_precision(
 def fpr_at_tpr(
     normal_scores: ArrayLike, anomaly_scores: ArrayLike, rate: float = TRUE_POSITIVE_RATE
 ) -> float:
-    """False-positive rate where a given share of the anomalies is found.
+    """Compute the false-positive rate at which a given share of the anomalies is found.
 
     min over thresholds t of |{normal ≥ t}| / n, where |{anomalies ≥ t}| / m ≥ rate: the threshold
     is the ⌈rate · m⌉-th highest of the m anomalies. Of scikit-learn's `roc_curve` it is the first

@@ -1,4 +1,4 @@
-"""Intervals by resampling whole seeds and whole anomaly classes, and means that outliers spare.
+"""Intervals by resampling whole seeds and whole anomaly classes, and robust means.
 
 Replicas with the same seed, or of the same anomaly class, have something in common: to resample
 them one by one would give intervals that are too narrow. Values stand in a table, (B, S): B blocks,
@@ -25,28 +25,19 @@ class Interval(NamedTuple):
 
 
 def mean_of_blocks(values: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Mean over the blocks of the mean over their seeds: every anomaly class counts the same.
+    """Take the mean over blocks of the mean over seeds: every anomaly class counts the same.
 
-    Args:
-        values: (..., B, S); NaN does not count, nor does a block without any number.
-
-    Returns:
-        (...,); NaN where there is no number.
+    From (..., B, S) to (...,). NaN does not count, nor does a block without any number.
     """
     return mean_of_numbers(mean_of_numbers(values))
 
 
 def interquartile_mean(values: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Mean of the middle half of all replicas: ⌊n / 4⌋ on either side are left out.
+    """Take the mean of the middle half of all replicas: ⌊n / 4⌋ on either side are left out.
 
     Agarwal et al., "Deep Reinforcement Learning at the Edge of the Statistical Precipice" (NeurIPS
-    2021), section 4.3. What `scipy.stats.trim_mean(values, 0.25)` gives.
-
-    Args:
-        values: (..., B, S); NaN does not count.
-
-    Returns:
-        (...,); NaN where there is no number.
+    2021), section 4.3; equal to `scipy.stats.trim_mean(values, 0.25)`. From (..., B, S) to (...,);
+    NaN does not count.
     """
     ascending = np.sort(values.reshape(*values.shape[:-2], -1), axis=-1)  # NaN last
     count = (~np.isnan(ascending)).sum(-1, keepdims=True)
@@ -78,8 +69,8 @@ def bootstrap_interval(
         seed: of the draws.
 
     Returns:
-        NaN and NaN where there are fewer than two observations, of which nothing can be said. The
-        seeds of an only block are one where all give the same number, as those of a closed form.
+        NaN and NaN for fewer than two observations. Seeds of an only block that all give the same
+        number, as those of a closed form do, are one observation.
 
     Raises:
         ValueError: the values are no table, or the confidence is out of range.
@@ -102,6 +93,6 @@ def bootstrap_interval(
 
 
 def mean_of_numbers(values: NDArray[np.float64], axis: int = -1) -> NDArray[np.float64]:
-    """Take the mean over an axis of what is not NaN; NaN where nothing is."""
+    """Take the mean over an axis of the numbers that are not NaN; NaN without any."""
     count = (~np.isnan(values)).sum(axis)
     return np.where(count, np.nansum(values, axis) / np.maximum(count, 1), np.nan)

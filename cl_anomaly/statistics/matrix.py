@@ -1,4 +1,7 @@
-"""What detection and forgetting are worth in numbers: pure functions of arrays."""
+"""AUROC, and the average and forgetting of a result matrix: pure functions of arrays.
+
+S, (N, N), is the result matrix: S[i, j] is the AUROC after task i on the test group of task j.
+"""
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -7,7 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 def placements(
     normal_scores: NDArray[np.floating], anomaly_scores: NDArray[np.floating]
 ) -> NDArray[np.float64]:
-    """Share of the anomalies that score higher than each normal sample; equal ones count half.
+    """Compute the share of anomalies above each normal sample; equal ones count half.
 
     The mean over any set of normal samples is the AUROC against that set. DeLong et al., "Comparing
     the Areas under Two or More Correlated Receiver Operating Characteristic Curves" (Biometrics
@@ -50,22 +53,15 @@ def auroc(normal_scores: NDArray[np.floating], anomaly_scores: NDArray[np.floati
 
 
 def average(s: ArrayLike) -> float:
-    """Mean over the tasks after the last one: mean_j S[N, j].
-
-    Args:
-        s: (N, N), the result matrix: AUROC after task i (row) on task j (column).
-    """
+    """Compute the mean over the tasks after the last one: mean_j S[N, j]."""
     return float(square(s)[-1].mean())
 
 
 def backward_transfer(s: ArrayLike) -> float:
-    """What later tasks did to earlier ones: mean over i > j of S[i, j] − S[j, j].
+    """Compute what later tasks did to earlier ones: mean over i > j of S[i, j] − S[j, j].
 
     Díaz-Rodríguez et al., "Don't forget, there is more than forgetting" (2018), eq. 3. Below 0
     means forgetting. Undefined (nan) for one task.
-
-    Args:
-        s: (N, N), the result matrix: AUROC after task i (row) on task j (column).
     """
     matrix = square(s)
     later = np.tril_indices(len(matrix), -1)
@@ -74,13 +70,10 @@ def backward_transfer(s: ArrayLike) -> float:
 
 
 def forgetting(s: ArrayLike) -> float:
-    """What was lost since each task was known best: mean_j (max_{j≤t<N} S[t, j] − S[N, j]).
+    """Compute what was lost since each task's best: mean_j (max_{j≤t<N} S[t, j] − S[N, j]).
 
     Chaudhry et al., "Riemannian Walk for Incremental Learning" (ECCV 2018), section 3.2. The mean
     is over all tasks but the last. Undefined (nan) for one task.
-
-    Args:
-        s: (N, N), the result matrix: AUROC after task i (row) on task j (column).
     """
     matrix = square(s)
     lost = [matrix[j:-1, j].max() - matrix[-1, j] for j in range(len(matrix) - 1)]
@@ -88,9 +81,9 @@ def forgetting(s: ArrayLike) -> float:
 
 
 def gap_closed(value: float, lower: float, upper: float) -> float:
-    """Share of the way from the Lower to the Upper Bound: (value − lower) / (upper − lower).
+    """Compute the share of the gap that is closed: (value − lower) / (upper − lower).
 
-    Undefined (nan) where the bounds lie less than 0.02 apart.
+    Undefined (nan) if the bounds lie less than 0.02 apart.
     """
     gap = upper - lower
     return (value - lower) / gap if gap >= 0.02 else float("nan")

@@ -1,9 +1,9 @@
-"""Two runs against each other: what their replicas differ by, and what the tests say of it.
+"""Two runs against each other: the differences of their replicas, and tests of these.
 
 Benavoli, Corani & Mangili, "Should We Really Use Post-Hoc Tests Based on Mean-Ranks?" (JMLR 2016):
-what a test of mean ranks says of two depends on who else is in the table. So two are tested by the
-signed ranks of their own differences, and p-values are adjusted by Holm's method within a family of
-pairs: those that were named in advance, or those of the best run with each other one.
+a test of two runs' mean ranks depends on which other runs are in the table. So two are tested by
+the signed ranks of their own differences, and p-values are adjusted by Holm's method within a
+family of pairs: those named in advance, or those of the best run with each other one.
 """
 
 from collections.abc import Sequence
@@ -33,7 +33,7 @@ _COLUMNS = (
 def every_pair(
     values: pd.DataFrame, lower_is_better: bool, confidence: float, resamples: int
 ) -> pd.DataFrame:
-    """Compare every two runs on the replicas that these two have.
+    """Compare every two runs on the replicas that both have.
 
     Args:
         values: a row for each replica, a column for each run with results.
@@ -42,7 +42,7 @@ def every_pair(
         resamples: of the intervals.
 
     Returns:
-        Columns as in `evaluation.comparing.Comparison.pairs`, up to rank_biserial.
+        Columns as in `comparison.Comparison.pairs`, up to rank_biserial.
     """
     rows = [
         _pair(values, one, other, lower_is_better, confidence, resamples)
@@ -89,24 +89,24 @@ def tested(
     Args:
         pairs: run, other, p_wilcoxon and rank_biserial of every two runs with results.
         best: the run whose pairs with all others are the family "best"; None for no such family.
-        named: the pairs of the family "named", which are not in the other one. Those that have no
-            results count in its size as if their p-value was 1.
+        named: the pairs of the family "named", which are not in the other one. Those without
+            results count in its size as if their p-value were 1.
         alpha: of the tests, for each family.
         lower_is_better: as of a false-positive rate.
 
     Returns:
-        A new table with the columns family (empty of a pair that is in none), p_holm and decision.
+        A new table with the columns family (empty for a pair in none), p_holm and decision.
     """
     table = pairs.assign(family="", p_holm=np.nan, decision=NOT_TESTED)
     couples = [{run, other} for run, other in zip(table["run"], table["other"], strict=True)]
-    wanted = [set(own) for own in named]
-    is_named = np.array([own in wanted for own in couples], dtype=bool)
-    is_of_best = np.array([best in own for own in couples], dtype=bool) & ~is_named
+    named_couples = [set(pair) for pair in named]
+    is_named = np.array([couple in named_couples for couple in couples], dtype=bool)
+    is_of_best = np.array([best in couple for couple in couples], dtype=bool) & ~is_named
     for family, is_member in ((NAMED, is_named), (BEST, is_of_best)):
-        own = table.loc[is_member, "p_wilcoxon"].fillna(1.0).to_numpy(dtype=np.float64)
-        missing = len(wanted) - len(own) if family == NAMED else 0
+        p = table.loc[is_member, "p_wilcoxon"].fillna(1.0).to_numpy(dtype=np.float64)
+        missing = len(named) - len(p) if family == NAMED else 0
         table.loc[is_member, "family"] = family
-        table.loc[is_member, "p_holm"] = ranks.holm([*own, *[1.0] * missing])[: len(own)]
+        table.loc[is_member, "p_holm"] = ranks.holm([*p, *[1.0] * missing])[: len(p)]
     decisions = [_decided(row, alpha, lower_is_better) for row in table.to_dict("records")]
     return table.assign(decision=np.array(decisions, dtype=object))
 
@@ -120,22 +120,17 @@ def _decided(pair: dict, alpha: float, lower_is_better: bool) -> str:
 
 
 def too_few(pairs: pd.DataFrame, named: Named, units: str, alpha: float) -> list[str]:
-    """Describe where no difference, however large, could reach significance.
+    """Name the families in which no difference, however large, could reach significance.
 
     The smallest p-value of n signed ranks is 2^(1 - n), and Holm multiplies the smallest of m by m.
-
-    Args:
-        pairs: as `tested` gives them.
-        named: in advance.
-        units: of which tests are over, see `Comparison`.
-        alpha: of the tests.
     """
-    said = []
+    sentences = []
     for family in (NAMED, BEST):
-        own = pairs[(pairs["family"] == family) & (pairs["observations"] > 0)]
-        if own.empty:
+        of_family = pairs[(pairs["family"] == family) & (pairs["observations"] > 0)]
+        if of_family.empty:
             continue
-        count, most = int(own["observations"].max()), len(named) if family == NAMED else len(own)
+        count = int(of_family["observations"].max())
+        most = len(named) if family == NAMED else len(of_family)
         if most * 2.0 ** (1 - count) < alpha:
             continue
         runs = {*pairs["run"], *pairs["other"]}
@@ -144,11 +139,11 @@ def too_few(pairs: pd.DataFrame, named: Named, units: str, alpha: float) -> list
             NAMED: one_of or "no difference of the pair named in advance can",
             BEST: f"no difference between {len(runs)} runs can",
         }[family]
-        said.append(f"With {counted(count, units)}, {subject} reach significance.")
-    return said
+        sentences.append(f"With {counted(count, units)}, {subject} reach significance.")
+    return sentences
 
 
 def counted(count: int, units: str) -> str:
-    """Write a number of observations with what they are: "1 seed", "10 anomaly classes"."""
+    """Write a number of observations with its unit, such as "1 seed"."""
     name = {"blocks": "anomaly classes and datasets", "seeds": "seeds"}[units]
     return f"{count} {name.removesuffix('s') if units == 'seeds' and count == 1 else name}"

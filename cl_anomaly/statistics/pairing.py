@@ -10,6 +10,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from cl_anomaly.statistics.aurocs import HEADLINE
+from cl_anomaly.statistics.intervals import mean_of_blocks
 
 _BLOCK = ["dataset", "anomaly_class"]
 _REPLICA = [*_BLOCK, "seed"]
@@ -19,13 +20,7 @@ _MOST_NAMED = 3
 def values_of(metrics: pd.DataFrame, score: str, metric: str = HEADLINE) -> pd.DataFrame:
     """Return each replica's value after the last task: a row for each, a column for each run.
 
-    Args:
-        metrics: in tidy form, with a column `run`.
-        score: by which score.
-        metric: which.
-
-    Returns:
-        NaN where a run has no such replica, or this one did not come to the last task.
+    NaN where a run has no such replica, or the replica did not reach the last task.
 
     Raises:
         ValueError: no run has that metric by that score, or one has it twice for a replica.
@@ -53,7 +48,7 @@ def has_blocks(values: pd.DataFrame) -> bool:
 
 
 def by_block(values: pd.Series) -> NDArray[np.float64]:
-    """Put values into (B, S)."""
+    """Arrange values as (B, S), blocks by seeds."""
     return values.unstack("seed").to_numpy(dtype=np.float64)  # noqa: PD010
 
 
@@ -64,7 +59,7 @@ def units(values: pd.DataFrame, are_blocks: bool) -> NDArray[np.float64]:
 
     Args:
         values: a row for each replica, a column for each of k runs; without NaN.
-        are_blocks: whether the comparison has several blocks, even if these values have one.
+        are_blocks: whether the comparison has several blocks, even if these values have only one.
 
     Returns:
         (N, k).
@@ -82,8 +77,24 @@ def ignores_its_seed(values: pd.Series) -> bool:
     return bool((blocks.nunique() == 1).all() and (blocks.size() > 1).any())
 
 
+def mean_forgetting(metrics: pd.DataFrame, score: str) -> dict[str, float]:
+    """Compute each run's forgetting after the last task, a mean as `compare_runs` takes it.
+
+    It is over the replicas that all runs have; runs without forgetting are left out.
+    """
+    try:
+        values = values_of(metrics, score, "forgetting")
+    except ValueError:  # of a single task
+        return {}
+    runs = [run for run in values.columns if values[run].notna().any()]
+    paired = values[values[runs].notna().all(axis=1)]
+    if paired.empty:
+        return {}
+    return {str(run): float(mean_of_blocks(by_block(paired[run]))) for run in runs}
+
+
 def in_words(replicas: Iterable[tuple]) -> str:
     """Name the first few replicas, each (dataset, anomaly class, seed)."""
-    named = [f"{dataset}, anomaly class {a}, seed {s}" for dataset, a, s in replicas]
-    more = [f"{len(named) - _MOST_NAMED} more"] if len(named) > _MOST_NAMED else []
-    return "; ".join([*named[:_MOST_NAMED], *more])
+    names = [f"{dataset}, anomaly class {a}, seed {s}" for dataset, a, s in replicas]
+    more = [f"{len(names) - _MOST_NAMED} more"] if len(names) > _MOST_NAMED else []
+    return "; ".join([*names[:_MOST_NAMED], *more])

@@ -3,8 +3,7 @@
 Demšar, "Statistical Comparisons of Classifiers over Multiple Data Sets" (JMLR 2006). Values stand
 in a table, (N, k): N blocks, in each of which k competitors are compared.
 
-SciPy's statistics are imported by the functions that need them: a page that shows recorded tests
-does not wait for them.
+Functions that need SciPy's statistics import them: a page that shows recorded tests does not.
 """
 
 from typing import NamedTuple
@@ -17,15 +16,7 @@ Table = NDArray[np.float64]
 
 
 def ranks_of(values: ArrayLike, lower_is_better: bool = False) -> Table:
-    """Rank the competitors of each block, 1 being the best; equal ones share the mean of theirs.
-
-    Args:
-        values: (N, k), without NaN.
-        lower_is_better: as of a false-positive rate.
-
-    Returns:
-        (N, k).
-    """
+    """Rank the competitors of each block, (N, k), 1 being the best; equal ones share the mean."""
     table = _table(values)
     return pd.DataFrame(table).rank(axis=1, ascending=lower_is_better).to_numpy()
 
@@ -33,14 +24,11 @@ def ranks_of(values: ArrayLike, lower_is_better: bool = False) -> Table:
 def friedman(values: ArrayLike) -> float:
     """Test whether k competitors are all the same, by their ranks; Friedman (1937).
 
-    Args:
-        values: (N, k), of three competitors or more, in two blocks or more.
-
     Returns:
         The p-value, by χ² with k − 1 degrees of freedom, corrected for ties.
 
     Raises:
-        ValueError: there are fewer.
+        ValueError: there are fewer than three competitors or two blocks.
     """
     table = _table(values)
     if table.shape[0] < 2 or table.shape[1] < 3:
@@ -49,7 +37,7 @@ def friedman(values: ArrayLike) -> float:
             f"{table.shape}."
         )
     if (table == table[:, :1]).all():
-        return 1.0  # where all are equal everywhere, the statistic would be 0 / 0
+        return 1.0  # the statistic would be 0 / 0
     from scipy import stats
 
     return float(stats.friedmanchisquare(*table.T).pvalue)
@@ -60,11 +48,6 @@ def critical_difference(competitors: int, blocks: int, alpha: float = 0.05) -> f
 
     CD = q_α √(k(k+1) / 6N), q_α the studentised range's quantile over √2; Demšar (2006), section
     3.2.2.
-
-    Args:
-        competitors: k.
-        blocks: N.
-        alpha: of the test.
     """
     from scipy import stats
 
@@ -117,9 +100,6 @@ def holm(p: ArrayLike) -> NDArray[np.float64]:
     """Adjust p-values of several tests: max over the smaller ones of (m − rank + 1) · p, up to 1.
 
     Holm, "A Simple Sequentially Rejective Multiple Test Procedure" (1979).
-
-    Args:
-        p: (m,).
     """
     values = np.asarray(p, dtype=np.float64)
     order = np.argsort(values, kind="stable")
@@ -130,11 +110,7 @@ def holm(p: ArrayLike) -> NDArray[np.float64]:
 
 
 def groups_not_different(mean_ranks: ArrayLike, difference: float) -> list[list[int]]:
-    """Find the largest groups whose mean ranks lie no further apart than a critical difference.
-
-    Args:
-        mean_ranks: (k,).
-        difference: the critical one.
+    """Find the largest groups whose mean ranks, (k,), lie no farther apart than `difference`.
 
     Returns:
         Places of two or more, from the best rank on; no group is part of another.
@@ -151,16 +127,10 @@ def groups_not_different(mean_ranks: ArrayLike, difference: float) -> list[list[
 
 
 def probability_of_improvement(x: ArrayLike, y: ArrayLike) -> float:
-    """How often X is better than Y with the same seed in the same block; equal ones count half.
+    """Compute how often X is better than Y with the same seed in the same block.
 
-    Mean over the blocks of mean over the seeds of [x > y] + ½ [x = y].
-
-    Args:
-        x: (B, S), paired with y; higher is better. A pair with a NaN does not count.
-        y: (B, S).
-
-    Returns:
-        In [0, 1]; NaN where there is no pair.
+    Mean over the blocks of mean over the seeds of [x > y] + ½ [x = y]; in [0, 1], NaN without any
+    pair. Both are (B, S), and higher is better. A pair with a NaN does not count.
     """
     a, b = np.asarray(x, dtype=np.float64), np.asarray(y, dtype=np.float64)
     wins = np.where(np.isnan(a) | np.isnan(b), np.nan, (a > b) + 0.5 * (a == b))
@@ -168,17 +138,11 @@ def probability_of_improvement(x: ArrayLike, y: ArrayLike) -> float:
 
 
 def probability_of_improvement_unpaired(x: ArrayLike, y: ArrayLike) -> float:
-    """How often any replica of X is better than any of Y in the same block; equal ones count half.
+    """Compute how often any replica of X is better than any of Y in the same block.
 
     1 / B Σ_b U_b / (n_b m_b), U of Mann & Whitney; Agarwal et al., "Deep Reinforcement Learning at
-    the Edge of the Statistical Precipice" (NeurIPS 2021), section 4.3.
-
-    Args:
-        x: (B, S), higher is better; NaN does not count.
-        y: (B, T).
-
-    Returns:
-        In [0, 1]; NaN where no block has both.
+    the Edge of the Statistical Precipice" (NeurIPS 2021), section 4.3. In [0, 1], NaN if no block
+    has both. X is (B, S), Y is (B, T), and higher is better. NaN does not count.
     """
     shares = []
     for a, b in zip(np.asarray(x, np.float64), np.asarray(y, np.float64), strict=True):

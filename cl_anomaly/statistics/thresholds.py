@@ -76,13 +76,9 @@ def threshold_of_mixture(rate: float, parts: Sequence[ArrayLike], shares: Sequen
 
 
 def alarm_rate(scores: ArrayLike, threshold: float) -> float:
-    """Return the share of samples that score above a threshold; nan where there is none.
+    """Return the share of scores (n,) above a threshold; nan without scores or a threshold.
 
-    Of normal samples, it is the realised false-positive rate; of anomalies, the detection rate.
-
-    Args:
-        scores: (n,).
-        threshold: nan where none could be set.
+    For normal samples it is the realised false-positive rate; for anomalies, the detection rate.
     """
     values = np.asarray(scores)
     if not len(values) or math.isnan(threshold):

@@ -1,8 +1,8 @@
 """Transfer from task to task, as each paper and library defines it: one name, one formula.
 
-The field uses the same words for different formulas. S[i, j] is the AUROC after task i on the test
-group of task j, i and j from 1 to N; S[0, j] is that of the detector before its first task. Below,
-what another source calls R is our S.
+The field uses the same words for different formulas. S[i, j] of the result matrix S, (N, N), is the
+AUROC after task i on the test group of task j, i and j from 1 to N; S[0, j] is that of the detector
+before its first task. What another source calls R is S here.
 """
 
 from collections.abc import Callable
@@ -14,18 +14,14 @@ from cl_anomaly.statistics.matrix import average, backward_transfer, forgetting,
 
 
 def forward_transfer(s: ArrayLike, untrained: ArrayLike) -> float:
-    """What earlier tasks do for one that has not come: mean over j ≥ 2 of S[j−1, j] − S[0, j].
+    """Compute what earlier tasks do for a later one: mean over j ≥ 2 of S[j−1, j] − S[0, j].
 
     Lopez-Paz & Ranzato, "Gradient Episodic Memory for Continual Learning" (NeurIPS 2017), section
     2: against a model with its first, random weights, which is b̄ there. Undefined (nan) for one
     task.
 
-    Args:
-        s: (N, N), the result matrix: AUROC after task i (row) on task j (column).
-        untrained: (N,), S[0, j], AUROC on each task before the first.
-
     Raises:
-        ValueError: the two do not fit together.
+        ValueError: `untrained`, S[0, j], (N,), has another N than the matrix.
     """
     matrix, before = square(s), np.asarray(untrained, dtype=np.float64)
     if before.shape != (len(matrix),):
@@ -37,13 +33,10 @@ def forward_transfer(s: ArrayLike, untrained: ArrayLike) -> float:
 
 
 def gem_backward_transfer(s: ArrayLike) -> float:
-    """What all later tasks together did to a task: mean over j < N of S[N, j] − S[j, j].
+    """Compute what all later tasks together did to a task: mean over j < N of S[N, j] − S[j, j].
 
     Lopez-Paz & Ranzato (NeurIPS 2017), section 2. It looks at the last row alone, where
     `backward_transfer` looks at all rows. Undefined (nan) for one task.
-
-    Args:
-        s: (N, N), the result matrix: AUROC after task i (row) on task j (column).
     """
     matrix = square(s)
     return _mean((matrix[-1] - np.diag(matrix))[:-1])
@@ -54,9 +47,6 @@ def pyclad_continual_average(s: ArrayLike) -> float:
 
     pyCLAD's `ContinualAverage`; Lifelong ROC-AUC of Faber et al., "Lifelong Continual Learning for
     Anomaly Detection" (IEEE Access 2024): Σ_{i≥j} R_{i,j} / (N(N+1)/2).
-
-    Args:
-        s: (N, N), the result matrix: AUROC after task i (row) on task j (column).
     """
     matrix = square(s)
     return _mean(matrix[np.tril_indices(len(matrix))])
@@ -67,9 +57,6 @@ def pyclad_backward_transfer(s: ArrayLike) -> float:
 
     What the code of pyCLAD's `BackwardTransfer` computes. Its documentation gives another formula,
     that of `backward_transfer`. Undefined (nan) for one task.
-
-    Args:
-        s: (N, N), the result matrix: AUROC after task i (row) on task j (column).
     """
     matrix = square(s)
     steps = np.diff(matrix, axis=0, prepend=matrix[:1])
@@ -82,9 +69,6 @@ def pyclad_forward_transfer(s: ArrayLike) -> float:
     pyCLAD's `ForwardTransfer`; FWT of Faber et al. (IEEE Access 2024), and of Díaz-Rodríguez et
     al., "Don't forget, there is more than forgetting" (2018), eq. 4: Σ_{i<j} R_{i,j} / (N(N−1)/2).
     0.5 is chance, not 0. Undefined (nan) for one task.
-
-    Args:
-        s: (N, N), the result matrix: AUROC after task i (row) on task j (column).
     """
     matrix = square(s)
     return _mean(matrix[np.triu_indices(len(matrix), 1)])
@@ -95,9 +79,6 @@ def pyclad_forgetting_measure(s: ArrayLike) -> float:
 
     pyCLAD's `ForgettingMeasure` at its last step. `forgetting` takes the maximum over j ≤ t < N
     alone, as pyCLAD's `FinalStepForgettingMeasure` does. Undefined (nan) for one task.
-
-    Args:
-        s: (N, N), the result matrix: AUROC after task i (row) on task j (column).
     """
     matrix = square(s)
     return _mean((matrix[:-1].max(0) - matrix[-1])[:-1]) if len(matrix) > 1 else float("nan")
@@ -116,17 +97,15 @@ OF_THE_MATRIX: dict[str, Callable[[ArrayLike], float]] = {
     "pyclad_forward_transfer": pyclad_forward_transfer,
     "pyclad_forgetting_measure": pyclad_forgetting_measure,
 }
-"""What is computed of the result matrix alone, by the names in `metrics.csv`."""
+"""Metrics of the result matrix alone, by their names in `metrics.csv`."""
 
 FORWARD_TRANSFER = "forward_transfer"
 
 
 def transfer_of(s: ArrayLike, untrained: ArrayLike | None = None) -> dict[str, float]:
-    """Return every number of a result matrix, by its name; nan where it is undefined.
+    """Compute every number of a whole result matrix, by its name; nan if it is undefined.
 
-    Args:
-        s: (N, N), the result matrix, whole.
-        untrained: (N,), S[0, j]; without it, or with a nan in it, there is no `forward_transfer`.
+    There is no `forward_transfer` without `untrained`, S[0, j], (N,), or with a nan in it.
     """
     values = {name: function(s) for name, function in OF_THE_MATRIX.items()}
     if untrained is not None and not np.isnan(untrained).any():

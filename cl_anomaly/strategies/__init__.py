@@ -1,4 +1,4 @@
-"""Strategies, one file each, called as the strategy: a new file in this folder is found by that."""
+"""Strategies, one file each, named like the strategy: a new file in this folder is found."""
 
 import importlib
 import inspect
@@ -35,10 +35,10 @@ def strategies() -> dict[str, type[Strategy]]:
 
 
 def find_strategy(name: str) -> type[Strategy]:
-    """Look a strategy up by its name, load it from FILE.py:CLASS, or ask FAMILY for FAMILY:NAME.
+    """Look up a strategy by its name, load it from FILE.py:CLASS, or ask FAMILY for FAMILY:NAME.
 
     A package offers a family by an entry point in the group `cl_anomaly.strategy_families`: a
-    function that makes a subclass of Strategy from a NAME. It is loaded when it is asked for.
+    function that makes a subclass of Strategy from a NAME. It is loaded on demand.
 
     Raises:
         InputError: there is none, or the file cannot be loaded.
@@ -69,9 +69,8 @@ def _family(name: str) -> Callable[[str], Any]:
 
 def _shipped(name: str) -> type[Strategy]:
     module = importlib.import_module(f"{__name__}.{name.replace('-', '_')}")
-    classes = [own for own in vars(module).values() if inspect.isclass(own)]
-    named = [own for own in classes if vars(own).get("name") == name]
-    return next(own for own in named if issubclass(own, Strategy))
+    classes = [value for value in vars(module).values() if inspect.isclass(value)]
+    return next(c for c in classes if issubclass(c, Strategy) and vars(c).get("name") == name)
 
 
 def _loaded(entry: EntryPoint) -> type[Strategy]:

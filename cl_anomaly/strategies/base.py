@@ -1,4 +1,4 @@
-"""What every strategy is: hooks around the one training loop."""
+"""The base class of strategies: hooks around the one training loop."""
 
 from __future__ import annotations
 
@@ -26,35 +26,35 @@ class Strategy:
     side by side. A replica's numbers must depend on that replica alone. A run with many seeds may
     divide them among several objects of the class.
 
-    Before each task a copy of the strategy is asked for `extend` and `penalty`, a few times on the
-    same batch, to see that it keeps to this; nothing is left of it.
+    Before each task, `extend` and `penalty` of a copy are called a few times on the same batch, to
+    check this; nothing is left of it.
 
-    On a GPU, what is called at every step (`extend`, `loss`, `penalty`, `after_backward`,
-    `after_step`) is recorded in the first steps of a task and then replayed without Python: it must
-    do the same work on the same tensors at every step, draw from `random` alone, and read no values
-    back (`.item()`, `if` on a tensor). What it keeps, it changes in place (`add_`, `copy_`).
+    On a GPU, the hooks of each step (`extend`, `loss`, `penalty`, `after_backward`, `after_step`)
+    are recorded in the first steps of a task and then replayed without Python: they must do the
+    same work on the same tensors at every step, draw from `random` alone, read no values back
+    (`.item()`, `if` on a tensor), and change what they keep in place (`add_`, `copy_`).
 
-    `extend` gives the visible samples first and what it adds after them: where the user weighs
-    classes, the weights are those of the first.
+    `extend` returns the visible samples first, and those it adds after them: class weights apply to
+    the first.
 
     Attributes:
         name: what `--strategy` calls it. Default: the class's name.
         needs: abilities of a model that it needs, see `models.base.ABILITIES`.
         needs_boundaries: whether it must be told where a task ends and the next begins. Default:
-            that of the class above; yes where it has a `before_task` or `after_task` of its own.
-            One that need not be told learns a stream without boundaries, too: there, what its hooks
-            are called for, and `task_number` counts, are portions.
+            that of the parent class; yes if it overrides `before_task` or `after_task`. A strategy
+            that need not be told learns a stream without boundaries, too: there, hooks are called
+            for portions, and `task_number` counts them.
         begins_anew: whether it trains from the first weights at every task. If so, Adam begins anew
             with each portion of a stream without boundaries, too.
-        stores_samples: whether it keeps real samples of past tasks. Default: that of the class
-            above; yes where it has a `training_indices` of its own.
+        stores_samples: whether it keeps real samples of past tasks. Default: that of the parent
+            class; yes if it overrides `training_indices`.
         model: the model in training.
         samples: the training samples; `samples.batch(indices)` looks them up.
         task_number: of the task that is being learnt, from 1.
         random: draws numbers for each replica, from new generators at every task, and again for
             `after_task`.
-        kept: what later tasks need, by name: tensors (R, ...), dictionaries or lists of them, or
-            frozen modules. What resume writes and loads, and the memory in bytes, follow from it.
+        kept: everything that later tasks need, by name: tensors (R, ...), dictionaries or lists of
+            them, or frozen modules. Checkpoints and the memory in bytes follow from it.
     """
 
     name: ClassVar[str]
@@ -68,7 +68,7 @@ class Strategy:
     random: ReplicaRandom
 
     def __init_subclass__(cls) -> None:
-        """Name the subclass and say what its hooks tell of it, where it does not do so itself."""
+        """Name the subclass, and set its attributes from its hooks, unless it sets them itself."""
         super().__init_subclass__()
         if "name" not in cls.__dict__:
             cls.name = cls.__name__
@@ -79,78 +79,72 @@ class Strategy:
 
     @classmethod
     def _has_its_own(cls, *hooks: str) -> bool:
-        """Get whether the class has one of these hooks from elsewhere than from all strategies."""
+        """Return whether the class overrides one of these hooks of all its parents."""
         above = [base for base in cls.__bases__ if issubclass(base, Strategy)]
         return any(
             all(getattr(cls, hook) is not getattr(base, hook) for base in above) for hook in hooks
         )
 
     def training_indices(self, task: Task, seen: Sequence[Task]) -> Tensor:
-        """Describe which training samples one replica may see during a task.
+        """Return the training samples that one replica may see during a task.
 
         Args:
             task: the one that has arrived.
             seen: the tasks so far, this one included.
 
         Returns:
-            (n,), int64, places in the training set, each used once an epoch; one that is given
-            twice is used twice. Samples that have not arrived are refused.
+            (n,), int64, places in the training set, each used once an epoch, repeated ones
+            repeatedly. Samples that have not arrived are refused.
         """
         return task.indices
 
     def calibration_indices(self, task: Task, seen: Sequence[Task]) -> Tensor:
-        """Describe from which samples one replica's thresholds may be set after a task.
+        """Return the samples that set one replica's thresholds after a task.
 
         Args:
             task: the one that has been learnt.
             seen: the tasks so far, this one included.
 
         Returns:
-            (n,), int64, places in the training set, of what was kept aside. A strategy that keeps
-            no past samples has those of its own task alone.
+            (n,), int64, places in the training set, of samples kept aside. A strategy that keeps no
+            past samples has only those of the task.
         """
         return task.calibration
 
     def recall(self, count: int) -> Tensor | None:
-        """Make samples that stand for the past tasks, to set thresholds; None if there are none.
+        """Return samples that stand for the past tasks, to set thresholds; None if there are none.
 
-        Args:
-            count: how many, for each replica.
-
-        Returns:
-            (R, count, *features), drawn from `random`. Past tasks count the same among them.
+        They are (R, count, *features), drawn from `random`. Past tasks count the same among them.
         """
         return None
 
     def store_aside(self, tasks: Sequence[Task]) -> None:
-        """Store samples that were kept aside of a task, to set thresholds after later tasks.
+        """Store samples kept aside of a task, to set thresholds after later tasks.
 
-        Called after `after_task`, where samples were kept aside; no other hook may look them up.
+        Called after `after_task`, if samples were kept aside; no other hook may look them up.
 
         Args:
             tasks: the task that has just been learnt, as each of the R replicas saw it.
         """
 
     def stored_aside(self) -> tuple[Tensor, Sequence[int], Sequence[int]] | None:
-        """Return stored samples of past tasks that were kept aside, to set thresholds, or None.
-
-        They were never trained on, see `store_aside`.
+        """Return what `store_aside` stored of past tasks, to set thresholds, or None.
 
         Returns:
-            Samples (R, m, *features), as `samples.batch` gives them; how many of the m are each
-            replica's, the first ones; and for how many samples of its past these stand.
+            Samples (R, m, *features), as `samples.batch` returns them; how many of the m, the first
+            ones, are each replica's; and how many samples of its past these stand for.
         """
         return None
 
     def before_task(self, tasks: Sequence[Task]) -> None:
-        """Keep what the task needs of how things were before it, such as the model.
+        """Keep what the task needs from before it, such as the model.
 
         Args:
             tasks: the task that has arrived, as each of the R replicas will see it.
         """
 
     def extend(self, x: Tensor) -> Tensor:
-        """Return the batch that is trained on; called once a step, it must not change any state.
+        """Return the batch to train on; called once a step, it must not change any state.
 
         Args:
             x: (R, B, *features), the batch of visible samples.
@@ -164,26 +158,26 @@ class Strategy:
         """Return each sample's loss, (R, B'), float32: the model's, unless it is overridden.
 
         Args:
-            x: (R, B', *features), the batch as `extend` gave it.
+            x: (R, B', *features), the batch that `extend` returned.
             random: what the model draws from.
         """
         return self.model.loss(x, random)
 
     def penalty(self, x: Tensor) -> Tensor | float:
-        """Return what is added to each replica's loss, (R,).
+        """Return the term to add to each replica's loss, (R,).
 
         A model's parameters have the replica axis first too: `(p**2).flatten(1).sum(1)`.
 
         Args:
-            x: (R, B', *features), the batch as `extend` gave it.
+            x: (R, B', *features), the batch that `extend` returned.
         """
         return 0.0
 
     def after_backward(self) -> None:
-        """Change or read the gradients, which are there; the step has not been made yet."""
+        """Read or change the gradients, before the step."""
 
     def after_step(self) -> None:
-        """Take note of a step that has been made."""
+        """Take note of the step."""
 
     def after_task(self, tasks: Sequence[Task]) -> None:
         """Keep what later tasks need.
@@ -194,22 +188,22 @@ class Strategy:
 
     @property
     def stepped(self) -> Sequence[Tensor]:
-        """List what steps change beside the model's weights, (R, ...) each, always in place.
+        """List tensors that steps change beside the weights, (R, ...) each, always in place.
 
-        What requires gradients is trained with the weights, by the same Adam. A replica that is
-        through with its task before others is put back, at the end, to where it was then. The order
-        is the same after `load_state_dict`, whatever the order of the state is.
+        Tensors that require gradients are trained with the weights, by the same Adam. A replica
+        that finishes its task before others is reset, at the end, to its last step. The order is
+        the same after `load_state_dict`, whatever the order of the state.
         """
         return ()
 
     @property
     def told_boundaries(self) -> str | None:
-        """Name what must be told where a task ends, with the options as they are, or None."""
+        """Name the part that must be told where a task ends, given the options, or None."""
         return f"the strategy {self.name}" if self.needs_boundaries else None
 
     @property
     def cannot_be_resumed(self) -> str | None:
-        """Describe why nothing else can go on from what `state_dict` gives, where that is so."""
+        """Describe why a run cannot be resumed from `state_dict`, or None if it can."""
         own = type(self)
         if own.state_dict is not Strategy.state_dict or _mentions(own, "kept"):
             return None
@@ -220,7 +214,7 @@ class Strategy:
 
     @classmethod
     def options_class(cls) -> tuple[type, frozenset[str]]:
-        """Describe whose typed arguments the options are, and which of them are none: its own."""
+        """Return the class whose typed arguments are the options, and those to leave out."""
         return cls, frozenset()
 
     @property
@@ -236,12 +230,12 @@ class Strategy:
         return self.kept.tensors()
 
     def load_state_dict(self, state: dict[str, Tensor]) -> None:
-        """Take back what `state_dict` returned."""
+        """Restore what `state_dict` returned."""
         self.kept.load(state)
 
 
 def _mentions(cls: type[Strategy], attribute: str) -> bool:
-    """Return whether a method of a strategy, or of what it is built on, names an attribute."""
+    """Return whether a method of a strategy, or of a parent, names an attribute."""
     above = cls.__mro__[: cls.__mro__.index(Strategy)]
     members = [member for base in above for member in vars(base).values()]
     methods = [getattr(own, "fget", getattr(own, "func", own)) for own in members]

@@ -1,6 +1,5 @@
 """Replay of stored samples."""
 
-import math
 from collections.abc import Sequence
 from typing import Literal
 
@@ -9,23 +8,17 @@ from torch import Tensor
 
 from cl_anomaly.scenarios.class_stream import Task
 from cl_anomaly.strategies.base import Strategy
-from cl_anomaly.strategies.shared.ratio import Ratio, check_ratio, replayed_count
-from cl_anomaly.strategies.shared.reservoir import COUNTER_BYTES, Reservoir, capacity, check_budget
-
-# Of the stored samples, one in so many sets thresholds: of 500, enough for a rate of 1 %.
-_ASIDE = 5
+from cl_anomaly.strategies.shared.ratio import check_ratio, replayed_count
+from cl_anomaly.strategies.shared.reservoir import Reservoir, capacity, check_budget, with_aside
 
 
 class Replay(Strategy):
     """Replay of stored samples: join each batch with real ones from a reservoir of all seen.
 
     Chaudhry et al., "On Tiny Episodic Memories in Continual Learning" (2019), algorithm 1, with
-    reservoir sampling. Samples are stored as the dataset stores them: a pixel of uint8 takes one
-    byte. The reservoir is filled when a task ends, with each of its samples once; the paper offers
-    them batch by batch, and draws from the current task too.
-
-    Where samples are kept aside to set thresholds, a fifth of what is stored is of these, in a
-    reservoir of their own, and never trained on.
+    reservoir sampling. Samples are stored as in the dataset: a pixel of uint8 takes one byte. Each
+    is offered once, when its task ends; in the paper batch by batch, with draws from the current
+    task. A fifth are samples kept aside to set thresholds, if there are any: never trained on.
 
     Args:
         samples: how many each replica keeps.
@@ -34,7 +27,7 @@ class Replay(Strategy):
     """
 
     name = "replay"
-    needs_boundaries = False  # the reservoir is the same wherever what has come is cut into tasks
+    needs_boundaries = False  # the reservoir is the same, however the stream is cut into tasks
     stores_samples = True
 
     def __init__(
@@ -45,8 +38,7 @@ class Replay(Strategy):
     ) -> None:
         check_budget(samples, memory_bytes)
         check_ratio(ratio)
-        self.room = (samples, memory_bytes)
-        self.ratio: Ratio = ratio
+        self.room, self.ratio = (samples, memory_bytes), ratio
 
     @property
     def reservoir(self) -> Reservoir:
@@ -72,9 +64,9 @@ class Replay(Strategy):
     def _slots(self, tasks: Sequence[Task]) -> tuple[int, int]:
         """Return how many samples are stored to train on, and how many to set thresholds."""
         slots = capacity(*self.room, self._bytes_each())
-        aside = slots // _ASIDE if all(len(task.calibration) for task in tasks) else 0
-        counter = COUNTER_BYTES if self.room[1] is not None else 0
-        return slots - aside, max(0, aside - math.ceil(counter / self.samples.stored[0].nbytes))
+        if not all(len(task.calibration) for task in tasks):
+            return slots, 0
+        return with_aside(slots, self.room[1], self.samples.stored[0].nbytes)
 
     def _bytes_each(self) -> int:
         return self.samples.stored[0].nbytes
@@ -91,8 +83,7 @@ class Replay(Strategy):
         if not self.aside:
             return None
         stored, seen = self.aside.kept["samples"], self.aside.kept["seen"]
-        counts = seen.clamp(max=stored.shape[1])
-        return self.samples.scaled(stored), counts.tolist(), seen.tolist()
+        return self.samples.scaled(stored), seen.clamp(max=stored.shape[1]).tolist(), seen.tolist()
 
     def _drawn(self, count: int) -> Tensor:
         slots = self.reservoir.draw(count, self.random)
@@ -107,7 +98,7 @@ class Replay(Strategy):
         self.reservoir.put("samples", self.samples.as_stored(places), is_new)
 
     def store_aside(self, tasks: Sequence[Task]) -> None:
-        """Offer what was kept aside to a reservoir of its own."""
+        """Offer the samples kept aside to a second reservoir."""
         if slots := self._slots(tasks)[1]:
             places, is_new = self.aside.offer([t.calibration for t in tasks], slots, self.random)
             self.aside.put("samples", self.samples.as_stored(places), is_new)

@@ -8,7 +8,6 @@ from typing import Any
 from cl_anomaly.core.errors import InputError
 from cl_anomaly.core.json_files import read_json
 from cl_anomaly.data.dataset_names import short_name
-from cl_anomaly.plan.check import another_run
 from cl_anomaly.report.canvas import save_figure
 from cl_anomaly.report.figures import draw_auroc
 from cl_anomaly.report.run_names import labelled
@@ -20,13 +19,8 @@ from cl_anomaly.settings.run_config import ResolvedConfig
 from cl_anomaly.statistics.pair_tests import Named
 from cl_anomaly.store.config_files import read_configuration, runs_of
 from cl_anomaly.store.files import is_complete, publish
-from cl_anomaly.store.folder_names import checked_name, plain_name
-from cl_anomaly.store.status import (
-    CONFIG_FILE,
-    FIGURE_NAME,
-    RUNS_FILE,
-    differences,
-)
+from cl_anomaly.store.folder_names import another_run, checked_name, plain_name
+from cl_anomaly.store.status import CONFIG_FILE, FIGURE_NAME, RUNS_FILE, differences
 from cl_anomaly.suites.folder import write_runs
 from cl_anomaly.suites.suite import suite_from
 

@@ -7,8 +7,7 @@ from typing import Any
 
 from cl_anomaly.core.errors import InputError
 from cl_anomaly.core.json_files import write_json
-from cl_anomaly.plan.build import Plan
-from cl_anomaly.plan.check import another_run
+from cl_anomaly.plan.outline import Outline
 from cl_anomaly.report.canvas import save_figure
 from cl_anomaly.report.critical_difference import draw_critical_difference
 from cl_anomaly.report.figures import draw_auroc
@@ -22,6 +21,7 @@ from cl_anomaly.settings.run_config import ResolvedConfig
 from cl_anomaly.statistics.comparison import Comparison
 from cl_anomaly.store.config_files import read_configuration, runs_of
 from cl_anomaly.store.files import MANIFEST_FILE, publish, read_sealed
+from cl_anomaly.store.folder_names import another_run
 from cl_anomaly.store.status import (
     CONFIG_FILE,
     ENVIRONMENT_FILE,
@@ -30,9 +30,9 @@ from cl_anomaly.store.status import (
     SUITE_FILE,
     differences,
 )
+from cl_anomaly.suites.outlines import Origin
 from cl_anomaly.suites.suite import Member, Suite, suite_from
 from cl_anomaly.suites.tuning import Choice
-from cl_anomaly.suites.up_to_date import MADE_FROM_FILE
 
 TABLE_PAGE = "table.md"
 RANKS_FIGURE = "critical_difference"
@@ -66,26 +66,25 @@ def check_same_suite(folder: Path, configs: Mapping[str, ResolvedConfig]) -> Non
         raise another_run(folder, different)
 
 
-def check_each_once(members: Mapping[str, Member], plans: Mapping[str, Plan]) -> None:
+def check_each_once(members: Mapping[str, Member], outlines: Mapping[str, Outline]) -> None:
     """Make sure that a method has each replica once: all its runs are one line of the table.
 
     Args:
         members: of a suite, by name.
-        plans: theirs.
+        outlines: theirs.
 
     Raises:
         InputError: two runs of a method have the same one.
     """
     known: dict[tuple[Any, ...], str] = {}
-    for key, plan in plans.items():
-        method, dataset = members[key].method, plan.dataset.name
-        for replica in plan.replicas:
-            label, seed = replica.anomaly_class, replica.seed
-            first = known.setdefault((method, dataset, label, seed), key)
+    for key, outline in outlines.items():
+        method, dataset = members[key].method, outline.dataset
+        for anomaly_class, seed in outline.replicas:
+            first = known.setdefault((method, dataset, anomaly_class, seed), key)
             if first != key:
                 raise InputError(
                     f"Expected each replica of {method} once, but the runs {first!r} and {key!r} "
-                    f"both have seed {seed} with anomaly class {label} of "
+                    f"both have seed {seed} with anomaly class {anomaly_class} of "
                     f"{dataset}. Runs that differ in more than dataset, anomaly class and seeds "
                     f"need names of their own, under [runs.NAME]."
                 )
@@ -114,7 +113,7 @@ def write_suite(
     choices: Mapping[str, Choice],
     out: Path,
     name: str,
-    made_from: Mapping[str, Any] | None = None,
+    made_from: Origin | None = None,
     data_notes: Sequence[str] = (),
 ) -> Path:
     """Write what a suite's runs give together, in place of what an earlier call wrote.
@@ -125,7 +124,7 @@ def write_suite(
         choices: what tuning has chosen, by method.
         out: folder for the suite's folder.
         name: of it.
-        made_from: see `suites.up_to_date`; None if it is not complete.
+        made_from: what these are, so that a later call can tell whether it would write the same.
         data_notes: what a person should know of the data.
 
     Returns:
@@ -136,9 +135,8 @@ def write_suite(
 
     def write(folder: Path) -> None:
         write_runs(folder, results)
-        write_json(folder / SUITE_FILE, about)
-        if made_from is not None:
-            write_json(folder / MADE_FROM_FILE, dict(made_from))
+        origin = {"made_from": made_from.content()} if made_from else {}
+        write_json(folder / SUITE_FILE, about | origin)
         if results.comparison is not None:
             (folder / TABLE_PAGE).write_text(markdown_table(results), encoding="utf-8")
             _draw(folder, results, results.comparison)

@@ -1,6 +1,7 @@
 """Suites: sets of runs to compare, from a TOML file or from names of strategies."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from itertools import product
 from pathlib import Path
@@ -9,9 +10,9 @@ from typing import Any
 from cl_anomaly.core.errors import InputError
 from cl_anomaly.core.labels import listed
 from cl_anomaly.data.dataset_names import is_own, short_name
-from cl_anomaly.plan.check import looked_up
+from cl_anomaly.plan.specification import Specification, specify
 from cl_anomaly.settings.field_types import parse_seeds
-from cl_anomaly.settings.run_config import RunConfig, checked_settings, merged
+from cl_anomaly.settings.run_config import RunConfig, merged
 
 # Runs that differ in these alone are of one method: they have other replicas.
 _OF_REPLICAS = frozenset({"dataset", "anomaly_class", "normal_class", "seeds"})
@@ -88,16 +89,9 @@ class Suite:
         """Return what `read_suite_file` reads, but for title, each, tuning and pairs."""
         return {**self.shared, "runs": self.runs}
 
-    def configs(self, settings: dict[str, Any]) -> dict[str, RunConfig]:
-        """Make each run's configuration.
-
-        Args:
-            settings: take the place of those that the runs share, not of a run's own.
-
-        Raises:
-            InputError: a run has a setting or an option that does not exist, or of the wrong type.
-        """
-        return {name: own.config for name, own in self.members(settings, {}).items()}
+    def specifications(self, settings: dict[str, Any]) -> dict[str, Specification]:
+        """Check the names and options of every run, see `members` and `specify`."""
+        return {key: self.specified(m) for key, m in self.members(settings, {}).items()}
 
     def members(
         self, settings: dict[str, Any], chosen: Mapping[str, Mapping[str, Any]]
@@ -109,7 +103,7 @@ class Suite:
             chosen: by run, options of its strategy that tuning has chosen.
 
         Raises:
-            InputError: as in `configs`.
+            InputError: a run has a setting that does not exist, or of the wrong type.
         """
         members = {}
         for combination in self._combinations():
@@ -173,13 +167,28 @@ class Suite:
         ]
 
     def _config(self, run: str, settings: dict[str, Any]) -> RunConfig:
+        with self._naming(run):
+            return RunConfig(**settings)
+
+    def specified(self, member: Member) -> Specification:
+        """Check a run's names and options, see `specify`.
+
+        Raises:
+            InputError: names the run that is at fault.
+        """
+        with self._naming(member.run):
+            return specify(member.config)
+
+    @contextmanager
+    def _naming(self, run: str) -> Iterator[None]:
+        """Let an `InputError` name the run; one of a file calls settings as the file does."""
         try:
-            config = RunConfig(**checked_settings(settings))
-            looked_up(config)
+            yield
         except InputError as error:
-            start = f"{self.file}, run" if self.file else "Run"
-            raise InputError(f"{start} {run!r}: {error}") from error
-        return config
+            if self.file is not None:
+                raise InputError(f"{self.file}, run {run!r}: {error}") from error
+            error.where = f"Run {run!r}"
+            raise
 
 
 def suite_name(suite: Suite) -> str:

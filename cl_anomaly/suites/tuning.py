@@ -8,9 +8,7 @@ from typing import Any
 import numpy as np
 
 from cl_anomaly.core.errors import InputError
-from cl_anomaly.data.datasets import load_dataset
-from cl_anomaly.plan.build import Plan
-from cl_anomaly.plan.check import reading_of
+from cl_anomaly.plan.outline import Outline
 from cl_anomaly.results.run_folder import read_run
 from cl_anomaly.statistics.aurocs import HEADLINE
 from cl_anomaly.suites.suite import Suite
@@ -48,21 +46,21 @@ class Choice:
         return asdict(self) | {"candidates": found, "on_edge": list(self.on_edge)}
 
 
-def check_apart(tuned: Mapping[str, Plan], reported: Mapping[str, Plan]) -> None:
+def check_apart(tuned: Mapping[str, Outline], reported: Mapping[str, Outline]) -> None:
     """Refuse to choose anything on what is reported.
 
     Raises:
         InputError: a candidate is scored by a test set, or an anomaly class of a dataset is in
             both.
     """
-    known = {own for plan in reported.values() for own in _reported(plan)}
-    for name, plan in tuned.items():
-        if not plan.config.held_out:
+    known = {place for outline in reported.values() for place in _reported(outline)}
+    for name, outline in tuned.items():
+        if not outline.config.held_out:
             raise InputError(
                 f"Expected [tune] with `held_out` above 0, because no test sample may decide an "
-                f"option, but {name!r} would be scored by the test set of {plan.dataset.name}."
+                f"option, but {name!r} would be scored by the test set of {outline.dataset}."
             )
-        if both := [own for own in _reported(plan) if own in known]:
+        if both := [place for place in _reported(outline) if place in known]:
             _, dataset, label = both[0]
             raise InputError(
                 f"Expected [tune] on other data than the suite reports, but {name!r} would be "
@@ -71,28 +69,28 @@ def check_apart(tuned: Mapping[str, Plan], reported: Mapping[str, Plan]) -> None
             )
 
 
-def chosen(suite: Suite, run: str, folders: Mapping[str, Path], plan: Plan) -> Choice:
+def chosen(suite: Suite, run: str, folders: Mapping[str, Path], outline: Outline) -> Choice:
     """Choose a run's options.
 
     Args:
         suite: with a tuning of the run.
         run: whose options.
         folders: of finished candidates, by their names in the grid.
-        plan: of one of them, to say what they were tried on.
+        outline: of one of them, to say what they were tried on.
 
     Raises:
         InputError: no candidate has results.
     """
     tuning = suite.tuning
     options = {} if tuning is None else tuning.candidates(run)
-    values = {name: _headline(folders.get(name), plan) for name in options}
+    values = {name: _headline(folders.get(name), outline) for name in options}
     if all(np.isnan(own) for own in values.values()):
         raise InputError(f"Expected a result of [tune.grid.{run}], but every candidate failed.")
     best = max(values, key=lambda name: -np.inf if np.isnan(values[name]) else values[name])
-    classes = ", ".join(dict.fromkeys(str(own.anomaly_class) for own in plan.replicas))
-    seeds = ", ".join(map(str, plan.config.seed_list))
+    classes = ", ".join(dict.fromkeys(str(label) for label, _ in outline.replicas))
+    seeds = ", ".join(map(str, outline.config.seed_list))
     on = (
-        f"{plan.dataset.name}, {plan.config.held_out:g} of its training set held out, anomaly "
+        f"{outline.dataset}, {outline.config.held_out:g} of its training set held out, anomaly "
         f"class {classes}, seed {seeds}"
     )
     grid = {} if tuning is None else tuning.grid[run]
@@ -126,21 +124,19 @@ def _further(values: Sequence[Any], best: Any) -> float | int | None:
     return float(f"{value:.12g}")  # 0.001, and not 0.0010000000000000002
 
 
-def _headline(folder: Path | None, plan: Plan) -> float:
+def _headline(folder: Path | None, outline: Outline) -> float:
     if folder is None:
         return float("nan")
     own = read_run(folder).metrics
-    last = own[(own["metric"] == HEADLINE) & (own["score"] == plan.config.shown_score)]
-    last = last[last["task"] == len(plan.scenarios[0].tasks)]
+    last = own[(own["metric"] == HEADLINE) & (own["score"] == outline.config.shown_score)]
+    last = last[last["task"] == outline.tasks]
     # A replica that failed makes the whole candidate a failure: it must not win by what is left.
-    return float(last["value"].mean()) if len(last) == len(plan.replicas) else float("nan")
+    return float(last["value"].mean()) if len(last) == len(outline.replicas) else float("nan")
 
 
-def _reported(plan: Plan) -> list[tuple[str, str, str]]:
+def _reported(outline: Outline) -> list[tuple[str, str, str]]:
     """List the data as it was read, its name, and each class that is anomalous."""
-    config = plan.config
-    read = load_dataset(config.dataset, config.data_root, reading_of(config))
-    labels = [own.anomaly_class for own in plan.replicas]
-    if config.scenario == "clusters":
-        labels = config.anomaly_classes
-    return [(read.sha256, plan.dataset.name, str(label)) for label in labels]
+    labels = [label for label, _ in outline.replicas]
+    if outline.config.scenario == "clusters":
+        labels = outline.config.anomaly_classes
+    return [(outline.data_sha256, outline.dataset, str(label)) for label in labels]

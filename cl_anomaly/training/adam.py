@@ -8,9 +8,8 @@ from torch.optim.adam import adam
 
 from cl_anomaly.core.errors import RunError
 
-# A processor's Adam computes in vectors of up to 16 numbers, and what does not fill one, at the end
-# of a tensor or of a thread's share, by instructions that round otherwise. PyTorch cuts the shares
-# at multiples of 16.
+# A processor's Adam computes in vectors of up to 16 numbers. The rest, at the end of a tensor or of
+# a thread's share, takes instructions that round otherwise. PyTorch cuts shares at multiples of 16.
 _VECTOR = 16
 
 
@@ -18,15 +17,11 @@ class Adam:
     """Adam with PyTorch's fused kernels, whose result for a replica is that of the replica alone.
 
     Kingma and Ba, "Adam: A Method for Stochastic Optimization" (ICLR 2015), with its own β₁ = 0.9,
-    β₂ = 0.999 and ε = 1e-8.
+    β₂ = 0.999 and ε = 1e-8. Weights, (R, ...) each, without a gradient stay as they are.
 
     On a processor, the end of a parameter that would not fill a vector is copied to one filled up
     with zeros. Which replica's numbers lie there depends on how many replicas there are. Built on
     the function, as `torch.optim.Adam` imports a compiler that takes seconds to load.
-
-    Args:
-        weights: to be trained, (R, ...) each; one without a gradient is left as it is.
-        learning_rate: the step's size, α.
     """
 
     def __init__(self, weights: Sequence[Tensor], learning_rate: float) -> None:
@@ -56,7 +51,7 @@ class Adam:
             [],
             [piece.steps for piece in pieces],
             fused=True,
-            # What makes it count steps on the device, where that repeats them without Python.
+            # Count steps on the device, which repeats them without Python.
             capturable=pieces[0].values.device.type == "cuda",
             amsgrad=False,
             beta1=0.9,
@@ -69,10 +64,7 @@ class Adam:
         _copy_each([own.rest for own in uneven], [own.filled for own in uneven])
 
     def state(self) -> dict[str, Tensor]:
-        """Return, by PLACE.NAME, how many steps each of the weights has made and its two moments.
-
-        The names are PyTorch's: `step`, `exp_avg` and `exp_avg_sq`.
-        """
+        """Return, by PLACE.NAME, each weight's PyTorch state: `step`, `exp_avg`, `exp_avg_sq`."""
         states = enumerate(own.state() for own in self._weights)
         return {f"{place}.{name}": own for place, of in states for name, own in of.items()}
 
@@ -102,13 +94,12 @@ class _Piece:
 
 
 class _Weight:
-    """A parameter as Adam takes it: what fills vectors in place, and a copy of the rest.
+    """A parameter as Adam takes it: numbers that fill vectors in place, and a copy of the rest.
 
     Attributes:
-        weight: the parameter.
         rest: its last numbers, which do not fill a vector; perhaps none.
         filled: their place in a vector filled up with zeros.
-        pieces: that Adam takes.
+        pieces: the tensors that Adam takes.
     """
 
     def __init__(self, weight: Tensor) -> None:

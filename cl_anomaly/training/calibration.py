@@ -1,6 +1,6 @@
 """Thresholds of replicas after a task, from normal samples that were never trained on."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -23,10 +23,10 @@ from cl_anomaly.training.hooks import call, named, overrides, shown
 from cl_anomaly.training.residuals import Residuals
 
 Thresholds = dict[str, NDArray[np.float64]]
-"""By score, (R, rates): for each of TARGET_RATES; nan where a replica's scores are not finite, and
-where each task has a limit of its own."""
+"""By score, (R, rates), for each of TARGET_RATES; NaN if a replica's scores are not finite, or if
+each task has a limit of its own."""
 
-# Of each replica, whatever the number of past tasks: 1 % of them are still five samples.
+# For each replica, whatever the number of past tasks: 1 % of them are still five samples.
 _RECALLED = 500
 _CHUNK = 250
 
@@ -41,17 +41,11 @@ class _Past:
 
 
 class Calibration:
-    """Sets the thresholds of R replicas, and keeps of past tasks what that needs.
-
-    Args:
-        strategy: with its model and the training samples.
-        scores: for each of which there are thresholds.
-        scenarios: one for each replica.
-        seeds: one for each replica.
+    """Sets the thresholds of R replicas, for each score, and keeps what that needs of past tasks.
 
     Attributes:
-        limits: of each task, where the model keeps tasks apart.
-        residuals: of real samples, where the strategy recalls past tasks by a decoder.
+        limits: of each task, if the model keeps tasks apart.
+        residuals: of real samples, if the strategy recalls past tasks by a decoder.
     """
 
     def __init__(
@@ -68,10 +62,10 @@ class Calibration:
 
     @torch.no_grad()
     def look_back(self, number: int) -> None:
-        """Take samples of the past tasks, before the strategy keeps what is to be kept of this one.
+        """Collect samples of the past tasks, before the strategy's `after_task`.
 
         Raises:
-            RunError: the strategy gives what it should not.
+            RunError: a hook returned something invalid.
         """
         self._past, aside = None, self._aside(number)
         if number > 1 and all(aside):
@@ -79,7 +73,7 @@ class Calibration:
 
     @torch.no_grad()
     def store(self, number: int) -> None:
-        """Let the strategy store samples that were kept aside of a task, after `look_back`."""
+        """Let the strategy store samples that a task kept aside, after `look_back`."""
         if all(self._aside(number)) and overrides(self._strategy, "store_aside"):
             # How much was drawn before may depend on how long the other replicas' tasks were.
             self._draw_anew("aside", number)
@@ -95,13 +89,10 @@ class Calibration:
 
     @torch.no_grad()
     def thresholds(self, number: int) -> Thresholds:
-        """Set the thresholds after a task, see `Strategy.calibration_indices`.
-
-        Args:
-            number: of the task, from 1, which has been learnt.
+        """Set the thresholds after a task, counted from 1, see `Strategy.calibration_indices`.
 
         Raises:
-            RunError: the strategy gives what it should not.
+            RunError: a hook returned something invalid.
         """
         strategy = self._strategy
         places = [_places(strategy, scenario, number) for scenario in self._scenarios]
@@ -110,23 +101,21 @@ class Calibration:
             none = np.full((len(places), len(TARGET_RATES)), np.nan)
             return {score.name: none.copy() for score in self._scores}
         own, past, self._past = self._own_scores(places), self._past, None
-        recalled = past and _scored(strategy, self._scores, past.x)
-        if _recalls(strategy) and RECONSTRUCT in strategy.model.abilities:
+        recalled = self._past_scores(past)
+        if overrides(strategy, "recall") and RECONSTRUCT in strategy.model.abilities:
             self.residuals.learn(reconstructed(strategy.model, strategy.samples, places))
         return {
             name: np.array(
                 [
-                    _of_replica(values, recalled[name], past, replica)
-                    if past and recalled
-                    else _of_replica(values)
-                    for replica, values in enumerate(of_replicas)
+                    _of_replica(scores, recalled.get(name), past, replica)
+                    for replica, scores in enumerate(of_replicas)
                 ]
             )
             for name, of_replicas in own.items()
         }
 
     def basis(self, number: int) -> str:
-        """Name what the thresholds after a task are set from, in a word or two."""
+        """Return what the thresholds after a task are set from, in a word or two."""
         strategy, scenario = self._strategy, self._scenarios[0]
         places = _places(strategy, scenario, number)
         if self._has_limits():
@@ -135,24 +124,24 @@ class Calibration:
             return "all tasks"
         if number > 1 and overrides(strategy, "stored_aside") and call(strategy, "stored_aside"):
             return "this task and stored samples"
-        if number > 1 and _recalls(strategy):
+        if number > 1 and overrides(strategy, "recall"):
             return "this task and recalled samples"
         return "this task"
 
     def _has_limits(self) -> bool:
-        """Whether each task has a limit: the model keeps tasks apart, and the strategy as well."""
+        """Return whether each task has a limit: model and strategy keep tasks apart."""
         model, sees_past = self._strategy.model, overrides(self._strategy, "calibration_indices")
         return model.keeps_tasks_apart and DISTANCES in model.abilities and not sees_past
 
     def _learn_limits(self, places: Sequence[Tensor], number: int) -> None:
         parts: list[list[Tensor]] = [[] for _ in places]
         for output, real in reconstructed(self._strategy.model, self._strategy.samples, places):
-            for own, distances, counts in zip(parts, output.distances, real, strict=True):  # type: ignore[attr-defined]
-                own.append(distances[counts])
-        self.limits.learn([torch.cat(own) for own in parts], number)
+            for part, distances, counts in zip(parts, output.distances, real, strict=True):  # type: ignore[attr-defined]
+                part.append(distances[counts])
+        self.limits.learn([torch.cat(part) for part in parts], number)
 
     def _stored(self, aside: Sequence[int]) -> _Past | None:
-        """Take what the strategy stores of what was kept aside; it counts as all it stands for."""
+        """Return the samples kept aside that the strategy stores; they count as all of the past."""
         if not overrides(self._strategy, "stored_aside"):
             return None
         if (given := call(self._strategy, "stored_aside")) is None:
@@ -163,7 +152,7 @@ class Calibration:
         return _Past(x, list(counts), shares)
 
     def _recalled(self, number: int) -> _Past | None:
-        """Take what the strategy recalls; each past task counts as much as this one."""
+        """Return samples that the strategy recalls; each past task counts as much as this one."""
         strategy, device = self._strategy, self._strategy.samples.stored.device
         self._draw_anew("calibration", number)
         with matrix_products_in(torch.float32, device):
@@ -177,15 +166,15 @@ class Calibration:
 
     def _check(self, hook: str, x: object) -> None:
         features = self._strategy.samples.stored.shape[1:]
-        wanted = (len(self._seeds), features)
-        if not isinstance(x, Tensor) or (x.shape[0], x.shape[2:]) != wanted:
+        replicas = len(self._seeds)
+        if not isinstance(x, Tensor) or (x.shape[0], x.shape[2:]) != (replicas, features):
             raise RunError(
                 f"Expected {named(self._strategy, hook)} to give samples for each replica, "
-                f"({wanted[0]}, n, {', '.join(map(str, features))}), but it gave {shown(x)}."
+                f"({replicas}, n, {', '.join(map(str, features))}), but it gave {shown(x)}."
             )
 
     def _own_scores(self, places: Sequence[Tensor]) -> dict[str, list[NDArray[np.float32]]]:
-        """Score each replica's own samples: by score, R arrays (n_r,)."""
+        """Score each replica's samples of the task: by score, R arrays (n_r,)."""
         strategy, scores = self._strategy, self._scores
         parts: dict[str, list[list[Tensor]]] = {s.name: [[] for _ in places] for s in scores}
         batches = reconstructed(strategy.model, strategy.samples, places)
@@ -193,15 +182,27 @@ class Calibration:
             for output, real in batches:
                 for score in scores:
                     each = zip(parts[score.name], score(output), real, strict=True)
-                    for own, values, counts in each:
-                        own.append(values[counts])
+                    for part, values, counts in each:
+                        part.append(values[counts])
         return {
-            name: [torch.cat(own).cpu().numpy() for own in of_replicas]
+            name: [torch.cat(part).cpu().numpy() for part in of_replicas]
             for name, of_replicas in parts.items()
         }
 
+    def _past_scores(self, past: _Past | None) -> dict[str, NDArray[np.float32]]:
+        """Score samples of the past: by score, (R, m)."""
+        if past is None:
+            return {}
+        model, parts = self._strategy.model, {score.name: [] for score in self._scores}
+        with matrix_products_in(torch.float32, self._strategy.samples.stored.device):
+            for chunk in past.x.split(_CHUNK, dim=1):
+                output = model.reconstruct(chunk)
+                for score in self._scores:
+                    parts[score.name].append(score(output))
+        return {name: torch.cat(part, dim=1).cpu().numpy() for name, part in parts.items()}
+
     def state(self) -> State:
-        """Return what is kept of past tasks."""
+        """Return the limits and the residuals of past tasks."""
         state = State()
         state.add("limits", self.limits.kept)
         state.add("residuals", self.residuals.kept)
@@ -211,11 +212,7 @@ class Calibration:
         """Restore what `state` returned."""
         device = self._strategy.samples.stored.device
         for name, part in (("limits", self.limits), ("residuals", self.residuals)):
-            part.kept = {key: own.to(device) for key, own in state.part(name).items()}
-
-
-def _recalls(strategy: Strategy) -> bool:
-    return overrides(strategy, "recall")
+            part.kept = {key: tensor.to(device) for key, tensor in state.part(name).items()}
 
 
 def _places(strategy: Strategy, scenario: Scenario, number: int) -> Tensor:
@@ -230,35 +227,17 @@ def _places(strategy: Strategy, scenario: Scenario, number: int) -> Tensor:
     return places
 
 
-def _scored(
-    strategy: Strategy, scores: Sequence[Score], x: Tensor
-) -> dict[str, NDArray[np.float32]]:
-    """Score samples (R, m, *features): by score, (R, m)."""
-    with matrix_products_in(torch.float32, strategy.samples.stored.device):
-        given = [list(own) for own in zip(*_each(strategy, scores, x), strict=True)]
-    return {
-        score.name: torch.cat(parts, dim=1).cpu().numpy()
-        for score, parts in zip(scores, given, strict=True)
-    }
-
-
-def _each(strategy: Strategy, scores: Sequence[Score], x: Tensor) -> Iterator[list[Tensor]]:
-    for chunk in x.split(_CHUNK, dim=1):
-        output = strategy.model.reconstruct(chunk)
-        yield [score(output) for score in scores]
-
-
 def _of_replica(
-    own: NDArray[np.float32],
-    recalled: NDArray[np.float32] | None = None,
-    past: _Past | None = None,
-    replica: int = 0,
+    scores: NDArray[np.float32],
+    recalled: NDArray[np.float32] | None,
+    past: _Past | None,
+    replica: int,
 ) -> list[float]:
-    """Set a replica's thresholds so that the wanted rate holds on average over the tasks so far."""
-    parts, shares = [own], [1.0]
+    """Set a replica's thresholds so that the target rate holds on average over the tasks so far."""
+    parts, shares = [scores], [1.0]
     if recalled is not None and past is not None and past.counts[replica]:
         share = past.shares[replica]
-        parts, shares = [recalled[replica, : past.counts[replica]], own], [share, 1 - share]
+        parts, shares = [recalled[replica, : past.counts[replica]], scores], [share, 1 - share]
     if not all(np.isfinite(values).all() for values in parts):
         return [float("nan")] * len(TARGET_RATES)
     return [threshold_of_mixture(rate, parts, shares) for rate in TARGET_RATES]

@@ -1,4 +1,4 @@
-"""Training of a model that learns in closed form: one look at each visible sample, and no steps."""
+"""Training of a model that learns in closed form: one pass over the samples, and no steps."""
 
 from __future__ import annotations
 
@@ -19,54 +19,41 @@ from cl_anomaly.models.shared.closed_form import ClosedForm
 from cl_anomaly.strategies import Strategy
 from cl_anomaly.training.outcome import OnStep, Pause, TrainingTime, never
 
-# Samples looked at together: what lies between the maps stays in a processor's cache.
+# Samples in a batch: on a processor, the activations stay in its cache.
 _PROCESSOR_BATCH = 250
 _GPU_BATCH = 8192
 _OF_WEIGHTS = ("loss", "penalty", "after_backward", "after_step")
 
 
 def check_fits(model: type[Model], strategy: Strategy | type[Strategy]) -> None:
-    """Refuse a strategy that acts on steps of training, with a model that makes none.
-
-    Refuse one that holds weights, too, with a model whose tasks share none.
-
-    Args:
-        model: the class.
-        strategy: the strategy, or its class.
+    """Refuse a strategy that acts on training steps or weights, if tasks of the model have none.
 
     Raises:
         InputError: they do not fit together.
     """
     if not model.keeps_tasks_apart:
         return
-    no_steps = issubclass(model, ClosedForm)
-    own = strategy if isinstance(strategy, type) else type(strategy)
-    among = ("extend", *_OF_WEIGHTS) if no_steps else _OF_WEIGHTS
-    hooks = [hook for hook in among if getattr(own, hook) is not getattr(Strategy, hook)]
+    cls = strategy if isinstance(strategy, type) else type(strategy)
+    refused, why = _OF_WEIGHTS, "in which tasks share no weights"
+    if issubclass(model, ClosedForm):
+        refused = ("extend", *_OF_WEIGHTS)
+        why = "which learns in closed form and makes no steps"
+    hooks = [hook for hook in refused if getattr(cls, hook) is not getattr(Strategy, hook)]
     acts = f"acts on steps of training (`{hooks[0]}`)" if hooks else ""
-    if hasattr(own, "own_training"):
+    if hasattr(cls, "own_training"):
         acts = "trains by a loop of its own"
     if acts:
         raise InputError(
             f"Expected a strategy that chooses which samples are seen, such as lower or upper, for "
-            f"the model {model.name}, {_why(no_steps)}, but {own.name} {acts}."
+            f"the model {model.name}, {why}, but {cls.name} {acts}."
         )
 
 
-def _why(no_steps: bool) -> str:
-    return (
-        "which learns in closed form and makes no steps"
-        if no_steps
-        else "in which tasks share no weights"
-    )
-
-
 class OnePass:
-    """Learning of a task in closed form: of one replica after another, each from its own samples.
+    """Closed-form learning of a task, one replica after another, each from its own samples.
 
-    What a replica learns depends on nothing else, so it is the same bits alone or among others. A
-    pause keeps where a pass is, for this process; another process begins the replica's pass anew,
-    and comes to the same.
+    A replica learns the same bits alone or among others. After a pause this process resumes a pass;
+    another process repeats the replica's pass, with the same result.
 
     Args:
         strategy: prepared for the task, with a model that learns in closed form.
@@ -74,21 +61,22 @@ class OnePass:
         earlier: R tensors, the samples of its earlier tasks.
 
     Attributes:
-        indices: as they were given.
-        steps: batches that all replicas look at, for each replica.
+        steps: batches of all replicas, for each replica.
         done: batches so far.
         failed: by replica, the batch after which its features were not finite.
-        time: that it has taken so far.
+        time: spent so far.
     """
 
     def __init__(
         self, strategy: Strategy, indices: Sequence[Tensor], earlier: Sequence[Tensor]
     ) -> None:
-        self._strategy, self.indices, self._earlier = strategy, indices, earlier
-        self._model = _closed_form(strategy.model)
+        if not isinstance(model := strategy.model, ClosedForm):
+            raise TypeError(f"Expected a model that learns in closed form, but got {model.name}.")
+        self._strategy, self._indices, self._earlier = strategy, indices, earlier
+        self._model = model
         on_processor = strategy.samples.stored.device.type == "cpu"
         self._size = _PROCESSOR_BATCH if on_processor else _GPU_BATCH
-        counts = [math.ceil(len(own) / self._size) for own in indices]
+        counts = [math.ceil(len(visible) / self._size) for visible in indices]
         self._ends = list(accumulate(counts))
         self.steps = [self._ends[-1]] * len(indices)
         self.done, self._replica = 0, 0
@@ -99,21 +87,15 @@ class OnePass:
     @property
     def is_done(self) -> bool:
         """Whether all replicas have learnt the task."""
-        return self._replica == len(self.indices)
+        return self._replica == len(self._indices)
 
     def run(self, on_step: OnStep, pause: Pause = never) -> TrainingTime:
-        """Learn until the task is learnt, or until it is to pause.
+        """Learn until the task is done or to be paused; return the time spent on it in all.
 
-        Args:
-            on_step: told after each batch; there is no loss, and NaN stands for it.
-            pause: asked after each batch.
-
-        Returns:
-            What it has taken so far, with what it took before a pause.
+        Both functions are called after each batch, with NaN for the loss.
         """
         device = self._strategy.samples.stored.device
-        started, none = time.perf_counter(), torch.full((len(self.indices),), math.nan)
-
+        started, none = time.perf_counter(), torch.full((len(self._indices),), math.nan)
         wanted = Wanted.NOTHING
         with torch.no_grad(), matrix_products_in(torch.float32, device):
             while wanted is Wanted.NOTHING and not self.is_done:
@@ -125,30 +107,30 @@ class OnePass:
                         break
                 if self.done == self._ends[self._replica]:
                     self._learn()
-        samples = sum(len(own) for own in self.indices[: self._replica])
+        samples = sum(len(visible) for visible in self._indices[: self._replica])
         self.time = TrainingTime(self.time.seconds + now(device) - started, 0.0, samples)
         return self.time
 
     def _batches(self) -> Iterator[Tensor]:
-        """Yield what is left of the replica's samples, (B, *features) each."""
-        samples, indices = self._strategy.samples, self.indices[self._replica]
-        place, scaling = self._replica, self._strategy.samples.scaling
-        own = samples.scaled_by(scaling and scaling.part(place, place + 1))
+        """Yield the remaining samples of the replica, (B, *features) each."""
+        samples, indices = self._strategy.samples, self._indices[self._replica]
+        place, scaling = self._replica, samples.scaling
+        scaled = samples.scaled_by(scaling and scaling.part(place, place + 1))
         for part in indices.split(self._size)[len(self._seen) :]:
-            yield own.batch(part[None].to(samples.stored.device))[0]
+            yield scaled.batch(part[None].to(samples.stored.device))[0]
 
     def _learn(self) -> None:
-        """Let the replica whose pass is done learn from what was seen."""
-        earlier, indices = self._earlier[self._replica], self.indices[self._replica]
+        """Let the replica whose pass is done learn from its features."""
+        earlier, indices = self._earlier[self._replica], self._indices[self._replica]
         anew = len(earlier) > 0 and bool(torch.isin(earlier, indices).all())
-        if not all(bool(own.isfinite().all()) for own in self._seen):
+        if not all(bool(features.isfinite().all()) for features in self._seen):
             self.failed[self._replica] = (self.done, "a feature")
             self._seen = [torch.zeros_like(self._seen[0])]
         self._model.learn(self._replica, self._seen, anew)
         self._replica, self._seen = self._replica + 1, []
 
     def state(self) -> State:
-        """Return where it is, beside what the model has learnt: how many replicas are through."""
+        """Return how many replicas are done; the rest is in the model's state."""
         values = {"replica": self._replica, "time": vars(self.time)}
         return State(values | {"failed": list(self.failed.items())})
 
@@ -158,9 +140,3 @@ class OnePass:
         self.done = ([0, *self._ends])[self._replica]
         self.time = TrainingTime(**state.values["time"])
         self.failed = {replica: (step, what) for replica, (step, what) in state.values["failed"]}
-
-
-def _closed_form(model: Model) -> ClosedForm:
-    if not isinstance(model, ClosedForm):
-        raise TypeError(f"Expected a model that learns in closed form, but got {model.name}.")
-    return model

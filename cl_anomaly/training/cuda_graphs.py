@@ -1,4 +1,4 @@
-"""Work that is the same on the same tensors every time: a GPU records it once, and replays it."""
+"""Training steps that a GPU records once, and replays: the same work on the same tensors."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -7,19 +7,18 @@ import torch
 
 from cl_anomaly.core.errors import RunError
 
-# Calls before the one that is recorded: libraries set themselves up in the first, which cannot be.
+# Calls before the recorded one: libraries set themselves up in the first, which cannot be recorded.
 _WARM_UP = 3
 
 Record = Callable[[Callable[[], None]], Callable[[], None]]
-"""Takes a function that works on the same tensors whenever it is called, and returns another that
-does its work again with fewer launches."""
+"""Turn work on the same tensors into a function that repeats it with fewer launches."""
 
 
 class Repeated:
-    """Work that is done again and again, recorded after its first calls where a device gains by it.
+    """Repeated work, recorded after its first calls if a device gains by it.
 
     Args:
-        work: without arguments, from tensors that stay where they are to tensors that stay there.
+        work: on tensors that keep their addresses.
     """
 
     def __init__(self, work: Callable[[], None]) -> None:
@@ -27,11 +26,7 @@ class Repeated:
         self._record: Record | None = None
 
     def begin(self, record: Record | None) -> None:
-        """Begin, or resume after a pause.
-
-        Args:
-            record: makes the work repeatable; None on a processor, where nothing is gained.
-        """
+        """Begin, or resume after a pause; `record` is None on a processor, which gains nothing."""
         self._record, self._done_by, self._calls = record, self._work, 0
 
     def __call__(self) -> None:
@@ -48,7 +43,7 @@ class Repeated:
 
 @contextmanager
 def replayable(device: torch.device) -> Iterator[Record | None]:
-    """Prepare a device for training steps, and give what records them: on a GPU, a CUDA graph."""
+    """Prepare a device for training steps, and yield a function that records them on a GPU."""
     if device.type != "cuda":
         yield None
         return

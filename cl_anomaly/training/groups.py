@@ -1,4 +1,4 @@
-"""All replicas of a run: groups that train one after another, or beside each other in threads."""
+"""All replicas of a run, in groups that train one after another or in threads."""
 
 import math
 import threading
@@ -26,8 +26,8 @@ from cl_anomaly.training.threads import Threads
 if TYPE_CHECKING:
     from cl_anomaly.training.portion_learner import PortionLearner
 
-# Where a processor's cache does not keep weights, gradients and moments from one step to the next,
-# Adam takes nearly twice as long, and the matrix products longer, too.
+# If a processor's cache does not keep weights, gradients and moments from one step to the next,
+# Adam takes nearly twice as long, and matrix products take longer, too.
 _CACHE_BYTES = 48 * 2**20
 
 AnyLearner: TypeAlias = "Learner | PortionLearner"
@@ -38,14 +38,14 @@ def group_sizes(
 ) -> list[int]:
     """Divide replicas into groups that train side by side.
 
-    Those of a group have the same sizes of batches in all tasks. On a GPU, neighbours that have
-    are one group: the more, the busier it is. On a processor a group is what its cache holds, or
-    less, so that each thread has as many groups as the others.
+    All replicas of a group have the same batch size in every task. On a GPU, all neighbours with
+    the same sizes are one group. On a processor a group fits into the cache, and is small enough
+    that all threads have the same number of groups.
 
     Args:
         batches: of each replica, the batch size of each of its tasks.
         memory: bytes that each step of one replica reads and writes, see `Model.training_bytes`.
-        device: what they train on.
+        device: that they train on.
         threads: that train groups at the same time.
 
     Returns:
@@ -57,22 +57,13 @@ def group_sizes(
     at_once = max(1, _CACHE_BYTES // memory)
     sizes = []
     for replicas in alike:
-        rounds = math.ceil(replicas / (at_once * threads))
-        sizes += _sizes(replicas, min(replicas, rounds * threads))
+        groups = min(replicas, math.ceil(replicas / (at_once * threads)) * threads)
+        sizes += [replicas // groups + (group < replicas % groups) for group in range(groups)]
     return sizes
 
 
-def _sizes(replicas: int, groups: int) -> list[int]:
-    return [replicas // groups + (group < replicas % groups) for group in range(groups)]
-
-
 class ReplicaGroups:
-    """The groups of a run's replicas, in their order; they share nothing.
-
-    Args:
-        learners: one for each group.
-        threads: how many groups may train at a time.
-    """
+    """The groups of a run's replicas, in order, up to `threads` of which train at a time."""
 
     def __init__(self, learners: Sequence[AnyLearner], threads: int) -> None:
         self.learners = learners
@@ -87,29 +78,25 @@ class ReplicaGroups:
 
     @property
     def is_done(self) -> bool:
-        """Whether all replicas are through with the task that has begun."""
+        """Whether all replicas have finished the task that has begun."""
         return all(learner.training.is_done for learner in self.learners)
 
     def begin(self, number: int) -> None:
-        """Make all replicas ready for a task, from 1."""
+        """Prepare all replicas for a task, counted from 1."""
         self._seconds = 0.0
         for learner in self.learners:
             learner.begin(number)
 
-    def train(
-        self,
-        on_step: OnStep,
-        pause: Pause = never,
-    ) -> TrainingTime:
-        """Train all replicas on the task that has begun, until it is done or they are to pause.
+    def train(self, on_step: OnStep, pause: Pause = never) -> TrainingTime:
+        """Train all replicas on the task that has begun, until it is done or one group pauses.
 
         Args:
-            on_step: told after each step of a group: steps done and steps in all, of all groups
-                together, and the loss of each of the group's replicas.
-            pause: asked after each step; all groups pause where one does.
+            on_step: called after each step of a group with the steps done and the steps in all, of
+                all groups together, and the loss of each of the group's replicas.
+            pause: asked after each step.
 
         Returns:
-            What it has taken so far.
+            The time spent so far.
         """
         trainings = [learner.training for learner in self.learners]
         steps = sum(max(training.steps) for training in trainings)
@@ -138,36 +125,33 @@ class ReplicaGroups:
         return _together(times, self._seconds)
 
     def steps(self) -> list[int]:
-        """Return how many steps each replica makes in this task, see `Learner`."""
-        return [own for learner in self.learners for own in learner.steps]
+        """Return the number of steps of each replica in this task, see `Learner`."""
+        return [steps for learner in self.learners for steps in learner.steps]
 
     def failures(self) -> dict[int, tuple[int, str]]:
-        """Return the step at which a replica failed in this task, and what of it, by its place."""
-        found, before = {}, 0
+        """Return, by replica, the step at which it failed in this task, and what was not finite."""
+        failures, before = {}, 0
         for learner in self.learners:
             failed = learner.training.failed
-            found |= {before + replica: failure for replica, failure in failed.items()}
+            failures |= {before + replica: failure for replica, failure in failed.items()}
             before += len(learner.seeds)
-        return found
+        return failures
 
     def losses(self) -> Tensor:
         """Return each epoch's mean loss in the last task, (R, epochs), float64; see `Learner`."""
         return torch.cat([learner.losses() for learner in self.learners])
 
     def conclude(self) -> None:
-        """Let the strategies keep what they need of the task."""
+        """Let the strategies and the scores keep what they need of the task."""
         with matrix_products_in(torch.float32, self.device):
             self._threads.map(lambda learner: learner.conclude(), self.learners)
 
     def score(
         self, samples: Samples, indices: Tensor, is_untrained: bool = False
     ) -> dict[str, NDArray[np.float32]]:
-        """Score samples with every replica, see `evaluation.score_samples`.
+        """Score samples with every replica, see `score_samples`.
 
-        Args:
-            samples: where they are.
-            indices: which of them.
-            is_untrained: no task has been learnt: leave out scores that keep statistics of tasks.
+        If no task has been learnt, scores that keep statistics of tasks are left out.
         """
 
         def score(learner: AnyLearner) -> dict[str, NDArray[np.float32]]:
@@ -187,20 +171,19 @@ class ReplicaGroups:
         return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
 
     def alarms(self, samples: Samples, indices: Tensor) -> NDArray[np.bool_]:
-        """Tell which samples are beyond the limit of their nearest task, (R, rates, n)."""
+        """Return whether samples are beyond the limit of their nearest task, (R, rates, n)."""
 
         def alarms(learner: AnyLearner) -> NDArray[np.bool_]:
-            own = samples.scaled_by(learner.strategy.samples.scaling)
-            return alarms_by_limits(
-                learner.strategy.model, own, indices, learner.calibration.limits
-            )
+            strategy, limits = learner.strategy, learner.calibration.limits
+            scaled = samples.scaled_by(strategy.samples.scaling)
+            return alarms_by_limits(strategy.model, scaled, indices, limits)
 
         return np.concatenate(self._threads.map(alarms, self.learners))
 
     def model_bytes(self) -> int:
-        """Count the bytes of what the models keep, of all replicas: what `weights` would write."""
+        """Count the bytes of all replicas' models, as `Detector.weights` would write them."""
         states = [learner.strategy.model.state_dict() for learner in self.learners]
-        return sum(own.numel() * own.element_size() for state in states for own in state.values())
+        return sum(tensor.nbytes for state in states for tensor in state.values())
 
     def score_bytes(self) -> dict[str, int]:
         """Count the bytes of the statistics that scores keep, of all replicas, by score."""
@@ -212,43 +195,42 @@ class ReplicaGroups:
         }
 
     def strategy_bytes(self) -> int | None:
-        """Count the bytes that strategies keep of the past, of all replicas; None where unknown.
+        """Count the bytes that strategies and calibration keep of the past, of all replicas.
 
-        What is kept to set thresholds counts, too.
-
-        It is unknown of a strategy that keeps something outside its `state_dict`, or something that
-        cannot be kept in a file, as Avalanche's A-GEM does.
+        None for a strategy that keeps something outside its `state_dict`, or something that does
+        not fit into a file, as Avalanche's A-GEM does.
         """
-        strategies = [learner.strategy for learner in self.learners]
-        if any(strategy.cannot_be_resumed for strategy in strategies):
-            return None
-        try:
-            kept = [own for each in strategies for own in call(each, "state_dict").values()]
-            kept += [o for own in self.learners for o in own.calibration.state().tensors.values()]
-        except CannotKeepError:
-            return None
-        return sum(own.numel() * own.element_size() for own in kept)
+        total = 0
+        for learner in self.learners:
+            if learner.strategy.cannot_be_resumed:
+                return None
+            try:
+                tensors = call(learner.strategy, "state_dict")
+            except CannotKeepError:
+                return None
+            total += sum(tensor.nbytes for tensor in tensors.values())
+            total += sum(tensor.nbytes for tensor in learner.calibration.state().tensors.values())
+        return total
 
     def state(self) -> State:
-        """Return where all groups are."""
+        """Return the state of all groups."""
         state = State({"groups": [], "seconds": self._seconds})
         for place, learner in enumerate(self.learners):
-            own = learner.state()
-            state.values["groups"].append({"replicas": len(learner.seeds), **own.values})
-            state.add(f"group.{place}", own.tensors)
+            group = learner.state()
+            state.values["groups"].append({"replicas": len(learner.seeds), **group.values})
+            state.add(f"group.{place}", group.tensors)
         return state
 
     def restore(self, state: State, number: int) -> None:
-        """Restore what `state` returned: by groups of the same sizes, at the same task."""
+        """Restore what `state` returned, with groups of the same sizes, at the same task."""
         self._seconds = state.values["seconds"]
-        for place, (learner, values) in enumerate(
-            zip(self.learners, state.values["groups"], strict=True)
-        ):
+        groups = zip(self.learners, state.values["groups"], strict=True)
+        for place, (learner, values) in enumerate(groups):
             learner.restore(State(values, state.part(f"group.{place}")), number)
 
 
 def _together(times: Sequence[TrainingTime], seconds: float) -> TrainingTime:
-    """Time of groups, some of which trained at the same time."""
+    """Add up the times of groups, some of which trained at the same time."""
     samples = sum(time.samples for time in times)
     parts = [time.replay_seconds for time in times]
     if None in parts:

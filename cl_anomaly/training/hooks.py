@@ -1,4 +1,4 @@
-"""Guards of a strategy's hooks: what they raise is explained, and what they give is looked at."""
+"""Guards of a strategy's hooks: explain their errors, and check their results."""
 
 import copy
 import inspect
@@ -18,15 +18,10 @@ from cl_anomaly.strategies import Strategy
 
 
 class StepHooks:
-    """The hooks of a strategy that are called in every step of training on a task.
-
-    Args:
-        strategy: prepared for the task.
+    """The hooks that are called in every step of training on a task.
 
     Attributes:
-        after_backward: calls the strategy's.
-        after_step: calls the strategy's.
-        extend_seconds: in the strategy's `extend` so far; None where a device repeats steps whole.
+        extend_seconds: spent in `extend` so far; None if a device replays whole steps.
     """
 
     def __init__(self, strategy: Strategy) -> None:
@@ -37,13 +32,10 @@ class StepHooks:
         self.extend_seconds: float | None = 0.0 if on_cpu else None
 
     def extend(self, x: Tensor) -> Tensor:
-        """Ask for the batch that is trained on, and look at its form.
-
-        Args:
-            x: (R, B, *features), the visible samples.
+        """Return the batch to train on, (R, B', *features), for visible samples (R, B, *features).
 
         Raises:
-            RunError: the hook raised an error, or gave something else than a batch.
+            RunError: the hook raised an error, or returned something else than a batch.
         """
         before = time.perf_counter()
         batch = call(self._strategy, "extend", x)
@@ -67,36 +59,28 @@ class StepHooks:
         return batch
 
     def losses(self, x: Tensor, random: Draws) -> Tensor:
-        """Ask for each sample's loss, (R, B'), and look at its form.
-
-        Args:
-            x: (R, B', *features), the batch that is trained on.
-            random: what the model draws from.
+        """Return each sample's loss, (R, B'), of a batch (R, B', *features).
 
         Raises:
-            RunError: the hook raised an error, or gave something else.
+            RunError: the hook raised an error, or returned something else.
         """
         if not overrides(self._strategy, "loss"):
             return self._strategy.model.loss(x, random)
         given = call(self._strategy, "loss", x, random)
-        wanted = x.shape[:2]
-        if not (isinstance(given, Tensor) and given.shape == wanted and given.device == x.device):
+        shape = x.shape[:2]
+        if not (isinstance(given, Tensor) and given.shape == shape and given.device == x.device):
             raise self._otherwise(
                 "loss",
-                f"to give one number for each sample, {tuple(wanted)}, on {x.device}",
+                f"to give one number for each sample, {tuple(shape)}, on {x.device}",
                 shown(given),
             )
         return given
 
     def weighted(self, losses: Tensor, weights: Tensor) -> Tensor:
-        """Multiply the losses of the visible samples, which come first in a batch.
-
-        Args:
-            losses: (R, B'), of each sample in the batch.
-            weights: (R, B), of the visible samples; what the strategy has added has weight 1.
+        """Multiply the first losses of (R, B'), of the visible samples, by weights (R, B).
 
         Raises:
-            RunError: the strategy has left visible samples out.
+            RunError: the strategy has left out visible samples.
         """
         count = weights.shape[1]
         if losses.shape[1] < count:
@@ -109,21 +93,15 @@ class StepHooks:
         return torch.cat([losses[:, :count] * weights, losses[:, count:]], dim=1)
 
     def penalty(self, x: Tensor) -> Tensor | float:
-        """Ask for what is added to each replica's loss, and look at its form.
-
-        Args:
-            x: (R, B', *features), the batch that is trained on.
-
-        Returns:
-            (R,), or one number for all.
+        """Return the penalty of each replica, (R,), or one for all, for a batch (R, B', *features).
 
         Raises:
-            RunError: the hook raised an error, or gave something else.
+            RunError: the hook raised an error, or returned something else.
         """
         added = call(self._strategy, "penalty", x)
         if isinstance(added, float | int):
             return added
-        # Another shape would be spread over the replicas, and mix them without a word.
+        # Another shape would be broadcast over the replicas, and silently mix them.
         if not (
             isinstance(added, Tensor)
             and added.shape == x.shape[:1]
@@ -139,20 +117,14 @@ class StepHooks:
         return added
 
     def _otherwise(self, hook: str, expected: str, given: str) -> RunError:
-        strategy = self._strategy
         return RunError(
-            f"Expected {named(strategy, hook)} {expected}, but in task "
-            f"{strategy.task_number} it gave {given}."
+            f"Expected {named(self._strategy, hook)} {expected}, but in task "
+            f"{self._strategy.task_number} it gave {given}."
         )
 
 
 def call(strategy: Strategy, hook: str, *arguments: Any) -> Any:
-    """Call a hook of a strategy.
-
-    Args:
-        strategy: whose hook it is.
-        hook: its name, such as "extend".
-        arguments: what it takes.
+    """Call a strategy's hook, such as "extend".
 
     Raises:
         RunError: it raised an error. The message names the line in the strategy's own file.
@@ -161,7 +133,7 @@ def call(strategy: Strategy, hook: str, *arguments: Any) -> Any:
         return getattr(strategy, hook)(*arguments)
     except (CLAnomalyError, CannotKeepError):
         raise
-    except (Exception, SystemExit) as error:  # as of one that wants to end the program
+    except (Exception, SystemExit) as error:
         raise RunError(
             f"in task {strategy.task_number}: {reason(error, _own_files(strategy))}, raised by "
             f"{named(strategy, hook)}"
@@ -174,30 +146,27 @@ def named(strategy: Strategy, hook: str) -> str:
 
 
 def overrides(strategy: Strategy, hook: str) -> bool:
-    """Return whether a strategy has a hook of its own."""
+    """Return whether a strategy overrides a hook."""
     return getattr(getattr(strategy, hook), "__func__", None) is not getattr(Strategy, hook)
 
 
 def _hook_or_nothing(strategy: Strategy, hook: str) -> Callable[[], None]:
-    """Return what calls a hook at every step; nothing where the strategy has none of its own."""
-    if not overrides(strategy, hook):
-        return lambda: None
-    return partial(call, strategy, hook)
+    return partial(call, strategy, hook) if overrides(strategy, hook) else lambda: None
 
 
 def shown(value: Any) -> str:
-    """Describe what a hook gave, in a few words."""
+    """Describe a hook's result in a few words."""
     if isinstance(value, Tensor):
         return f"{tuple(value.shape)}, {str(value.dtype).removeprefix('torch.')} on {value.device}"
     return "None" if value is None else f"a {type(value).__qualname__}"
 
 
 def stand_in(strategy: Strategy) -> Strategy:
-    """Make a copy that can be asked without the strategy's noticing; model and draws are shared."""
+    """Copy a strategy, so that calling hooks leaves it as it is; model and draws are shared."""
     shared: list[Any] = [strategy.model, *strategy.model.modules(), *strategy.model.parameters()]
     shared += [vars(strategy)[name] for name in ("samples", "random") if name in vars(strategy)]
-    with suppress(Exception):  # of what Python cannot copy, such as an open file
-        return copy.deepcopy(strategy, {id(own): own for own in shared})
+    with suppress(Exception):  # it holds something that cannot be copied, such as an open file
+        return copy.deepcopy(strategy, {id(part): part for part in shared})
     return copy.copy(strategy)
 
 
@@ -205,6 +174,6 @@ def _own_files(strategy: Strategy) -> set[str]:
     files = set()
     for cls in type(strategy).__mro__:
         if issubclass(cls, Strategy) and cls is not Strategy:
-            with suppress(TypeError, OSError):  # of a class that is in no file
+            with suppress(TypeError, OSError):  # the class is in no file
                 files.add(inspect.getfile(cls))
     return files

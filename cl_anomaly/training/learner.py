@@ -1,4 +1,4 @@
-"""Replicas that learn side by side: a strategy with its model, and the tasks of each replica."""
+"""Replicas that learn side by side: a strategy with its model, and each replica's tasks."""
 
 from collections.abc import Sequence
 from typing import Protocol, runtime_checkable
@@ -10,16 +10,22 @@ from cl_anomaly.core.errors import RunError
 from cl_anomaly.core.randomness import ReplicaRandom, StepRandom
 from cl_anomaly.core.state import CannotKeepError, State
 from cl_anomaly.models.shared.closed_form import ClosedForm
-from cl_anomaly.scenarios.class_stream import Scenario
+from cl_anomaly.scenarios.class_stream import Scenario, Task
 from cl_anomaly.scores import make_scores
 from cl_anomaly.strategies import Strategy
 from cl_anomaly.training.calibration import Calibration, Thresholds
 from cl_anomaly.training.closed_form_fit import OnePass, check_fits
-from cl_anomaly.training.epoch_losses import EpochLosses
 from cl_anomaly.training.hooks import call
 from cl_anomaly.training.learning_scores import learn_scores
 from cl_anomaly.training.loop import TaskTraining
-from cl_anomaly.training.outcome import OnStep, Pause, Training, TrainingTime, never
+from cl_anomaly.training.outcome import (
+    EpochLosses,
+    OnStep,
+    Pause,
+    Training,
+    TrainingTime,
+    never,
+)
 from cl_anomaly.training.rehearsal import rehearse
 from cl_anomaly.training.schedule import TrainingSettings
 from cl_anomaly.training.visibility import (
@@ -47,13 +53,9 @@ class Learner:
         seeds: one for each replica.
         scenarios: one for each replica.
         settings: how each task is trained.
-        scores: names of the anomaly scores that are computed.
+        scores: names of the anomaly scores to compute.
         is_told: whether scores are told which task a test sample belongs to.
-        keeps_adam: whether Adam continues from one task to the next, where no boundaries are told.
-
-    Attributes:
-        scores: the anomaly scores, with the statistics that they keep.
-        calibration: sets thresholds, with what it keeps of past tasks.
+        keeps_adam: whether Adam continues from one task to the next, as without boundaries.
 
     Raises:
         InputError: the strategy would be trained on samples that have not arrived, or does not fit
@@ -86,8 +88,16 @@ class Learner:
         """Whether a task has begun that has not been concluded."""
         return self._training is not None
 
+    @property
+    def _device(self) -> torch.device:
+        return self.strategy.samples.stored.device
+
+    def _tasks(self, number: int) -> list[Task]:
+        """Return a task, counted from 1, as each replica sees it."""
+        return [scenario.tasks[number - 1] for scenario in self.scenarios]
+
     def told(self, indices: Tensor) -> Tensor | None:
-        """Return what scores are told of test samples, (R, n), see `evaluation.score_samples`."""
+        """Return the tasks of test samples, (R, n), if scores are told them."""
         if not self._is_told:
             return None
         return torch.stack([scenario.tasks_of(indices) for scenario in self.scenarios])
@@ -101,44 +111,35 @@ class Learner:
 
     @property
     def steps(self) -> list[int]:
-        """Steps that each replica makes in the task that has begun; 0 of what is in closed form."""
+        """Steps of each replica in the task that has begun; 0 in closed form."""
         if isinstance(self.strategy.model, ClosedForm):
             return [0] * len(self.seeds)
         return self.training.steps
 
     def begin(self, number: int) -> None:
-        """Make the strategy ready for a task, from 1.
+        """Prepare the strategy for a task, counted from 1.
 
         Raises:
-            RunError: a hook gives what it should not, see `rehearse` and `visible_indices`.
+            RunError: a hook returned something invalid, see `rehearse` and `visible_indices`.
         """
-        self.strategy.task_number = number
-        device = self.strategy.samples.stored.device
-        self.strategy.random = ReplicaRandom(self.seeds, "before task", number, device=device)
-        tasks = [scenario.tasks[number - 1] for scenario in self.scenarios]
-        with watched(self.strategy, "before_task", self.scenarios, number):
-            call(self.strategy, "before_task", tasks)
-        self.strategy.model.begin_task(number)
-        self._prepare(number)
+        strategy = self.strategy
+        strategy.task_number = number
+        strategy.random = ReplicaRandom(self.seeds, "before task", number, device=self._device)
+        with watched(strategy, "before_task", self.scenarios, number):
+            call(strategy, "before_task", self._tasks(number))
+        strategy.model.begin_task(number)
         self._start(number)
 
-    def _prepare(self, number: int) -> None:
-        self.strategy.task_number = number
-        device = self.strategy.samples.stored.device
-        self.strategy.random = StepRandom(self.seeds, "strategy", number, device=device)
-
     def _start(self, number: int) -> None:
+        self.strategy.random = StepRandom(self.seeds, "strategy", number, device=self._device)
         self._training = self._new_training(number)
-        device = self.strategy.samples.stored.device
-        self._losses = EpochLosses(self._training.steps, self.settings.parts, device)
+        self._losses = EpochLosses(self._training.steps, self.settings.parts, self._device)
 
     def _new_training(self, number: int) -> Training:
-        tasks = [scenario.tasks[number - 1] for scenario in self.scenarios]
-        strategy, settings = self.strategy, self.settings.for_task(tasks)
+        strategy, settings = self.strategy, self.settings.for_task(self._tasks(number))
         if isinstance(strategy, TrainsItself):
             return strategy.own_training(self.scenarios[0], self.seeds[0], settings)
-        visible = visible_indices(strategy, self.scenarios, self.seeds, number)
-        self._visible = visible
+        visible = self._visible = visible_indices(strategy, self.scenarios, self.seeds, number)
         if isinstance(strategy.model, ClosedForm):
             return OnePass(strategy, visible, self._earlier(number))
         rehearse(strategy, self.scenarios, visible, settings.batch_size)
@@ -171,19 +172,18 @@ class Learner:
         return self._losses.means()
 
     def conclude(self) -> None:
-        """Let the strategy keep what it needs of the task that it was trained on."""
-        number, device = self.strategy.task_number, self.strategy.samples.stored.device
+        """Let the strategy and the scores keep what they need of the task."""
+        strategy, number = self.strategy, self.strategy.task_number
         if isinstance(self._training, TaskTraining):
             self._moments = self._training.moments
         self._training = None
         self.calibration.look_back(number)
         # How much was drawn in training may depend on how long the other replicas' tasks were.
-        self.strategy.random = ReplicaRandom(self.seeds, "after task", number, device=device)
-        tasks = [scenario.tasks[number - 1] for scenario in self.scenarios]
-        with watched(self.strategy, "after_task", self.scenarios, number):
-            call(self.strategy, "after_task", tasks)
+        strategy.random = ReplicaRandom(self.seeds, "after task", number, device=self._device)
+        with watched(strategy, "after_task", self.scenarios, number):
+            call(strategy, "after_task", self._tasks(number))
         self.calibration.store(number)
-        samples, model = self.strategy.samples, self.strategy.model
+        samples, model = strategy.samples, strategy.model
         learn_scores(self.scores, model, samples, self.scenarios, self._visible, number)
 
     def thresholds(self) -> Thresholds:
@@ -191,7 +191,7 @@ class Learner:
         return self.calibration.thresholds(self.strategy.task_number)
 
     def state(self) -> State:
-        """Return the weights, what the strategy keeps, and where the training is."""
+        """Return the weights, the state of the strategy, and the position in the training."""
         state = State()
         state.add("model", self.strategy.model.state_dict())
         state.add("strategy", _checked(self.strategy))
@@ -207,40 +207,36 @@ class Learner:
         return state
 
     def restore(self, state: State, number: int) -> None:
-        """Restore what `state` returned.
-
-        Args:
-            state: of as many replicas.
-            number: of the task that was being learnt, or had been.
-        """
+        """Restore what `state` returned, at the task that was being learnt or was learnt last."""
         self.strategy.task_number = number
-        device = self.strategy.samples.stored.device
         self.strategy.model.load_state_dict(state.part("model"))
-        if kept := state.part("strategy"):
-            call(self.strategy, "load_state_dict", {k: own.to(device) for k, own in kept.items()})
+        if tensors := self._on_device(state.part("strategy")):
+            call(self.strategy, "load_state_dict", tensors)
         self.calibration.restore(State({}, state.part("calibration")))
         for score in self.scores:
-            if statistics := state.part(f"score.{score.name}"):
-                score.load_state_dict({k: own.to(device) for k, own in statistics.items()})
+            if statistics := self._on_device(state.part(f"score.{score.name}")):
+                score.load_state_dict(statistics)
         if self._moments is not None:
             self._moments = state.part("adam")
         if "training" in state.values:
-            # Not `begin`: what the strategy kept before the task, it has taken back.
-            self._prepare(number)
+            # Not `begin`: `before_task` has been called, and its results are restored.
             self._start(number)
             self.training.restore(State(state.values["training"], state.part("training")))
             self._losses.load_state_dict(state.part("losses"))
+
+    def _on_device(self, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
+        return {name: tensor.to(self._device) for name, tensor in tensors.items()}
 
 
 def _checked(strategy: Strategy) -> dict[str, Tensor]:
     if why := strategy.cannot_be_resumed:
         raise CannotKeepError(why)
-    kept = call(strategy, "state_dict")
-    if not isinstance(kept, dict) or not all(
-        isinstance(name, str) and isinstance(own, Tensor) for name, own in kept.items()
+    state = call(strategy, "state_dict")
+    if not isinstance(state, dict) or not all(
+        isinstance(name, str) and isinstance(value, Tensor) for name, value in state.items()
     ):
         raise RunError(
             f"Expected {type(strategy).__name__}.state_dict to give tensors by name, but got "
-            f"{kept!r:.200}."
+            f"{state!r:.200}."
         )
-    return kept
+    return state

@@ -1,6 +1,6 @@
-"""What scores learn after a task: the task alone, or all tasks anew where they are visible."""
+"""Statistics that scores learn after a task: of the task alone, or of all tasks if visible."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import torch
 from torch import Tensor
@@ -11,8 +11,8 @@ from cl_anomaly.scenarios.base import Scenario
 from cl_anomaly.scores import Score
 from cl_anomaly.scores.scoring import reconstructed
 
-# Of a task of which only a part is visible: enough that its statistics are worth more than those of
-# the whole task under weights that have moved since.
+# Visible samples of a task whose statistics are worth more than those of the whole task under
+# weights that have moved since.
 _ENOUGH = 50
 
 
@@ -24,21 +24,21 @@ def learn_scores(
     visible: Sequence[Tensor] | None,
     number: int,
 ) -> None:
-    """Let scores keep statistics of a task, and relearn those of earlier tasks that are visible.
+    """Let scores learn statistics of a task, and relearn those of earlier tasks that are visible.
 
-    The weights have moved since the earlier tasks were learnt. Where the strategy sees enough of
-    each of them, all statistics are made anew, task after task, with the weights as they are now.
+    The weights have moved since the earlier tasks were learnt. If the strategy sees enough of
+    each of them, all statistics are relearnt, task after task, with the current weights.
 
     Args:
-        scores: all that there are.
+        scores: all that are computed.
         model: R replicas, which have learnt the task.
         samples: the training set.
         scenarios: one for each replica.
-        visible: R tensors (n_r,), int64, what each replica saw in the task; None for its own task.
+        visible: R tensors (n_r,), int64, the samples that each replica saw; None for its own task.
         number: of the task, from 1.
     """
     own = [scenario.tasks[number - 1].indices for scenario in scenarios]
-    parts = [_by_task(*each, number) for each in zip(scenarios, visible or own, strict=True)]
+    parts = [_by_task(*pair, number) for pair in zip(scenarios, visible or own, strict=True)]
     sees = [part is not None for part in parts]
     for score in scores:
         if not score.learns():
@@ -50,9 +50,9 @@ def learn_scores(
         alone = score.state_dict()
         score.load_state_dict({})
         for task in range(number):
-            # Of a replica that does not see them, what is learnt here is thrown away.
+            # For a replica that does not see them, the result is discarded.
             indices = [
-                o if part is None else part[task] for o, part in zip(own, parts, strict=True)
+                all_ if part is None else part[task] for all_, part in zip(own, parts, strict=True)
             ]
             score.learn(reconstructed(model, samples, indices))
         if not all(sees):
@@ -60,7 +60,7 @@ def learn_scores(
 
 
 def _by_task(scenario: Scenario, visible: Tensor, number: int) -> list[Tensor] | None:
-    """Part what a replica sees by its tasks; None if there is no earlier task, or too little."""
+    """Split a replica's visible samples by task; None without earlier tasks, or with too few."""
     parts = []
     for task in scenario.tasks[:number]:
         seen = task.indices[torch.isin(task.indices, visible.to(task.indices.device))]
@@ -73,19 +73,22 @@ def _by_task(scenario: Scenario, visible: Tensor, number: int) -> list[Tensor] |
 def _chosen(
     which: Sequence[bool], one: dict[str, Tensor], other: dict[str, Tensor]
 ) -> dict[str, Tensor]:
-    """Take some replicas' statistics (R, ...) from one, and the rest from another.
-
-    Where one keeps less of something, (R, K, ...), zeros fill it up.
-    """
+    """Take some replicas' statistics (R, ...) from one, and the rest from the other."""
     chosen = {}
     for name in one:
-        pair = [one[name], other[name]]
-        if pair[0].dim() > 1:
-            most = max(own.shape[1] for own in pair)
-            pair = [
-                torch.cat([own, own.new_zeros(len(own), most - own.shape[1], *own.shape[2:])], 1)
-                for own in pair
-            ]
+        pair = filled_up([one[name], other[name]])
         rows = torch.tensor(which, device=pair[0].device)
         chosen[name] = torch.where(rows.view(-1, *[1] * (pair[0].dim() - 1)), *pair)
     return chosen
+
+
+def filled_up(parts: Iterable[Tensor]) -> list[Tensor]:
+    """Fill up tensors (R, K, ...) with zeros to the largest K; those of one dimension stay."""
+    parts = list(parts)
+    if parts[0].dim() == 1:
+        return parts
+    most = max(part.shape[1] for part in parts)
+    return [
+        torch.cat([part, part.new_zeros(len(part), most - part.shape[1], *part.shape[2:])], dim=1)
+        for part in parts
+    ]

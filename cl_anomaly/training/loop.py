@@ -1,14 +1,17 @@
 """The training loop: what happens for each task, for each batch, and in each step.
 
 `learn_task` is a task, `TaskTraining.run` goes over its batches, and `TrainStep.work` is a step.
-All else hangs around them: `groups.py` and `learner.py` put replicas side by side, `hooks.py`
-guards the strategy's hooks, `not_finite.py` finds what failed, `ended.py` lets replicas end each at
-its own step, and `cuda_graphs.py` lets a GPU replay steps.
+Around them, `groups.py` and `learner.py` put replicas side by side, `hooks.py` guards the
+strategy's hooks, `ended.py` finds replicas that fail or end early, and `cuda_graphs.py` lets a GPU
+replay steps.
 """
+
+from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from statistics import fmean
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
@@ -21,26 +24,19 @@ from cl_anomaly.core.state import State, Wanted
 from cl_anomaly.strategies import Strategy
 from cl_anomaly.training.adam import Adam
 from cl_anomaly.training.cuda_graphs import Repeated, replayable
-from cl_anomaly.training.ended import EndedReplicas
+from cl_anomaly.training.ended import EndedReplicas, Trace, broken_weights
 from cl_anomaly.training.hooks import StepHooks
-from cl_anomaly.training.not_finite import Trace, broken_weights
-from cl_anomaly.training.order import shuffled_batches
-from cl_anomaly.training.outcome import Learning, Learnt, OnStep, Pause, TrainingTime, never
-from cl_anomaly.training.schedule import TrainingSettings
+from cl_anomaly.training.outcome import Learnt, OnStep, Pause, TrainingTime, never
+from cl_anomaly.training.schedule import TrainingSettings, shuffled_batches
+
+if TYPE_CHECKING:
+    from cl_anomaly.training.groups import ReplicaGroups
 
 
 def learn_task(
-    replicas: Learning, number: int, on_step: OnStep, pause: Pause, save: Callable[[], None]
+    replicas: ReplicaGroups, number: int, on_step: OnStep, pause: Pause, save: Callable[[], None]
 ) -> Learnt:
-    """Learn a task, or the rest of one that was interrupted.
-
-    Args:
-        replicas: that learn it.
-        number: the task's, from 1.
-        on_step: told after each step.
-        pause: asked after each step whether to pause.
-        save: called in each pause.
-    """
+    """Learn a task, counted from 1, or the rest of an interrupted one; save in each pause."""
     if not replicas.has_begun:
         replicas.begin(number)  # the strategy's `before_task`, and which samples it may see
     trained = replicas.train(on_step, pause)  # `TaskTraining.run`, for each group of replicas
@@ -56,24 +52,22 @@ def learn_task(
 class TaskTraining:
     """Training of a strategy's model on its current task; it can be paused.
 
-    A replica that is through before the others is put back, at the end, to where it was when it
-    ended.
+    A replica that finishes before the others is reset, at the end, to its own last step.
 
     Args:
         strategy: prepared for the task, with its model on the training device.
         indices: R tensors (n_r,), int64, the samples that each replica may see; none is empty.
         seeds: one for each replica.
-        settings: how.
-        moments: of an Adam that continues from task to task, empty at first. Default: of one that
-            ends with the task.
+        settings: of this task.
+        moments: of an Adam that continues from task to task, empty at first. None: a new Adam.
 
     Attributes:
         steps: of each replica, in all.
         done: steps so far.
         failed: by replica, the step after which its loss, a gradient or its weights were not finite
             numbers, and which of them.
-        time: that it has taken so far.
-        moments: as given, and of an Adam that continues as they are in the end.
+        time: spent so far.
+        moments: those of the argument, updated when the task is done.
     """
 
     def __init__(
@@ -100,17 +94,10 @@ class TaskTraining:
         return self.done == max(self.steps) or len(self.failed) == len(self.steps)
 
     def run(self, on_step: OnStep, pause: Pause = never) -> TrainingTime:
-        """Train until the task is done, or until it is to pause.
-
-        Args:
-            on_step: told after each step.
-            pause: asked after each step.
-
-        Returns:
-            What it has taken so far, with what it took before a pause.
+        """Train until the task is done or to be paused; return the time spent on it in all.
 
         Raises:
-            RunError: a hook returned something else than it should.
+            RunError: a hook returned something invalid.
         """
         if self.is_done:
             return self.time
@@ -135,7 +122,7 @@ class TaskTraining:
             self._conclude(step)
         return self.time
 
-    def _new_step(self) -> "TrainStep":
+    def _new_step(self) -> TrainStep:
         step = TrainStep(self._strategy, self._seeds, self._settings)
         if self.moments:
             step.restore_moments(self.moments)
@@ -147,26 +134,26 @@ class TaskTraining:
         visible, left = [own.to(device) for own in self._indices], range(self.done, max(self.steps))
         return shuffled_batches(visible, self._seeds, number, self._settings.batch_size, left)
 
-    def _note_failures(self, step: "TrainStep") -> None:
+    def _note_failures(self, step: TrainStep) -> None:
         failures = step.trace.failures(self.done - self._looked, self.done)
         self._looked = self.done
         for replica, (number, what) in failures.items():
-            # One that has ended continues with the others, and is put back in the end.
+            # A replica past its last step runs on with the others, and is reset in the end.
             if number <= self.steps[replica]:
                 self.failed.setdefault(replica, (number, what))
 
-    def _conclude(self, step: "TrainStep") -> None:
+    def _conclude(self, step: TrainStep) -> None:
         self._ended.put_back()
         if self.moments is not None:
             self.moments = step.adam.state()
-        # Frees gradients and what else a step needs: the next to train may be another group.
+        # Free gradients and buffers: another group may train next.
         step.adam.zero_grad()
         self._step = None
         for replica in broken_weights(list(self._strategy.model.parameters())):
             self.failed.setdefault(replica, (self.steps[replica], "a weight"))
 
     def state(self) -> State:
-        """Return where it is, beside the model's weights and what the strategy keeps."""
+        """Return the position in the task, without the model's weights and the strategy's state."""
         state = State(
             {"done": self.done, "time": vars(self.time), "failed": [*self.failed.items()]}
         )
@@ -191,19 +178,13 @@ class TaskTraining:
 class TrainStep:
     """Trains a strategy's model, one step a call, with an Adam of its own.
 
-    All of a step's work is in one function without arguments, from tensors that stay where they are
-    to tensors that stay where they are. On a GPU that function is recorded once and then replayed:
-    for a model this small, launching its hundred kernels would take longer than running them.
-
-    Args:
-        strategy: prepared for its task.
-        seeds: one for each of the R replicas.
-        settings: how to train.
+    All of a step's work is in one function without arguments, whose tensors keep their addresses.
+    On a GPU it is recorded once and then replayed: for a model this small, launching its hundred
+    kernels would take longer than running them.
 
     Attributes:
-        adam: makes its steps.
         repeated: does `work`.
-        trace: finds what is not finite.
+        trace: finds numbers that are not finite.
         samples: trained on so far, over all replicas.
     """
 
@@ -228,10 +209,10 @@ class TrainStep:
     def __call__(self, batch: Tensor) -> Tensor:
         """Train on the samples at these places, (R, batch_size), and return each loss, (R,).
 
-        The next step writes over it.
+        The next step overwrites it.
 
         Raises:
-            RunError: a hook returned something else than it should, or cannot be recorded.
+            RunError: a hook returned something invalid, or cannot be recorded.
         """
         self._places.copy_(batch)
         for random in self._randoms().values():
@@ -267,7 +248,7 @@ class TrainStep:
         """Restore Adam's moments.
 
         Raises:
-            RunError: the strategy trains something else now.
+            RunError: the strategy trains other tensors now.
         """
         try:
             self.adam.restore(moments)
@@ -278,7 +259,7 @@ class TrainStep:
             ) from error
 
     def state(self) -> State:
-        """Return where it is between two steps: Adam, the noise, and what the strategy draws."""
+        """Return the state between two steps: of Adam, the noise, and the strategy's draws."""
         state = State({"replay_seconds": self.replay_seconds, "samples": self.samples})
         state.add("adam", self.adam.state())
         for name, random in self._randoms().items():

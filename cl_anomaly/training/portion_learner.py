@@ -20,21 +20,21 @@ from cl_anomaly.training.schedule import TrainingSettings
 
 
 class PortionLearner:
-    """R replicas that learn a stream without boundaries; what it has is what `Learner` has.
+    """R replicas that learn a stream without boundaries, with the interface of `Learner`.
 
-    What `Learner` calls a task is a portion here. A task of the stream is the portions that come
-    until its last sample has arrived: after the last of them, the run evaluates. It is its own
-    `training`, which goes over these portions.
+    A task of `Learner` is a portion here. A task of the stream is the portions up to its last
+    sample: after the last of them, the run evaluates. The object is its own `training`, over these
+    portions.
 
     Args:
         strategy: with its model and the training samples.
         seeds: one for each replica.
         scenarios: one for each replica, all with the same `ends`.
         settings: how each portion is trained.
-        scores: names of the anomaly scores that are computed.
+        scores: names of the anomaly scores to compute.
 
     Attributes:
-        portion: that is being learnt, or was learnt last.
+        portion: the one that is being learnt, or was learnt last.
         failed: by replica, the step after which something was not a finite number, and what.
 
     Raises:
@@ -49,7 +49,7 @@ class PortionLearner:
         settings: TrainingSettings,
         scores: Sequence[str] = (),
     ) -> None:
-        trained = [own.as_trained() for own in scenarios]
+        trained = [scenario.as_trained() for scenario in scenarios]
         self._portions = Learner(strategy, seeds, trained, settings, scores, keeps_adam=True)
         self.strategy, self.seeds, self.scenarios = strategy, seeds, trained
         self.settings, self.scores = settings, self._portions.scores
@@ -59,7 +59,7 @@ class PortionLearner:
         self._begin(0)
 
     def _begin(self, number: int) -> None:
-        """Count from the first portion of a task, from 1; 0 for none."""
+        """Start counting at the first portion of a task, from 1; 0 for none."""
         first, self._last = self._ends[max(number - 1, 0)] + 1, self._ends[number]
         self.portion, self._done = first - 1, 0
         self.failed: dict[int, tuple[int, str]] = {}
@@ -69,7 +69,7 @@ class PortionLearner:
         self._ahead = {number: self._foreseen(number) for number in range(first, self._last + 1)}
 
     def begin(self, number: int) -> None:
-        """Turn to the portions of a task, from 1; hooks are called when a portion begins."""
+        """Turn to the portions of a task, counted from 1; each calls hooks when it begins."""
         self.has_begun = True
         self._begin(number)
         if self._ahead:
@@ -77,27 +77,23 @@ class PortionLearner:
 
     def _foreseen(self, number: int) -> int:
         """Foresee the steps of a portion, from 1, by asking a copy of the strategy."""
-        tasks, visible = self.scenarios[0].tasks, self.scenarios[0].tasks[number - 1].indices
+        seen = self.scenarios[0].tasks[:number]
+        visible = seen[-1].indices
         if overrides(self.strategy, "training_indices"):
-            with suppress(Exception):  # of one that asks for what only training gives it
-                copy = stand_in(self.strategy)
-                visible = copy.training_indices(tasks[number - 1], tasks[:number])
-        return self.settings.for_task([tasks[number - 1]]).steps(len(visible))
+            with suppress(Exception):  # it may depend on training
+                visible = stand_in(self.strategy).training_indices(seen[-1], seen)
+        return self.settings.for_task([seen[-1]]).steps(len(visible))
 
     @property
     def training(self) -> PortionLearner:
-        """Training on the task that has begun.
-
-        Raises:
-            RuntimeError: none has.
-        """
+        """Training on the task that has begun."""
         if not self.has_begun:
             raise RuntimeError("Expected `begin` to be called first.")
         return self
 
     @property
     def calibration(self) -> Calibration:
-        """What sets thresholds, with what it keeps of past portions."""
+        """The calibration, with what it keeps of past portions."""
         return self._portions.calibration
 
     def told(self, indices: Tensor) -> None:
@@ -116,27 +112,23 @@ class PortionLearner:
 
     @property
     def steps(self) -> list[int]:
-        """Steps in all, of each replica; of portions that have not begun, what is foreseen."""
+        """Steps in all, of each replica; of portions that have not begun, those foreseen."""
         begun = max(self._portions.training.steps) if self._portions.has_begun else 0
         ahead = sum(self._ahead[number] for number in range(self.portion + 1, self._last + 1))
         return [self._done + begun + ahead] * len(self.seeds)
 
     @property
     def time(self) -> TrainingTime:
-        """What the task has taken so far."""
-        begun = self._portions.training.time if self._portions.has_begun else None
-        return self._time if begun is None else _sum(self._time, begun)
+        """Time spent on the task so far."""
+        if not self._portions.has_begun:
+            return self._time
+        one, other = self._time, self._portions.training.time
+        parts = one.replay_seconds, other.replay_seconds
+        replay = None if None in parts else sum(filter(None, parts))
+        return TrainingTime(one.seconds + other.seconds, replay, one.samples + other.samples)
 
     def train(self, on_step: OnStep, pause: Pause = never) -> TrainingTime:
-        """Train until the task's last sample has been trained on, or until it is to pause.
-
-        Args:
-            on_step: told after each step.
-            pause: asked after each step.
-
-        Returns:
-            What it has taken so far, with what it took before a pause.
-        """
+        """Train until the task is done or to be paused; return the time spent on it in all."""
         wanted, portions = Wanted.NOTHING, self._portions
 
         def asked() -> Wanted:
@@ -147,7 +139,7 @@ class PortionLearner:
         def noted(_done: int, _steps: int, loss: Tensor) -> None:
             on_step(self.done, self.steps[0], loss)
 
-        # Other groups train meanwhile: all must ask for the same products, hooks included.
+        # Other groups train meanwhile: all must use the same products, hooks included.
         with matrix_products_in(self.settings.precision, self.strategy.samples.stored.device):
             while wanted is Wanted.NOTHING and not self.is_done:
                 if not portions.has_begun:
@@ -159,7 +151,7 @@ class PortionLearner:
         return self.time
 
     def _conclude_portion(self) -> None:
-        """Let the strategy keep what it needs of a portion."""
+        """Conclude a portion, and add its failures, losses and time to the task's."""
         training, means = self._portions.training, self._portions.losses()
         for replica, (step, what) in training.failed.items():
             self.failed.setdefault(replica, (self._done + step, what))
@@ -174,20 +166,17 @@ class PortionLearner:
         return sums / counts
 
     def conclude(self) -> None:
-        """Leave the task: its last portion has been concluded already."""
+        """Leave the task, whose last portion has been concluded already."""
         self.has_begun = False
 
     def thresholds(self) -> Thresholds:
-        """Return thresholds after the last portion, see `Calibration`.
-
-        Where no portion has come since they were set, they are as they were.
-        """
+        """Return thresholds after the last portion, see `Calibration`."""
         if not self._thresholds:
             self._thresholds = self._portions.thresholds()
         return self._thresholds
 
     def state(self) -> State:
-        """Return weights, Adam, what the strategy keeps, and where in the stream it is."""
+        """Return weights, Adam, the strategy's state, and the position in the stream."""
         state = self._portions.state()
         state.values["walk"] = {
             "has_begun": self.has_begun,
@@ -201,24 +190,12 @@ class PortionLearner:
         return state
 
     def restore(self, state: State, number: int) -> None:
-        """Restore what `state` returned.
-
-        Args:
-            state: of as many replicas.
-            number: of the task that was being learnt, or had been.
-        """
+        """Restore what `state` returned, at the task that was being learnt or was learnt last."""
         self._begin(number)
         walk = state.values["walk"]
         self.has_begun, self.portion, self._done = walk["has_begun"], walk["portion"], walk["done"]
         self._time = TrainingTime(**walk["time"])
         self.failed = {replica: (step, what) for replica, (step, what) in walk["failed"]}
         self._losses = state.tensors["walk losses"].clone()
-        known = state.part("thresholds")
-        self._thresholds = {name: own.cpu().numpy() for name, own in known.items()}
+        self._thresholds = {k: v.cpu().numpy() for k, v in state.part("thresholds").items()}
         self._portions.restore(state, max(1, self.portion))
-
-
-def _sum(one: TrainingTime, other: TrainingTime) -> TrainingTime:
-    parts = one.replay_seconds, other.replay_seconds
-    replay = None if None in parts else sum(filter(None, parts))
-    return TrainingTime(one.seconds + other.seconds, replay, one.samples + other.samples)

@@ -1,4 +1,4 @@
-"""A rehearsal of a strategy's hooks before a task: what cannot be looked at in every step."""
+"""A rehearsal of a strategy's hooks before a task: checks that are too slow for every step."""
 
 import copy
 from collections.abc import Iterator, Sequence
@@ -13,20 +13,17 @@ from cl_anomaly.strategies import Strategy
 from cl_anomaly.training.hooks import StepHooks, named, overrides, stand_in
 from cl_anomaly.training.visibility import watched
 
-# Of the values of a batch: rounding, where a device adds in another order every time.
+# Rounding of the values of a batch, if a device adds in another order every time.
 _TOLERANCE = 1e-4
 
 
 def rehearse(
-    strategy: Strategy,
-    scenarios: Sequence[Scenario],
-    indices: Sequence[Tensor],
-    batch_size: int,
+    strategy: Strategy, scenarios: Sequence[Scenario], indices: Sequence[Tensor], batch_size: int
 ) -> None:
-    """Call `extend` and `penalty` on a first batch, before anything is trained on it.
+    """Call `extend` and `penalty` on a first batch, before any training on it.
 
-    A copy of the strategy is asked, and what it draws will not have been drawn: the training that
-    follows is the same, bit for bit, as without a rehearsal.
+    A copy of the strategy is called, and its draws are undone: the training that follows is the
+    same, bit for bit, as without a rehearsal.
 
     Args:
         strategy: prepared for the task, with a `StepRandom`.
@@ -35,9 +32,9 @@ def rehearse(
         batch_size: of the training.
 
     Raises:
-        RunError: a hook gives what it should not: another form; values that are not finite, or
-            outside of the model's range; other values for the same batch and draws; or, for one
-            replica, what depends on another. Or it looked up samples that have not arrived.
+        RunError: a hook returned another form; values that are not finite, or outside of the
+            model's range; other values for the same batch and draws; or, for one replica, values
+            that depend on another. Or it looked up samples that have not arrived.
     """
     if not (overrides(strategy, "extend") or overrides(strategy, "penalty")):
         return
@@ -45,7 +42,7 @@ def rehearse(
     if not isinstance(random, StepRandom):
         raise TypeError("Expected a strategy that is prepared for training, with a StepRandom.")
     device = strategy.samples.stored.device
-    places = torch.stack([own[torch.arange(batch_size) % len(own)].to(device) for own in indices])
+    places = torch.stack([of[torch.arange(batch_size) % len(of)].to(device) for of in indices])
     x = strategy.samples.batch(places)
     other = stand_in(strategy)
     with random.undone():
@@ -57,29 +54,23 @@ def rehearse(
 
 
 class _Stage:
-    """Where hooks are called again and again, each time as if it were the first.
-
-    Args:
-        strategy: a copy.
-        random: that it draws from.
-        x: (R, B, *features), visible samples.
-    """
+    """Repeated calls of a copy's hooks on x (R, B, *features), each as if it were the first."""
 
     def __init__(self, strategy: Strategy, random: StepRandom, x: Tensor) -> None:
         self._strategy, self._random, self._x = strategy, random, x
         self._hooks = StepHooks(strategy)
         self._before = vars(strategy) | {"kept": strategy.kept}
-        # A replica that failed in an earlier task goes on with the others, and proves nothing.
+        # A replica that failed in an earlier task runs on with the others, and proves nothing.
         finite = [p.detach().isfinite().flatten(1).all(1) for p in strategy.model.parameters()]
         self._sound = torch.stack(finite).all(0)
 
     def check_extend(self) -> None:
-        """Call `extend` as it stands, once more, and with other replicas changed."""
+        """Check `extend` alone, repeated, and with other replicas changed."""
         name = named(self._strategy, "extend")
         batch = self._extended()
         self._check_finite("extend", batch)
         low, high = batch[self._sound].aminmax() if self._sound.any() else (0.0, 1.0)
-        # Samples that are scaled by the first task lie outside later.
+        # Samples scaled by the first task may lie outside later.
         if self._strategy.samples.scaling is not None:
             low, high = 0.0, 1.0
         if low < -_TOLERANCE or high > 1 + _TOLERANCE:
@@ -92,7 +83,7 @@ class _Stage:
             self._check_same("extend", batch, self._extended(changed), self._sound & ~changed)
 
     def check_penalty(self) -> None:
-        """Call `penalty` in the same way, and look at whose weights it pulls."""
+        """Check `penalty` in the same way, and whose weights it pulls."""
         added = self._penalty()
         self._check_finite("penalty", added)
         self._check_same("penalty", added, self._penalty(), self._sound)
@@ -107,7 +98,7 @@ class _Stage:
         return f"task {self._strategy.task_number}"
 
     def _halves(self) -> Iterator[Tensor]:
-        """Yield sets of replicas, (R,), so that any two are told apart both ways by one of them."""
+        """Yield masks of replicas, (R,), such that some mask has the first of any two alone."""
         numbers = torch.arange(len(self._x), device=self._x.device)
         for bit in range((len(self._x) - 1).bit_length()):
             half = (numbers >> bit) % 2 == 1
@@ -118,7 +109,7 @@ class _Stage:
         x = self._x.clone()
         if changed is not None:
             x[changed] = 1 - x[changed]
-        # What the last call has set is not there in the first.
+        # Forget what the last call has set.
         now, samples = vars(self._strategy), self._strategy.samples
         now.clear()
         now.update(self._before, samples=samples, kept=copy.copy(self._before["kept"]))
@@ -131,7 +122,7 @@ class _Stage:
         return torch.as_tensor(added, device=self._x.device).expand(len(self._x))
 
     def _check_finite(self, hook: str, given: Tensor) -> None:
-        """Refuse what no replica could be trained with; one alone ends alone."""
+        """Refuse values that are finite in no replica; a failing replica ends alone."""
         bad = ~given.flatten(1).isfinite() if given.dim() > 1 else ~given[:, None].isfinite()
         if self._sound.any() and bad.any(1)[self._sound].all():
             raise RunError(
@@ -140,7 +131,7 @@ class _Stage:
             )
 
     def _check_same(self, hook: str, one: Tensor, other: Tensor, replicas: Tensor) -> None:
-        """Refuse what differs for these replicas, (R,), from what was given before."""
+        """Refuse values that differ from the first ones for these replicas, (R,)."""
         name = named(self._strategy, hook)
         if one.shape == other.shape and torch.allclose(
             one[replicas], other[replicas], rtol=_TOLERANCE, atol=_TOLERANCE, equal_nan=True

@@ -1,4 +1,4 @@
-"""What a decoder's means leave out of real samples, so that what is recalled can be like these."""
+"""Residuals of real samples, added to recalled ones, as these are means of a decoder."""
 
 from collections.abc import Iterable
 
@@ -13,13 +13,13 @@ _TINY = 1e-12
 
 
 class Residuals:
-    """How real samples differ from their reconstructions, of each task while it is there.
+    """Differences of real samples from their reconstructions, learnt from each task.
 
     Decoder means are smoother than real samples and score lower. A residual is drawn for each:
-    e = ρ σ u, where u is a direction of N(0, I) with a mean square of 1, σ² are the mean squares of
-    each feature's residuals over all tasks, and ρ is drawn from the tasks' own root mean squares of
-    e / σ, of which quantiles are kept. Real residuals have far heavier tails than N(0, σ²), and
-    tails are what thresholds are made of.
+    e = ρ σ u, with u a direction of N(0, I) with a mean square of 1, σ² the mean squares of each
+    feature's residuals over all tasks, and ρ drawn from the tasks' own root mean squares of e / σ,
+    of which quantiles are kept. Real residuals have far heavier tails than N(0, σ²), and thresholds
+    depend on tails.
 
     Attributes:
         kept: `squares`, (R, *features), the mean over the tasks; and `radii`, (R, T, 101),
@@ -30,36 +30,30 @@ class Residuals:
         self.kept: dict[str, Tensor] = {}
 
     def learn(self, batches: Iterable[tuple[Reconstruction, Tensor]]) -> None:
-        """Keep those of a task that has just been learnt.
-
-        Args:
-            batches: of samples that were kept aside of it, see `Score.learn`.
-        """
+        """Learn from samples kept aside of a task that has just been learnt, see `Score.learn`."""
         parts = [(output.x - output.means, counts) for output, counts in batches]
-        residuals, counts = (torch.cat(own, dim=1) for own in zip(*parts, strict=True))
-        each = [own[which] for own, which in zip(residuals, counts, strict=True)]
-        squares = torch.stack([own.square().mean(0) for own in each])
+        residuals, counts = (torch.cat(part, dim=1) for part in zip(*parts, strict=True))
+        of_replicas = [e[counted] for e, counted in zip(residuals, counts, strict=True)]
+        squares = torch.stack([e.square().mean(0) for e in of_replicas])
         radii = self.kept.get("radii", squares.new_zeros(len(squares), 0, _LEVELS))
         tasks = radii.shape[1]
         if tasks:
             before = self.kept["squares"]
             squares = (tasks * before + squares) / (tasks + 1)
-            # σ is another now; the residuals of earlier tasks stay as large as they were.
+            # σ has changed; the residuals of earlier tasks keep their size.
             ratios = before / squares.clamp(min=_TINY)
             radii = radii * ratios.flatten(1).mean(1).sqrt()[:, None, None]
         scales = squares.clamp(min=_TINY).sqrt()
         levels = torch.linspace(0, 1, _LEVELS, device=squares.device)
-        own = [
+        new = [
             (e / scale).flatten(1).square().mean(1).sqrt().quantile(levels)
-            for e, scale in zip(each, scales, strict=True)
+            for e, scale in zip(of_replicas, scales, strict=True)
         ]
-        self.kept = {
-            "squares": squares,
-            "radii": torch.cat([radii, torch.stack(own)[:, None]], dim=1),
-        }
+        radii = torch.cat([radii, torch.stack(new)[:, None]], dim=1)
+        self.kept = {"squares": squares, "radii": radii}
 
     def added_to(self, x: Tensor, random: Draws) -> Tensor:
-        """Return recalled samples (R, n, *features) with a residual for each."""
+        """Add a residual to each of the recalled samples (R, n, *features)."""
         if not self.kept:
             return x
         radii = self.kept["radii"].flatten(1)

@@ -1,4 +1,4 @@
-"""The same work for several parts of a run at a time, each in a thread of its own."""
+"""Threads that do the same work for several parts of a run at a time."""
 
 import threading
 from collections.abc import Callable, Sequence
@@ -9,7 +9,7 @@ import torch
 
 from cl_anomaly.core.products import set_up_processor
 
-# Seconds until a waiting thread looks whether it was interrupted.
+# Seconds between a waiting thread's checks for an interrupt.
 _PATIENCE = 0.5
 
 T = TypeVar("T")
@@ -17,17 +17,14 @@ U = TypeVar("U")
 
 
 class Stopped(Exception):
-    """Another thread has failed, or the program is to end."""
+    """Another thread has failed, or the program should end."""
 
 
 class Threads:
-    """Up to so many threads, each of which computes on one core.
+    """Up to `count` threads, each of which computes on one core; with one, the calling thread.
 
     PyTorch lets other threads of Python run while it computes, so these do not wait for each other.
-    Unlike threads of OpenMP, they lose little where other processes use the same cores.
-
-    Args:
-        count: how many; with one, all work is done where it is asked for.
+    Unlike threads of OpenMP, they lose little if other processes use the same cores.
     """
 
     def __init__(self, count: int) -> None:
@@ -50,13 +47,13 @@ class Threads:
             futures = [self._pool.submit(work, item) for item in items]
             left: set[Future[U]] = set(futures)
             while left:
-                # With an end: a signal that comes the moment before is heard after the wait alone.
+                # With a timeout: a signal that comes just before is handled only after the wait.
                 _, left = wait(left, timeout=_PATIENCE, return_when=FIRST_EXCEPTION)
                 _raise_first(futures)
             return [future.result() for future in futures]
         except BaseException:
-            # After an interrupt, or where one has failed, the others must not go on for hours: not
-            # even one that was handed over in the very moment of the interrupt.
+            # After an interrupt or a failure the others must not go on for hours, not even one
+            # that was submitted at the moment of the interrupt.
             self._stopping.set()
             self._pool.shutdown(cancel_futures=True)
             self._pool = self._new_pool()
@@ -64,11 +61,7 @@ class Threads:
             raise
 
     def check(self) -> None:
-        """Called now and then by what runs in a thread.
-
-        Raises:
-            Stopped: it should not go on.
-        """
+        """Raise `Stopped` if the work that calls this should not go on."""
         if self._stopping.is_set():
             raise Stopped
 

@@ -1,4 +1,4 @@
-"""Which training samples a strategy may see: those of the tasks that have arrived, no others."""
+"""Guards that let a strategy see the training samples of arrived tasks, and no others."""
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -15,17 +15,15 @@ from cl_anomaly.scenarios.base import Label, Scenario
 from cl_anomaly.strategies import Strategy
 from cl_anomaly.training.hooks import call, named, overrides, shown, stand_in
 
-# Classes that a message names.
+# How many classes a message names.
 _NAMED = 3
 
 
 @dataclass(frozen=True, eq=False)
 class Arrived:
-    """The training samples that have arrived when a task is learnt.
+    """The training samples that have arrived when a task, counted from 1, is learnt.
 
     Attributes:
-        scenario: whose tasks they are of.
-        number: of the task, from 1.
         mask: (N,), bool, over the training set.
     """
 
@@ -35,27 +33,23 @@ class Arrived:
 
     @classmethod
     def by(cls, scenario: Scenario, number: int) -> "Arrived":
-        """Take those of the tasks up to and including one."""
+        """Return the samples of the tasks up to and including one."""
         mask = torch.zeros(len(scenario.dataset.train), dtype=torch.bool)
         for task in scenario.tasks[:number]:
             mask[task.indices] = True
         return cls(scenario, number, mask)
 
     def others(self, places: Tensor) -> str | None:
-        """Describe which of some samples have not arrived, where there are any.
-
-        Args:
-            places: of any shape, int64, in the training set.
-        """
+        """Describe the samples at these places, of any shape, int64, that have not arrived."""
         places = places.flatten().cpu()
         places = places[~self.mask[places]]
         if not len(places):
             return None
         # The worst first.
         counts = self.scenario.classes_of(places.unique())
-        listed = [f"{count} of class {label}, {self._why(label)}" for label, count in counts]
-        more = [f"and those of {len(listed) - _NAMED} more classes"] if len(listed) > _NAMED else []
-        return "; ".join(listed[:_NAMED] + more)
+        lines = [f"{count} of class {label}, {self._why(label)}" for label, count in counts]
+        more = [f"and those of {len(lines) - _NAMED} more classes"] if len(lines) > _NAMED else []
+        return "; ".join(lines[:_NAMED] + more)
 
     def _why(self, label: Label) -> str:
         if self.scenario.is_anomalous(label):
@@ -70,19 +64,10 @@ class Arrived:
 def visible_indices(
     strategy: Strategy, scenarios: Sequence[Scenario], seeds: Sequence[int], number: int
 ) -> list[Tensor]:
-    """Ask a strategy which samples each replica may see in a task.
-
-    Args:
-        strategy: prepared for the task.
-        scenarios: one for each replica.
-        seeds: one for each replica.
-        number: of the task, from 1.
-
-    Returns:
-        R tensors (n_r,), int64, places in the training set.
+    """Return the places that each replica may see in a task, from 1: R tensors (n_r,), int64.
 
     Raises:
-        RunError: the strategy gave something else, or samples that have not arrived.
+        RunError: the strategy returned something else, or samples that have not arrived.
     """
     given = [_asked(strategy, scenario, number) for scenario in scenarios]
     for seed, scenario, indices in zip(seeds, scenarios, given, strict=True):
@@ -98,14 +83,12 @@ def visible_indices(
 
 
 def refuse_other_lengths(strategy: Strategy, visible: Sequence[Tensor]) -> None:
-    """Refuse portions of which replicas see different numbers of samples.
-
-    One Adam could not count their steps.
+    """Refuse replicas that see different numbers of samples: one Adam could not count their steps.
 
     Raises:
         RunError: they do.
     """
-    if len(counts := {len(own): None for own in visible}) > 1:
+    if len(counts := {len(places): None for places in visible}) > 1:
         raise RunError(
             f"Expected {named(strategy, 'training_indices')} to give as many samples to each "
             f"replica of a stream without boundaries, but in portion {strategy.task_number} it "
@@ -118,15 +101,10 @@ def refuse_leaks_ahead(
 ) -> None:
     """Ask a copy of a strategy for the samples of all tasks, to refuse leaks before any training.
 
-    A strategy whose answer depends on what it has learnt is asked again at every task.
-
-    Args:
-        strategy: with its model and the training samples.
-        scenarios: one for each replica.
-        seeds: one for each replica.
+    The strategy is asked again at every task, as its answer may depend on training.
 
     Raises:
-        InputError: it gave samples that have not arrived.
+        InputError: it returned samples that have not arrived.
     """
     if not overrides(strategy, "training_indices"):
         return
@@ -136,11 +114,7 @@ def refuse_leaks_ahead(
         copy.random = StepRandom(seeds, "strategy", number, device=device)
         for seed, scenario in zip(seeds, scenarios, strict=True):
             indices = _answer(copy, scenario, number)
-            if (
-                leak := None
-                if indices is None
-                else _leak(strategy, scenario, seed, number, indices)
-            ):
+            if indices is not None and (leak := _leak(strategy, scenario, seed, number, indices)):
                 raise InputError(leak)
 
 
@@ -148,14 +122,14 @@ def refuse_leaks_ahead(
 def watched(
     strategy: Strategy, hook: str, scenarios: Sequence[Scenario], number: int
 ) -> Iterator[None]:
-    """Let a strategy look up, in a hook, samples that have arrived alone.
+    """Let a strategy look up, in a hook, only samples that have arrived.
 
     Raises:
         RunError: it looked up others.
     """
     samples = strategy.samples
     arrived = [Arrived.by(scenario, number) for scenario in scenarios]
-    masks = torch.stack([own.mask for own in arrived]).to(samples.stored.device)
+    masks = torch.stack([of_replica.mask for of_replica in arrived]).to(samples.stored.device)
 
     def check(indices: Tensor) -> None:
         if indices.dim() > 1 and len(indices) == len(masks):
@@ -193,7 +167,7 @@ def _asked(strategy: Strategy, scenario: Scenario, number: int) -> Tensor:
 
 
 def _answer(copy: Strategy, scenario: Scenario, number: int) -> Tensor | None:
-    """Ask an untrained copy: what it cannot say, the strategy itself is asked for later."""
+    """Ask an untrained copy; None if it cannot answer."""
     try:
         indices = _asked(copy, scenario, number)
     except CLAnomalyError:
@@ -202,7 +176,7 @@ def _answer(copy: Strategy, scenario: Scenario, number: int) -> Tensor | None:
 
 
 def _not_places(indices: Any, count: int) -> str | None:
-    """Describe what was given in place of one or more of `count` places, where that is so."""
+    """Describe indices that are not one or more of `count` places; None for places."""
     is_list = isinstance(indices, Tensor) and indices.dtype == torch.int64 and indices.dim() == 1
     if not is_list or not len(indices):
         return shown(indices)

@@ -4,6 +4,7 @@ import json
 import signal
 import subprocess
 import sys
+from functools import cache
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -132,12 +133,18 @@ class _Stopping(Progress):
             self._stop.signal = signal.SIGTERM
 
 
+@cache
+def _uninterrupted(name: str) -> RunFolder:
+    """What a run of two seeds that nobody breaks off comes to, whichever test asks."""
+    return _prepared(name, seeds=[3, 7]).execute(Progress())
+
+
 @pytest.mark.parametrize("name", ["Replay", "EWC", "GenerativeReplay"])
 @pytest.mark.parametrize(("task", "step"), [(1, 1), (2, 3), (2, 9), (3, 16)])
 def test_broken_off_in_a_task_it_begins_that_task_anew(
     name: str, task: int, step: int, tmp_path: Path
 ) -> None:
-    expected = _prepared(name, seeds=[3, 7]).execute(Progress())
+    expected = _uninterrupted(name)
     stop = StopRequest()
     keeper = Keeper(Checkpoints(tmp_path, "run"), stop)
     broken = _prepared(name, seeds=[3, 7])
@@ -162,7 +169,7 @@ def test_checkpoints_within_a_task_do_not_break_it_off(tmp_path: Path) -> None:
 
 
 def test_a_seed_is_the_same_alone_or_among_others() -> None:
-    among = _prepared("Replay", seeds=[3, 7]).execute(Progress())
+    among = _uninterrupted("Replay")
     alone = _prepared("Replay", seeds=[7]).execute(Progress())
     own = among.metrics[among.metrics["seed"] == 7].reset_index(drop=True)
     assert own.equals(alone.metrics)

@@ -17,6 +17,7 @@ from cl_anomaly.strategies import find_strategy
 from cl_anomaly.suites.suite_file import read_suite_file
 from tests.support.command import cli
 from tests.support.examples import FEW, MANY, SOME, check_refused
+from tests.support.helpers import configs_of
 
 FIELDS = [field.name for field in dataclasses.fields(RunConfig)]
 NAMES = st.sampled_from([*FIELDS, "runs", "config", "out", "nope", "a.b", "__path__", "", " "])
@@ -154,7 +155,7 @@ def test_a_suite_is_right_or_named(named: tuple[str, str]) -> None:
     path = Path(named[0])
     path.write_text(named[1], encoding="utf-8")
     try:
-        read_suite_file(path).configs({})
+        configs_of(read_suite_file(path), {})
     except InputError as error:
         assert str(path) in str(error)
 

@@ -8,8 +8,10 @@ from pathlib import Path
 
 import pytest
 
+from cl_anomaly.plan.specification import specify
 from cl_anomaly.settings.catalogue import names_of
 from cl_anomaly.settings.field_types import SCORE_NAMES
+from cl_anomaly.settings.run_config import RunConfig
 from tests.support.command import cli, config_of, run_quietly
 
 FILES = {
@@ -22,12 +24,18 @@ FILES = {
     "file": "",
     "table.csv": "a,b,kind\n1,2,cat\n",
     "results/old/config.json": json.dumps(
-        {"strategy": "ewc", "epochs": 3, "strategy_options": {"lam": 1.0, "decay": 1.0}}
-        | {"anomaly_class": 0, "task_order": "ascending", "classes_per_task": 1, "model": "vae"}
-        | {"model_options": {"hidden_sizes": [400, 400], "beta": 1.0}, "latent_size": 16}
-        | {"learning_rate": 0.001, "score": "recon", "seeds": [0]}
-        | {"held_out": 0.0, "frozen_features": "pixels"}
-        | {"cluster_scaling": "first", "cluster_anomalies": "shared"}
+        specify(
+            RunConfig(
+                strategy="ewc",
+                strategy_options={"lam": 1.0, "decay": 1.0},
+                dataset="mnist",
+                scenario="class-stream",
+                anomaly_class=0,
+                epochs=3,
+                batch_size=64,
+                score="recon",
+            )
+        ).config.to_dict()
     ),
 }
 STRATEGIES = (

@@ -1,4 +1,6 @@
 import json
+import struct
+import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -36,6 +38,11 @@ def _together(read: list[Batch]) -> tuple[list[str], np.ndarray]:
     return [name for batch in read for name in batch.names], np.concatenate([b.x for b in read])
 
 
+def _header(shape: str, kind: str = "'<f4'") -> bytes:
+    text = f"{{'descr': {kind}, 'fortran_order': False, 'shape': {shape}, }}\n".encode()
+    return b"\x93NUMPY" + struct.pack("<BBH", 1, 0, len(text)) + text
+
+
 @pytest.mark.parametrize("kind", ["npy", "npz", "csv", "jsonl"])
 def test_a_file_is_read_a_batch_at_a_time(kind: str, tmp_path: Path) -> None:
     read = list(read_batches(_write(kind, tmp_path)))
@@ -44,6 +51,29 @@ def test_a_file_is_read_a_batch_at_a_time(kind: str, tmp_path: Path) -> None:
     assert names == [str(row) for row in range(10)]
     assert x.dtype == np.float32
     np.testing.assert_allclose(x, X, rtol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("member", "message"),
+    [
+        (b"\x93NUMPY", "array x of .*x.npz.*its header is not one of a plain array"),
+        (_header("(1000000000000, 2)"), "array x of .*x.npz.*8,000,000,000,000 bytes.*but got 0"),
+        (_header("(1,)", "'|O'") + b"N.", "array x of .*x.npz.*objects, which are never loaded"),
+    ],
+)
+def test_a_damaged_array_is_named_and_takes_no_memory(
+    tmp_path: Path, member: bytes, message: str
+) -> None:
+    with zipfile.ZipFile(tmp_path / "x.npz", "w") as archive:
+        archive.writestr("x.npy", member)
+    with pytest.raises(InputError, match=message):
+        list(read_batches(tmp_path / "x.npz"))
+
+
+def test_a_file_that_is_no_archive_is_named(tmp_path: Path) -> None:
+    (tmp_path / "x.npz").write_bytes(b"PK\3\4")
+    with pytest.raises(InputError, match=r"x.npz.*make it again"):
+        list(read_batches(tmp_path / "x.npz"))
 
 
 def test_images_stay_uint8(tmp_path: Path) -> None:
@@ -94,7 +124,7 @@ def test_lines_have_names_of_their_own(tmp_path: Path) -> None:
 
 FAULTS = {
     "x.npy": (b"no array", "Could not read .*x.npy"),
-    "x.npz": (b"no archive", "Could not read .*x.npz"),
+    "x.npz": (b"no archive", "Expected .*x.npz to be what `numpy.savez` writes"),
     "x.jsonl": (b'[1, 2]\n{"y": 3}\n', "line 1, or an object with x and name, but got"),
     "y.jsonl": (b"7\n", "list of numbers in line 0, but got one number"),
     "x.csv": (b"a,b\n1,x\n", "numbers in column 'b' of .*x.csv, but got text"),

@@ -16,7 +16,7 @@ from cl_anomaly.data.datasets import (
     load_dataset,
 )
 from cl_anomaly.data.downloads import data_roots
-from cl_anomaly.plan.check import looked_up
+from cl_anomaly.plan.specification import specify
 from cl_anomaly.settings.run_config import RunConfig
 from tests.support.helpers import IDX_FILES, TEST_LABELS, TRAIN_LABELS, write_mnist
 
@@ -238,10 +238,10 @@ def test_a_relative_path_is_looked_up_in_the_folder_of_datasets(
     (tmp_path / "tables").mkdir()
     np.savez(tmp_path / "tables" / "own.npz", X=np.zeros((30, 2)), y=np.repeat([0, 1, 2], 10))
     monkeypatch.setenv("CL_ANOMALY_DATA", str(tmp_path))
-    config = looked_up(RunConfig(dataset="tables/own.npz"))
+    config = specify(RunConfig(dataset="tables/own.npz")).config
     assert config.dataset == str(tmp_path / "tables" / "own.npz")
     for written in ("concepts:tables/own.npz", "concepts:./tables/own.npz"):
-        found = looked_up(RunConfig(dataset=written)).dataset
+        found = specify(RunConfig(dataset=written)).config.dataset
         assert found == f"concepts:{tmp_path / 'tables' / 'own.npz'}"
     with pytest.raises(InputError, match="neither here nor in a folder of datasets"):
-        looked_up(RunConfig(dataset="tables/other.npz"))
+        specify(RunConfig(dataset="tables/other.npz"))

@@ -13,7 +13,7 @@ from cl_anomaly.data.dataset_names import Reading
 from cl_anomaly.data.datasets import load_dataset
 from cl_anomaly.data.own_arrays import dataset_of
 from cl_anomaly.data.tables import read_table
-from cl_anomaly.plan.check import looked_up
+from cl_anomaly.plan.specification import specify
 
 TABLE = "width,kind,height\n1,cat,-2.5\n3,dog,4e2\n5,cat,0\n7,NA,1\n"
 
@@ -153,4 +153,4 @@ def test_a_table_needs_its_label_column_named(table: Path) -> None:
     from cl_anomaly.settings.run_config import RunConfig
 
     with pytest.raises(InputError, match="`label_column`.* it has width, kind, height"):
-        looked_up(RunConfig(dataset=str(table)))
+        specify(RunConfig(dataset=str(table)))

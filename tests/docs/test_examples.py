@@ -1,9 +1,11 @@
 """What the pages tell people to type does what they say."""
 
 import contextlib
+import gc
 import io
 import re
 import shlex
+from collections.abc import Callable, Iterator
 from functools import cache
 from pathlib import Path
 
@@ -29,6 +31,14 @@ _SHORTER = {
 }
 
 
+@pytest.fixture
+def trained_models_go(gives_memory_back: Callable[[], None]) -> Iterator[None]:
+    """A page trains several models of the default size, which wait in cycles to be collected."""
+    yield
+    gc.collect()
+    gives_memory_back()
+
+
 @cache
 def _output(block: str) -> str:
     """What a block prints, with one epoch for each task."""
@@ -43,6 +53,7 @@ def _only_block_with(page: Page, text: str) -> str:
     return block
 
 
+@pytest.mark.usefixtures("trained_models_go")
 @pytest.mark.parametrize(
     "block", [block for _, block in _BLOCKS], ids=[page.name for page, _ in _BLOCKS]
 )
@@ -150,6 +161,7 @@ def _write_images(folder: Path) -> None:
 _WITH_COMMANDS = [page for page in PAGES if _commands(page)]
 
 
+@pytest.mark.usefixtures("trained_models_go")
 @pytest.mark.parametrize("page", _WITH_COMMANDS, ids=[page.name for page in _WITH_COMMANDS])
 def test_every_command_is_right(page: Page, monkeypatch: pytest.MonkeyPatch) -> None:
     # A comparison is prepared, down to each run's objects, but trains nothing: its processes would

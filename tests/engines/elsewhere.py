@@ -7,9 +7,8 @@ from typing import Any
 
 from cl_anomaly.core.progress import Progress
 from cl_anomaly.engines.base import Engine, Job, Outcome
-from cl_anomaly.plan.build import prepare
+from cl_anomaly.plan.outline import outline_of
 from cl_anomaly.settings.run_config import RunConfig
-from cl_anomaly.suites.jobs import job_of
 from tests.support.places import ROOT
 
 # What a run's numbers are in; other files tell the time.
@@ -87,7 +86,8 @@ class Runs:
             seeds=[seed],
             device="cpu",
         )
-        return job_of(name, prepare(config), out, again=False)
+        outline = outline_of(config)
+        return Job(name, outline.config, out, outline.folder)
 
     def go(self) -> None:
         """Let those go on that linger."""

@@ -14,14 +14,14 @@ import ray
 from ray.cluster_utils import Cluster
 
 from cl_anomaly.core.errors import RunError
+from cl_anomaly.engines.base import Job
 from cl_anomaly.engines.local import LocalEngine
 from cl_anomaly.engines.ray import RayEngine
 from cl_anomaly.engines.sent_data import SentData, packed
-from cl_anomaly.plan.build import prepare
+from cl_anomaly.plan.build import resolve
 from cl_anomaly.settings.run_config import RunConfig
 from cl_anomaly.store.files import is_locked
 from cl_anomaly.store.status import find_runs
-from cl_anomaly.suites.jobs import job_of
 from tests.engines.elsewhere import NUMBERS, Runs, same_numbers
 from tests.support.command import open_interruptible
 from tests.support.places import ROOT
@@ -76,7 +76,7 @@ def test_without_a_common_disk_all_that_a_run_needs_travels(
     config = RunConfig(
         strategy=f"{strategy}:Own", dataset=str(samples), epochs=1, device="cpu", anomaly_class=0
     )
-    jobs = [job_of("own", prepare(config), runs.folder / "out", again=False)]
+    jobs = [Job("own", resolve(config), runs.folder / "out", "own")]
     expected = local(jobs)
     engine = RayEngine(address=cluster.address, common_disk="no")
 
@@ -139,7 +139,7 @@ def test_interrupted_without_a_common_disk_what_was_saved_comes_back(
         .read_text()
         .replace("Path(__file__).parent", f"Path({str(runs.folder)!r})")
     )
-    jobs = [job_of("run 0", prepare(jobs[0].config), runs.folder / "out", again=False)]
+    jobs = [Job("run 0", jobs[0].config, runs.folder / "out", "run-0")]
     engine = RayEngine(address=cluster.address, common_disk="no")
     outcome = runs.performed(engine, jobs, interrupt)
     assert outcome.interrupted == signal.SIGTERM

@@ -1,5 +1,6 @@
 """One place where a configuration becomes objects, once."""
 
+from functools import wraps
 from pathlib import Path
 
 import pytest
@@ -9,8 +10,7 @@ from cl_anomaly.core.errors import InputError
 from cl_anomaly.data import mnist
 from cl_anomaly.models.vae import VAE
 from cl_anomaly.plan import build
-from cl_anomaly.runs.perform import find_finished
-from cl_anomaly.runs.writing import folder_name
+from cl_anomaly.runs.finished import find_finished
 from tests.support.command import SMALL, cli
 from tests.support.helpers import write_mnist
 
@@ -23,6 +23,7 @@ def made(monkeypatch: pytest.MonkeyPatch) -> list[tuple[int, ...]]:
     made: list[tuple[int, ...]] = []
     original = VAE.__init__
 
+    @wraps(original)  # options are read from its signature
     def init(self: VAE, features, seeds, *arguments, **options) -> None:  # type: ignore[no-untyped-def]
         made.append(tuple(seeds))
         original(self, features, seeds, *arguments, **options)
@@ -35,8 +36,8 @@ def test_a_run_is_named_and_found_without_weights(
     tmp_path: Path, made: list[tuple[int, ...]]
 ) -> None:
     plan = build.prepare(RunConfig(dataset="digits", seeds=5, device="cpu"))
-    assert folder_name(plan).startswith("digits-gr-")
-    assert find_finished(plan, tmp_path) is None
+    assert plan.folder.startswith("digits-gr-")
+    assert find_finished(tmp_path / plan.folder, plan) is None
     assert not made
 
 

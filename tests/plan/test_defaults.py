@@ -8,7 +8,6 @@ import torch
 from cl_anomaly.core.errors import InputError
 from cl_anomaly.data.dataset import Dataset, Samples
 from cl_anomaly.models import MODELS
-from cl_anomaly.plan.check import FITTED_TO_DATA, looked_up
 from cl_anomaly.plan.defaults import (
     batch_sizes,
     fitting_defaults,
@@ -17,8 +16,9 @@ from cl_anomaly.plan.defaults import (
     with_fitting_defaults,
 )
 from cl_anomaly.plan.replicas import make_scenarios
+from cl_anomaly.plan.specification import FITTED_TO_DATA, specify
+from cl_anomaly.scenarios.by_replica import make_replicas
 from cl_anomaly.scenarios.class_stream import build_scenario
-from cl_anomaly.scenarios.replicas import make_replicas
 from cl_anomaly.scores import SCORES
 from cl_anomaly.settings.options import options_of
 from cl_anomaly.settings.run_config import RunConfig
@@ -72,13 +72,13 @@ def test_every_model_has_a_default_that_it_can_do(name: str, stored: torch.Tenso
 def test_what_is_given_stays_and_nothing_is_said_of_it() -> None:
     given: dict[str, Any] = {"score": "recon", "model_options": {"reconstruction": "l1"}}
     table, vae = dataset_of(GAUSSIAN["a table in [0, 1]"]), MODELS["vae"]
-    config, notes = with_fitting_defaults(looked_up(RunConfig(**given)), table, vae)
+    config, notes = with_fitting_defaults(specify(RunConfig(**given)).config, table, vae)
     assert (config.score, config.model_options["reconstruction"], notes) == ("recon", "l1", [])
-    config, notes = with_fitting_defaults(looked_up(RunConfig()), table, vae)
+    config, notes = with_fitting_defaults(specify(RunConfig()).config, table, vae)
     assert (config.score, config.model_options["reconstruction"]) == ("mse", "mse")
     assert notes == ["Default for such data: reconstruction mse."]
     # All options stand in the configuration, and mean the same when it is read again.
-    assert with_fitting_defaults(looked_up(config), table, vae)[0] == config
+    assert with_fitting_defaults(specify(config).config, table, vae)[0] == config
 
 
 def test_what_the_range_is_of_is_said() -> None:

@@ -175,8 +175,8 @@ def test_every_surface_shows_the_same_words(folder: Path) -> None:
 def test_the_screen_shows_quality_and_cost(
     folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    from cl_anomaly.cli.bench import show_suite
     from cl_anomaly.cli.screen_tables import show_standings
-    from cl_anomaly.cli.suite_screen import show_suite
 
     monkeypatch.setenv("COLUMNS", "80")
     show_suite(folder, quiet=False)

@@ -1,6 +1,7 @@
 """Full disks, small memories, signals at any moment: a message, an exit code, nothing damaged."""
 
 import errno
+import json
 import os
 import random
 import resource
@@ -23,6 +24,7 @@ from cl_anomaly.training import groups
 from cl_anomaly.training.loop import TrainStep
 from tests.support.command import cli
 from tests.support.faults import failing
+from tests.support.limits import LIMITS
 
 RUN = "run --dataset digits --epochs 2 --device cpu --task-order 1,2 --strategy gr --quiet".split()
 SMALL_MODEL = ("--model.hidden-sizes", "[4]")
@@ -87,28 +89,27 @@ def test_a_disk_that_fails_at_any_write(
     assert {status.name for status in find_runs(tmp_path)} == {"finished"}
 
 
-@pytest.mark.parametrize("most", [0, 300, 3000, 30_000])
-def test_files_that_would_become_too_large(most: int, tmp_path: Path, expected: Path) -> None:
-    # The operating system's own limit, which hits every file that is written.
-    command = [sys.executable, "-m", "cl_anomaly", *RUN, *SMALL_MODEL, "--out", str(tmp_path)]
-    limited = (
-        "import resource, runpy, sys\n"
-        "import cl_anomaly.cli.commands\n"  # whose import makes caches
-        f"resource.setrlimit(resource.RLIMIT_FSIZE, ({most}, resource.RLIM_INFINITY))\n"
-        "sys.argv = sys.argv[1:]\nrunpy.run_module('cl_anomaly', run_name='__main__')\n"
-    )
-    done = subprocess.run(  # noqa: S603
-        [sys.executable, "-c", limited, "cl-anomaly", *command[3:]],
-        capture_output=True,
-        text=True,
-        env=os.environ | {"OMP_NUM_THREADS": "1"},
-    )
-    assert done.returncode in (1, 2)
-    assert "File too large" in done.stderr
-    assert str(tmp_path) in done.stderr
-    assert "Traceback" not in done.stderr
-    assert not {status.name for status in find_runs(tmp_path)} - {"failed", "interrupted"}
-    whole = cli(*RUN, *SMALL_MODEL, "--out", tmp_path)
+@pytest.fixture(scope="module")
+def too_large(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, tuple[int, str]]]:
+    """Runs under limits of a file's size: their folder, and by limit, exit code and words."""
+    out = tmp_path_factory.mktemp("limited")
+    command = [sys.executable, "-m", "tests.support.limits", str(out), *RUN, *SMALL_MODEL]
+    done = subprocess.run(command, capture_output=True, text=True)  # noqa: S603
+    assert done.returncode == 0, done.stderr
+    return out, json.loads(done.stdout.splitlines()[-1])
+
+
+@pytest.mark.parametrize("most", LIMITS)
+def test_files_that_would_become_too_large(
+    most: int, too_large: tuple[Path, dict[str, tuple[int, str]]], expected: Path
+) -> None:
+    out, (code, said) = too_large[0] / str(most), too_large[1][str(most)]
+    assert code in (1, 2)
+    assert "File too large" in said
+    assert str(out) in said
+    assert "Traceback" not in said
+    assert not {status.name for status in find_runs(out)} - {"failed", "interrupted"}
+    whole = cli(*RUN, *SMALL_MODEL, "--out", out)
     assert whole.code == 0, whole.err
     _same(whole.last_line, expected)
 
@@ -128,7 +129,7 @@ def test_memory_that_runs_out_in_one_run_of_a_comparison(tmp_path: Path) -> None
     file.write_text(ALLOCATES)
     names = f"{file}:Allocates,lower"
     small = "--dataset digits --epochs 1 --device cpu --task-order 1,2 --seeds 1".split()
-    done = cli("compare", *small, "--strategies", names, "--out", tmp_path / "out")
+    done = cli("compare", *small, *SMALL_MODEL, "--strategies", names, "--out", tmp_path / "out")
     assert done.code == 1
     assert "Allocates failed: in task 2: there is not enough memory" in done.err
     assert "lower failed" not in done.err
@@ -222,15 +223,19 @@ def test_a_signal_while_results_are_written_costs_nothing(
 
 @pytest.mark.slow
 def test_the_same_command_gives_the_same_bytes_in_any_process(tmp_path: Path) -> None:
-    written = []
-    for hash_seed, threads, seeds in (("0", "1", "3"), ("1", "2", "3"), ("7", "2", "0,1,2")):
-        out = tmp_path / f"{hash_seed}"
-        command = [sys.executable, "-m", "cl_anomaly", *RUN, "--seeds", seeds, "--out", str(out)]
-        environment = os.environ | {"PYTHONHASHSEED": hash_seed, "OMP_NUM_THREADS": threads}
-        subprocess.run(command, check=True, env=environment, capture_output=True)  # noqa: S603
+    def written(out: Path) -> dict[str, bytes]:
         (folder,) = out.iterdir()
-        written.append({f: (folder / f).read_bytes() for f in ("metrics.csv", "config.json")})
-        written[-1]["name"] = folder.name.encode()
-    assert written[0] == written[1] == written[2]
-    other = cli(*RUN, "--seeds", "1,2,3", "--out", tmp_path / "other").last_line
-    assert (other / "metrics.csv").read_bytes() != written[0]["metrics.csv"]
+        files = {f: (folder / f).read_bytes() for f in ("metrics.csv", "config.json")}
+        return files | {"name": folder.name.encode()}
+
+    command = [*RUN, "--epochs", "1"]
+    first = tmp_path / "first"
+    assert cli(*command, "--seeds", "3", "--out", first).code == 0
+    for hash_seed, threads, seeds in (("1", "1", "3"), ("7", "2", "0,1,2")):
+        out = tmp_path / hash_seed
+        own = [sys.executable, "-m", "cl_anomaly", *command, "--seeds", seeds, "--out", str(out)]
+        environment = os.environ | {"PYTHONHASHSEED": hash_seed, "OMP_NUM_THREADS": threads}
+        subprocess.run(own, check=True, env=environment, capture_output=True)  # noqa: S603
+        assert written(out) == written(first)
+    other = cli(*command, "--seeds", "1,2,3", "--out", tmp_path / "other").last_line
+    assert (other / "metrics.csv").read_bytes() != written(first)["metrics.csv"]

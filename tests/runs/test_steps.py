@@ -18,6 +18,7 @@ from cl_anomaly.statistics.bounds import gaps_closed, kind_of
 from cl_anomaly.suites.shipped import suite_file
 from cl_anomaly.suites.suite_file import read_suite_file
 from tests.support.command import cli, plain
+from tests.support.helpers import configs_of
 
 SMALL: dict[str, Any] = {"dataset": "digits", "device": "cpu", "task_order": [1, 2, 3]}
 MODEL: dict[str, Any] = {"model_options": {"hidden_sizes": [12], "latent_size": 2}}
@@ -123,6 +124,6 @@ def test_a_flag_of_the_one_takes_the_place_of_the_other(tmp_path: Path) -> None:
     assert merged({"epochs": 2, "seeds": 3}, {"steps": 5}) == {"seeds": 3, "steps": 5}
     assert merged({"epochs": None, "steps": 5}, {"epochs": 2}) == {"epochs": 2}
     suite = read_suite_file(suite_file(Path("digits")))
-    assert {own.steps for own in suite.configs({"steps": 9}).values()} == {9}
+    assert {own.steps for own in configs_of(suite, {"steps": 9}).values()} == {9}
     equal = read_suite_file(suite_file(Path("equal-steps")))
-    assert {(own.steps, own.epochs) for own in equal.configs({}).values()} == {(500, None)}
+    assert {(own.steps, own.epochs) for own in configs_of(equal, {}).values()} == {(500, None)}

@@ -7,6 +7,7 @@ import torch
 
 from cl_anomaly.core.errors import InputError
 from cl_anomaly.data.datasets import Dataset, Samples
+from cl_anomaly.scenarios.base import scaled
 from cl_anomaly.scenarios.class_stream import build_scenario
 from cl_anomaly.scenarios.portions import (
     arrival_of,
@@ -14,7 +15,6 @@ from cl_anomaly.scenarios.portions import (
     rhythm,
     scaled_by_first_portion,
 )
-from cl_anomaly.scenarios.stream_scaling import scaled
 from tests.support.learning import small_dataset, small_scenario
 
 

@@ -1,17 +1,14 @@
 import dataclasses
 import json
 import re
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 from cl_anomaly.core.errors import InputError
-from cl_anomaly.core.json_files import write_json
 from cl_anomaly.core.labels import Label, parse_task_order
 from cl_anomaly.settings.field_types import parse_seeds
 from cl_anomaly.settings.run_config import ResolvedConfig, RunConfig
-from cl_anomaly.store.config_files import read_configuration, read_settings
 
 CHANGED: dict[str, Any] = {
     "strategy": "ewc",
@@ -251,26 +248,6 @@ def test_image_sizes(given: Any, size: str | None) -> None:
 def test_what_is_no_image_size(wrong: Any) -> None:
     with pytest.raises(InputError, match="`image_size`.*HEIGHTxWIDTH"):
         RunConfig(image_size=wrong)
-
-
-def test_a_configuration_of_earlier_versions_is_of_the_one_scenario_they_knew(
-    tmp_path: Path,
-) -> None:
-    write_json(tmp_path / "config.json", {"anomaly_class": 4, "classes_per_task": 1})
-    assert read_settings(tmp_path / "config.json")["scenario"] == "class-stream"
-    # What a person writes leaves it open.
-    write_json(tmp_path / "config.json", {"dataset": "digits"})
-    assert "scenario" not in read_settings(tmp_path / "config.json")
-
-
-def test_a_latent_size_as_earlier_versions_wrote_it_is_the_models(tmp_path: Path) -> None:
-    old = {"strategy": "ewc", "model_options": {"beta": 2.0}, "latent_size": 8}
-    write_json(tmp_path / "config.json", old)
-    settings = read_settings(tmp_path / "config.json")
-    assert settings["model_options"] == {"beta": 2.0, "latent_size": 8}
-    write_json(tmp_path / "config.json", {"runs": {"a": old}, "shared": {}})
-    content = read_configuration(tmp_path / "config.json")
-    assert content["runs"]["a"]["model_options"] == {"beta": 2.0, "latent_size": 8}
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,7 @@
 import pandas as pd
 import pytest
 
-from cl_anomaly.statistics.mean_forgetting import mean_forgetting
+from cl_anomaly.statistics.pairing import mean_forgetting
 
 # After task 1, 2 and 3, on the classes 1, 2 and 3.
 S = [[0.9, 0.5, 0.5], [0.5, 0.8, 0.5], [0.4, 0.7, 0.9]]

@@ -9,6 +9,7 @@ from cl_anomaly.core.errors import InputError
 from cl_anomaly.settings.run_config import RunConfig
 from cl_anomaly.suites.suite import Suite, check_flags, suite_from, suite_of
 from cl_anomaly.suites.suite_file import read_suite_file
+from tests.support.helpers import configs_of
 
 TOML = """
 dataset = "digits"
@@ -54,9 +55,9 @@ def test_the_configuration_of_a_comparison_is_a_suite(tmp_path: Path) -> None:
     )
     assert suite.shared.keys() == RunConfig().to_dict().keys() - set(DIFFERING)
     assert suite.runs["gr"].keys() == suite.runs["mine"].keys() == set(DIFFERING)
-    assert suite.configs({}) == configs
+    assert configs_of(suite, {}) == configs
     # What the runs share, a flag changes in all of them; what is a run's own, in none.
-    changed = suite.configs({"batch_size": 3, "epochs": 7})
+    changed = configs_of(suite, {"batch_size": 3, "epochs": 7})
     assert [config.batch_size for config in changed.values()] == [3, 3]
     assert [config.epochs for config in changed.values()] == [None, 3]
 
@@ -106,7 +107,7 @@ def test_a_missing_file_is_named(tmp_path: Path) -> None:
 def test_what_runs_do_not_say_they_share() -> None:
     suite = Suite({}, {"one": {"strategy": "ewc"}, "two": {"epochs": 9, "seeds": [4]}})
     shared = {"epochs": 3, "seeds": "2", "dataset": "digits"}
-    assert suite.configs(shared) == {
+    assert configs_of(suite, shared) == {
         "one": RunConfig(strategy="ewc", epochs=3, seeds=2, dataset="digits"),
         "two": RunConfig(epochs=9, seeds=[4], dataset="digits"),
     }
@@ -135,12 +136,12 @@ def test_what_runs_do_not_say_they_share() -> None:
 def test_a_setting_at_fault_is_named_with_its_run(own: dict[str, Any], said: str) -> None:
     suite = Suite({}, {"fine": {}, "at fault": own})
     with pytest.raises(InputError, match=f"(?s)^Run 'at fault': .*{said}"):
-        suite.configs({})
+        configs_of(suite, {})
 
 
 def test_a_shared_setting_at_fault() -> None:
     with pytest.raises(InputError, match="epochz"):
-        Suite({}, {"gr": {}}).configs({"epochz": 3})
+        configs_of(Suite({}, {"gr": {}}), {"epochz": 3})
 
 
 @pytest.mark.parametrize("names", [["gr", "gr"], ["a.py:Mine", "b.py:Mine"]])
@@ -151,7 +152,7 @@ def test_runs_of_the_same_name_are_refused(names: list[str]) -> None:
 
 def test_settings_change_what_is_shared_and_not_what_is_a_runs_own() -> None:
     suite = Suite({"epochs": 3, "batch_size": 2}, {"gr": {}, "own": {"epochs": 9}})
-    configs = suite.configs({"epochs": 5})
+    configs = configs_of(suite, {"epochs": 5})
     assert {name: config.epochs for name, config in configs.items()} == {"gr": 5, "own": 9}
     assert configs["gr"].batch_size == 2
 
@@ -190,6 +191,6 @@ def test_flags_that_are_obeyed_pass() -> None:
 def test_what_is_at_fault_is_named_with_its_file_and_run(own: dict[str, Any], said: str) -> None:
     suite = Suite({}, {"fine": {}, "at fault": own}, Path("s.toml"))
     with pytest.raises(InputError) as refused:
-        suite.configs({})
+        configs_of(suite, {})
     assert str(refused.value).startswith("s.toml, run 'at fault': Expected ")
     assert said in str(refused.value)

@@ -6,6 +6,7 @@ import pytest
 
 from cl_anomaly.core.errors import InputError
 from cl_anomaly.plan.build import check_together, prepare
+from cl_anomaly.suites.outlines import check_settings
 from cl_anomaly.suites.suite import check_flags
 from cl_anomaly.suites.suite_file import read_suite_file
 from tests.support.places import ROOT
@@ -155,7 +156,7 @@ def test_a_suite_that_is_wrong(tmp_path: Path, before: str, after: str, message:
 def test_an_option_of_the_grid_that_there_is_not(tmp_path: Path) -> None:
     suite = read_suite_file(write(tmp_path, TOML.replace("lam = [", "lambda = [")))
     with pytest.raises(InputError, match="`lambda`"):
-        suite.candidates({})
+        check_settings(suite, suite.candidates({})["ewc"].values())
 
 
 @pytest.mark.parametrize("path", sorted(ROOT.glob("benchmarks/*.toml")), ids=lambda path: path.name)
@@ -164,8 +165,9 @@ def test_every_suite_that_is_there_is_right(path: Path, monkeypatch: pytest.Monk
     # Files of data that only a folder of datasets has are not looked for.
     monkeypatch.setattr("cl_anomaly.plan.check.check_own", lambda *_: None)
     suite = read_suite_file(path)
-    assert suite.members({}, {})
-    suite.candidates({})
+    assert suite.specifications({})
+    for by_name in suite.candidates({}).values():
+        check_settings(suite, by_name.values())
 
 
 def test_every_cell_of_features_and_scores_fits(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from cl_anomaly.core.errors import InputError
-from cl_anomaly.plan.build import Plan, prepare
+from cl_anomaly.plan.outline import Outline, outline_of
 from cl_anomaly.report.suite_table import about_edge
 from cl_anomaly.settings.run_config import RunConfig
 from cl_anomaly.suites import tuning
@@ -19,10 +19,10 @@ from cl_anomaly.suites.tuning import beyond, check_apart, chosen
 from tests.suites.test_suite_file import TOML, write
 
 
-def planned(folder: Path, text: str) -> tuple[dict[str, Plan], dict[str, Plan]]:
+def planned(folder: Path, text: str) -> tuple[dict[str, Outline], dict[str, Outline]]:
     suite = read_suite_file(write(folder, text))
-    reported = {name: prepare(own.config) for name, own in suite.members({}, {}).items()}
-    tuned = {own.name: prepare(own.config) for own in suite.candidates({})["ewc"].values()}
+    reported = {name: outline_of(own.config) for name, own in suite.members({}, {}).items()}
+    tuned = {own.name: outline_of(own.config) for own in suite.candidates({})["ewc"].values()}
     return tuned, reported
 
 
@@ -48,17 +48,17 @@ def test_clusters_with_the_same_anomalies_are_the_same_data(tmp_path: Path) -> N
 def test_candidates_look_at_no_test_sample_of_what_is_reported(tmp_path: Path) -> None:
     tuned, reported = planned(tmp_path, TOML)
     check_apart(tuned, reported)
-    (whole,) = {id(own.dataset): own.dataset for own in reported.values()}.values()
+    (whole,) = {id(own.plan.dataset): own.plan.dataset for own in reported.values()}.values()
     tested = {row.tobytes() for row in whole.test.stored.numpy()}
     trained = {row.tobytes() for row in whole.train.stored.numpy()}
-    for plan in tuned.values():
+    for plan in (outline.plan for outline in tuned.values()):
         samples = torch.cat([plan.dataset.train.stored, plan.dataset.test.stored]).numpy()
         seen = {row.tobytes() for row in samples}
         assert seen <= trained
         assert not seen & tested
     config = RunConfig(strategy="ewc", dataset="digits", anomaly_class=0)
     with pytest.raises(InputError, match="would be scored by the test set of digits"):
-        check_apart({"ewc lam=1.0": prepare(config)}, reported)
+        check_apart({"ewc lam=1.0": outline_of(config)}, reported)
 
 
 def metrics(values: dict[str, float]) -> SimpleNamespace:
@@ -92,7 +92,7 @@ def rated(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
     def choose(right: dict[str, float]) -> tuning.Choice:
         found = {name: metrics({"right": own, "wrong": 1 - own}) for name, own in right.items()}
         monkeypatch.setattr(tuning, "read_run", lambda folder: found[folder.name])
-        return chosen(suite, "ewc", {name: Path(name) for name in right}, prepare(first.config))
+        return chosen(suite, "ewc", {name: Path(name) for name in right}, outline_of(first.config))
 
     return choose
 

@@ -11,6 +11,8 @@ import torch
 
 from cl_anomaly.data import downloads
 from cl_anomaly.data.dataset import Dataset, Samples
+from cl_anomaly.settings.run_config import RunConfig
+from cl_anomaly.suites.suite import Suite
 
 IDX_FILES = (
     "train-images-idx3-ubyte",
@@ -93,3 +95,9 @@ class FileHandler(BaseHTTPRequestHandler):
 
     def log_message(self, format: str, *args: Any) -> None:
         pass
+
+
+def configs_of(suite: Suite, settings: dict[str, Any]) -> dict[str, RunConfig]:
+    """Check every run of a suite, and give its configuration as it was asked for."""
+    suite.specifications(settings)
+    return {name: member.config for name, member in suite.members(settings, {}).items()}

@@ -1,9 +1,10 @@
-"""A run that is killed again and again: `python -m tests.support.killing MOMENTS OUT ARGUMENTS...`.
+"""Runs that are killed again and again: `python -m tests.support.killing MOMENTS ARGUMENTS...`.
 
 MOMENTS are such as `step:12,saved:2,never:0`: for each, a child process runs the command, and is
 killed after so many training steps of its own, after so many checkpoints (`saved`), or in the
 middle of writing them (`saving`). Checkpoints are taken within tasks, too, however short. Forked
-after a run of one epoch, so that no child imports anything again. Prints the children's exit codes.
+after a run of one epoch, so that no child imports anything again. Of several runs, the arguments
+are separated by `--`. Prints the exit codes of each run's children in a line.
 """
 
 import os
@@ -52,15 +53,27 @@ def _import_what_a_run_needs(arguments: list[str]) -> None:
         main([*arguments, "--epochs", "1", "--out", folder])
 
 
-if __name__ == "__main__":
-    _import_what_a_run_needs(sys.argv[2:])
+def _kill_again_and_again(moments: str, arguments: list[str]) -> list[int]:
     codes = []
-    for moment in sys.argv[1].split(","):
+    for moment in moments.split(","):
         if (child := os.fork()) == 0:
             try:
-                _child(moment, sys.argv[2:])
+                _child(moment, arguments)
             except SystemExit as stop:
                 os._exit(int(stop.code or 0))
             os._exit(0)
         codes.append(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
-    print(*codes)
+    return codes
+
+
+if __name__ == "__main__":
+    commands: list[list[str]] = [[]]
+    for word in sys.argv[2:]:
+        if word == "--":
+            commands.append([])
+        else:
+            commands[-1].append(word)
+    _import_what_a_run_needs(commands[0])
+    lines = [_kill_again_and_again(sys.argv[1], command) for command in commands]
+    for line in lines:
+        print(*line)

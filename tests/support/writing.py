@@ -1,15 +1,18 @@
 """16 processes that write 100 runs into one folder: `python -m tests.support.writing FOLDER`.
 
 Two want each name, in different processes and at the same time. Prints seed and folder of each run.
-Forked after a run, so that no child imports anything again.
+Forked after a run, so that no child imports anything again. Pictures are empty files: to draw them
+would take most of the time, and they are written like the others.
 """
 
 import os
 import sys
 import tempfile
 from pathlib import Path
+from typing import Any
 
 import torch
+from matplotlib.figure import Figure
 
 from cl_anomaly import RunConfig
 from cl_anomaly.core.progress import Progress
@@ -39,6 +42,10 @@ def _write(out: Path, place: int) -> None:
         os.write(1, f"{number % (RUNS // 2)} {done.folder}\n".encode())
 
 
+def _save_nothing(_: Figure, file: Path, **__: Any) -> None:
+    file.touch()
+
+
 def _child(out: Path, place: int) -> None:
     code = 1
     try:
@@ -49,6 +56,7 @@ def _child(out: Path, place: int) -> None:
 
 
 def main(out: Path) -> None:
+    setattr(Figure, "savefig", _save_nothing)  # noqa: B010
     with tempfile.TemporaryDirectory() as folder:
         perform(prepare(_config(0)), Path(folder), lambda _: Progress())
     children = []

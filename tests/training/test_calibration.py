@@ -17,6 +17,8 @@ from cl_anomaly.training.residuals import Residuals
 
 Array = NDArray[np.float32]
 SMALL: dict[str, Any] = {"model_options": {"hidden_sizes": [32, 32], "latent_size": 4}}
+# Few steps, each of many samples.
+SHORT: dict[str, Any] = {"epochs": 6, "batch_size": 100, "learning_rate": 5e-3}
 GAUSSIANS: dict[str, Any] = {"strategy": "lower", "model": "gaussians"}
 # Kept aside of each task of 2,000 samples, and tested.
 ASIDE, TESTED = 100, 4000
@@ -40,7 +42,7 @@ def _alarms(
     settings: dict[str, Any], regimes: Callable[[int, int], list[Array]] = _regimes
 ) -> list[int]:
     """How many of 4,000 new normal samples of each task are alarms after all three."""
-    detector = ContinualAnomalyDetector(random_state=0, epochs=15, **settings)
+    detector = ContinualAnomalyDetector(random_state=0, **SHORT, **settings)
     for x in regimes(0, 20 * ASIDE):
         detector.partial_fit(x)
     return [int((detector.predict(x) == -1).sum()) for x in regimes(1, TESTED)]

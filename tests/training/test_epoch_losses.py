@@ -5,7 +5,7 @@ import math
 import pytest
 import torch
 
-from cl_anomaly.training.epoch_losses import EpochLosses
+from cl_anomaly.training.outcome import EpochLosses
 
 CPU = torch.device("cpu")
 

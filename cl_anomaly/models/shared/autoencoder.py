@@ -1,4 +1,4 @@
-"""What every autoencoder is made of: an encoder, a decoder, and a reconstruction loss by name."""
+"""Parts of autoencoders: an encoder, a decoder, and a reconstruction loss by name."""
 
 import math
 from collections.abc import Sequence
@@ -25,7 +25,7 @@ class Decoder(Generator):
         layers: from (R, B, latent) to (R, B, ...), as many numbers as a sample has.
         latent_size: dimensions of a code.
         features: shape of one sample.
-        is_linear: whether what the layers give are the means; otherwise it is their logits.
+        is_linear: whether the layers return means; otherwise they return logits.
     """
 
     def __init__(
@@ -45,7 +45,7 @@ class Decoder(Generator):
         return self.means_of(self(z).float())
 
     def means_of(self, output: Tensor) -> Tensor:
-        """Turn what the layers give into means; in [0, 1], unless the decoder is linear."""
+        """Turn the layers' output into means; in [0, 1], unless the decoder is linear."""
         return output if self._is_linear else sigmoid(output)
 
     def generate(self, count: int, random: Draws) -> Tensor:
@@ -53,7 +53,7 @@ class Decoder(Generator):
         return self.from_codes(random.normal(count, self.latent_size))
 
     def from_codes(self, z: Tensor) -> Tensor:
-        """Get the means at codes (R, count, latent): (R, count, *features), float32, see `cut`."""
+        """Return the means (R, count, *features), float32, at codes (R, count, latent)."""
         means = self.means(z)
         return self.cut(means) if self._is_linear else means
 
@@ -62,8 +62,6 @@ class Autoencoder(Model):
     """An encoder to a code and a decoder back, with a loss by name. Its networks are dense.
 
     Args:
-        features: shape of one sample.
-        seeds: one for each replica, from which its first weights are drawn.
         latent_size: dimensions of the code.
         hidden_sizes: features of the encoder's hidden layers; the decoder's are the same, mirrored.
         reconstruction: "bce", "mse" or "l1", see `losses`.
@@ -112,24 +110,24 @@ class Autoencoder(Model):
         return mlp((latent_size, *hidden_sizes, math.prod(self.features)), generators)
 
     def shaped(self, x: Tensor) -> Tensor:
-        """Return samples (R, B, *features) the shape that the encoder takes."""
+        """Reshape samples (R, B, *features) for the encoder."""
         return x.flatten(2)
 
     def hidden(self, x: Tensor) -> list[Tensor]:
-        """Send samples through the encoder: what each ReLU gives, flat, and the code."""
-        given, x = [], self.shaped(x)
+        """Send samples through the encoder; return the output of each ReLU, flat, and the code."""
+        outputs, x = [], self.shaped(x)
         for layer in self.encoder:
             x = layer(x)
             if isinstance(layer, nn.ReLU):
-                given.append(x.float().flatten(2))
-        return [*given, x.float()[..., : self.decoder.latent_size]]
+                outputs.append(x.float().flatten(2))
+        return [*outputs, x.float()[..., : self.decoder.latent_size]]
 
     def reconstruction_loss(self, output: Tensor, x: Tensor) -> Tensor:
-        """State how far samples are from what became of them. Override it for a loss of your own.
+        """Compute the reconstruction loss of samples. Override it for another loss.
 
         Args:
-            output: (R, B, *features), float32, what the decoder's layers give: logits for "bce",
-                means for "mse" and "l1".
+            output: (R, B, *features), float32, of the decoder's layers: logits for "bce", means for
+                "mse" and "l1".
             x: (R, B, *features), the samples.
 
         Returns:
@@ -139,19 +137,14 @@ class Autoencoder(Model):
 
 
 class Decoded(Reconstruction):
-    """What samples become by their code; a part of the reconstructions of autoencoders.
-
-    Attributes:
-        model: that they went through.
-        code: (R, B, latent), theirs.
-    """
+    """Mixin of the reconstructions of autoencoders; `code` is (R, B, latent)."""
 
     model: Autoencoder
     code: Tensor
 
     @cached_property
     def decoded(self) -> Tensor:
-        """What the decoder's layers give, (R, B, *features): see `reconstruction_loss`."""
+        """The output of the decoder's layers, (R, B, *features): see `reconstruction_loss`."""
         return self.model.decoder(self.code).float()
 
     @cached_property
@@ -171,21 +164,13 @@ class Decoded(Reconstruction):
 
 
 def check_sizes(option: str, sizes: tuple[int, ...]) -> None:
-    """Refuse layers without units.
-
-    Raises:
-        InputError: a size is below 1.
-    """
+    """Refuse sizes below 1."""
     if min(sizes, default=1) < 1:
         raise InputError(setting=option, expected="of 1 or more", got=sizes)
 
 
 def check_weight(option: str, weight: float) -> None:
-    """Refuse a term of a loss that would be rewarded, or outweigh everything.
-
-    Raises:
-        InputError: the weight is negative or infinite.
-    """
+    """Refuse a weight in a loss that is negative or infinite."""
     if not 0 <= weight < math.inf:
         raise InputError(setting=option, expected="to be 0 or more", got=weight)
 

@@ -81,9 +81,9 @@ class Conv2d(_Convolution):
         """Sum the squares of every sample's own gradient over the batch.
 
         Args:
-            x: (R, B, inputs, H, W), what came in.
-            output_gradients: (R, B, outputs, ⌈H/2⌉, ⌈W/2⌉), each sample's own loss with respect to
-                what went out.
+            x: (R, B, inputs, H, W), the layer's input.
+            output_gradients: (R, B, outputs, ⌈H/2⌉, ⌈W/2⌉), of each sample's own loss with respect
+                to the layer's output.
 
         Returns:
             By parameter name, in the parameter's shape.
@@ -135,7 +135,7 @@ class ConvTranspose2d(_Convolution):
 
 
 def halved(size: tuple[int, int]) -> tuple[int, int]:
-    """Describe what a `Conv2d` makes of an image's size (H, W)."""
+    """Return the size (H, W) of an image after a `Conv2d`."""
     return -(-size[0] // STRIDE), -(-size[1] // STRIDE)
 
 
@@ -155,10 +155,10 @@ def _convolved(convolve: Callable[..., Tensor], x: Tensor, layer: _Convolution) 
 
 
 def _each(x: Tensor, gradients: Tensor) -> list[tuple[Tensor, Tensor]]:
-    """Pair what came in and the gradients of each replica: its samples' gradients fill memory."""
+    """Pair the input and the gradients of each replica: its samples' gradients fill memory."""
     return list(zip(x.float(), gradients.float(), strict=True))
 
 
 def _patches(x: Tensor) -> Tensor:
-    """Take what each place of a convolution sees, (B, C · 9, places), from (B, C, H, W)."""
+    """Return the input of each place of a convolution, (B, C · 9, places), from (B, C, H, W)."""
     return F.unfold(x, KERNEL, padding=PADDING, stride=STRIDE)

@@ -50,11 +50,11 @@ class Convolutional(Autoencoder):
         return nn.Sequential(*layers)
 
     def shaped(self, x: Tensor) -> Tensor:
-        """Return samples (R, B, *features) their channels, (R, B, C, H, W)."""
+        """Reshape samples (R, B, *features) to (R, B, C, H, W)."""
         return x.flatten(2).unflatten(2, image_shape(self.features))
 
     def training_bytes(self, batch_size: int) -> int:
-        """Get how much memory a step of one replica reads and writes, its activations included."""
+        """Return the memory that a step of one replica reads and writes, with activations."""
         channels = tuple(m.weight.shape[1] for m in self.encoder if isinstance(m, Conv2d))
         one_way = sum(math.prod(stage) for stage in self._stages(channels))
         activations = _BYTES_PER_ACTIVATION * 2 * one_way * batch_size

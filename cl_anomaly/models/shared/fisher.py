@@ -1,4 +1,4 @@
-"""Gradients of single samples, squared or absolute, which each layer sums up by itself."""
+"""Gradients of single samples, squared or absolute, summed up by each layer."""
 
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
@@ -18,16 +18,16 @@ _CHUNK = 256
 def fisher_diagonal(
     model: Model, samples: Samples, indices: Sequence[Tensor], random: Draws
 ) -> dict[str, Tensor]:
-    """Diagonal Fisher information: the mean over samples of each one's squared gradient.
+    """Compute diagonal Fisher information: the mean over samples of each one's squared gradient.
 
-    The gradient is that of the model's loss with one draw. The square of a
-    batch's gradient would be another number, and would change with the batch size.
+    The gradient is that of the model's loss with one draw. The square of a batch's gradient would
+    be another number, and would change with the batch size.
 
     Args:
         model: R replicas.
-        samples: where the training samples are.
+        samples: with the training samples.
         indices: R tensors (n_r,), int64, each replica's samples; none may be empty.
-        random: what the loss draws from.
+        random: of the loss.
 
     Returns:
         By parameter name, in the parameter's shape, float32.
@@ -44,29 +44,22 @@ def mean_over_samples(
     indices: Sequence[Tensor],
     sums: Callable[[Tensor, Tensor], dict[str, Tensor]],
 ) -> dict[str, Tensor]:
-    """Take the mean over each replica's samples of what is summed up batch by batch.
+    """Compute the mean over each replica's samples of sums that are taken batch by batch.
 
     Args:
-        samples: where the training samples are.
+        samples: with the training samples.
         indices: R tensors (n_r,), int64, each replica's samples; none may be empty.
-        sums: given a batch (R, B, *features) and what of it counts, (R, B), sums over it: by
-            parameter name, in the parameter's shape.
+        sums: from a batch (R, B, *features) and which of it count, (R, B), to sums by parameter
+            name, in the parameter's shape.
 
     Returns:
         By parameter name, in the parameter's shape.
     """
-    device = samples.stored.device
-    counts = torch.tensor([len(i) for i in indices], device=device)
-    # With a replica's own samples: others need not have arrived.
-    longest = torch.arange(max(len(own) for own in indices))
-    padded = torch.stack([own[longest % len(own)] for own in indices]).to(device)
+    counts = torch.tensor([len(places) for places in indices], device=samples.stored.device)
     total: dict[str, Tensor] = {}
-    for start in range(0, padded.shape[1], _CHUNK):
-        chunk = padded[:, start : start + _CHUNK]
-        # Padding makes the replicas' tasks equally long, and counts for nothing.
-        real = torch.arange(start, start + chunk.shape[1], device=device) < counts[:, None]
-        for name, own in sums(samples.batch(chunk), real).items():
-            total[name] = total[name] + own if name in total else own
+    for x, real in samples.padded_batches(indices, _CHUNK):
+        for name, value in sums(x, real).items():
+            total[name] = total[name] + value if name in total else value
     return {
         name: value / counts.view(-1, *[1] * (value.dim() - 1)) for name, value in total.items()
     }
@@ -89,11 +82,10 @@ def squared_gradients(model: Model, x: Tensor, random: Draws, weights: Tensor) -
     """Sum over the batch of every sample's squared gradient of the loss.
 
     Args:
-        model: R replicas, all of whose parameters belong to layers of `layers` or
-            `conv_layers`, which lie beside this file.
+        model: R replicas, all of whose parameters belong to layers of `layers` or `conv_layers`.
         x: (R, B, *features).
-        random: what the loss draws from.
-        weights: (R, B), what each sample's gradient is multiplied by.
+        random: of the loss.
+        weights: (R, B), of each sample's gradient.
 
     Returns:
         By parameter name, in the parameter's shape, float32.
@@ -108,9 +100,8 @@ def absolute_gradients(model: Model, values: Callable[[], Tensor]) -> dict[str, 
     """Sum the absolute values of every sample's own gradient over a batch.
 
     Args:
-        model: R replicas, all of whose parameters belong to layers of `layers` or
-            `conv_layers`, which lie beside this file.
-        values: passes the batch through the model, and gives one number for each sample, (R, B), of
+        model: R replicas, all of whose parameters belong to layers of `layers` or `conv_layers`.
+        values: passes the batch through the model, and returns a number for each sample, (R, B), of
             which the gradients are taken.
 
     Returns:

@@ -48,8 +48,8 @@ class Linear(nn.Module):
         its output's gradient, so the sum of the squares is one matrix product of the squares.
 
         Args:
-            x: (R, B, inputs), what came in.
-            output_gradients: (R, B, outputs), each sample's own loss with respect to what went out.
+            x: (R, B, inputs), the layer's input.
+            output_gradients: (R, B, outputs), of each sample's own loss with respect to the output.
 
         Returns:
             By parameter name, in the parameter's shape.

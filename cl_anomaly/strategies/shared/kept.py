@@ -1,4 +1,4 @@
-"""What a strategy keeps for later tasks: state, resume and memory bytes follow from it."""
+"""Tensors that a strategy keeps for later tasks: checkpoints and memory bytes follow from them."""
 
 from __future__ import annotations
 
@@ -24,26 +24,20 @@ def frozen(module: AnyModule) -> AnyModule:
 class Kept(UserDict[str, Any]):
     """Tensors by name, (R, ...), or dictionaries or lists of them, or modules.
 
-    A module that has been loaded is there as its weights, until `module` makes it of them.
+    A loaded module is a dictionary of its weights, until `module` builds it.
     """
 
     def __setitem__(self, name: str, value: Any) -> None:
-        """Keep something.
+        """Keep a value.
 
         Raises:
             RunError: it cannot be written into a file of tensors.
         """
-        for _ in _tensors(name, value):  # raises for what is none
-            pass
+        list(_tensors(name, value))  # raises the error
         super().__setitem__(name, value)
 
     def module(self, name: str, like: Callable[[], AnyModule]) -> AnyModule | None:
-        """Return a module that is kept, or None.
-
-        Args:
-            name: its name.
-            like: gives one with the same layers, where its weights have been loaded.
-        """
+        """Return a module, or None; `like` makes one with the same layers for loaded weights."""
         value = self.get(name)
         if isinstance(value, dict):
             made = frozen(like())
@@ -53,41 +47,38 @@ class Kept(UserDict[str, Any]):
 
     def tensors(self) -> dict[str, Tensor]:
         """Return all tensors: NAME, NAME/KEY of a dictionary or a module, NAME#PLACE of a list."""
-        return {k: own for name, value in self.items() for k, own in _tensors(name, value)}
+        return {k: tensor for name, value in self.items() for k, tensor in _tensors(name, value)}
 
     def load(self, tensors: Mapping[str, Tensor]) -> None:
-        """Take back copies of what `tensors` returned; forget everything else."""
+        """Load copies of what `tensors` returned; forget everything else."""
         self.clear()
         lists: dict[str, dict[int, Tensor]] = {}
-        for key, own in tensors.items():
+        for key, tensor in tensors.items():
             name, in_dict, inner = key.partition(_IN_DICT)
             of_list, in_list, place = name.partition(_IN_LIST)
             if in_dict:
-                self.setdefault(name, {})[inner] = own.clone()
+                self.setdefault(name, {})[inner] = tensor.clone()
             elif in_list:
-                lists.setdefault(of_list, {})[int(place)] = own.clone()
+                lists.setdefault(of_list, {})[int(place)] = tensor.clone()
             else:
-                self[name] = own.clone()
+                self[name] = tensor.clone()
         for name, places in lists.items():
             self[name] = [places[place] for place in sorted(places)]
 
 
 def _tensors(name: str, value: Any) -> Iterator[tuple[str, Tensor]]:
     """Yield a value's tensors by the names that they have in a file."""
-    if isinstance(value, Tensor):
-        found = {name: value}
-    elif isinstance(value, Mapping | nn.Module):
-        of = value.state_dict() if isinstance(value, nn.Module) else value
-        found = {f"{name}{_IN_DICT}{key}": own for key, own in of.items()}
+    parts = {name: value}
+    if isinstance(value, Mapping | nn.Module):
+        items = value.state_dict() if isinstance(value, nn.Module) else value
+        parts = {f"{name}{_IN_DICT}{key}": item for key, item in items.items()}
     elif isinstance(value, list | tuple):
-        found = {f"{name}{_IN_LIST}{place}": own for place, own in enumerate(value)}
-    else:
-        found = {name: value}
-    for key, own in found.items():
-        if not isinstance(own, Tensor) or {_IN_DICT, _IN_LIST} & set(name):
+        parts = {f"{name}{_IN_LIST}{place}": item for place, item in enumerate(value)}
+    for key, part in parts.items():
+        if not isinstance(part, Tensor) or {_IN_DICT, _IN_LIST} & set(name):
             raise RunError(
                 f"Expected `kept[{name!r}]` to be a tensor, a dictionary or a list of tensors, or "
                 f"a module, under a name without {_IN_DICT} and {_IN_LIST}, but got "
-                f"{type(own).__name__}."
+                f"{type(part).__name__}."
             )
-        yield key, own.detach()
+        yield key, part.detach()

@@ -1,4 +1,4 @@
-"""Codes of samples, and what is kept of their distribution."""
+"""Codes of samples, and moments of their distribution."""
 
 from collections.abc import Iterable, Iterator, Sequence
 
@@ -15,34 +15,26 @@ from cl_anomaly.scores.scoring import reconstructed
 _CHUNK = 1024
 
 Counted = tuple[Posterior, Tensor]
-"""What became of a batch, and what of it counts, (R, B), bool."""
+"""The posterior of a batch, and which of its samples count, (R, B), bool."""
 
 
-def posteriors(
-    model: Model, samples: Samples, indices: Sequence[Tensor]
-) -> Iterator[tuple[Posterior, Tensor]]:
-    """Pass each replica's own samples through the model, see `evaluation.scoring.reconstructed`."""
+def posteriors(model: Model, samples: Samples, indices: Sequence[Tensor]) -> Iterator[Counted]:
+    """Yield the posteriors of each replica's own samples, see `scores.scoring.reconstructed`."""
     for output, real in reconstructed(model, samples, indices):
         yield posterior_of(output), real
 
 
 def posterior_of(output: Reconstruction) -> Posterior:
-    """Take a reconstruction by a model with the ability `posterior` as one.
-
-    Raises:
-        RunError: it is none.
-    """
+    """Return a reconstruction by a model with the ability `posterior`, or raise RunError."""
     if not isinstance(output, Posterior):
         raise RunError(f"Expected a Posterior from the model, but got a {type(output).__name__}.")
     return output
 
 
 def posterior_codes(outputs: Sequence[Posterior], random: Draws) -> Tensor:
-    """Draw a code of each sample's posterior, (R, n, code).
+    """Draw a code from each sample's posterior, (R, n, code), for batches of n samples in all.
 
-    Args:
-        outputs: n samples of each replica, in batches.
-        random: draws for full chunks, so that a replica sees the same beside longer tasks.
+    Numbers are drawn for full chunks, so that a replica sees the same beside longer tasks.
     """
     mean = torch.cat([output.mean for output in outputs], dim=1)
     deviation = torch.cat([(0.5 * output.log_variance).exp() for output in outputs], dim=1)
@@ -52,12 +44,9 @@ def posterior_codes(outputs: Sequence[Posterior], random: Draws) -> Tensor:
 
 
 def aggregate_posterior(parts: Iterable[Counted]) -> tuple[Tensor, Tensor]:
-    """Mean and covariance of the aggregate posterior 1/N Σ_n q(z|x_n).
+    """Return mean and covariance of the aggregate posterior 1/N Σ_n q(z|x_n) of N samples.
 
     The covariance is that of the posteriors' means + the mean of their variances.
-
-    Args:
-        parts: N samples of each replica, in batches.
 
     Returns:
         (R, code) and (R, code, code), float64.

@@ -1,4 +1,4 @@
-"""How many samples are replayed for the new ones of a batch."""
+"""The number of samples that are replayed for the new ones of a batch."""
 
 from typing import Literal
 
@@ -19,12 +19,5 @@ def check_ratio(ratio: Ratio) -> None:
 
 
 def replayed_count(ratio: Ratio, past_tasks: int, new_samples: int) -> int:
-    """Count how many samples join a batch, 1 or more.
-
-    Args:
-        ratio: replayed samples for each new one.
-        past_tasks: how many there are.
-        new_samples: in the batch.
-    """
-    each = past_tasks if ratio == "proportional" else float(ratio)
-    return max(1, round(each * new_samples))
+    """Count the samples that join a batch, 1 or more."""
+    return max(1, round((past_tasks if ratio == "proportional" else float(ratio)) * new_samples))

@@ -9,9 +9,11 @@ from cl_anomaly.core.errors import InputError
 from cl_anomaly.core.randomness import Draws
 
 _CHUNK = 1024
-COUNTER_BYTES = 8
-# Numbers below it times as many samples stay below what int64 holds.
+_COUNTER_BYTES = 8
+# Random numbers below it, times a number of samples below it, fit into int64.
 _FINE = 1 << 31
+# One in this many stored samples sets thresholds: of 500, enough for a rate of 1 %.
+_ASIDE = 5
 
 
 def check_budget(samples: int, memory_bytes: int | None) -> None:
@@ -26,38 +28,47 @@ def check_budget(samples: int, memory_bytes: int | None) -> None:
 
 
 def capacity(samples: int, memory_bytes: int | None, bytes_each: int) -> int:
-    """Count how many samples each replica keeps.
+    """Count the samples that each replica keeps.
 
     Args:
-        samples: how many, where no bytes are given.
-        memory_bytes: of each replica, the eight of the counter included.
-        bytes_each: that a sample takes, with all that is kept beside it.
+        samples: their number, if no bytes are given.
+        memory_bytes: of each replica, including the eight of the counter.
+        bytes_each: of a sample, with everything kept beside it.
 
     Raises:
         InputError: the bytes hold no sample.
     """
     if memory_bytes is None:
         return samples
-    if memory_bytes < bytes_each + COUNTER_BYTES:
+    if memory_bytes < bytes_each + _COUNTER_BYTES:
         raise InputError(
             setting="memory_bytes",
-            expected=f"to hold a sample of {bytes_each} bytes and a counter of {COUNTER_BYTES}",
+            expected=f"to hold a sample of {bytes_each} bytes and a counter of {_COUNTER_BYTES}",
             got=memory_bytes,
         )
-    return (memory_bytes - COUNTER_BYTES) // bytes_each
+    return (memory_bytes - _COUNTER_BYTES) // bytes_each
+
+
+def with_aside(slots: int, memory_bytes: int | None, sample_bytes: int) -> tuple[int, int]:
+    """Divide slots into those to train on, and those that set thresholds.
+
+    With a budget of bytes, the second counter takes the place of as many samples as it needs.
+    """
+    aside = slots // _ASIDE
+    counter = 0 if memory_bytes is None else -(-_COUNTER_BYTES // sample_bytes)
+    return slots - aside, max(0, aside - counter)
 
 
 class Reservoir:
-    """Samples of the past, each of all that were offered with the same chance to be kept.
+    """Samples of the past: all that were offered had the same chance to be kept.
 
     Vitter, "Random Sampling with a Reservoir" (ACM TOMS 1985), algorithm R: sample t takes the
     place of the one in slot j, j uniform from 0 to t − 1, where there is such a slot.
 
     Args:
-        kept: where it keeps `seen`, (R,) int64, how many were offered; and by name what it keeps of
-            each sample, (R, slots, ...). There are as many slots as the replica with most samples
-            fills.
-        device: that they lie on.
+        kept: filled with `seen`, (R,) int64, how many were offered, and with tensors by name, one
+            entry for each sample, (R, slots, ...). The replica with most samples fills all slots.
+        device: of these tensors.
     """
 
     def __init__(self, kept: dict[str, Tensor], device: torch.device) -> None:
@@ -68,16 +79,16 @@ class Reservoir:
         return bool(self.kept)
 
     def offer(self, indices: Sequence[Tensor], slots: int, random: Draws) -> tuple[Tensor, Tensor]:
-        """Draw which samples are taken, and into which slots; `put` puts them there.
+        """Draw which samples are taken, and into which slots; `put` stores them there.
 
         Args:
-            indices: R tensors (n_r,), int64, places of the samples that have come.
+            indices: R tensors (n_r,), int64, places of the new samples.
             slots: how many there are in all, see `capacity`.
             random: draws for full chunks, so that a replica sees the same beside longer tasks.
 
         Returns:
-            The place of the sample for each slot, (R, slots in use), int64, and whether it is a
-            new one, bool; where it is none, the place is that of any sample that has come.
+            The place of each slot's new sample, (R, slots in use), int64, and whether there is
+            one, bool; if there is none, the place is that of any new sample.
         """
         device = self._device
         counts = torch.tensor([len(own) for own in indices], device=device)[:, None]
@@ -97,10 +108,10 @@ class Reservoir:
         return places.gather(1, last.clamp(min=0)), last >= 0
 
     def put(self, name: str, values: Tensor, is_new: Tensor) -> None:
-        """Keep something of the samples that have come, (R, slots in use, ...), where `is_new`.
+        """Store values of the new samples, (R, slots in use, ...), where `is_new`.
 
-        Of more slots than are in use now, the last are given up: what is in any of a reservoir's
-        slots is as good a sample of the past as what is in all.
+        If more slots were in use before, the last are dropped: any slots of a reservoir are as good
+        a sample of the past as all.
         """
         old = values.clone()
         if name in self.kept:
@@ -116,6 +127,6 @@ class Reservoir:
         return (random.integers(_FINE, count) * filled) >> 31
 
     def take(self, name: str, slots: Tensor) -> Tensor:
-        """Return what is kept by name in these slots (R, count): (R, count, ...)."""
+        """Return the values stored under a name in these slots (R, count): (R, count, ...)."""
         replicas = torch.arange(len(slots), device=slots.device)[:, None]
         return self.kept[name][replicas, slots]

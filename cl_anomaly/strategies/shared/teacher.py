@@ -1,4 +1,4 @@
-"""A model as it was, which teaches the one in training."""
+"""The distance from an earlier model, which teaches the one in training."""
 
 import torch
 from torch import Tensor
@@ -7,7 +7,7 @@ from cl_anomaly.models import Model
 
 
 def distance(model: Model, teacher: Model, x: Tensor, codes: float) -> Tensor:
-    """Describe how far a model's outputs are from those of another, ½ ‖x̂ − x̂′‖² + κ ½ ‖z − z′‖².
+    """Return the distance of a model's outputs from a teacher's, ½ ‖x̂ − x̂′‖² + κ ½ ‖z − z′‖².
 
     Args:
         model: gives x̂, the reconstructions, and z, the codes (of a posterior, the means).

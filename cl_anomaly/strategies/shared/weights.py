@@ -34,20 +34,13 @@ def squared_distance(
 
 
 def loss_with(model: Model, weights: Mapping[str, Tensor], x: Tensor, random: Draws) -> Tensor:
-    """Return each sample's loss, (R, B), with some weights replaced by others.
-
-    Args:
-        model: whose loss it is; its own weights stay as they are.
-        weights: in place of its own, by name.
-        x: (R, B, *features).
-        random: what the model draws from.
-    """
+    """Return each sample's loss, (R, B), for x (R, B, *features), with some weights replaced."""
     others = {f"model.{name}": own for name, own in weights.items()}
     return functional_call(_Loss(model), others, (x, random))
 
 
 class _Loss(nn.Module):
-    """The loss as PyTorch calls modules, so that it can be given other weights."""
+    """The loss as the call of a module, which PyTorch can give other weights."""
 
     def __init__(self, model: Model) -> None:
         super().__init__()

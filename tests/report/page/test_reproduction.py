@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from cl_anomaly.cli.main import COMMANDS
-from cl_anomaly.plan.check import looked_up
+from cl_anomaly.plan.specification import specify
 from cl_anomaly.report.page.reproduction import command_of
 from cl_anomaly.settings.run_config import RunConfig
 
@@ -31,7 +31,7 @@ def config_of(command: str) -> dict[str, Any]:
     settings: dict[str, Any] = dict(given.values)
     for owner in ("strategy", "model"):
         settings[f"{owner}_options"] = given.dotted.get(owner, {})
-    return looked_up(RunConfig(**settings)).to_dict()
+    return specify(RunConfig(**settings)).config.to_dict()
 
 
 @pytest.mark.parametrize(
@@ -55,12 +55,12 @@ def config_of(command: str) -> dict[str, Any]:
     ids=str,
 )
 def test_a_command_gives_its_configuration_back(own: dict[str, Any]) -> None:
-    wanted = looked_up(RunConfig(**RESOLVED | own)).to_dict()
+    wanted = specify(RunConfig(**RESOLVED | own)).config.to_dict()
     assert config_of(command_of(wanted)) == wanted
 
 
 def test_what_is_a_default_is_left_out() -> None:
-    command = command_of(looked_up(RunConfig(**RESOLVED)).to_dict())
+    command = command_of(specify(RunConfig(**RESOLVED)).config.to_dict())
     assert command == (
         "cl-anomaly run --strategy gr --dataset digits --scenario class-stream --anomaly-class 0 "
         "--epochs 60 --batch-size 32 --score mse --seeds 1 --device cpu --precision float32"

@@ -1,0 +1,65 @@
+"""Runs that are finished: found by their names, and looked at before they are taken for them.
+
+This imports no PyTorch.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Collection
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from cl_anomaly.core.json_files import read_json
+from cl_anomaly.runs.folder_lock import check_same
+from cl_anomaly.store.files import MANIFEST_FILE, check_sizes
+from cl_anomaly.store.status import STATUS_FILE, is_finished, status_of
+
+if TYPE_CHECKING:
+    from cl_anomaly.plan.build import Plan
+    from cl_anomaly.plan.outline import Outline
+
+
+@dataclass(frozen=True)
+class Finished:
+    """A run that has its results.
+
+    Attributes:
+        folder: with them.
+        failures: a sentence for each replica that failed.
+        is_new: whether it was not finished before.
+    """
+
+    folder: Path
+    failures: list[str]
+    is_new: bool = False
+
+
+def find_finished(
+    folder: Path, run: Plan | Outline, known: Collection[str] = ()
+) -> Finished | None:
+    """Find the results of a run in a folder, where it has been finished.
+
+    Args:
+        folder: of any name.
+        run: which.
+        known: seals of runs that were found to be what they should be; of these, only the sizes of
+            their files are looked at.
+
+    Raises:
+        InputError: they are damaged, or those of another run.
+    """
+    if known and seal_of(folder) in known:
+        check_sizes(folder, read_json(folder / MANIFEST_FILE)["files"])
+        return Finished(folder, read_json(folder / STATUS_FILE)["why"])
+    if not is_finished(folder):
+        return None
+    check_same(folder, run.config.to_dict(), run.environment)
+    return Finished(folder, status_of(folder).why)
+
+
+def seal_of(folder: Path) -> str | None:
+    """Return the SHA-256 of a run's manifest, which holds those of all its files."""
+    path = folder / MANIFEST_FILE
+    return hashlib.sha256(path.read_bytes()).hexdigest() if path.exists() else None
