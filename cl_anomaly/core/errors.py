@@ -1,4 +1,4 @@
-"""What can go wrong, for the person who has to mend it."""
+"""Errors whose messages people read and act on."""
 
 import signal
 import traceback
@@ -7,7 +7,7 @@ from contextlib import contextmanager
 
 
 class CLAnomalyError(Exception):
-    """An error whose message is meant to be read: the command prints it without a traceback."""
+    """An error that the command prints without a traceback."""
 
     exit_code = 1
 
@@ -17,11 +17,11 @@ class InputError(CLAnomalyError):
 
     Args:
         message: the whole sentence, if it is about no setting.
-        setting: which setting is at fault; each surface writes its name in its own way.
-        expected: follows its name, such as "to be a whole number"; in "no {} with --kind cd", the
-            name stands in the braces.
+        setting: the setting at fault; each surface writes its name in its own way.
+        expected: follows the name ("to be a whole number"), or has braces in its place
+            ("no {} with --kind cd").
         got: follows "but got", such as "'abc'".
-        but: follows "but" in place of that, such as "the scenario is joint".
+        but: replaces "got ...", such as "the scenario is joint".
         hint: what to do, as sentences.
 
     Attributes:
@@ -46,15 +46,11 @@ class InputError(CLAnomalyError):
         super().__init__(message)
 
     def __str__(self) -> str:
-        """Write the sentence as Python names settings."""
+        """Return the sentence with Python's names of settings."""
         return self.written(str)
 
     def written(self, name: Callable[[str], str]) -> str:
-        """Write the sentence for a surface.
-
-        Args:
-            name: turns a setting's name into the surface's, such as `--task-order`.
-        """
+        """Return the sentence; `name` turns a setting into the surface's, such as `--blur`."""
         return (f"{self.where}: " if self.where else "") + self._sentence(name)
 
     def _sentence(self, name: Callable[[str], str]) -> str:
@@ -68,21 +64,14 @@ class InputError(CLAnomalyError):
 
 
 class UnknownSetting(InputError):
-    """There is no setting of that name.
-
-    Args:
-        setting: the name.
-        expected: what there is, such as "settings of a run".
-        like: the setting that was probably meant.
-        hint: what to do, as sentences.
-    """
+    """No setting has this name; `like` is the one that was probably meant."""
 
     def __init__(
         self, setting: str, *, expected: str = "", like: str | None = None, hint: str = ""
     ) -> None:
         self.like = like
         super().__init__(setting=setting, expected=expected, hint=hint)
-        self.args = (setting,)  # from which another process makes it anew
+        self.args = (setting,)  # pickle passes these to `__init__`
 
     def _sentence(self, name: Callable[[str], str]) -> str:
         like = f" Did you mean `{name(self.like)}`?" if self.like else ""
@@ -95,16 +84,11 @@ class RunError(CLAnomalyError):
 
 
 class Interrupted(CLAnomalyError):
-    """A signal has asked a run to end; what it had done was saved.
-
-    Args:
-        message: where the run was.
-        number: of the signal.
-        cannot_keep: why what it had done could not be saved, where that is so.
+    """A signal ended a run, after it saved its state.
 
     Attributes:
-        signal: its number.
-        cannot_keep: as it was given.
+        signal: the signal's number.
+        cannot_keep: why the state could not be saved, or None.
     """
 
     def __init__(
@@ -112,7 +96,7 @@ class Interrupted(CLAnomalyError):
     ) -> None:
         super().__init__(message)
         self.signal, self.cannot_keep = number, cannot_keep
-        # What shells say of a process that a signal ended. SLURM's SIGUSR1 announces a SIGTERM.
+        # As shells report a process that a signal ended. SLURM's SIGUSR1 announces a SIGTERM.
         self.exit_code = 128 + (signal.SIGINT if number == signal.SIGINT else signal.SIGTERM)
 
 
@@ -128,19 +112,16 @@ def within(where: str) -> Iterator[None]:
 
 @contextmanager
 def explained(doing: str) -> Iterator[None]:
-    """Turn errors that nobody has explained into a sentence: what failed, why, and in which line.
+    """Raise RunError in place of unexplained errors: when it happened, why, and in which line.
 
     Args:
-        doing: when it happened, such as "in task 3".
-
-    Raises:
-        RunError: in place of any other error.
+        doing: when, such as "in task 3".
     """
     try:
         yield
     except CLAnomalyError:
         raise
-    except (Exception, SystemExit) as error:  # as of a strategy that wants to end the program
+    except (Exception, SystemExit) as error:  # a strategy may call `exit`
         raise RunError(f"{doing}: {reason(error)}") from error
 
 
@@ -148,16 +129,15 @@ def reason(error: BaseException, own_files: Collection[str] | None = None) -> st
     """Describe why something failed, and in which line.
 
     Args:
-        error: that was raised.
-        own_files: where the person's own code is: the line is the last one of these, and none where
-            none of these was reached. Default: the last line of all.
+        own_files: the line is the last one in these files, if any. Default: in any file.
     """
-    # PyTorch's error on a processor is a RuntimeError like any other.
+    # On a processor, PyTorch raises a plain RuntimeError.
     words = ("out of memory", "allocate memory", "bad_alloc")
     if isinstance(error, MemoryError) or any(word in str(error) for word in words):
+        detail = str(error).strip().partition("\n")[0] or "MemoryError"
         return (
             "there is not enough memory. Use fewer seeds, a smaller batch or a smaller model "
-            f"({str(error).strip().splitlines()[0] if str(error).strip() else 'MemoryError'})."
+            f"({detail})."
         )
     frames = traceback.extract_tb(error.__traceback__)
     own = [place for place in frames if own_files is None or place.filename in own_files]

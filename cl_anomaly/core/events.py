@@ -1,7 +1,7 @@
-"""The event log of a run: what happened, a line of JSON for each event, read from an offset.
+"""The event log of a run: one line of JSON for each event, read from an offset.
 
-Numbers of the run never come from it: a log that is missing, cut or damaged shows less, and a line
-that is not whole is left out.
+No results come from it: a log that is missing or damaged shows less, and incomplete lines are
+skipped.
 """
 
 import json
@@ -19,7 +19,7 @@ EVENTS_FILE = "events.jsonl"
 Event = Mapping[str, Any]
 """An event: `event` is its kind, `time` is in seconds since 1970."""
 
-# What a `Progress` is told, and the names that its arguments have in the log.
+# The methods of `Progress`, and the names of their arguments in the log.
 _FIELDS = {
     "task": ("number", "tasks", "epochs"),
     "update": ("done", "total", "loss"),
@@ -27,18 +27,15 @@ _FIELDS = {
     "notice": ("text",),
 }
 _SECONDS_BETWEEN_WRITES = 0.5
-# A loss for each thousandth of the time so far, but every ten seconds: a week leaves 6 MB.
+# Losses come at intervals of a thousandth of the time so far, at most ten seconds: a week leaves
+# 6 MB.
 _LOSSES_OF_THE_TIME, _MOST_SECONDS_BETWEEN_LOSSES = 1000, 10.0
 
 
 class EventLog(Progress):
-    """Writes down what a run tells.
+    """Write what a run reports; `write` takes whole lines.
 
-    Losses wait until something else happens or half a second is over: a log costs nothing that can
-    be measured.
-
-    Args:
-        write: takes whole lines.
+    Losses wait for another event or half a second, so that the log costs next to nothing.
     """
 
     def __init__(self, write: Callable[[str], None]) -> None:
@@ -46,7 +43,7 @@ class EventLog(Progress):
         self._began = self._written = time.monotonic()
 
     def add(self, kind: str, **content: Any) -> None:
-        """Add an event at once."""
+        """Add an event with the present time."""
         line = json.dumps({"event": kind, "time": round(time.time(), 3), **content})
         self._lines.append(line + "\n")
         now = time.monotonic()
@@ -58,31 +55,27 @@ class EventLog(Progress):
         self.add(kind, **dict(zip(_FIELDS[kind], content, strict=True)))
 
     def task(self, number: int, tasks: int, epochs: int | None) -> None:
-        """Write it down, see `Progress.task`."""
+        """Write that a task begins."""
         self._tell("task", number, tasks, epochs)
 
     def update(self, done: int, total: int, loss: float) -> None:
-        """Write it down, see `Progress.update`."""
+        """Write the loss; null if it is not finite."""
         part = (time.monotonic() - self._began) / _LOSSES_OF_THE_TIME
         self._pause = max(self._pause, min(part, _MOST_SECONDS_BETWEEN_LOSSES))
         self._tell("update", done, total, loss if math.isfinite(loss) else None)
 
     def evaluated(self, number: int, aurocs: Sequence[float]) -> None:
-        """Write it down, see `Progress.evaluated`."""
+        """Write the AUROCs of the replicas."""
         self._tell("evaluated", number, list(aurocs))
 
     def notice(self, text: str) -> None:
-        """Write it down, see `Progress.notice`."""
+        """Write the notice."""
         self._tell("notice", text)
 
 
 def append(path: Path, lines: str) -> None:
-    """Append lines to a log, after the end of a line that was cut.
-
-    Raises:
-        OSError: they could not be written.
-    """
-    # Closed each time: a network's disk shows others what has been closed.
+    """Append lines to a log, on a new line if the last one is incomplete; may raise OSError."""
+    # Closed each time: on a network's disk, others see a file when it is closed.
     with path.open("a+b") as file:
         if file.seek(0, os.SEEK_END):
             file.seek(-1, os.SEEK_END)
@@ -97,13 +90,13 @@ def size_of(path: Path) -> int:
 
 
 class EventReader:
-    """Reads a log, which need not be there yet, from an offset in bytes."""
+    """Read a log from an offset in bytes; the file may appear later."""
 
     def __init__(self, path: Path, offset: int = 0) -> None:
         self._path, self._offset = path, offset
 
     def new(self) -> list[Event]:
-        """Return what has come since the last time."""
+        """Return the events since the last call."""
         try:
             with self._path.open("rb") as file:
                 file.seek(self._offset)
@@ -115,9 +108,9 @@ class EventReader:
 
 
 def events_in(file: BinaryIO) -> Iterator[tuple[int, Event]]:
-    """Yield each event from a file's position on, after its offset.
+    """Yield the offset of each event and the event, from the file's position on.
 
-    A line that is being written is left for the next time.
+    A line that is still being written is left for the next call.
     """
     while True:
         offset = file.tell()
@@ -130,7 +123,7 @@ def events_in(file: BinaryIO) -> Iterator[tuple[int, Event]]:
 
 
 def parsed(line: str | bytes) -> Event | None:
-    """Return the event in a line, None if it holds something else."""
+    """Return the event in a line, or None if it holds something else."""
     try:
         event = json.loads(line)
         return event if isinstance(event["event"], str) else None
@@ -139,7 +132,7 @@ def parsed(line: str | bytes) -> Event | None:
 
 
 def tell(progress: Progress, event: Event) -> None:
-    """Tell a listener of an event; those that are of no concern to it are left out."""
+    """Pass an event on to a listener, if it is one of the methods of `Progress`."""
     fields = _FIELDS.get(event["event"])
     if fields is not None and all(name in event for name in (*fields, "time")):
         content = {name: event[name] for name in fields}

@@ -14,7 +14,7 @@ def write_json(path: Path, content: Mapping[str, Any]) -> None:
 
 
 def rendered(content: Mapping[str, Any]) -> str:
-    """Return the text of such a file."""
+    """Return JSON that a person can read."""
     return json.dumps(content, indent=2) + "\n"
 
 
@@ -29,23 +29,18 @@ def read_json(path: Path) -> dict[str, Any]:
     except (OSError, ValueError, RecursionError) as error:
         raise InputError(f"Expected {path} to be a JSON file, but: {error}.") from error
     if not isinstance(content, dict):
-        raise InputError(
-            f"Expected {path} to hold a JSON object, but got a {type(content).__name__}."
-        )
+        got = type(content).__name__
+        raise InputError(f"Expected {path} to hold a JSON object, but got a {got}.")
     return content
 
 
 def read_json_if_there(path: Path) -> dict[str, Any]:
-    """Read a JSON object; empty if there is no such file.
-
-    Raises:
-        InputError: the file holds something else.
-    """
+    """Read a JSON object, see `read_json`; return an empty one if there is no such file."""
     return read_json(path) if path.exists() else {}
 
 
 def read_json_or_empty(path: Path) -> dict[str, Any]:
-    """Read a JSON object; empty if the file is missing or damaged."""
+    """Read a JSON object; return an empty one if the file is missing or damaged."""
     try:
         return read_json(path)
     except InputError:

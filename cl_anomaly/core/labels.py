@@ -1,4 +1,4 @@
-"""How classes are called: by whole numbers or by names; read, ordered and written."""
+"""Class labels, whole numbers or names: reading, ordering and writing."""
 
 import math
 import re
@@ -8,20 +8,20 @@ from numbers import Integral
 from typing import Any
 
 Label = int | str
-"""A class as the dataset calls it."""
+"""The label of a class in the dataset."""
 
-# What stands for several classes, or for an order of them, where a class can be named.
+# Words for several classes, or for an order of them, in place of a class.
 RESERVED = ("all", "ascending", "random", "mean")
 
 OWN = "own"
-"""Stands in the place of the anomaly class where each concept brings its own anomalies."""
+"""Replaces the anomaly class if each concept brings its own anomalies."""
 
 NORMAL, ANOMALOUS = "concept", "anomaly"
-"""What the classes of concept K are called: conceptK, and anomalyK of the anomalies it brings."""
+"""The classes of concept K are conceptK and anomalyK, the anomalies that it brings."""
 
 
 def anomalies_of(concept: str) -> str:
-    """Name the class of the anomalies that a concept brings."""
+    """Return the class of the anomalies that a concept brings."""
     return ANOMALOUS + concept.removeprefix(NORMAL)
 
 
@@ -34,7 +34,7 @@ def parse_labels(value: Any) -> list[Label]:
     """Read different classes, such as 3, "3,1,2", "cat,dog" or a list of them.
 
     Raises:
-        ValueError, TypeError: it is none, or names a class twice.
+        ValueError, TypeError: it holds something else, or a class twice.
     """
     if isinstance(value, Integral) and not isinstance(value, bool):
         value = [value]
@@ -48,11 +48,7 @@ def parse_labels(value: Any) -> list[Label]:
 
 
 def parse_task_order(value: Any) -> str | list[Label]:
-    """Turn "3,1,2" into a list; "ascending" and "random" stay as they are.
-
-    Raises:
-        ValueError, TypeError: it is none of these, or names a class twice.
-    """
+    """Read "3,1,2" as a list; "ascending" and "random" stay; raises as `parse_labels`."""
     if value in ("ascending", "random"):
         return str(value)
     if isinstance(value, Integral):
@@ -61,11 +57,7 @@ def parse_task_order(value: Any) -> str | list[Label]:
 
 
 def parse_classes(value: Any) -> Label | list[Label]:
-    """Turn "0,4" into a list, and a list of one class into that class; "all" stays as it is.
-
-    Raises:
-        ValueError, TypeError: it is none of these, or names a class twice.
-    """
+    """Read "0,4" as a list, one class as itself; "all" stays; raises as `parse_labels`."""
     if value == "all":
         return "all"
     classes = parse_labels(value)
@@ -73,24 +65,24 @@ def parse_classes(value: Any) -> Label | list[Label]:
 
 
 def parse_class_weights(value: Any) -> dict[str, float]:
-    """Turn "3=2,cat=0.5", or a dictionary such as {3: 2}, into weights by class, as text.
+    """Read "3=2,cat=0.5", or a dictionary such as {3: 2}, as weights by the class's text.
 
     Raises:
-        ValueError, TypeError: it is none, names a class twice, or a weight is not above 0.
+        ValueError, TypeError: it holds something else, a class twice, or a weight not above 0.
     """
     if isinstance(value, str):
         parts = [part.rpartition("=") for part in value.split(",")] if value.strip() else []
         value = [(label, weight) for label, _, weight in parts]
     pairs = list(value.items() if isinstance(value, dict) else value)
     weights = {str(_parse_label(label)): float(weight) for label, weight in pairs}
-    if len(weights) < len(pairs) or not all(0 < own < math.inf for own in weights.values()):
+    if len(weights) < len(pairs) or not all(0 < weight < math.inf for weight in weights.values()):
         raise ValueError
     return weights
 
 
 def _parse_label(value: Any) -> Label:
     if isinstance(value, Integral) and not isinstance(value, bool):
-        if abs(int(value)) >= 2**63:  # what the files of a run hold
+        if abs(int(value)) >= 2**63:  # the files of a run hold int64
             raise ValueError("is too large a number")
         return int(value)
     if not isinstance(value, str):
@@ -102,7 +94,7 @@ def _parse_label(value: Any) -> Label:
 
 
 def why_no_label(name: str) -> str | None:
-    """Describe why a class cannot be called so; None where it can."""
+    """Describe why this is no name for a class; None if it is one."""
     if not name or name != name.strip():
         return "is empty, or begins or ends with a space"
     if not all(character.isprintable() for character in name):
@@ -115,17 +107,17 @@ def why_no_label(name: str) -> str | None:
 
 
 def ordered(labels: Iterable[Label]) -> list[Label]:
-    """Sort labels: numbers before names."""
+    """Sort labels, numbers before names."""
     return sorted(labels, key=lambda label: (isinstance(label, str), label))
 
 
 def listed(labels: Iterable[Label]) -> str:
-    """Write labels for people, as in "0, 4"."""
+    """Write labels for people, such as "0, 4"."""
     return ", ".join(map(str, labels))
 
 
 def joined(labels: Iterable[Label]) -> str:
-    """Write labels into one cell, separated by spaces; those with spaces are quoted."""
+    """Write labels into one cell, separated by spaces, with quotes if they have any."""
     return shlex.join(map(str, labels))
 
 
@@ -135,10 +127,10 @@ def parted(text: str) -> list[str]:
 
 
 def same_label(one: Label, other: Label) -> bool:
-    """Return whether two labels are of one class, be it as a number or as text."""
+    """Return whether two labels are the same class, as a number or as text."""
     return str(one) == str(other)
 
 
 def find_label(label: Label, known: Sequence[Label]) -> Label | None:
-    """Find a label among those that there are, as these are written; None where it is none."""
+    """Find a label among the known ones, and return it as written there, or None."""
     return next((candidate for candidate in known if same_label(candidate, label)), None)

@@ -1,4 +1,4 @@
-"""The machine that a run happens on: device, precision, threads, versions."""
+"""The machine of a run: device, precision, threads, memory and versions."""
 
 import os
 import platform
@@ -21,11 +21,7 @@ _PACKAGES = ("torchvision", "numpy", "scipy", "pandas", "scikit-learn", "avalanc
 
 
 def choose_device(device: str) -> torch.device:
-    """Turn "auto", "cpu" or "cuda" into a device.
-
-    Raises:
-        InputError: a GPU was asked for, and there is none.
-    """
+    """Return the device for "auto", "cpu" or "cuda"; raise InputError if there is no GPU."""
     available = torch.cuda.is_available()
     if device == "cuda" and not available:
         raise InputError(
@@ -38,13 +34,13 @@ def choose_device(device: str) -> torch.device:
 
 
 def choose_precision(precision: str, device: torch.device) -> torch.dtype:
-    """Turn "auto", "float32" or "bfloat16" into a type; auto is bfloat16 where that is fast.
+    """Return the type for "auto", "float32" or "bfloat16"; auto is bfloat16 if that is fast.
 
     That is on a GPU that computes it natively, and on a processor that rounds to it as it
-    multiplies (AMX) or that multiplies bfloat16 tensors (avx512_bf16); see `matrix_products`.
+    multiplies (AMX) or that multiplies bfloat16 tensors (avx512_bf16); see `core.products`.
 
     Raises:
-        InputError: bfloat16 was asked for, and the device does not multiply in it.
+        InputError: the device does not multiply in bfloat16.
     """
     if precision == "float32":
         return torch.float32
@@ -63,19 +59,19 @@ def choose_precision(precision: str, device: torch.device) -> torch.dtype:
 
 
 def precision_name(precision: torch.dtype) -> str:
-    """Name a type as `--precision` does."""
+    """Return the name that `--precision` has for a type."""
     return str(precision).removeprefix("torch.")
 
 
 def now(device: torch.device) -> float:
-    """Read the clock once the device has done what it was told, in seconds."""
+    """Return the time in seconds, once the device has finished its work."""
     if device.type == "cuda":
         torch.cuda.synchronize(device)
     return time.perf_counter()
 
 
 def threads_to_use() -> int:
-    """Count how many threads a run may use: what OMP_NUM_THREADS says, otherwise all cores."""
+    """Return the number of threads for a run: OMP_NUM_THREADS, otherwise all cores."""
     return wanted_threads() or available_cores()
 
 
@@ -87,7 +83,7 @@ def available_cores() -> int:
 
 
 def describe_environment(device: torch.device, precision: torch.dtype) -> dict[str, Any]:
-    """Describe what the results may depend on beside the configuration, as JSON can hold it."""
+    """Return what the results may depend on beside the configuration, for JSON."""
     return {
         "cl_anomaly": __version__,
         "git_commit": _git_commit(),
@@ -112,7 +108,7 @@ def _versions() -> dict[str, str]:
 
 
 def peak_memory(device: torch.device) -> dict[str, int]:
-    """Most memory used so far by this process, and on the GPU where one is used, in bytes."""
+    """Return the peak memory of this process, and of its GPU if it uses one, in bytes."""
     peak = {"host_bytes": _peak_host_bytes()}
     if device.type == "cuda":
         peak["device_bytes"] = torch.cuda.max_memory_allocated(device)
@@ -120,7 +116,7 @@ def peak_memory(device: torch.device) -> dict[str, int]:
 
 
 def forget_peak_memory() -> None:
-    """Let the peak begin anew, where the system can: what was before is not counted."""
+    """Reset the peak memory, if the system can."""
     with suppress(OSError), open("/proc/self/clear_refs", "w", encoding="ascii") as file:
         file.write("5")
     if torch.cuda.is_initialized():
@@ -129,13 +125,12 @@ def forget_peak_memory() -> None:
 
 def _peak_host_bytes() -> int:
     try:
-        # Not from getrusage where there is another way: on Linux, that begins at the peak of the
-        # process which started this one.
+        # On Linux, getrusage begins at the peak of the process that started this one.
         lines = Path("/proc/self/status").read_text().splitlines()
         (peak,) = (line.split()[1] for line in lines if line.startswith("VmHWM:"))
         return int(peak) * 1024
     except (OSError, ValueError):
-        import resource  # not on Windows, whose users are told by the ImportError
+        import resource  # missing on Windows
 
         # macOS counts in bytes, others in KiB.
         unit = 1 if sys.platform == "darwin" else 1024
@@ -144,10 +139,10 @@ def _peak_host_bytes() -> int:
 
 @cache
 def _git_commit() -> str | None:
-    """Commit of this package's own checkout; None where it is installed from elsewhere."""
+    """Return the commit of this package's checkout, or None if it is installed."""
     folder, git = Path(__file__).parent, "git"
     try:
-        # Where the file is not tracked, the repository around it is somebody else's.
+        # If the file is not tracked, the repository around it is another one.
         for arguments in (["ls-files", "--error-unmatch", __file__], ["rev-parse", "HEAD"]):
             done = subprocess.run(  # noqa: S603
                 [git, "-C", str(folder), *arguments],

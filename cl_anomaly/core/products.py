@@ -1,9 +1,8 @@
-"""How numbers are computed here: matrix products by which library, and rounded to what.
+"""Matrix products: the library that computes them, and the rounding of their factors.
 
-Nothing is believed of a processor that can be seen: whether oneDNN's bfloat16 mode rounds is found
-out by multiplying. The choice depends on the processor alone, and on no measured time, so that the
-same machine always gives the same bytes. `python benchmarks/speed products` shows what each way
-takes.
+Whether oneDNN's bfloat16 mode rounds is found out by multiplying. The choice depends on the
+processor alone, not on measured times, so that the same machine always gives the same bytes.
+`python benchmarks/speed products` shows the time of each way.
 """
 
 import functools
@@ -19,11 +18,11 @@ from torch import Tensor
 
 
 class Way(Enum):
-    """A way to multiply float32 matrices; its value is what the files of a run call it.
+    """A way to multiply float32 matrices, with its name in the files of a run.
 
     Attributes:
         DEFAULT: PyTorch's own choice, MKL on an x86 processor: float32.
-        ONEDNN: oneDNN in float32. MKL takes half of an AMD processor's instructions only.
+        ONEDNN: oneDNN in float32. MKL uses only half of an AMD processor's instructions.
         ONEDNN_BFLOAT16: oneDNN rounds the factors to bfloat16 as it reads them (AMX); sums stay in
             float32, and no tensor is converted.
         BFLOAT16_TENSORS: factors are converted to bfloat16, and so is the product.
@@ -37,15 +36,15 @@ class Way(Enum):
     AUTOCAST = "autocast"
 
 
-# `mkldnn_gemm_min_size` of PyTorch's Matmul.cpp: multiplications that a product must have more of.
+# `mkldnn_gemm_min_size` of PyTorch's Matmul.cpp: a product must have more multiplications.
 _LEAST_FOR_ONEDNN = 16 * 16 * 16
 
-# What oneDNN's mode must be for each way.
+# The mode of oneDNN for each way.
 _MODES = {Way.ONEDNN: "bf16", Way.ONEDNN_BFLOAT16: "bf16"}
 
 
 class _Setting:
-    """The way of the whole process, whatever the thread: several blocks may be open at a time."""
+    """The way of the whole process, for all threads; blocks may overlap."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -54,7 +53,7 @@ class _Setting:
 
     @property
     def way(self) -> Way:
-        """The way that the block asked for which was opened last."""
+        """The way of the block that was opened last."""
         return self._open[-1] if self._open else Way.DEFAULT
 
     def enter(self, way: Way) -> None:
@@ -81,18 +80,15 @@ _setting = _Setting()
 
 
 def set_up_processor() -> None:
-    """Compute with as many threads as OMP_NUM_THREADS says, otherwise one; denormals are zero.
+    """Use OMP_NUM_THREADS threads, one by default, and treat denormal numbers as zero.
 
-    Both belong to the thread that calls this.
-
-    Two threads on cores that other processes use are many times slower than one, and how many are
-    idle is not known for as long as a run takes. One also gives the same bits on every machine of a
-    kind.
+    Both hold for the calling thread. Two threads on busy cores are many times slower than one, and
+    one gives the same bits on every machine of a kind.
 
     A decoder that is sure of a pixel has a gradient below 1e-38 there. Processors multiply such
-    numbers in microcode: with them, the backward pass takes up to three times as long.
+    numbers in microcode, which makes the backward pass up to three times slower.
 
-    A GPU computes convolutions in float32, too, and does not round their factors to TF32.
+    A GPU does not round the factors of convolutions to TF32.
     """
     torch.set_num_threads(wanted_threads() or 1)
     torch.set_flush_denormal(True)
@@ -100,17 +96,16 @@ def set_up_processor() -> None:
 
 
 def wanted_threads() -> int | None:
-    """Read how many threads OMP_NUM_THREADS asks for; None if it says nothing."""
+    """Return the number of threads in OMP_NUM_THREADS, or None."""
     wanted = os.environ.get("OMP_NUM_THREADS", "")
     return int(wanted) if wanted.isdecimal() and int(wanted) else None
 
 
 @contextmanager
 def matrix_products_in(precision: torch.dtype, device: torch.device) -> Iterator[None]:
-    """Compute matrix products in the fastest way that rounds like this; sums stay in float32.
+    """Multiply in the fastest way that rounds factors to this precision; sums stay in float32.
 
-    On a GPU this is left to autocast. Several threads may ask for the same at a time, but not for
-    different things.
+    On a GPU, autocast does that. Threads must not ask for different precisions at a time.
     """
     if device.type != "cpu":
         yield
@@ -121,7 +116,7 @@ def matrix_products_in(precision: torch.dtype, device: torch.device) -> Iterator
 
 @contextmanager
 def multiplying(way: Way) -> Iterator[None]:
-    """Multiply in one way, whether or not it is this processor's."""
+    """Multiply in this way, even if it is not the processor's fastest."""
     _setting.enter(way)
     try:
         yield
@@ -130,22 +125,18 @@ def multiplying(way: Way) -> Iterator[None]:
 
 
 def processor_way(precision: torch.dtype) -> Way | None:
-    """Choose how the processor multiplies; None where it does not multiply in that precision.
-
-    Args:
-        precision: float32 or bfloat16, what the factors are rounded to.
-    """
+    """Return the processor's way for factors in float32 or bfloat16, or None if it has none."""
     mode = _rounding(Way.ONEDNN_BFLOAT16) if _onednn_mode_is_available() else None
     if precision == torch.bfloat16:
         if mode == "bfloat16":
             return Way.ONEDNN_BFLOAT16
         return Way.BFLOAT16_TENSORS if _has_bfloat16_instructions() else None
-    # Where nothing in it rounds, the mode's products are float32, and not MKL's.
+    # A mode that rounds nothing multiplies in float32, by oneDNN and not by MKL.
     return Way.ONEDNN if mode == "float32" and not _is_intel() else Way.DEFAULT
 
 
 def describe_products(precision: torch.dtype, device: torch.device) -> dict[str, str]:
-    """State how products are computed, as JSON can hold it: the way, and what rounding was seen."""
+    """Return the way of products and the rounding that was seen, for JSON."""
     if device.type != "cpu":
         half = precision == torch.bfloat16
         rounding = "bfloat16" if half else "float32"
@@ -155,7 +146,7 @@ def describe_products(precision: torch.dtype, device: torch.device) -> dict[str,
 
 
 def affine(bias: Tensor, x: Tensor, weight: Tensor) -> Tensor:
-    """Compute x W + b for each replica, in the way that `matrix_products_in` has set.
+    """Compute x W + b for each replica, in the way of `matrix_products_in`.
 
     Args:
         bias: (R, 1, outputs), float32.
@@ -181,10 +172,10 @@ def product(one: Tensor, other: Tensor) -> Tensor:
 
 
 def _is_too_small_for_onednn(one: Tensor, other: Tensor) -> bool:
-    """Return whether one replica's product is too small for PyTorch to hand it to oneDNN.
+    """Return whether one replica's product is too small for PyTorch to give it to oneDNN.
 
-    PyTorch looks at the size of all replicas' products together, so that a replica's would be
-    computed by oneDNN among others and by MKL alone, and rounded differently.
+    PyTorch compares the size of all replicas' products together: it would give a replica to oneDNN
+    among others and to MKL alone, which rounds differently.
     """
     if _setting.way is Way.DEFAULT or one.device.type != "cpu":
         return False
@@ -192,7 +183,7 @@ def _is_too_small_for_onednn(one: Tensor, other: Tensor) -> bool:
 
 
 class _RoundedAffine(torch.autograd.Function):
-    """x W + b of bfloat16 factors, forward and backward; weights are converted once a step."""
+    """Compute x W + b of bfloat16 factors; weights are converted once a step."""
 
     @staticmethod
     def forward(ctx: Any, bias: Tensor, x: Tensor, weight: Tensor) -> Tensor:  # type: ignore[override]
@@ -204,25 +195,25 @@ class _RoundedAffine(torch.autograd.Function):
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, Tensor | None, Tensor]:  # type: ignore[override]
         x, weight = ctx.saved_tensors
         rounded = gradient.bfloat16()
-        # Not of the first layer, whose input is data.
-        wanted = ctx.needs_input_grad[1]
-        inputs = product(rounded, weight.transpose(1, 2)).float() if wanted else None
+        inputs = None
+        if ctx.needs_input_grad[1]:  # the input of the first layer is data
+            inputs = product(rounded, weight.transpose(1, 2)).float()
         weights = product(x.transpose(1, 2), rounded).float()
         return gradient.sum(1, keepdim=True), inputs, weights
 
 
 @functools.cache
 def _rounding(way: Way) -> str:
-    """Multiply, and see what the factors were rounded to: float32, bfloat16, or now one, now other.
+    """Return the rounding of the factors: float32, bfloat16, or mixed.
 
-    The library has many kernels, and takes one or another by size.
+    The library's kernels depend on the size.
     """
     sizes = ((1, 64, 784, 400), (3, 576, 784, 400), (2, 32, 64, 400))
     with multiplying(way), torch.no_grad():
-        seen = [_product_is_rounded(*size) for size in sizes]
-    if all(seen):
+        rounded = [_product_is_rounded(*size) for size in sizes]
+    if all(rounded):
         return "bfloat16"
-    return "mixed" if any(seen) else "float32"
+    return "mixed" if any(rounded) else "float32"
 
 
 def _product_is_rounded(replicas: int, batch: int, inputs: int, outputs: int) -> bool:
@@ -233,29 +224,29 @@ def _product_is_rounded(replicas: int, batch: int, inputs: int, outputs: int) ->
 
 
 def _onednn_mode_is_available() -> bool:
-    """Get whether oneDNN takes products in its bfloat16 mode; elsewhere PyTorch passes it over."""
+    """Return whether PyTorch uses oneDNN's bfloat16 mode."""
     if not torch.backends.mkldnn.is_available():
         return False
     return bool(torch.ops.mkldnn._is_mkldnn_bf16_supported())
 
 
 def _has_bfloat16_instructions() -> bool:
-    """Return whether bfloat16 tensors are multiplied fast: others emulate it, many times slower."""
+    """Return whether bfloat16 tensors are multiplied fast; emulation is many times slower."""
     known = torch.cpu.get_capabilities()
     return _onednn_mode_is_available() and bool(known.get("avx512_bf16"))
 
 
 def _is_intel() -> bool:
-    """Return whether MKL uses all of the processor: of others it takes the narrow instructions."""
+    """Return whether MKL uses all of the processor's instructions."""
     return "Intel" in str(torch.cpu.get_capabilities().get("cpu_name"))
 
 
 def _fix_rounding_of_mkl() -> None:
-    """Let MKL round alike wherever a matrix lies in memory, where it does not by itself.
+    """Let MKL round alike wherever a matrix lies in memory.
 
-    On processors that are not Intel's it takes a kernel by the matrix's alignment, so that a
-    replica would be rounded differently alone and among others. MKL reads the variable when it is
-    first called ("Conditional Numerical Reproducibility" in Intel's manual).
+    On other processors than Intel's, MKL's kernel depends on the matrix's alignment, so that a
+    replica would be rounded differently alone and among others. MKL reads the variable at its first
+    call ("Conditional Numerical Reproducibility" in Intel's manual).
     """
     if torch.cpu.get_capabilities().get("avx2") and not _is_intel():
         os.environ.setdefault("MKL_CBWR", "AVX2")

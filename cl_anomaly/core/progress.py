@@ -9,33 +9,32 @@ if TYPE_CHECKING:
 
 
 class Progress:
-    """Listens to a run, and does nothing; subclasses show what they hear.
+    """A listener that does nothing; subclasses show what a run reports.
 
     Attributes:
-        happened: when what it is being told of happened, in seconds since 1970, if that comes from
-            an event log; None if it happens now.
+        happened: the event's time in seconds since 1970 if it comes from a log, None if it is now.
     """
 
     happened: float | None = None
-    # Reading a loss waits for the device: often enough to look alive, too seldom to cost anything.
+    # Reading a loss waits for the device, so it is read a few times a second.
     _pause = 0.2
     _next_update = 0.0
 
     def task(self, number: int, tasks: int, epochs: int | None) -> None:
-        """Training on a task begins: its number from 1, of how many; its epochs, if it has any."""
+        """Hear that task `number`, from 1, begins; `epochs` is None if it has none."""
 
     def step(self, done: int, total: int, loss: "Tensor") -> None:
-        """A training step is done, of how many in this task; the loss of each replica, (R,)."""
+        """Hear that a training step is done, of `total` in this task; losses (R,)."""
         now = time.monotonic()
         if now >= self._next_update or done == total:
             self._next_update = now + self._pause
             self.update(done, total, float(loss.mean()))
 
     def update(self, done: int, total: int, loss: float) -> None:
-        """The same, a few times a second: the loss is the mean over the replicas."""
+        """Hear the same a few times a second, with the mean loss of the replicas."""
 
     def evaluated(self, number: int, aurocs: Sequence[float]) -> None:
-        """A task has been learnt and evaluated: the headline AUROC of each replica."""
+        """Hear the headline AUROC of each replica after a task."""
 
     def notice(self, text: str) -> None:
-        """Something that the user must know."""
+        """Hear what the user must know."""

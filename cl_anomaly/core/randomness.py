@@ -1,4 +1,4 @@
-"""Random numbers with a replica axis, in which no replica disturbs another."""
+"""Random numbers with a replica axis; each replica has its own generator."""
 
 import hashlib
 import math
@@ -12,26 +12,24 @@ from torch import Tensor
 
 from cl_anomaly.core.state import State
 
-# Drawn ahead at once, in numbers: large enough that a GPU is not asked for each batch anew, small
-# enough to stay in a processor's cache.
+# Numbers drawn ahead: enough that a GPU is not called for each batch, few enough for a processor's
+# cache.
 _BLOCK = 1 << 17
 
 
 def generator(seed: int, *stream: str | int, device: torch.device | str = "cpu") -> torch.Generator:
-    """Make the generator of one stream of one seed; streams are independent of each other.
+    """Return the generator of a seed's stream; streams are independent of each other.
 
     Args:
-        seed: of the replica.
-        stream: what the numbers are for, such as ("noise", 3) for task 3.
-        device: where the numbers are drawn.
+        stream: the purpose of the numbers, such as ("noise", 3) for task 3.
     """
     digest = hashlib.sha256(repr((seed, *stream)).encode()).digest()
-    # Positive and below 2**63: what every device's generator takes.
+    # Every device's generator takes positive seeds below 2**63.
     return torch.Generator(device).manual_seed(int.from_bytes(digest[:8], "big") >> 1)
 
 
 class Draws(Protocol):
-    """What draws random numbers for R replicas."""
+    """A source of random numbers for R replicas."""
 
     def normal(self, count: int, /, *size: int) -> Tensor:
         """Draw standard normal numbers, shape (R, count, *size), float32."""
@@ -43,13 +41,7 @@ class Draws(Protocol):
 
 
 class ReplicaRandom:
-    """One generator for each replica, so that seed 7 draws the same alone or among others.
-
-    Args:
-        seeds: one for each replica.
-        stream: what the numbers are for, see `generator`.
-        device: where the numbers are drawn.
-    """
+    """One generator for each replica, so that seed 7 draws the same alone or among others."""
 
     def __init__(
         self,
@@ -79,7 +71,7 @@ class ReplicaRandom:
         return values
 
     def _states(self) -> Tensor:
-        """Where the generators are, (R, bytes), uint8."""
+        """Return the states of the generators, (R, bytes), uint8."""
         return torch.stack([numbers.get_state() for numbers in self._generators])
 
     def _set_states(self, states: Tensor) -> None:
@@ -90,10 +82,7 @@ class ReplicaRandom:
 
 @dataclass
 class _Slot:
-    """One of the draws that every step makes: what was drawn ahead, and where a step finds it.
-
-    `before` is what the generators were, (R, bytes), when `ahead` was drawn.
-    """
+    """One of the draws of every step; `before`, (R, bytes), are the generators before `ahead`."""
 
     high: int | None
     size: tuple[int, ...]
@@ -104,10 +93,10 @@ class _Slot:
 
 
 class StepRandom(ReplicaRandom):
-    """Random numbers for training steps, which draw the same kinds and sizes one after another.
+    """Random numbers for training steps that make the same draws in the same order.
 
-    Numbers are drawn ahead for many steps. What a draw returns is the same tensor at every step,
-    filled anew by `next_step`: a step that a GPU replays finds new numbers where the old ones were.
+    Numbers are drawn ahead for many steps. A draw returns the same tensor at every step, refilled
+    by `next_step`, so that a step that a GPU replays finds new numbers in it.
     """
 
     def __init__(
@@ -122,7 +111,7 @@ class StepRandom(ReplicaRandom):
 
     @contextmanager
     def undone(self) -> Iterator[None]:
-        """Let numbers be drawn that will not have been: what follows is as if they had not."""
+        """Restore the state after the block, as if nothing had been drawn in it."""
         before = self.state()
         try:
             yield
@@ -130,7 +119,7 @@ class StepRandom(ReplicaRandom):
             self.restore(before)
 
     def repeat_step(self, mirrored: Tensor | None = None) -> None:
-        """Let a step be made once more: its draws give the numbers that they gave.
+        """Let the next step draw the same numbers again.
 
         Args:
             mirrored: (R,), bool, the replicas that get other numbers of the same distribution.
@@ -143,7 +132,7 @@ class StepRandom(ReplicaRandom):
                 slot.current[mirrored] = -drawn if slot.high is None else slot.high - 1 - drawn
 
     def next_step(self) -> None:
-        """Fill every tensor that the last step drew with new numbers."""
+        """Refill the tensors of all draws with new numbers."""
         self._position = 0
         for slot in self._slots:
             slot.used += 1
@@ -156,7 +145,7 @@ class StepRandom(ReplicaRandom):
         slots, position = self._slots, self._position
         self._position += 1
         if position == len(slots) or (slots[position].high, slots[position].size) != (high, size):
-            # This step draws other things than the last one: what follows is new as well.
+            # This step differs from the last one here, and so in all later draws.
             slots[position:] = [self._new_slot(high, size, used=0)]
         return slots[position].current
 
@@ -165,12 +154,11 @@ class StepRandom(ReplicaRandom):
         return _Slot(high, size, before, ahead, used, ahead[:, used].clone())
 
     def _draw_ahead(self, high: int | None, size: tuple[int, ...]) -> Tensor:
-        # How many steps depends on one replica's size alone: it must not change what a seed sees
-        # when other seeds run beside it.
+        # Not by the number of replicas: a seed draws the same alone or among others.
         return super()._draw(high, (max(1, _BLOCK // max(1, math.prod(size))), *size))
 
     def state(self) -> State:
-        """Return where it is between two steps: not the numbers, but what draws them again."""
+        """Return the state between two steps: the generators that draw the numbers again."""
         state = State({"slots": [(slot.high, slot.size, slot.used) for slot in self._slots]})
         state.tensors["generators"] = self._states()
         for position, slot in enumerate(self._slots):
@@ -178,7 +166,7 @@ class StepRandom(ReplicaRandom):
         return state
 
     def restore(self, state: State) -> None:
-        """Be where `state` was given."""
+        """Restore what `state` returned."""
         self._slots, self._position = [], 0
         for position, (high, size, used) in enumerate(state.values["slots"]):
             self._set_states(state.tensors[f"before.{position}"])
@@ -187,27 +175,22 @@ class StepRandom(ReplicaRandom):
 
 
 class ShuffledIndices:
-    """An endless stream of one replica's training indices, shuffled anew at every pass.
+    """An endless stream of one replica's training indices (n,), shuffled at every pass.
 
-    Batches run on across the end of a pass, so that all are full and no sample is left out.
-
-    Args:
-        indices: (n,), what the passes go over.
-        generator: draws the order.
+    Batches continue across the end of a pass, so that all are full and no sample is left out.
     """
 
     def __init__(self, indices: Tensor, generator: torch.Generator) -> None:
-        self._indices = indices
-        self._generator = generator
+        self._indices, self._generator = indices, generator
         self._rest = indices[:0]
 
     def skip(self, count: int) -> None:
-        """Pass over the next `count` indices: what follows is as if they had been taken."""
+        """Skip the next `count` indices."""
         while count > 0:
             count -= len(self.take(min(count, len(self._indices))))
 
     def take(self, count: int) -> Tensor:
-        """Take the next `count` indices, shape (count,)."""
+        """Return the next `count` indices, shape (count,)."""
         parts, missing = [self._rest], count - len(self._rest)
         while missing > 0:
             order = torch.randperm(

@@ -1,4 +1,4 @@
-"""Where a run is, as values and tensors: what everything gives that can go on later."""
+"""Checkpoint state: JSON values and named tensors."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ if TYPE_CHECKING:
 
 
 class CannotKeepError(Exception):
-    """A strategy cannot give what it keeps, and so cannot be resumed."""
+    """A strategy cannot return its state, and so cannot be resumed."""
 
 
 class Wanted(Enum):
-    """What a run's training is to be left for."""
+    """The reason to leave a run's training, if any."""
 
     NOTHING = auto()
     CHECKPOINT = auto()
@@ -26,21 +26,16 @@ class Wanted(Enum):
 
 @dataclass
 class State:
-    """Everything that a run, or a part of one, needs to go on.
-
-    Attributes:
-        values: as JSON can hold them.
-        tensors: by name.
-    """
+    """The state of a run or a part of it, from which it can be resumed."""
 
     values: dict[str, Any] = field(default_factory=dict)
     tensors: dict[str, Tensor] = field(default_factory=dict)
 
     def add(self, prefix: str, tensors: dict[str, Tensor]) -> None:
-        """Add tensors under names that begin with a prefix."""
+        """Add tensors, with a prefix before their names."""
         self.tensors |= {f"{prefix}/{name}": tensor for name, tensor in tensors.items()}
 
     def part(self, prefix: str) -> dict[str, Tensor]:
-        """Return the tensors whose names begin with a prefix, without it."""
+        """Return the tensors with a prefix, without it."""
         start = f"{prefix}/"
         return {k.removeprefix(start): v for k, v in self.tensors.items() if k.startswith(start)}

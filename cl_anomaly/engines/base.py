@@ -1,30 +1,30 @@
-"""What engines have in common: the runs that they are given, and what came of them."""
+"""The jobs that engines perform, their outcome, and the base class of engines."""
 
 import json
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import count
 from pathlib import Path
-from typing import Protocol
 
 from cl_anomaly.core.events import EVENTS_FILE, Event, tell
 from cl_anomaly.core.progress import Progress
 from cl_anomaly.settings.run_config import RunConfig
 from cl_anomaly.settings.strategy_names import file_of
 
-# Nothing here imports PyTorch: a worker says first how many threads it may have.
+# Nothing here imports PyTorch: a worker sets its number of threads first.
 
 
 @dataclass
 class Outcome:
-    """What became of several runs.
+    """The outcome of several runs, by their names.
 
     Attributes:
-        folders: of the runs that have results, by name.
-        failures: why the others have none, and which of their replicas have none, by name.
-        interrupted: a signal that has asked for the end of all.
-        seconds: that runs took where they were carried out, by name.
-        over: is told of each run that is over: its name, and what has failed of it, if anything.
+        folders: of the runs that have results.
+        failures: why a run, or some of its replicas, has no results.
+        interrupted: the signal that asked for the end of all runs.
+        seconds: that each run took.
+        over: called when a run is over, with its name and its failure, if any.
     """
 
     folders: dict[str, Path] = field(default_factory=dict)
@@ -34,14 +34,14 @@ class Outcome:
     over: Callable[[str, str], None] = field(default=lambda _run, _failure: None)
 
     def add(self, name: str, folder: Path, failures: list[str]) -> None:
-        """Add a run that has results, and a sentence for each of its replicas that failed."""
+        """Add a run with results, and a sentence for each replica that failed."""
         self.folders[name] = folder
         if failures:
             self.failures[name] = "\n".join(failures)
         self.over(name, self.failures.get(name, ""))
 
     def fail(self, name: str, why: str) -> None:
-        """Add a run that has no results."""
+        """Add a run without results."""
         self.failures[name] = why
         self.over(name, why)
 
@@ -52,10 +52,9 @@ class Job:
 
     Attributes:
         run: its name among others.
-        config: its configuration.
         out: folder for its folder.
         name: of its folder.
-        again: run it also if it is finished already, in a folder of its own.
+        again: run it even if it is finished, in a new folder.
         track: names of trackers that follow it.
     """
 
@@ -78,18 +77,18 @@ class Job:
 
     @property
     def has_own_code(self) -> bool:
-        """Whether it executes a file of the user's: its process performs no other run."""
+        """Whether it executes a user's file: its process performs no other run."""
         return file_of(str(self.config.strategy)) is not None
 
     def absolute(self) -> "Job":
-        """Return the job with a folder that is found from anywhere."""
+        """Return the job with an absolute path."""
         return replace(self, out=self.out.absolute())
 
     def settled(self) -> "Job":
-        """Return the job with the folder that it gets: a new one, which is made, to run it again.
+        """Return the job with its final folder: a new one, which is made, to run it again.
 
-        So the folder is known to everybody before the run begins, and stays the same if the run
-        begins a second time, as on another machine.
+        So the folder is known before the run begins, and stays the same if the run begins a second
+        time, as on another machine.
         """
         if not self.again:
             return self
@@ -99,7 +98,7 @@ class Job:
                 (self.out / name).mkdir(parents=True)
             except FileExistsError:
                 continue
-            except OSError:  # which the run will say
+            except OSError:  # the run reports it
                 pass
             return replace(self, name=name, again=False)
         raise AssertionError("unreachable: there is always a next number")
@@ -118,49 +117,50 @@ class Job:
 
 
 Listener = Callable[[str], Progress]
-"""Makes, from a run's name, what is told of its progress."""
+"""Returns the listener to a run's progress, from the run's name."""
 
 
 class Listeners:
-    """The listeners of several runs, each made when something is first heard of its run."""
+    """The listeners of several runs, made at their first event."""
 
     def __init__(self, listener: Listener) -> None:
         self._listener = listener
         self._by_run: dict[str, Progress] = {}
 
     def __contains__(self, run: str) -> bool:
-        """Return whether something has been heard of a run."""
+        """Return whether a run has a listener."""
         return run in self._by_run
 
     def expect(self, run: str) -> None:
-        """Make a run's listener before anything is heard of it."""
+        """Make a run's listener before its first event."""
         self._by_run[run] = self._listener(run)
 
     def tell(self, run: str, event: Event) -> None:
-        """Tell a run's listener of an event."""
+        """Pass an event on to a run's listener."""
         if run not in self._by_run:
             self.expect(run)
         tell(self._by_run[run], event)
 
 
-class Engine(Protocol):
-    """Carries runs out: nothing outside this room knows where."""
+class Engine(ABC):
+    """Performs runs, at most `workers` at a time."""
+
+    _workers: int | None
 
     @property
     def at_a_time(self) -> int:
-        """How many runs go at a time, as far as that is known."""
-        ...
+        """The number of runs at a time: the given one, or this machine's cores."""
+        from cl_anomaly.core.machine import available_cores
 
+        return self._workers or available_cores()
+
+    @abstractmethod
     def run_all(self, jobs: Sequence[Job], listener: Listener, outcome: Outcome) -> None:
-        """Perform each run; one that fails stops no other.
+        """Perform each run, and add it to the outcome; a failure stops no other run.
 
-        A process that has executed a file of the user's performs no other run. A signal that asks
-        for the end is passed on: what has been done is saved, and the same runs go on from there,
-        on this engine or on another.
+        A process that has executed a user's file performs no other run. A signal that asks for the
+        end is passed on: runs save their state, and can be resumed on any engine.
 
         Args:
-            jobs: the runs, started in this order: the longest should come first.
-            listener: of each.
-            outcome: is told what became of them.
+            jobs: in the order of their start; the longest should come first.
         """
-        ...

@@ -1,6 +1,6 @@
-"""Several runs at a time, in processes that take one run after another.
+"""Several runs at a time, in worker processes of this machine.
 
-A worker process serves many runs: to import PyTorch takes longer than a small run does.
+A worker performs many runs, because importing PyTorch takes longer than a small run.
 """
 
 import multiprocessing
@@ -15,34 +15,25 @@ from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 
 from cl_anomaly.core.events import EventReader, size_of
-from cl_anomaly.engines.base import Job, Listener, Listeners, Outcome
+from cl_anomaly.engines.base import Engine, Job, Listener, Listeners, Outcome
 from cl_anomaly.engines.worker import Reply, interrupts_ignored, perform_job
 from cl_anomaly.runs.interrupts import stop_requested_by_signals
 
-# Nothing here imports PyTorch before a worker has said how many threads it may have.
+# Nothing here imports PyTorch before a worker has set its number of threads.
 _SECONDS_BETWEEN_LOOKS = 0.2
 
 
-class LocalEngine:
+class LocalEngine(Engine):
     """Worker processes on this machine."""
 
     def __init__(self, workers: int | None = None) -> None:
-        """Take no more than so many runs at a time; by default one for each core."""
+        """Take `workers` runs at a time; by default one for each core."""
         self._workers = workers
-
-    @property
-    def at_a_time(self) -> int:
-        """How many runs go at a time."""
-        from cl_anomaly.core.machine import available_cores
-
-        return self._workers or available_cores()
 
     def run_all(self, jobs: Sequence[Job], listener: Listener, outcome: Outcome) -> None:
         """Perform each run in a worker process of one thread; see `Engine.run_all`.
 
-        A worker takes the next run when it is through with one, unless that has executed a file of
-        the user's. If its process ends, that run alone has failed, and another process takes the
-        next.
+        If a worker's process ends, only its run has failed, and another process takes the next.
         """
         waiting, at_a_time = list(jobs), self.at_a_time
         crew = _Workers(outcome, Listeners(listener))
@@ -61,7 +52,7 @@ class LocalEngine:
 
 @dataclass
 class _Worker:
-    """A process, and the run that it performs, if any."""
+    """A process, and its run, if any."""
 
     process: BaseProcess
     job: Job | None = None
@@ -72,7 +63,7 @@ class _Worker:
 
 
 class _Workers:
-    """The worker processes of several runs, and what is heard of them."""
+    """The worker processes of several runs."""
 
     def __init__(self, outcome: Outcome, listeners: Listeners) -> None:
         self._outcome, self._listeners = outcome, listeners
@@ -82,11 +73,11 @@ class _Workers:
 
     @property
     def active(self) -> list[Connection]:
-        """Connections to those that have a run."""
+        """Connections to the workers that have a run."""
         return [ours for ours, worker in self._workers.items() if worker.job is not None]
 
     def start(self, job: Job) -> None:
-        """Give a run to a worker that has none, or to a new one."""
+        """Give a run to an idle worker, or to a new one."""
         self._listeners.expect(job.run)
         for connection in [ours for ours, worker in self._workers.items() if worker.job is None]:
             self._workers[connection].take(job)
@@ -99,7 +90,7 @@ class _Workers:
         connection, process = self._new_process()
         self._workers[connection] = _Worker(process)
         self._workers[connection].take(job)
-        with suppress(OSError):  # one that ended at once is heard of like one that ends later
+        with suppress(OSError):  # `hear` notices if it ended at once
             connection.send_bytes(job.to_json().encode())
 
     def _new_process(self) -> tuple[Connection, BaseProcess]:
@@ -111,8 +102,8 @@ class _Workers:
         return ours, process
 
     def hear(self) -> None:
-        """Wait a moment, and take in what the runs' logs and the workers say."""
-        # With an end: a signal may arrive after the last look whether there was one.
+        """Wait a moment, and read the runs' logs and the workers' replies."""
+        # Not for ever: a signal may have arrived since the last look.
         there = wait(self.active, timeout=_SECONDS_BETWEEN_LOOKS)
         for worker in self._workers.values():
             if worker.job is not None and worker.log is not None:
@@ -139,12 +130,12 @@ class _Workers:
             self._leaving.append(worker.process)
 
     def terminate(self) -> None:
-        """Ask them to save what they have done, and to end."""
+        """Ask all workers to save their runs and to end."""
         for worker in self._workers.values():
             worker.process.terminate()
 
     def kill(self) -> None:
-        """End those that are left: nothing is lost but what came after the last checkpoint."""
+        """Kill the remaining processes; their runs can be resumed from the last checkpoint."""
         processes = [*self._leaving, *(worker.process for worker in self._workers.values())]
         for process in processes:
             process.kill()
@@ -161,13 +152,13 @@ def _describe_end(status: int) -> str:
 
 
 def _work(connection: Connection) -> None:
-    # Between runs, and until a run has a folder to save what it has done in.
+    # For the time between runs, and until a run has a folder.
     signal.signal(signal.SIGTERM, lambda *_: os._exit(128 + signal.SIGTERM))
     threading.Thread(target=_end_without_parent, daemon=True).start()
     while True:
         try:
             job = Job.from_json(connection.recv_bytes())
-        except (EOFError, OSError):  # there is nobody left to ask
+        except (EOFError, OSError):  # the parent is gone
             return
         reply = perform_job(job)
         if reply.signal is not None:
@@ -178,7 +169,7 @@ def _work(connection: Connection) -> None:
 
 
 def _end_without_parent() -> None:
-    """Save what has been done, and end, if the process that started this one is gone."""
+    """Save the run and end when the parent process has ended."""
     parent = multiprocessing.parent_process()
     if parent is not None:
         parent.join()

@@ -1,4 +1,4 @@
-"""What travels where there is no common disk: a run's folder, its data, its strategy's file."""
+"""A run's folder and its strategy's files as bytes, for machines without a common disk."""
 
 import tempfile
 from collections.abc import Iterator
@@ -22,7 +22,7 @@ from cl_anomaly.store.status import (
     is_finished,
 )
 
-# What changes while a run goes on: a manifest does not know it, except how a run has ended.
+# Files that change during a run; a manifest covers none of them but the status of a finished run.
 _NOT_SEALED = (TRACKED_FILE, EVENTS_FILE)
 
 
@@ -33,7 +33,7 @@ class Parcel:
     Attributes:
         name: of the folder.
         files: their content, by their path in it.
-        is_complete: whether it holds results; otherwise it is what is needed to go on.
+        is_complete: whether it holds results, or only what is needed to resume.
     """
 
     name: str
@@ -46,7 +46,7 @@ class Parcel:
 
     @classmethod
     def of(cls, folder: Path) -> "Parcel | None":
-        """Pack a folder; None where there is nothing in it to go on from.
+        """Pack a folder; return None if it holds nothing to resume from.
 
         Raises:
             InputError: it is damaged.
@@ -59,14 +59,10 @@ class Parcel:
         return cls(folder.name, files, is_finished(folder))
 
     def unpack(self, out: Path, config: RunConfig | None = None) -> Path:
-        """Put the folder into another, whole or not at all; what is finished there stays.
+        """Write the folder into `out`, whole or not at all, and return it; a finished one stays.
 
         Args:
-            out: folder for the folder.
-            config: the run's, as its sender knows it, whose files lie elsewhere than here.
-
-        Returns:
-            The run's folder.
+            config: the sender's, which has other paths. Default: the packed one.
 
         Raises:
             InputError: it is not what was packed.
@@ -78,7 +74,7 @@ class Parcel:
         with claimed(out, self.name, again=False) as folder:
             if is_finished(folder):
                 return folder
-            # Checkpoints first: the manifest, which is written last, says that something is there.
+            # Checkpoints first: the manifest, which is written last, announces them.
             self._write(folder, CHECKPOINTS_FOLDER)
             for name in self._not_sealed:
                 self._write(folder, name)
@@ -117,7 +113,7 @@ class OwnCode:
 
     @classmethod
     def of(cls, config: RunConfig) -> "OwnCode | None":
-        """Pack what a run's strategy is made of, where it is a file of the user's own.
+        """Pack the strategy's files; return None if it is no user's file.
 
         Raises:
             InputError: it cannot be read.
@@ -134,7 +130,7 @@ class OwnCode:
 
 @contextmanager
 def unpacked_code(config: RunConfig, code: OwnCode | None) -> Iterator[RunConfig]:
-    """Return a run's configuration as this machine can load it, for as long as this lasts."""
+    """Unpack a strategy's files for a while, and yield the configuration that loads them."""
     if code is None:
         yield config
         return

@@ -1,4 +1,4 @@
-"""Jobs in a queue: which there are, whether they are over, and what is heard of them."""
+"""Jobs in a queue, their state, and the events and results of their runs."""
 
 import os
 import signal
@@ -27,8 +27,8 @@ class Ticket:
     Args:
         folder: of submitit's files.
         cluster: slurm or local.
-        job: submitit's, where this process has queued it.
-        number: of the job, where another has.
+        job: submitit's, if this process queued it.
+        number: of the job, if another process did.
     """
 
     def __init__(
@@ -41,18 +41,18 @@ class Ticket:
         self._job = job or submitit.SlurmJob(folder, self.number)
 
     def is_over(self) -> bool:
-        """Return whether the job has ended, as far as the queue has been asked lately."""
+        """Return whether the job had ended when the queue was last asked."""
         if self._is_local and not self._is_own:
             return not _is_controller(int(self.number))
         return self._job.done()
 
     def end(self) -> None:
-        """Wait for what a job of this machine does after its last run, so that nothing is left."""
+        """Wait for the end of a job of this machine after its last run."""
         while self._is_local and self._is_own and not self.is_over():
             time.sleep(0.05)
 
     def cancel(self) -> None:
-        """Ask the job to save what it has done, and to end; one that has not begun never does."""
+        """Ask the job to save and end; one that has not begun never begins."""
         if self._is_local:
             with suppress(ProcessLookupError):
                 os.kill(int(self.number), signal.SIGTERM)
@@ -60,7 +60,7 @@ class Ticket:
             self._job.cancel(check=False)
 
     def log(self) -> str:
-        """Return the end of what the job said before it ended."""
+        """Return the last lines of the job's errors."""
         with suppress(OSError):
             lines = self._job.paths.stderr.read_text(errors="replace").strip().splitlines()
             return "\n".join(lines[-_LINES_OF_LOG:])
@@ -68,7 +68,7 @@ class Ticket:
 
 
 def _is_controller(process: int) -> bool:
-    """Get whether a process of submitit's own queue is there; its number may be another's now."""
+    """Return whether a process is one of submitit's own queue; its number may be reused."""
     try:
         os.kill(process, 0)
         return b"submitit" in (Path("/proc") / str(process) / "cmdline").read_bytes()
@@ -79,16 +79,12 @@ def _is_controller(process: int) -> bool:
 
 
 class Queue:
-    """A queue's folder: submitit's files, which jobs there are, and what came of their runs.
-
-    Args:
-        cluster: slurm or local.
-    """
+    """A queue's folder: submitit's files, the jobs, and the replies of their runs."""
 
     def __init__(self, folder: Path, cluster: str) -> None:
         self.folder, self._cluster = folder, cluster
         (folder / _REPLIES_FOLDER).mkdir(parents=True, exist_ok=True)
-        # By a run's name: its job, and where in its event log that begins.
+        # By a run's name: its job, and the job's first offset in the event log.
         self._tickets: dict[str, Ticket] = {}
         self._offsets: dict[str, int] = {}
         for job in self._recorded():
@@ -104,27 +100,27 @@ class Queue:
         return [job for job in jobs if job["cluster"] == self._cluster]
 
     def ticket_of(self, job: Job) -> Ticket | None:
-        """Find the job that performs a run, or is going to."""
+        """Return the queued or running job of a run, or None."""
         ticket = self._tickets.get(job.name)
         return None if ticket is None or ticket.is_over() else ticket
 
     def log_of(self, job: Job) -> EventReader:
-        """Return the reader of what a run tells, from when it was queued."""
+        """Return the reader of a run's events since it was queued."""
         return EventReader(job.event_log, self._offsets[job.name])
 
     def begin(self, job: Job) -> None:
-        """Forget what came of a run before, which is about to be queued."""
+        """Remove the earlier reply of a run that is about to be queued."""
         self._reply_file(job).unlink(missing_ok=True)
         self._offsets[job.name] = size_of(job.event_log)
 
     def note(self, jobs: Sequence[Job], submitted: Any) -> Ticket:
-        """Take note that a job of submitit's performs these runs."""
+        """Record that a job of submitit's performs these runs."""
         ticket = Ticket(self.folder, self._cluster, job=submitted)
         self._tickets |= {job.name: ticket for job in jobs}
         return ticket
 
     def write(self) -> None:
-        """Write down which jobs there are, for a process that comes later."""
+        """Write the list of jobs for a later process."""
         by_ticket: dict[Ticket, dict[str, int]] = {}
         for run, ticket in self._tickets.items():
             by_ticket.setdefault(ticket, {})[run] = self._offsets[run]
@@ -136,12 +132,12 @@ class Queue:
             write_json(partial, {"jobs": jobs})
 
     def write_reply(self, job: Job, reply: Reply) -> None:
-        """Write down what came of a run."""
+        """Write a run's reply."""
         with replacing(self._reply_file(job)) as partial:
             partial.write_text(reply.to_json(), encoding="utf-8")
 
     def reply_of(self, job: Job) -> Reply | None:
-        """Return what came of a run, once it is over."""
+        """Return a run's reply, or None before its end."""
         try:
             return Reply.from_json(self._reply_file(job).read_bytes())
         except FileNotFoundError:
@@ -152,12 +148,7 @@ class Queue:
 
 
 class QueuedRuns:
-    """Runs that a queue has, and what is heard of them.
-
-    Args:
-        queue: that has them.
-        outcome: is told what became of them.
-    """
+    """The runs in a queue, whose results are added to the outcome."""
 
     def __init__(self, queue: Queue, listener: Listener, outcome: Outcome) -> None:
         self._queue, self._listeners, self._outcome = queue, Listeners(listener), outcome
@@ -175,13 +166,13 @@ class QueuedRuns:
         return list(dict.fromkeys(ticket for _, ticket, _ in self._runs))
 
     def end(self) -> None:
-        """Let the jobs end, whose runs are over."""
+        """Wait for the end of all jobs."""
         for ticket in self._all:
             ticket.end()
 
     def look(self, stop: StopRequest) -> None:
-        """Hear what there is to hear, and wait a moment."""
-        # Asked first: what a run told before it ended is there then.
+        """Pass on events and replies, and wait a moment."""
+        # Asked first, so that the events before a job's end are read.
         over = {ticket: ticket.is_over() for ticket in self.tickets}
         for entry in list(self._runs):
             job, ticket, log = entry

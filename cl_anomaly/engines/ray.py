@@ -1,4 +1,4 @@
-"""Runs as tasks of a Ray cluster: on this machine, or on many that need no common disk."""
+"""Runs as tasks of a Ray cluster, whose machines need no common disk."""
 
 import logging
 import os
@@ -15,7 +15,7 @@ from typing import Any, Literal
 
 from cl_anomaly.core.errors import InputError, RunError
 from cl_anomaly.core.events import EventLog, parsed
-from cl_anomaly.engines.base import Job, Listener, Listeners, Outcome
+from cl_anomaly.engines.base import Engine, Job, Listener, Listeners, Outcome
 from cl_anomaly.engines.parcels import OwnCode, Parcel, unpacked_code
 from cl_anomaly.engines.sent_data import SentData, key_of, packed, take_in
 from cl_anomaly.engines.worker import Reply, perform_job
@@ -23,19 +23,19 @@ from cl_anomaly.runs.interrupts import StopRequest, stop_requested_by_signals
 from cl_anomaly.settings.field_types import Count
 from cl_anomaly.store.files import PARTIAL, is_locked
 
-# How long a process of a node that is gone may take to be gone as well.
+# The time that a process of a lost node may take to end.
 _SECONDS_TO_BE_FREE = 60.0
 
 
-class RayEngine:
+class RayEngine(Engine):
     """Tasks of a Ray cluster.
 
     Args:
-        workers: how many cores a Ray has that this starts. Default: all of the machine.
-        address: of a cluster: auto, or HOST:PORT. Default: one that this starts on this machine
-        retries: how often a run begins or goes on again whose process or machine was lost
-        runs_per_gpu: how many runs share a GPU; each has its replicas side by side there
-        common_disk: whether the machines see this folder of results. Left to be found out for auto
+        workers: cores of a Ray that this starts. Default: all of the machine.
+        address: address of a cluster, auto or HOST:PORT. Default: start one on this machine
+        retries: attempts to repeat or resume a run after its process or machine was lost
+        runs_per_gpu: number of runs that share a GPU
+        common_disk: whether the machines see this folder of results; auto finds out
     """
 
     def __init__(
@@ -49,19 +49,12 @@ class RayEngine:
         self._workers, self._address = workers, address
         self._retries, self._runs_per_gpu, self._common_disk = retries, runs_per_gpu, common_disk
 
-    @property
-    def at_a_time(self) -> int:
-        """How many runs go at a time: of a cluster that is there already, this machine's cores."""
-        from cl_anomaly.core.machine import available_cores
-
-        return self._workers or available_cores()
-
     def run_all(self, jobs: Sequence[Job], listener: Listener, outcome: Outcome) -> None:
         """Perform each run as a task that takes a core, or its part of a GPU; see `Engine.run_all`.
 
-        Where a process or a machine is lost, its runs go on from their last checkpoint if the
-        machine that takes them sees the folder of results, and begin anew otherwise. A run that
-        fails for a reason of its own is not tried again.
+        If a process or machine is lost, its runs resume from their last checkpoint if the next
+        machine sees the folder of results, and begin anew otherwise. A run that fails by itself is
+        not tried again.
 
         Raises:
             RunError: there is no such cluster, or it was lost.
@@ -143,7 +136,7 @@ class RayEngine:
 
 @contextmanager
 def _token(out: Path) -> Iterator[Path]:
-    """Put a file into a folder by which another process knows that it sees the same folder."""
+    """Write a file by which another process recognizes this folder."""
     token = out / f".{uuid.uuid4().hex}{PARTIAL}"
     token.touch()
     try:
@@ -153,11 +146,7 @@ def _token(out: Path) -> Iterator[Path]:
 
 
 def _check_reachable(address: str | None) -> None:
-    """Find out at once what Ray itself tries for minutes: whether there is somebody at an address.
-
-    Raises:
-        ConnectionError: there is not.
-    """
+    """Raise ConnectionError at once if nobody answers; Ray itself tries for minutes."""
     host, colon, port = (address or "").rpartition(":")
     if colon and port.isdecimal() and "/" not in host:
         try:
@@ -168,16 +157,16 @@ def _check_reachable(address: str | None) -> None:
 
 @dataclass(frozen=True)
 class _Sent:
-    """What a task is given beside its data."""
+    """The input of a task, beside its data."""
 
     job: Job
     code: OwnCode | None
-    token: Path | None  # a file beside the results: who sees it shares a disk with who asks
+    token: Path | None  # a file beside the results: who sees it shares the disk
     begun: Parcel | None
 
 
 class _Post:
-    """What all runs tell, kept in the cluster until it is fetched; and whether they are to end."""
+    """The runs' events, until they are fetched, and the request to end."""
 
     def __init__(self) -> None:
         self._told: list[tuple[str, str]] = []
@@ -196,7 +185,7 @@ class _Post:
 
 
 class _Tasks:
-    """Runs that are on their way, and what is heard of them."""
+    """Runs in the cluster."""
 
     def __init__(self, post: Any, listeners: Listeners) -> None:
         self._post, self._listeners = post, listeners
@@ -206,7 +195,7 @@ class _Tasks:
         self._jobs[task] = job
 
     def follow(self, outcome: Outcome, stop: StopRequest) -> None:
-        """Show what the runs tell, and take in what comes of them, until all are over."""
+        """Pass on the runs' events and results until all are over."""
         import ray
 
         while self._jobs:
@@ -222,7 +211,7 @@ class _Tasks:
                 self._end()
 
     def _end(self) -> None:
-        """Ask those that have begun to save what they have done, and take back the others."""
+        """Ask the begun runs to save and end, and cancel the others."""
         import ray
 
         for task, job in self._jobs.items():
@@ -247,7 +236,7 @@ class _Tasks:
         except (InputError, RunError) as error:
             reply = Reply(None, [str(error)])
         if reply.folder is None:
-            with suppress(OSError):  # what `Job.settled` made, if nothing came into it
+            with suppress(OSError):  # made by `Job.settled`, and empty
                 job.folder.rmdir()
         reply.tell(job.run, outcome)
 
@@ -258,7 +247,7 @@ def _in_a_line(error: Exception) -> str:
 
 
 def _perform(sent: _Sent, data: SentData, post: Any) -> tuple[Reply, Parcel | None]:
-    """Perform a run in a process of the cluster; its folder comes back if it lies here."""
+    """Perform a run in a process of the cluster; return its folder unless the disk is shared."""
     os.environ["OMP_NUM_THREADS"] = "1"  # read as PyTorch is imported
     take_in(data)
     job, events = sent.job, EventLog(_sender(sent.job.run, post))
@@ -274,7 +263,7 @@ def _perform(sent: _Sent, data: SentData, post: Any) -> tuple[Reply, Parcel | No
 
 
 def _sender(run: str, post: Any) -> Callable[[str], None]:
-    """Return what sends a run's events, and hears a little later whether the run is to end."""
+    """Return a function that sends a run's events, and ends the run on request."""
     import ray.exceptions
 
     answers: list[Any] = []
@@ -293,7 +282,7 @@ def _sender(run: str, post: Any) -> Callable[[str], None]:
 
 
 def _wait_until_free(folder: Path) -> None:
-    """Wait for a process that has lost its machine, or who asked, and is about to end."""
+    """Wait for the end of a process that has lost its node or its driver."""
     end = time.monotonic() + _SECONDS_TO_BE_FREE
     while folder.exists() and is_locked(folder) and time.monotonic() < end:
         time.sleep(0.1)

@@ -9,15 +9,15 @@ from cl_anomaly.core.errors import InputError
 from cl_anomaly.engines.base import Engine
 from cl_anomaly.settings.options import Option, fill, options_of
 
-# Imported when used: who asks for one of them does not wait for what another needs.
+# Imported when used: no engine waits for the libraries of another.
 _ENGINES = {"local": "LocalEngine", "ray": "RayEngine", "slurm": "SlurmEngine"}
 _LIBRARIES = {"ray": "ray", "slurm": "submitit"}
-# A flag of its own, whatever the engine.
+# It has its own flag for all engines.
 _WORKERS = frozenset({"workers"})
 
 
 def engine_options(name: str) -> tuple[Option, ...]:
-    """Return the options of an engine, but for how many runs go at a time."""
+    """Return the options of an engine, without `workers`."""
     return options_of(_class_of(name), _WORKERS)
 
 
@@ -26,12 +26,11 @@ def _class_of(name: str) -> type[Any]:
 
 
 def find_engine(name: str, options: Mapping[str, Any], workers: int | None = None) -> Engine:
-    """Make the engine of that name.
+    """Return the engine of that name.
 
     Args:
         name: local, ray or slurm.
-        options: its own.
-        workers: how many runs go at a time. Default: as many as there is room for.
+        workers: runs at a time. Default: as many as there is room for.
 
     Raises:
         InputError: it has no such option, or its library is not installed.

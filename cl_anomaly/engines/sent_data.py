@@ -1,4 +1,4 @@
-"""A dataset as it is sent to other machines: arrays, which processes of one machine share."""
+"""A dataset as it is sent to other machines, as arrays that its processes share."""
 
 from dataclasses import dataclass, fields
 from typing import Any
@@ -12,9 +12,8 @@ class SentData:
     """A dataset, its tensors as NumPy arrays.
 
     Attributes:
-        name: what `dataset` in the configuration calls it.
-        reading: how it was read.
-        content: the fields of the dataset.
+        name: `dataset` in the configuration.
+        content: the other fields of the dataset.
         samples: of training and of testing: stored values, (N, *features), and their scale.
     """
 
@@ -25,7 +24,7 @@ class SentData:
 
 
 def packed(config: RunConfig) -> SentData:
-    """Load a run's dataset, and give it as it is sent; `config` is resolved."""
+    """Load the dataset of a resolved configuration, and return it to be sent."""
     from torch import Tensor
 
     from cl_anomaly.data.datasets import Samples, load_dataset
@@ -44,7 +43,7 @@ def packed(config: RunConfig) -> SentData:
 
 
 def take_in(sent: SentData) -> None:
-    """Let a dataset that was sent be the one that this process loads by its name."""
+    """Let this process load the sent dataset by its name."""
     import numpy as np
     import torch
 
@@ -53,7 +52,7 @@ def take_in(sent: SentData) -> None:
     known = given_dataset(sent.name, sent.reading)
     if known is not None and known.sha256 == sent.content["sha256"]:
         return
-    # Copies: what was sent is shared with other processes, and PyTorch may write.
+    # Copies: the arrays are shared with other processes, and PyTorch may write.
     whole: dict[str, Any] = {
         name: torch.from_numpy(value.copy()) if isinstance(value, np.ndarray) else value
         for name, value in sent.content.items()
@@ -66,7 +65,7 @@ def take_in(sent: SentData) -> None:
 
 
 def key_of(config: RunConfig) -> tuple[Any, ...]:
-    """Tell the dataset of a resolved configuration from others."""
+    """Return a key of the dataset of a resolved configuration."""
     return (
         config.dataset,
         config.data_root,

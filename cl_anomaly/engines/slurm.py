@@ -8,33 +8,33 @@ from pathlib import Path
 from typing import Any, Literal
 
 from cl_anomaly.core.errors import RunError
-from cl_anomaly.engines.base import Job, Listener, Outcome
+from cl_anomaly.engines.base import Engine, Job, Listener, Outcome
 from cl_anomaly.engines.queued import Queue, QueuedRuns
 from cl_anomaly.engines.worker import interrupts_ignored, perform_job
 from cl_anomaly.runs.interrupts import stop_requested_by_signals
 from cl_anomaly.settings.field_types import Count, Rate
 
 FOLDER = ".slurm"
-# submitit gives a job up that was requeued so many times; a run goes on as long as it gets on.
+# submitit gives up a job that was requeued this often.
 _REQUEUES = 1000
-# What SLURM sends before the time is over: see `runs.interrupts`.
+# SLURM sends it before the time is over, see `runs.interrupts`.
 _SIGNAL = "USR1"
 
 
-class SlurmEngine:
+class SlurmEngine(Engine):
     """Jobs of a SLURM queue, by submitit.
 
     Args:
-        workers: how many jobs go at a time. Default: as many as the queue allows.
-        pack: how many runs a job carries out, one after another
-        minutes: that a job may take; before they are over, it saves its run and queues anew
-        warning_seconds: how long before that it is told
-        partition: of the queue. Default: the queue's own
-        account: that pays. Default: yours
-        memory_gb: that a job may use
-        gpus: that a job gets
+        workers: jobs at a time. Default: as many as the queue allows.
+        pack: runs of one job, one after another
+        minutes: time limit of a job; shortly before, it saves its run and is queued again
+        warning_seconds: seconds between the warning and the time limit
+        partition: partition of the queue. Default: the queue's own
+        account: account to charge. Default: yours
+        memory_gb: memory of a job
+        gpus: GPUs of a job
         setup: commands before a job's own, separated by semicolons, such as "module load cuda"
-        cluster: slurm, or local for processes of this machine, as a queue to try things with
+        cluster: slurm, or local to try a queue with processes of this machine
     """
 
     def __init__(
@@ -71,18 +71,11 @@ class SlurmEngine:
         asked = {"partition": partition, "account": account, "gpus_per_node": gpus or None}
         self._asked |= {name: value for name, value in asked.items() if value is not None}
 
-    @property
-    def at_a_time(self) -> int:
-        """How many jobs go at a time; what a queue allows is not known."""
-        from cl_anomaly.core.machine import available_cores
-
-        return self._workers or available_cores()
-
     def run_all(self, jobs: Sequence[Job], listener: Listener, outcome: Outcome) -> None:
         """Perform the runs as one job array, each of its jobs one run or a pack of them.
 
-        The queue keeps the jobs where this process ends. Asked for the same runs again, it finds
-        out which of them are still in the queue: these are waited for, and not queued twice.
+        The queue keeps the jobs if this process ends. The next call waits for those that are still
+        in the queue, and does not queue them twice.
 
         Raises:
             RunError: the queue did not take the jobs.
@@ -109,13 +102,13 @@ class SlurmEngine:
             runs.end()
 
     def _packs(self, jobs: Sequence[Job]) -> list[list[Job]]:
-        """Pack runs; one that executes a file of the user's has a process of its own."""
+        """Pack runs; one that executes a user's file has its own process."""
         alone = [[job] for job in jobs if job.has_own_code]
         others = [job for job in jobs if not job.has_own_code]
         return alone + [others[i : i + self._pack] for i in range(0, len(others), self._pack)]
 
     def _room(self, there: int, waiting: int) -> int:
-        """Count how many jobs may be queued: a queue counts itself, but this machine does not."""
+        """Return how many jobs may be queued now; SLURM limits them itself."""
         return waiting if self._cluster == "slurm" else max(0, self.at_a_time - there)
 
     def _queue_up(self, packs: Sequence[list[Job]], queue: Queue, runs: QueuedRuns) -> None:
@@ -149,17 +142,13 @@ def _commands(setup: str | None) -> list[str]:
 
 
 class Pack:
-    """What a job of the queue does: it carries out some runs, one after another.
-
-    Args:
-        folder: the queue's.
-    """
+    """A job's work: perform some runs, one after another; `folder` is the queue's."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
 
     def __call__(self, jobs: Sequence[Job]) -> None:
-        """Carry the runs out; before the job's time is over, save and ask to be queued anew."""
+        """Perform the runs; before the job's time is over, save and ask to be queued again."""
         queue, ended = Queue(self._folder, ""), None
         with stop_requested_by_signals() as stop:
             for job in jobs:
@@ -174,7 +163,7 @@ class Pack:
             signal.raise_signal(ended)
 
     def checkpoint(self, jobs: Sequence[Job]) -> Any:
-        """Describe how the job goes on when it is queued anew; what is finished is not repeated."""
+        """Return the job to queue again; finished runs are not repeated."""
         import submitit
 
         return submitit.helpers.DelayedSubmission(self, jobs)

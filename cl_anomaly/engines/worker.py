@@ -1,4 +1,4 @@
-"""Perform one run in a worker process, and return what came of it."""
+"""Perform one run in a worker process, and return its reply."""
 
 import gc
 import json
@@ -19,27 +19,27 @@ from cl_anomaly.engines.base import Job, Outcome
 
 @dataclass(frozen=True)
 class Reply:
-    """What came of a run.
+    """The result of a run in a worker.
 
     Attributes:
-        folder: with its results, if it has some.
-        said: a sentence for each replica that failed; or why there are no results.
-        signal: that has asked for its end.
+        folder: with its results, if there are any.
+        failures: a sentence for each replica that failed, or why there are no results.
+        signal: that asked for the run's end.
         seconds: that it took.
     """
 
     folder: Path | None
-    said: list[str] = field(default_factory=list)
+    failures: list[str] = field(default_factory=list)
     signal: int | None = None
     seconds: float = 0.0
 
     def tell(self, run: str, outcome: Outcome) -> None:
-        """Add to an outcome what came of a run; one that was asked to end has none yet."""
+        """Add the run to an outcome, unless it was interrupted."""
         outcome.seconds[run] = self.seconds
         if self.folder is not None:
-            outcome.add(run, self.folder, self.said)
+            outcome.add(run, self.folder, self.failures)
         elif self.signal is None:
-            outcome.fail(run, "\n".join(self.said))
+            outcome.fail(run, "\n".join(self.failures))
 
     def to_json(self) -> str:
         """Return the reply as JSON."""
@@ -52,24 +52,19 @@ class Reply:
         return cls(**reply | {"folder": reply["folder"] and Path(reply["folder"])})
 
 
-_NUMBERS = count()
-"""Of the runs that this process performs."""
+_NUMBERS = count()  # of the runs that this process performs
 
 
 def perform_job(job: Job, progress: Progress | None = None) -> Reply:
-    """Do what is left of a run, in a process of one thread that may have performed others.
-
-    Args:
-        progress: is told of the run, as its event log is.
-    """
+    """Do what is left of a run, in a process of one thread that may have performed others."""
     os.environ["OMP_NUM_THREADS"] = "1"  # read as PyTorch is imported
     from cl_anomaly.core.machine import forget_peak_memory
     from cl_anomaly.plan.build import prepare
     from cl_anomaly.runs.perform import perform
 
     began = time.perf_counter()
-    gc.collect()  # what the run before has left, such as its model
-    if next(_NUMBERS) == 1:  # the libraries are there: to look through them each time takes long
+    gc.collect()  # the model of the run before
+    if next(_NUMBERS) == 1:  # not to search the libraries each time
         gc.freeze()
     forget_peak_memory()
     shown = progress or Progress()
@@ -86,9 +81,9 @@ def perform_job(job: Job, progress: Progress | None = None) -> Reply:
 
 @contextmanager
 def interrupts_ignored() -> Iterator[None]:
-    """Let processes start deaf to Ctrl-C, which the terminal sends to every process.
+    """Let processes that are started here ignore Ctrl-C, which the terminal sends to all.
 
-    Who starts them ends them. What is ignored stays so in a process that is started.
+    A started process inherits ignored signals; the one that started it ends it.
     """
     if threading.current_thread() is not threading.main_thread():
         yield  # where Python sets no signal handlers

@@ -1,4 +1,4 @@
-"""What is shown on the screen while runs last: their progress, and what must be known."""
+"""Progress bars, log lines and notes on the screen while runs last."""
 
 from __future__ import annotations
 
@@ -21,14 +21,10 @@ from cl_anomaly.core.progress import Progress
 
 
 class Screen:
-    """Shows the progress of one or more runs: bars on a terminal, a line for each task in a log.
+    """Show the progress of runs: bars on a terminal, a line for each task in a log.
 
-    Where there are more runs than a terminal has room for, a bar is shown while its run lasts, a
-    line stays of it, and one bar counts the runs.
-
-    Args:
-        quiet: show no progress.
-        runs: how many there are.
+    If a terminal has no room for all runs, a bar is shown while its run lasts and leaves a line,
+    and another bar counts the runs.
     """
 
     def __init__(self, quiet: bool = False, runs: int = 1) -> None:
@@ -55,7 +51,7 @@ class Screen:
         return self._runs > _MOST_BARS
 
     def __enter__(self) -> Self:
-        """Start to show."""
+        """Show the bars."""
         if self._bars:
             self._bars.start()
         return self
@@ -66,46 +62,36 @@ class Screen:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        """Leave the screen as it is."""
+        """Stop updating the bars."""
         if self._bars:
             self._bars.stop()
 
     def listener(self, run: str) -> Progress:
-        """Make what shows one run's progress."""
+        """Return the listener that shows one run's progress."""
         name = run if self._is_crowded else ""
+        if self._quiet:
+            return _Notices(self._console, name)
         if not self._bars:
-            return (
-                _Notices(self._console, name) if self._quiet else _Lines(self._console, name, run)
-            )
+            return _Lines(self._console, name, run)
         self._shown[run] = _Bar(self._console, name, self._bars, run)
         return self._shown[run]
 
     def over(self, run: str, failure: str) -> None:
-        """Count a run that is over, and leave a line in place of its bar, where there are many.
-
-        Args:
-            run: its name.
-            failure: what has failed of it; empty where nothing has.
-        """
+        """Count a run that is over, and replace its bar by a line, if there are many."""
         if not (self._bars and self._is_crowded):
             return
         done = round(self._bars.tasks[self._count].completed) + 1
         self._bars.update(self._count, completed=done, where=f"{done:,} of {self._runs:,}")
         bar = self._shown.pop(run, None)
-        said = "; ".join(filter(None, [bar.end() if bar else "", failure])).partition("\n")[0]
-        self._console.print(Text(f"{run}: {said}", style="red" if failure else ""))
+        summary = "; ".join(filter(None, [bar.end() if bar else "", failure])).partition("\n")[0]
+        self._console.print(Text(f"{run}: {summary}", style="red" if failure else ""))
 
 
 _MOST_BARS = 12
 
 
 class _Notices(Progress):
-    """Shows what the user must know, even where no progress is to be shown.
-
-    Args:
-        console: that it is shown on.
-        run: that it is about, among many; a line is enough then.
-    """
+    """Show notes: in a panel, or in a line with the run's name if there are many runs."""
 
     def __init__(self, console: Console, run: str = "") -> None:
         self._console, self._among_many = console, run
@@ -118,15 +104,6 @@ class _Notices(Progress):
 
 
 class _Bar(_Notices):
-    """Shows a bar.
-
-    Args:
-        console: as above.
-        among_many: as above.
-        bars: all there are.
-        run: that it is of.
-    """
-
     def __init__(self, console: Console, among_many: str, bars: Bars, run: str) -> None:
         super().__init__(console, among_many)
         self._bars, self._aurocs, self._started = bars, "", time.monotonic()
@@ -134,7 +111,7 @@ class _Bar(_Notices):
         self._number, self._epochs = 1, None
 
     def end(self) -> str:
-        """Take the bar away, and say what came of the run."""
+        """Hide the bar, and return the run's AUROC and time."""
         self._bars.update(self._id, visible=False)
         took = f"{time.monotonic() - self._started:.1f} s"
         return f"AUROC {self._aurocs}, {took}" if self._aurocs else took
@@ -159,7 +136,7 @@ class _Bar(_Notices):
 
 
 def _loss_shown(loss: float, end: str = "") -> str:
-    """Describe what the loss is; nothing of a model that learns without one."""
+    """Return the loss as text, empty for a model without one."""
     return "" if math.isnan(loss) else f"loss {loss:.2f}{end}"
 
 
@@ -188,7 +165,7 @@ class _Lines(_Notices):
 def mean_and_spread(
     values: Iterable[float], spread: Callable[[Sequence[float]], float] = statistics.stdev
 ) -> str:
-    """Write numbers as mean ± spread, by default a sample's standard deviation; one as it is."""
+    """Return "mean ± spread", by default the standard deviation; one number has no spread."""
     numbers = list(values)
     if not numbers:
         return ""
@@ -197,7 +174,7 @@ def mean_and_spread(
 
 
 def say(sentences: Iterable[str]) -> None:
-    """Describe what a person must know beside the results, a line each."""
+    """Print sentences to standard error, a line each."""
     for sentence in sentences:
         print(sentence, file=sys.stderr)
 

@@ -1,4 +1,4 @@
-"""When a run saves where it is."""
+"""The times at which a run writes checkpoints."""
 
 import time
 from collections.abc import Callable
@@ -8,21 +8,17 @@ from cl_anomaly.core.state import CannotKeepError, State, Wanted
 from cl_anomaly.runs.interrupts import StopRequest
 from cl_anomaly.store.checkpoints import Checkpoints
 
-# Within a task, checkpoints may take this share of the time; not more often than so many seconds.
+# Within a task, checkpoints take at most this share of the time, and come at most this often.
 _SHARE_OF_TIME = 0.02
 _LEAST_SECONDS = 10.0
 
 
 class Keeper:
-    """Decides when a run saves its state: at every task's end, and within long tasks.
-
-    Args:
-        checkpoints: where to; None keeps nothing.
-        stop: whether the run should end.
+    """Decide when a run writes a checkpoint: at every task's end, and within long tasks.
 
     Attributes:
-        seconds: that saving has taken.
-        cannot_keep: why no more checkpoints are saved, where that is so.
+        seconds: spent on saving.
+        cannot_keep: why no more checkpoints are saved, or None.
     """
 
     def __init__(
@@ -35,18 +31,14 @@ class Keeper:
         self.cannot_keep: str | None = None
 
     def wanted(self) -> Wanted:
-        """Return whether a task should be left: for a moment, to save its state, or for good."""
+        """Return whether to leave a task: for a checkpoint, or for good."""
         if self._stop.signal is not None:
             return Wanted.END
         overdue = self._checkpoints is not None and time.monotonic() >= self._due
         return Wanted.CHECKPOINT if overdue else Wanted.NOTHING
 
     def keep(self, state: Callable[[], State], where: str) -> None:
-        """Save a state.
-
-        Args:
-            state: gives it.
-            where: the run is, for a person.
+        """Save what `state` returns; `where` tells a person where the run is.
 
         Raises:
             Interrupted: a signal has asked for the run's end.
@@ -57,7 +49,7 @@ class Keeper:
             try:
                 self._checkpoints.save(state())
             except CannotKeepError as error:
-                # Those before stay: from them, the run can still go on.
+                # The run can still be resumed from the checkpoints before.
                 self._checkpoints, self.cannot_keep = None, str(error)
             took = time.monotonic() - started
             self.seconds += took

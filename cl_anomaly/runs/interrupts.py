@@ -7,28 +7,24 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-# SIGUSR1 is what SLURM sends some time before it ends a job (`--signal=USR1@60`).
+# SLURM sends SIGUSR1 some time before it ends a job (`--signal=USR1@60`).
 _NAMES = ("SIGINT", "SIGTERM", "SIGUSR1")
 
 
 @dataclass
 class StopRequest:
-    """Whether a signal has asked to end, and which.
-
-    Attributes:
-        signal: its number, or None.
-    """
+    """The number of the signal that asked to end, or None."""
 
     signal: int | None = None
 
 
 @contextmanager
 def stop_requested_by_signals() -> Iterator[StopRequest]:
-    """Take note of signals that would end the process, instead of ending it.
+    """Record signals that would end the process, instead of ending it.
 
-    A second SIGINT raises KeyboardInterrupt at once. A signal that is ignored stays so: a shell's
-    background jobs do not hear Ctrl-C. Outside the main thread, where Python sets no signal
-    handlers, none is taken note of.
+    A second SIGINT raises KeyboardInterrupt at once. An ignored signal stays ignored, as Ctrl-C in
+    a shell's background jobs. Outside the main thread, where Python sets no handlers, no signal is
+    recorded.
     """
     request = StopRequest()
 

@@ -1,7 +1,9 @@
-"""What a run has measured so far: scores and AUROCs after every task, times, and failures."""
+"""The measurements of a run: scores and AUROCs after every task, times, and failures."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
+from itertools import product
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -9,39 +11,36 @@ import pandas as pd
 import torch
 from numpy.typing import NDArray
 
+from cl_anomaly.core.labels import joined
 from cl_anomaly.core.state import State
-from cl_anomaly.runs.metrics_table import Measured, metrics_table
 from cl_anomaly.scenarios.base import Replica, Scenario, all_test_indices
 from cl_anomaly.scores.scoring import GroupPlaces
 from cl_anomaly.settings.run_config import ResolvedConfig
-from cl_anomaly.statistics.aurocs import ARRIVED, Measures
+from cl_anomaly.statistics.aurocs import ARRIVED, HEADLINE, OF_CLASS, UNTRAINED, Measures
 from cl_anomaly.statistics.detection import average_precision, fpr_at_tpr
 from cl_anomaly.statistics.matrix import auroc
+from cl_anomaly.statistics.transfer import transfer_of
+from cl_anomaly.store.metrics import METRICS_COLUMNS
 from cl_anomaly.store.status import Failure
+
+Row = tuple[Any, ...]
 
 _SEEN = {
     "average_precision_0.1_seen": average_precision,
     "fpr_at_tpr_0.95_seen": fpr_at_tpr,
 }
-"""Of all normal samples of the tasks so far, and all anomalies: by its name in `metrics.csv`."""
+"""Metrics of all normal samples of the tasks so far and all anomalies, by name."""
 
 
 class Measurements:
-    """What has been measured of the R replicas of a run with N tasks.
-
-    Args:
-        config: of the run.
-        strategy: what it is called in results.
-        replicas: class after class.
-        scenarios: one for each replica.
-        score_names: the scores that are recorded.
+    """The measurements of R replicas, class after class, and N tasks.
 
     Attributes:
-        headline: by score, (R, N), the headline AUROC after each task; NaN where there is none.
+        headline: by score, (R, N), the headline AUROC after each task; NaN if there is none.
         s: by score, (R, N, N), the result matrix of each replica.
-        untrained: by score, (R, N), AUROC on each task before the first; of scores that need no
-            statistics of a task.
-        seen: by metric and score, (R, N), what else is measured of the tasks so far.
+        untrained: by score, (R, N), AUROC on each task before the first; only of scores that need
+            no statistics of a task.
+        seen: by metric and score, (R, N), other metrics of the tasks so far.
         timing: of each task that has been learnt.
         failures: by the replica's place.
     """
@@ -56,7 +55,7 @@ class Measurements:
     ) -> None:
         self._config, self._strategy = config, strategy
         self._replicas, self._scenarios = replicas, scenarios
-        self._several_classes = len({own.anomaly_class for own in replicas}) > 1
+        self._several_classes = len({replica.anomaly_class for replica in replicas}) > 1
         scored = all_test_indices(scenarios)
         self._places = [GroupPlaces(scenario, scored) for scenario in scenarios]
         self._scores: dict[str, list[NDArray[np.float32]]] = {name: [] for name in score_names}
@@ -75,7 +74,7 @@ class Measurements:
 
     @property
     def score_names(self) -> list[str]:
-        """The scores that are recorded."""
+        """The recorded scores."""
         return list(self._scores)
 
     @property
@@ -84,29 +83,27 @@ class Measurements:
         return len(self.failures) == len(self._replicas)
 
     def fail(self, task: int, failures: Mapping[int, tuple[int | None, str]]) -> None:
-        """Take note of replicas that failed in a task: by place, the step and what was wrong."""
-        for place, (step, what) in failures.items():
+        """Add replicas that failed in a task: by place, the step and the reason."""
+        for place, (step, why) in failures.items():
             replica = self._replicas[place]
-            own_class = replica.anomaly_class if self._several_classes else None
-            self.failures.setdefault(place, Failure(replica.seed, task, step, what, own_class))
+            anomaly_class = replica.anomaly_class if self._several_classes else None
+            self.failures.setdefault(place, Failure(replica.seed, task, step, why, anomaly_class))
 
     def add_untrained(self, scores: dict[str, NDArray[np.float32]]) -> None:
         """Add the scores before the first task: by name, (R, n); no replica fails by them."""
-        for name, values in scores.items():
+        for name, by_replica in scores.items():
             self.untrained[name] = np.full(self.headline[name].shape, np.nan)
-            for place, (groups, own) in enumerate(zip(self._places, values, strict=True)):
-                if np.isfinite(own).all():
-                    self.untrained[name][place] = groups.aurocs_after(1, own).tasks
+            for place, (groups, values) in enumerate(zip(self._places, by_replica, strict=True)):
+                if np.isfinite(values).all():
+                    self.untrained[name][place] = groups.aurocs_after(1, values).tasks
 
     def add(self, scores: dict[str, NDArray[np.float32]]) -> list[float]:
-        """Add the scores after the next task.
+        """Add the scores after the next task, and return the headline AUROC of each replica left.
+
+        A replica with a score that is not finite fails.
 
         Args:
-            scores: by name, (R, n). Those of failed replicas are made NaN. A replica with a score
-                that is not finite fails: of it no AUROC can be computed.
-
-        Returns:
-            The headline AUROC of each replica that is left.
+            scores: by name, (R, n). Those of failed replicas are made NaN.
         """
         task = len(self._scores[self._config.shown_score]) + 1
         for name, values in scores.items():
@@ -121,54 +118,109 @@ class Measurements:
 
     def _evaluate(self, task: int) -> None:
         """Compute the AUROCs after a task, of all replicas that are left."""
-        for name, scores in self._scores.items():
-            for place, (groups, own) in enumerate(zip(self._places, scores[task - 1], strict=True)):
-                if place not in self.failures or task < self.failures[place].task:
-                    row = groups.aurocs_after(task, own)
-                    self.headline[name][place, task - 1] = row.headline
-                    self.s[name][place, task - 1] = row.tasks
-                    self._by_class[name][place, task - 1] = row.classes
-                    sides = groups.seen_in(own, task), groups.anomalies_in(own)
-                    for metric, function in _SEEN.items():
-                        self.seen[metric][name][place, task - 1] = function(*sides)
-                    if groups.anomalies_arrive:
-                        arrived = auroc(sides[0], groups.arrived_in(own, task))
-                        self.seen[ARRIVED][name][place, task - 1] = arrived
+        for place, groups in enumerate(self._places):
+            if place in self.failures and task >= self.failures[place].task:
+                continue
+            for name, scores in self._scores.items():
+                values = scores[task - 1][place]
+                row = groups.aurocs_after(task, values)
+                self.headline[name][place, task - 1] = row.headline
+                self.s[name][place, task - 1] = row.tasks
+                self._by_class[name][place, task - 1] = row.classes
+                sides = groups.seen_in(values, task), groups.anomalies_in(values)
+                for metric, function in _SEEN.items():
+                    self.seen[metric][name][place, task - 1] = function(*sides)
+                if groups.anomalies_arrive:
+                    arrived = auroc(sides[0], groups.arrived_in(values, task))
+                    self.seen[ARRIVED][name][place, task - 1] = arrived
 
     def scores(self) -> dict[str, NDArray[np.float32]]:
         """Return all scores: by name, (R, tasks, n)."""
         return {name: np.stack(values, axis=1) for name, values in self._scores.items() if values}
 
     def metrics(self, seen: Measures | None = None) -> pd.DataFrame:
-        """Return all that has been measured, in tidy form; failed replicas have none.
+        """Return all numbers as METRICS_COLUMNS; undefined ones and failed replicas have no row.
+
+        For each anomaly class: the AUROCs after each task; those before the first task, as task 0;
+        other metrics of the tasks so far; and those of the result matrices, at the last task.
 
         Args:
-            seen: what was measured elsewhere of the tasks so far, to go with it. Default: nothing.
+            seen: other metrics of the tasks so far, beside `self.seen`.
         """
-        measured = Measured(
-            headline=self.headline,
-            by_class=self._by_class,
-            seen={**self.seen, **(seen or {})},
-            s=self.s,
-            untrained=self.untrained,
-        )
-        classes = [groups.classes for groups in self._places]
-        return metrics_table(
-            measured, self._config.dataset, self._strategy, self._replicas, self._scenarios, classes
-        )
+        seen = {**self.seen, **(seen or {})}
+        rows: list[Row] = []
+        for anomaly_class in dict.fromkeys(replica.anomaly_class for replica in self._replicas):
+            places = [
+                place
+                for place, replica in enumerate(self._replicas)
+                if replica.anomaly_class == anomaly_class
+            ]
+            rows += self._auroc_rows(places)
+            rows += self._untrained_rows(places)
+            rows += self._seen_rows(places, seen)
+            rows += self._transfer_rows(places)
+        return pd.DataFrame(rows, columns=list(METRICS_COLUMNS))
+
+    @property
+    def _tasks(self) -> int:
+        return len(self._scenarios[0].tasks)
+
+    def _auroc_rows(self, places: Sequence[int]) -> Iterator[Row]:
+        for task, place in product(range(1, self._tasks + 1), places):
+            for score, headline in self.headline.items():
+                if not np.isnan(headline[place, task - 1]):
+                    key = (*self._key(place, task, task), score)
+                    yield (*key, HEADLINE, float(headline[place, task - 1]))
+                    by_class = self._by_class[score][place, task - 1].tolist()
+                    for label, value in zip(self._places[place].classes, by_class, strict=True):
+                        yield (*key, f"{OF_CLASS}{label}", value)
+
+    def _untrained_rows(self, places: Sequence[int]) -> Iterator[Row]:
+        for place in places:
+            for score, values in self.untrained.items():
+                # A replica without any result has nothing to compare them with.
+                if not np.isnan([self.headline[score][place, 0], values[place, 0]]).any():
+                    for task, value in enumerate(values[place].tolist(), 1):
+                        yield (*self._key(place, 0, task), score, f"{UNTRAINED}{task}", value)
+
+    def _seen_rows(self, places: Sequence[int], seen: Measures) -> Iterator[Row]:
+        for task, place in product(range(1, self._tasks + 1), places):
+            for metric, by_score in seen.items():
+                for score, values in by_score.items():
+                    if not np.isnan(value := float(values[place, task - 1])):
+                        yield (*self._key(place, task, task), score, metric, value)
+
+    def _transfer_rows(self, places: Sequence[int]) -> Iterator[Row]:
+        for place in places:
+            key = self._key(place, self._tasks, self._tasks)
+            for score, s in self.s.items():
+                if np.isnan(s[place]).any():
+                    continue
+                before = self.untrained.get(score)
+                values = transfer_of(s[place], None if before is None else before[place])
+                for metric, value in values.items():
+                    if not np.isnan(value):
+                        yield (*key, score, metric, value)
+
+    def _key(self, place: int, task: int, arrived: int) -> Row:
+        """Return a row's first columns; the dataset is a name, not a path of this machine."""
+        replica = self._replicas[place]
+        dataset = Path(self._config.dataset).name
+        classes = joined(self._scenarios[place].tasks[arrived - 1].classes)
+        return (self._strategy, dataset, replica.anomaly_class, replica.seed, task, classes)
 
     def state(self) -> State:
         """Return all that has been measured."""
         failures = [asdict(failure) for failure in self.failures.values()]
         state = State({"timing": self.timing, "failures": failures})
-        state.add("scores", {k: torch.from_numpy(values) for k, values in self.scores().items()})
-        state.add("untrained", {k: torch.from_numpy(own) for k, own in self.untrained.items()})
+        for kind, arrays in (("scores", self.scores()), ("untrained", self.untrained)):
+            state.add(kind, {name: torch.from_numpy(values) for name, values in arrays.items()})
         return state
 
     def restore(self, state: State) -> None:
-        """Be where `state` was given."""
+        """Restore what `state` returned."""
         self.timing = state.values["timing"]
-        failures = [Failure(**own) for own in state.values["failures"]]
+        failures = [Failure(**failure) for failure in state.values["failures"]]
         self.failures = {self._place_of(failure): failure for failure in failures}
         for name, values in state.part("scores").items():
             self._scores[name] = list(values.numpy().swapaxes(0, 1))
@@ -180,9 +232,9 @@ class Measurements:
             self._evaluate(task)
 
     def _place_of(self, failure: Failure) -> int:
-        own = failure.anomaly_class
         return next(
             place
             for place, replica in enumerate(self._replicas)
-            if replica.seed == failure.seed and own in (None, replica.anomaly_class)
+            if replica.seed == failure.seed
+            and failure.anomaly_class in (None, replica.anomaly_class)
         )

@@ -1,4 +1,4 @@
-"""What a run keeps for pictures, and for nothing else: it changes none of the run's numbers."""
+"""Samples, codes and losses that a run records for pictures; no other numbers depend on them."""
 
 import math
 from collections.abc import Collection, Sequence
@@ -25,14 +25,13 @@ LOSS_COLUMNS = ("anomaly_class", "seed", "task", "epoch", "loss")
 
 
 class PictureRecorder:
-    """Keeps what the first replica makes of a few samples, and the losses of all replicas.
+    """Record the first replica's output for a few samples, and the losses of all replicas.
 
-    It draws from a generator of its own, ("pictures", task), and its model is a copy of that one
-    replica: what it keeps depends neither on the other replicas nor on an interruption.
+    It draws from its own generator, ("pictures", task), and uses a copy of that one replica, so
+    that the record depends neither on the other replicas nor on an interruption.
 
     Args:
         scenario: of the first replica.
-        replicas: of the run.
         scored: (n,), int64, ascending, places in the dataset's test set that the run scores.
     """
 
@@ -51,10 +50,9 @@ class PictureRecorder:
 
     @torch.no_grad()
     def add(self, task: int, model: Model, test: Samples) -> None:
-        """Keep what is seen after a task.
+        """Record the pictures after a task, from 1.
 
         Args:
-            task: its number, from 1.
             model: of the first replica alone.
             test: the dataset's test samples, on the model's device, scaled as the replica does.
         """
@@ -76,7 +74,7 @@ class PictureRecorder:
                 self._keep("codes", task, output.hidden[-1])
 
     def _batch(self, test: Samples, places: NDArray[np.int64]) -> Tensor:
-        """Look scored samples up, (1, k, *features)."""
+        """Return scored samples, (1, k, *features)."""
         indices = self._scored[torch.from_numpy(places)]
         return test.for_all(indices.to(test.stored.device), 1)
 
@@ -104,7 +102,7 @@ class PictureRecorder:
         return pd.DataFrame(rows, columns=list(LOSS_COLUMNS))
 
     def arrays(self) -> dict[str, NDArray[Any]]:
-        """Return all else by name, for `pictures.npz`; k samples are reconstructed, m have a code.
+        """Return the arrays of `pictures.npz`; k samples are reconstructed, m have a code.
 
         Always: `seed` and `anomaly_class` of the replica; `normal` and `anomalous`, (N, n), bool,
         which of the scored samples are in the test group of each task. By the model's abilities:
@@ -130,24 +128,24 @@ class PictureRecorder:
         return arrays
 
     def _of(self, what: str) -> list[tuple[int, Tensor]]:
-        """Return what was kept of one kind, with its tasks."""
+        """Return the tasks and values of one kind, in order."""
         parts = [(name.partition("/"), values) for name, values in self._kept.items()]
         return sorted(
             ((int(task), values) for (kind, _, task), values in parts if kind == what),
-            key=lambda own: own[0],
+            key=lambda part: part[0],
         )
 
     def state_dict(self) -> dict[str, Tensor]:
-        """Return all that has been kept."""
+        """Return all recorded tensors."""
         return self._kept
 
     def load_state_dict(self, state: dict[str, Tensor]) -> None:
-        """Take back what `state_dict` gave."""
+        """Restore what `state_dict` returned."""
         self._kept = dict(state)
 
 
 def _at_most(wanted: int, values: int) -> int:
-    """Describe of how many samples `values` numbers each can be kept, from 1 to those wanted."""
+    """Return how many samples of `values` numbers fit, from 1 to `wanted`."""
     return max(1, min(wanted, _MOST_VALUES // values))
 
 

@@ -1,4 +1,4 @@
-"""The thresholds that a run sets after each task, and what they let through."""
+"""The thresholds after each task, and their realised rates."""
 
 import math
 from collections.abc import Iterable, Sequence
@@ -20,12 +20,7 @@ THRESHOLD_FILES = (THRESHOLDS_FILE, FALSE_POSITIVE_RATES_FILE)
 
 
 class ThresholdRecord:
-    """Thresholds of R replicas after each task, for each score and each of TARGET_RATES.
-
-    Args:
-        replicas: class after class.
-        scenarios: one for each replica.
-    """
+    """Thresholds of R replicas after each task, for each score and each of TARGET_RATES."""
 
     def __init__(self, replicas: Sequence[Replica], scenarios: Sequence[Scenario]) -> None:
         self._replicas, self._scenarios = replicas, scenarios
@@ -41,20 +36,20 @@ class ThresholdRecord:
         set_from: str,
         alarms: NDArray[np.bool_] | None = None,
     ) -> None:
-        """Take note of the thresholds after the next task.
+        """Add the thresholds after the next task.
 
         Args:
             thresholds: by score, (R, rates).
-            set_from: what they were set from, in a word or two.
-            alarms: (R, rates, n), of the test set, where each task has a limit of its own.
+            set_from: the samples that set them, in a word or two.
+            alarms: (R, rates, n), of the test set, if each task has its own limit.
         """
         self._alarms.append(alarms)
-        for name, own in thresholds.items():
-            self._after.setdefault(name, []).append(own)
+        for name, values in thresholds.items():
+            self._after.setdefault(name, []).append(values)
         self._set_from.append(set_from)
 
     def tables(self, scores: dict[str, NDArray[np.float32]]) -> dict[str, pd.DataFrame]:
-        """Return what is known of them as tables, by the names of their files; none without them.
+        """Return the tables by their files' names; none without thresholds.
 
         Args:
             scores: of the test set after every task: by name, (R, tasks, n).
@@ -109,7 +104,7 @@ class ThresholdRecord:
         return rates
 
     def _in_order_of(self, scores: Iterable[str]) -> list[tuple[str, list[NDArray[np.float64]]]]:
-        """Return the thresholds by score: those from a checkpoint have an order of their own."""
+        """Return the thresholds in the scores' order, which checkpoints do not keep."""
         return [(name, self._after[name]) for name in scores if name in self._after]
 
     def _above(
@@ -120,7 +115,7 @@ class ThresholdRecord:
         column: int,
         after: Sequence[NDArray[np.float64]],
     ) -> NDArray[np.float32]:
-        """Mark a replica's alarms after a task with 1, (n,), others with 0; NaN without any."""
+        """Return a replica's alarms after a task as 1, others as 0, (n,); NaN if it failed."""
         own = scores[place, task - 1]
         if (alarms := self._alarms[task - 1]) is not None:
             above = alarms[place, column].astype(np.float32)
@@ -131,18 +126,14 @@ class ThresholdRecord:
 
     def _rates(self, place: int, task: int, above: NDArray[np.float32]) -> list[tuple[Any, ...]]:
         """Return the realised false-positive rate on each task so far, for one replica."""
-        tasks = self._scenarios[place].tasks[:task]
-        return [
-            (
-                own.number,
-                joined(own.classes),
-                _share(self._places[place].normal_in(above, own.number)),
-            )
-            for own in tasks
-        ]
+        rates = []
+        for earlier in self._scenarios[place].tasks[:task]:
+            rate = _share(self._places[place].normal_in(above, earlier.number))
+            rates.append((earlier.number, joined(earlier.classes), rate))
+        return rates
 
     def state(self) -> State:
-        """Return all that has been noted."""
+        """Return all thresholds and alarms."""
         state = State({"set_from": self._set_from})
         for name, after in self._after.items():
             state.add("thresholds", {name: torch.from_numpy(np.stack(after))})
@@ -163,5 +154,5 @@ class ThresholdRecord:
 
 
 def _share(above: NDArray[np.float32]) -> float:
-    """Return the share of alarms among samples, NaN where there are none."""
+    """Return the share of alarms among samples, NaN without any sample."""
     return float(above.mean(dtype=np.float64)) if len(above) else math.nan

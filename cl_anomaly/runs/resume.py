@@ -1,4 +1,4 @@
-"""Going on with the run in a folder: whether it may, and by which code."""
+"""Resuming the run in a folder: whether it may be resumed, and by which code."""
 
 import shlex
 from collections.abc import Sequence
@@ -24,16 +24,14 @@ from cl_anomaly.store.status import CONFIG_FILE, ENVIRONMENT_FILE, is_finished, 
 def resume(
     folder: Path, listener: Listener, trust: bool = False, track: Sequence[str] = ()
 ) -> Finished:
-    """Go on with the run in a folder; of one that is finished, nothing is loaded or run.
+    """Resume the run in a folder; of a finished run, nothing is loaded or executed.
 
     Args:
-        folder: the run's.
-        listener: makes what is told of its progress.
-        trust: run its strategy's file, whoever it is from.
+        trust: execute the strategy's file, whoever wrote it.
         track: names of trackers, beside those that it began with.
 
     Raises:
-        InputError: there is none, it is of other code, or its strategy's file is not to be trusted.
+        InputError: there is no run, other code made it, or its strategy's file is not trusted.
         RunError, Interrupted: as in `perform`.
     """
     folder = folder if folder.name not in ("", "..") else folder.resolve()
@@ -67,12 +65,12 @@ def _config_of(folder: Path) -> dict[str, Any]:
 
 
 def _strategy_to_run(folder: Path, config: dict[str, Any], trust: bool) -> dict[str, Any]:
-    """State which strategy goes on with a run, once it is sure that it is the same and may run."""
+    """Return the strategy to resume with, after checking its code and its trust."""
     if not isinstance(config.get("strategy"), str):
         return {}
     if family_of(config["strategy"]) == FAMILY:
         raise InputError(
-            f"{folder} cannot be gone on with from the command line: its strategy was given as a "
+            f"{folder} cannot be resumed from the command line: its strategy was given as a "
             f"class in Python. The same `run(..., out=...)` there goes on with it."
         )
     is_there = (folder / ENVIRONMENT_FILE).exists()
@@ -82,7 +80,7 @@ def _strategy_to_run(folder: Path, config: dict[str, Any], trust: bool) -> dict[
     code = recorded_code(recorded)
     if code and (other := changes(code, strategy)):
         raise InputError(
-            f"{folder} cannot be gone on with, for this is other code: {in_short(other)}. Begin a "
+            f"{folder} cannot be resumed, for this is other code: {in_short(other)}. Begin a "
             f"new run with\n  {_how_to_begin_anew(folder, strategy)}"
         )
     if file := file_of(strategy):
@@ -92,7 +90,7 @@ def _strategy_to_run(folder: Path, config: dict[str, Any], trust: bool) -> dict[
 
 
 def _strategy_or_its_copy(folder: Path, strategy: str, sha256: object, trust: bool) -> str:
-    """Return the strategy's name, with the copy that the run kept where its file is gone."""
+    """Return the strategy's name, with the run's own copy if its file is gone."""
     file, copy = file_of(strategy), folder / OWN_FILE
     if file is None or file.exists() or not copy.is_file():
         return strategy

@@ -1,4 +1,4 @@
-"""A run's event log as the run writes it: its progress, what it measures, and its pictures."""
+"""The event log as a run writes it: progress, measurements and pictures."""
 
 import base64
 import io
@@ -25,15 +25,10 @@ _MOST_REPLICAS = 20
 
 
 class RunEvents(EventLog):
-    """Writes down what a run tells and measures, and passes it on to whoever shows it.
-
-    Args:
-        run: as it was put together.
-        folder: its own, which this process has claimed.
-        shown: shows the run's progress.
+    """Write a run's progress and measurements, and pass the progress on to `shown`.
 
     Attributes:
-        before_task: is called as each task begins.
+        before_task: called as each task begins.
     """
 
     def __init__(self, run: Run, folder: Path, shown: Progress) -> None:
@@ -49,7 +44,7 @@ class RunEvents(EventLog):
             self._warn(error.strerror or str(error))
 
     def _warn(self, why: str) -> None:
-        """Show a note that the log is not whole, the first time."""
+        """Show once that the log is incomplete."""
         if self._is_whole:
             self._is_whole = False
             self._shown.notice(
@@ -58,13 +53,13 @@ class RunEvents(EventLog):
             )
 
     def begin(self) -> int:
-        """Mark that the run begins or is resumed; returns the mark's offset in the log."""
+        """Mark that the run begins or is resumed, and return the mark's offset in the log."""
         since = size_of(self._path)
         self.add("begin", learnt=self._run.position.learnt, process=os.getpid())
         return since
 
     def step(self, done: int, total: int, loss: Tensor) -> None:
-        """Pass it on, and write a few of them down, see `Progress.step`."""
+        """Pass the step on, and write a few losses, see `Progress.step`."""
         self._shown.step(done, total, loss)
         super().step(done, total, loss)
 
@@ -82,15 +77,12 @@ class RunEvents(EventLog):
             self.add("measured", task=task, values=measured_after(self._run, task))
             for name, image in pictures_after(self._run, task).items():
                 self.add("picture", task=task, name=name, png=_png(image))
-        except Exception as error:  # none that is known; and no run ends by it
+        except Exception as error:  # no run ends by it
             self._warn(reason(error))
 
 
 def measured_after(run: Run, task: int) -> dict[str, float]:
-    """Return the headline AUROC after a task, by each score: the mean, and that of each replica.
-
-    All other metrics are in `metrics.csv` when the run is finished.
-    """
+    """Return the headline AUROC after a task by each score: the mean, and that of each replica."""
     values: dict[str, float] = {}
     for score, headline in run.measured.headline.items():
         by_replica = headline[:, task - 1].tolist()
@@ -104,19 +96,18 @@ def measured_after(run: Run, task: int) -> dict[str, float]:
 
 
 def _replica_name(run: Run, place: int) -> str:
-    """Name a replica by its seed, and by its anomaly class if there are several."""
+    """Return a replica's name: its seed, and its anomaly class if there are several."""
     replica = run.plan.replicas[place]
-    several = len({each.anomaly_class for each in run.plan.replicas}) > 1
+    several = len({other.anomaly_class for other in run.plan.replicas}) > 1
     name = f"seed_{replica.seed}"
     return f"class_{replica.anomaly_class}/{name}" if several else name
 
 
 def pictures_after(run: Run, task: int) -> dict[str, NDArray[np.uint8]]:
-    """Return pictures of what the first replica makes after a task, if its samples are images.
+    """Return the first replica's pictures after a task, (H, W) or (H, W, 3), if it has images.
 
-    `samples`: a row of what it generates. `reconstructions`, after the first and the last task: a
-    row of test samples, one of what it makes of them, and one of the difference. Each is (H, W) or
-    (H, W, 3).
+    `samples`: a row of generated ones. `reconstructions`, after the first and the last task: rows
+    of test samples, their reconstructions, and the differences.
     """
     recorded = {name: values.numpy() for name, values in run.pictures.state_dict().items()}
     pictures = {}
@@ -130,7 +121,7 @@ def pictures_after(run: Run, task: int) -> dict[str, NDArray[np.uint8]]:
 
 
 def _rows(*rows: NDArray[np.float32]) -> NDArray[np.uint8]:
-    """Put samples of values from 0 to 1 beside each other, (k, *features) each, row by row."""
+    """Join samples in [0, 1] to one image, a row for each (k, *features)."""
     images = [as_images(row, 1, "the run") for row in rows]
     joined = np.concatenate([np.concatenate(list(row), axis=1) for row in images], axis=0)
     return np.round(255 * np.clip(joined, 0, 1)).astype(np.uint8)

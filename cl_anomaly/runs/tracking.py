@@ -1,4 +1,4 @@
-"""Trackers that follow a run: how they find it again, and what becomes of those that fail."""
+"""Trackers that follow a run: starting them, finding their run again, reporting their errors."""
 
 import json
 import re
@@ -20,22 +20,21 @@ from cl_anomaly.store.files import replacing
 from cl_anomaly.store.status import TRACKED_FILE, flat_settings
 
 STORE_FOLDER = ".tracked"
-"""Beside the runs' folders: what trackers keep on this machine. It is hidden, for it is no run."""
+"""A hidden folder beside the runs' folders for files of trackers."""
 
 _SECONDS_AT_THE_END = 5.0
 
 
 @contextmanager
 def tracked(run: Run, folder: Path, names: Sequence[str], events: RunEvents) -> Iterator[None]:
-    """Mark a run's beginning and end in its event log, which trackers follow meanwhile.
+    """Mark a run's beginning and end in its event log, and start trackers that follow the log.
 
-    The run goes on whatever becomes of them.
+    No failure of a tracker stops the run.
 
     Args:
-        run: as it was begun, or restored.
-        folder: its own, which this process has claimed.
-        names: of trackers. Those that followed it before it was resumed go on.
-        events: writes the log, and is told of what goes wrong with trackers.
+        folder: the run's, which this process has claimed.
+        names: of trackers, beside those that followed the run before it was resumed.
+        events: writes the log, and shows what goes wrong with trackers.
     """
     trackers = _Trackers(events)
     trackers.start(run, folder, names, events.begin())
@@ -61,7 +60,7 @@ class _Trackers:
         events.before_task = self._look_for_complaints
 
     def start(self, run: Run, folder: Path, names: Sequence[str], since: int) -> None:
-        """Start them; see `TrackerClient`."""
+        """Start the trackers; see `TrackerClient`."""
         recorded = _recorded(folder)
         names = tuple(dict.fromkeys([*names, *recorded["trackers"]]))
         if not names:
@@ -85,13 +84,13 @@ class _Trackers:
             self._pass_on(client.name, client.complaint())
 
     def _pass_on(self, name: str, complaint: str | None) -> None:
-        """Pass on what a tracker complains of, the first time."""
+        """Show a tracker's first complaint."""
         if complaint and name not in self._complained:
             self._complained.add(name)
             self._notice(complaint)
 
     def close(self) -> None:
-        """Let the trackers come to their end; a few seconds for all of them."""
+        """Give all trackers a few seconds to finish."""
         deadline = time.monotonic() + _SECONDS_AT_THE_END
         for client in self._clients:
             self._pass_on(client.name, client.close(deadline))
@@ -101,7 +100,7 @@ def _recorded(folder: Path) -> dict[str, Any]:
     """Read a run's .tracked.json; ignore it if it is malformed."""
     try:
         recorded = read_json(folder / TRACKED_FILE)
-        # Anybody may have written it, and it leads to places on this disk.
+        # The file is not trusted: it names places on this disk.
         is_right = (
             re.fullmatch("[0-9a-f]{8}", recorded["id"])
             and Path(recorded["store"]).name == STORE_FOLDER
@@ -116,10 +115,10 @@ def _recorded(folder: Path) -> dict[str, Any]:
 
 
 def _about(run: Run, folder: Path, recorded: dict[str, Any], names: Sequence[str]) -> TrackedRun:
-    """Return what trackers are told of a run; .tracked.json lets them find it again."""
+    """Describe a run to trackers; .tracked.json lets them find it again."""
     store = folder.resolve().parent / STORE_FOLDER
     if recorded["store"] and Path(recorded["store"]).is_dir():
-        store = Path(recorded["store"])  # where it began: the folder may have been moved since
+        store = Path(recorded["store"])  # the folder may have been moved
     times = recorded["times"] + 1
     content = {"id": recorded["id"], "store": str(store), "trackers": list(names), "times": times}
     with suppress(RunError), replacing(folder / TRACKED_FILE) as partial:

@@ -9,8 +9,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from cl_anomaly.statistics.aurocs import HEADLINE
+from cl_anomaly.statistics.aurocs import HEADLINE, OF_CLASS, read_aurocs
 from cl_anomaly.statistics.intervals import mean_of_blocks
+from cl_anomaly.statistics.matrix import forgetting
 
 _BLOCK = ["dataset", "anomaly_class"]
 _REPLICA = [*_BLOCK, "seed"]
@@ -80,8 +81,11 @@ def ignores_its_seed(values: pd.Series) -> bool:
 def mean_forgetting(metrics: pd.DataFrame, score: str) -> dict[str, float]:
     """Compute each run's forgetting after the last task, a mean as `compare_runs` takes it.
 
-    It is over the replicas that all runs have; runs without forgetting are left out.
+    It is over the replicas that all runs have; runs without forgetting are left out. Metrics
+    without such rows have that of their result matrices.
     """
+    if not (metrics["metric"] == "forgetting").any():
+        metrics = pd.concat([metrics, pd.DataFrame(_forgetting_rows(metrics, score))])
     try:
         values = values_of(metrics, score, "forgetting")
     except ValueError:  # of a single task
@@ -91,6 +95,21 @@ def mean_forgetting(metrics: pd.DataFrame, score: str) -> dict[str, float]:
     if paired.empty:
         return {}
     return {str(run): float(mean_of_blocks(by_block(paired[run]))) for run in runs}
+
+
+def _forgetting_rows(metrics: pd.DataFrame, score: str) -> list[dict[str, object]]:
+    if not metrics["metric"].str.startswith(OF_CLASS).any():  # then there are no matrices
+        return []
+    return [
+        {
+            **{"run": run.run, "dataset": run.dataset, "anomaly_class": run.anomaly_class},
+            **{"seed": seed, "task": len(s), "score": score, "metric": "forgetting"},
+            "value": forgetting(s),
+        }
+        for run in read_aurocs(metrics)
+        for seed, s in zip(run.seeds, run.s.get(score, []), strict=False)
+        if len(s) > 1 and not np.isnan(s).any()
+    ]
 
 
 def in_words(replicas: Iterable[tuple]) -> str:

@@ -79,7 +79,7 @@ def test_the_way_follows_from_the_processor_and_its_rounding(
     if bfloat16:
         assert choose_precision("bfloat16", CPU) == HALF
     else:
-        with pytest.raises(InputError, match="multiplies in bfloat16.*`--precision float32`"):
+        with pytest.raises(InputError, match="multiplies in bfloat16.*Use float32, or auto"):
             choose_precision("bfloat16", CPU)
 
 

@@ -35,7 +35,7 @@ def test_options_are_read_from_text() -> None:
 
 def test_options_are_explained() -> None:
     done = cli("bench", "--engine", "slurm", "--help")
-    assert "options of the engine slurm" in done.out
+    assert "Options of the engine slurm" in done.out
     assert "--engine.warning-seconds" in done.out
     assert all(option.help for name in ("ray", "slurm") for option in engine_options(name))
 

@@ -1,4 +1,4 @@
-"""Trackers of runs, one file each, found by name; each imports its library when it is used.
+"""Trackers of runs by name, one file each; a tracker imports its library when it is used.
 
 Another package offers one by an entry point in the group `cl_anomaly.trackers`: a subclass of
 `cl_anomaly.listeners.trackers.base.Tracker`, which needs no arguments.
@@ -18,16 +18,12 @@ _CLASSES = {"tensorboard": "TensorBoard", "mlflow": "MLflow", "trackio": "Tracki
 
 
 def tracker_names() -> list[str]:
-    """List the trackers that there are: those of this folder, and of installed packages."""
+    """Return the names of this folder's trackers and of those in installed packages."""
     return [*_CLASSES, *sorted(entry_points(group=TRACKERS_GROUP).names - _CLASSES.keys())]
 
 
 def check_trackers(names: Sequence[str]) -> tuple[str, ...]:
-    """Return the names of trackers, each once, if there is one of each; nothing is imported.
-
-    Raises:
-        InputError: there is none of that name.
-    """
+    """Return the names without repetition; raise InputError for unknown ones; import nothing."""
     known = tracker_names()
     for name in names:
         if name not in known:
@@ -41,8 +37,8 @@ def check_trackers(names: Sequence[str]) -> tuple[str, ...]:
 
 
 def missing_library(name: str) -> str | None:
-    """Describe what to install for a tracker of this folder, if its library is not there."""
-    # Each is called as its library is.
+    """Describe what to install if the library of a tracker of this folder is missing."""
+    # Trackers have the names of their libraries.
     if name not in _CLASSES or find_spec(name) is not None:
         return None
     return (
@@ -52,7 +48,7 @@ def missing_library(name: str) -> str | None:
 
 
 def load_tracker(name: str) -> Any:
-    """Import what makes a tracker; raises whatever that raises."""
+    """Import a tracker's class; raise whatever its module raises."""
     if name in _CLASSES:
         return getattr(import_module(f"{__name__}.{name}"), _CLASSES[name])
     return entry_points(group=TRACKERS_GROUP)[name].load()

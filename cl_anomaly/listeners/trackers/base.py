@@ -1,4 +1,4 @@
-"""What a tracker is: it takes down, in a program of its own, what a run tells while it trains."""
+"""The base class of trackers, which record a run in another program's format while it trains."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -11,24 +11,23 @@ from numpy.typing import NDArray
 from cl_anomaly.core.events import EVENTS_FILE
 
 End = Literal["finished", "interrupted", "failed"]
-"""How a run ended. One that was killed counts as interrupted: it may be gone on with."""
+"""How a run ended. A killed run counts as interrupted: it can be resumed."""
 
 LOSS = "loss"
-"""The name of the loss among the names of all that is tracked."""
+"""The name of the loss."""
 
 
 @dataclass(frozen=True)
 class TrackedRun:
-    """What a tracker is told of a run at its beginning.
+    """A run's description for a tracker.
 
     Attributes:
-        id: eight hexadecimal digits; a run that is resumed has the same ones.
-        name: of its folder, which a person may have changed since.
-        store: folder for what a tracker keeps on this machine, for all runs beside this one. It
-            need not be there yet.
+        id: eight hexadecimal digits, the same after resuming.
+        name: of its folder, which a person may have changed.
+        store: a tracker's folder on this machine for all runs beside this one; it may be missing.
         settings: the run's configuration, by names such as `epochs` and `strategy.ratio`.
         folder: the run's, with its results once it is finished; see `results`.
-        times: how many times it was begun or resumed.
+        times: the number of times that it was begun or resumed.
     """
 
     id: str
@@ -40,41 +39,40 @@ class TrackedRun:
 
     @property
     def label(self) -> str:
-        """Name it so that no other run is called the same."""
+        """A name that no other run has."""
         return f"{self.name}-{self.id}"
 
     def results(self) -> list[Path]:
-        """List the files in its folder that are worth keeping: all but its log and hidden ones."""
+        """Return the files in its folder, without the log and hidden ones."""
         files = (path for path in self.folder.iterdir() if path.is_file())
         return sorted(path for path in files if path.name[0] != "." and path.name != EVENTS_FILE)
 
 
 class Tracker:
-    """Takes down what a run tells, and does nothing; subclasses override what they need.
+    """A tracker that does nothing; subclasses override what they need.
 
-    It lives in a process of its own, beside the run: it may wait, print and raise errors as it
-    likes. Its first error is shown to the user, and the run goes on. One that `start` raises ends
-    the tracking; after any other the next call comes as usual.
+    It lives in its own process: it may wait, print and raise errors. Its first error is shown to
+    the user, and the run goes on. An error in `start` ends the tracking; after any other the next
+    call comes as usual.
     """
 
     def start(self, run: TrackedRun) -> Mapping[str, int] | None:
-        """Begin to track a run, or go on with the one of that id.
+        """Begin to track a run, or resume the one of that id.
 
         Returns:
-            Of a run that is gone on with, the last step of each name that is there, `loss` among
-            them: nothing that is there is told again, and what is missing is. None where that is
-            not known: then it is told of what happens from now on.
+            The last step of each recorded name, `loss` among them: later steps are sent, even if
+            they happened before. None if that is unknown: then only new events are sent.
         """
         return None
 
     def loss(self, step: int, value: float) -> None:
-        """Take down the mean loss of a step, which is counted in thousandths of an epoch."""
+        """Record the mean loss of a step, which is counted in thousandths of an epoch."""
 
     def task(self, number: int, values: Mapping[str, float]) -> None:
-        """Take down what was measured after a task, from 1, by names such as auroc_seen/mse."""
+        """Record what was measured after a task, from 1, by names such as auroc_seen/mse."""
 
     def picture(self, name: str, step: int, image: NDArray[np.uint8]) -> None:
-        """Take down a picture, (H, W, 3), that was made after a task; its number is the step."""
+        """Record a picture, (H, W, 3), after a task, whose number is the step."""
 
     def end(self, how: End) -> None:
-        """Write what is not written yet: this is the last call of all."""
+        """Write what is not written yet; this is the last call."""

@@ -1,8 +1,8 @@
 """A tracker's process, seen from the run that it follows.
 
-A library's import takes seconds of a processor that Python shares with no other thread, and it may
-hang, print, and set signals and the end of a process in its own ways. In another process none of
-that reaches the run: that process reads the run's event log, and the run waits for nothing.
+A library's import blocks Python's other threads for seconds, and it may hang, print, and set
+signals and exit handlers. In another process, which reads the event log, none of that reaches the
+run.
 """
 
 import json
@@ -28,16 +28,14 @@ class _Process(subprocess.Popen[bytes]):
 
 
 _still_running: list[_Process] = []
-"""Processes that have not ended in time: this process takes note when they do."""
+"""Processes that did not end in time; later calls collect them."""
 
 
 class TrackerClient:
-    """Starts a tracker's process, and listens to its complaints.
+    """Start a tracker's process, and read its complaints.
 
     Args:
-        name: the tracker's.
-        run: that it follows.
-        since: offset in the run's event log at which this process has begun or resumed the run.
+        since: offset in the event log at which this process began or resumed the run.
 
     Raises:
         OSError: no process could be started.
@@ -50,7 +48,7 @@ class TrackerClient:
         os.set_blocking(self._ends[1].fileno(), False)
 
     def complaint(self) -> str | None:
-        """Return a sentence about what has gone wrong so far, if anything, without waiting."""
+        """Return what has gone wrong so far, or None, without waiting."""
         status = self._process.poll()
         if not self._ends[1].closed:
             self._complaint += self._ends[1].read(_MOST_BYTES_OF_A_COMPLAINT) or b""
@@ -62,14 +60,14 @@ class TrackerClient:
         return f"The tracker {self.name} fails, which changes nothing in the run: {why}."
 
     def close(self, deadline: float) -> str | None:
-        """Tell the tracker that the run is over, and return what has gone wrong, if anything.
+        """End the run for the tracker, and return what has gone wrong, or None.
 
         Args:
-            deadline: of `time.monotonic`, until when it is waited for. After that it goes on by
-                itself for two minutes at most.
+            deadline: of `time.monotonic`. After that, the tracker goes on by itself for two minutes
+                at most.
         """
         self._ends[0].close()
-        # Not `Popen.wait`, whose looks become rarer.
+        # Not `Popen.wait`, which looks less and less often.
         while (status := self._process.poll()) is None and time.monotonic() < deadline:
             time.sleep(_SECONDS_BETWEEN_LOOKS)
         complaint = self.complaint()
@@ -84,16 +82,16 @@ class TrackerClient:
 
 
 def _start(name: str, run: TrackedRun, since: int) -> _Process:
-    # It sees what this process sees: not more, such as a file `mlflow.py` in the current folder.
+    # It imports from the same places, and not a file `mlflow.py` in the current folder.
     path = os.pathsep.join(os.path.abspath(place) for place in sys.path if place)
     about = json.dumps(asdict(run), default=str)
     arguments = [name, about, str(since), str(_SECONDS_AFTER_THE_RUN)]
     return _Process(
         [sys.executable, "-P", "-m", "cl_anomaly.listeners.trackers.server", *arguments],
         bufsize=0,
-        stdin=subprocess.PIPE,  # whose end is the run's
+        stdin=subprocess.PIPE,  # closed at the run's end
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
         env=os.environ | {"PYTHONPATH": path, "OMP_NUM_THREADS": "1"},
-        start_new_session=True,  # Ctrl-C is meant for the run, which says then how it has ended
+        start_new_session=True,  # Ctrl-C is for the run, which logs its end
     )

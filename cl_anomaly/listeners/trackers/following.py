@@ -1,4 +1,4 @@
-"""Tells a tracker all of a run, from its event log, and nothing twice, also if it was resumed."""
+"""Send a run's event log to a tracker, each step once, even if the run was resumed."""
 
 import base64
 import csv
@@ -22,11 +22,7 @@ _SECONDS_BETWEEN_LOOKS = 0.05
 
 
 class Following:
-    """Tells a tracker what it has not been told.
-
-    Args:
-        complain: is given what it raises.
-    """
+    """Send a tracker what it has not recorded; `complain` gets the errors that it raises."""
 
     def __init__(self, tracker: Tracker, complain: Callable[[BaseException], None]) -> None:
         self._tracker, self._complain = tracker, complain
@@ -36,15 +32,12 @@ class Following:
     def follow(self, run: TrackedRun, since: int, is_over: Callable[[], bool]) -> None:
         """Follow a run to its end.
 
-        A tracker that knows what it has been told hears all that is missing, and any other what
-        comes from now on.
+        A tracker that knows its last steps gets all that is missing, any other only new events.
+        Errors of its `start` are raised.
 
         Args:
-            since: where the log of the run, as it is carried out now, begins.
-            is_over: whether nobody writes any more.
-
-        Raises:
-            Exception: any that the tracker's `start` raises. Without it nothing can follow.
+            since: offset in the log at which the run was begun or resumed last.
+            is_over: returns whether nobody writes the log any more.
         """
         with (run.folder / EVENTS_FILE).open("rb") as log:  # before its folder may be gone
             log.seek(0 if self.start(run) else since)
@@ -61,7 +54,7 @@ class Following:
                 time.sleep(_SECONDS_BETWEEN_LOOKS)
 
     def start(self, run: TrackedRun) -> bool:
-        """Start the tracker; returns whether it knows what it has been told."""
+        """Start the tracker, and return whether it knows its last steps."""
         self._run = run
         last = self._tracker.start(run)
         self._knows_what_is_there, self._last = last is not None, dict(last or {})
@@ -69,7 +62,7 @@ class Following:
         return self._knows_what_is_there
 
     def hear(self, event: Event) -> None:
-        """Take in an event of the run."""
+        """Send an event of the run."""
         hearing = {
             "task": self._begin_task,
             "update": self._loss,
@@ -86,7 +79,7 @@ class Following:
             self._complain(error)
 
     def _is_new(self, name: str, step: int) -> bool:
-        """Return whether something is not there yet, and take note that it will be."""
+        """Return whether a step is new, and remember it."""
         is_new = step > self._last.get(name, -1)
         if is_new:
             self._last[name] = step
@@ -96,7 +89,7 @@ class Following:
         self._task, self._epochs = event["number"], event["epochs"] or 1
 
     def _loss(self, event: Event) -> None:
-        # Of a tracker that lags behind, so that what else there is gets through.
+        # A tracker that lags behind gets no losses, so that the rest gets through.
         is_late = time.time() - max(event["time"], self._started) > _MOST_SECONDS_BEHIND
         epochs = self._epochs * (self._task - 1 + event["done"] / event["total"])
         step = round(_STEPS_OF_AN_EPOCH * epochs)
@@ -123,7 +116,7 @@ class Following:
             self._tracker.end(how if how in ("finished", "failed") else "interrupted")
 
     def _conclude(self) -> None:
-        """Tell all other metrics that the run has now, and its figures."""
+        """Send the metrics and figures of the finished run."""
         tasks = dict(means_by_task(self._run.folder / METRICS_FILE))
         last = max(tasks, default=0)
         for number, values in tasks.items():
@@ -135,14 +128,7 @@ class Following:
 
 
 def means_by_task(metrics: Path) -> Iterator[tuple[int, dict[str, float]]]:
-    """Read metrics as METRIC/SCORE, the means over a run's replicas.
-
-    Args:
-        metrics: a `metrics.csv`. What was measured before the first task is left out.
-
-    Yields:
-        The number of each task, and what was measured after it.
-    """
+    """Yield each task of a `metrics.csv`, from 1, with the replicas' means by METRIC/SCORE."""
     by_task: dict[int, dict[str, list[float]]] = {}
     with metrics.open(encoding="utf-8", newline="") as table:
         for row in csv.DictReader(table):

@@ -21,12 +21,11 @@ _MOST_METRICS_AT_ONCE = 500
 
 
 class MLflow(Tracker):
-    """Writes STORE/mlflow.db, and files into STORE/mlflow.
+    """Write STORE/mlflow.db, and files into STORE/mlflow.
 
-    `mlflow ui --backend-store-uri sqlite:///STORE/mlflow.db` shows them. Where
-    $MLFLOW_TRACKING_URI is set, it writes there; $MLFLOW_EXPERIMENT_NAME names the experiment,
-    which is `cl-anomaly` otherwise. MLflow's telemetry is off, unless $MLFLOW_DISABLE_TELEMETRY
-    says otherwise.
+    `mlflow ui --backend-store-uri sqlite:///STORE/mlflow.db` shows them. If $MLFLOW_TRACKING_URI is
+    set, it writes there; $MLFLOW_EXPERIMENT_NAME names the experiment, by default `cl-anomaly`.
+    MLflow's telemetry is off, unless $MLFLOW_DISABLE_TELEMETRY says otherwise.
     """
 
     def start(self, run: TrackedRun) -> Mapping[str, int]:
@@ -91,7 +90,7 @@ class MLflow(Tracker):
         self._client.log_image(self._id, image, artifact_file=f"pictures/{name}/{step:03}.png")
 
     def end(self, how: End) -> None:
-        """Keep the run's files as artefacts, and say how it ended."""
+        """Store the run's files as artefacts, and its status."""
         if how == "finished":
             for file in self._run.results():
                 self._client.log_artifact(self._id, str(file), "run")

@@ -25,7 +25,7 @@ _LOCKS: list[FileLock] = []
 
 
 def main(name: str, run: TrackedRun, since: int, seconds: float) -> int:
-    """Follow a run to its end; returns the exit status."""
+    """Follow a run to its end, and return the exit status."""
     complain = _complaints()
     _let_the_run_go_first()
     over = threading.Event()
@@ -41,7 +41,7 @@ def main(name: str, run: TrackedRun, since: int, seconds: float) -> int:
 
 
 def _complaints() -> Callable[[BaseException], None]:
-    """Return what tells the run of an error, the first one alone; nothing else gets there."""
+    """Return a function that sends the first error to the run; other output is discarded."""
     run, errors = os.dup(1), list[BaseException]()
     os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
 
@@ -55,12 +55,9 @@ def _complaints() -> Callable[[BaseException], None]:
 
 
 def _is_the_last(name: str, run: TrackedRun, seconds: float) -> bool:
-    """Keep other processes from what this one writes, until it ends.
+    """Lock the run's record until this process ends; return False if a later process has it.
 
-    Where a run was killed and is resumed at once, the tracker's process before is still writing.
-
-    Returns:
-        False of one that has waited while the run was resumed once more: nothing is left to it.
+    If a run was killed and is resumed at once, the tracker's earlier process is still writing.
     """
     folder = run.store / "locks"
     folder.mkdir(parents=True, exist_ok=True)
@@ -74,7 +71,7 @@ def _is_the_last(name: str, run: TrackedRun, seconds: float) -> bool:
 
 
 def _let_the_run_go_first() -> None:
-    """Take what the run leaves of the processor, and no signals: the run's end is this one's."""
+    """Lower this process's priority, and ignore signals: it ends with the run."""
     for name in ("SIGINT", "SIGTERM", "SIGUSR1"):
         if number := getattr(signal, name, None):
             signal.signal(number, signal.SIG_IGN)
@@ -83,7 +80,7 @@ def _let_the_run_go_first() -> None:
 
 
 def _wait_for_end(over: threading.Event, seconds: float) -> None:
-    """Wait until the run has ended, or was killed; and then for the end of this process."""
+    """Wait until the run has ended or was killed, and later end this process."""
     with suppress(OSError):
         sys.stdin.buffer.read()
     over.set()

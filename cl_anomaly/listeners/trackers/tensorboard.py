@@ -15,10 +15,10 @@ _SECONDS_UNTIL_WRITTEN = 2
 
 
 class TensorBoard(Tracker):
-    """Writes STORE/tensorboard/RUN-ID, which `tensorboard --logdir STORE/tensorboard` shows."""
+    """Write STORE/tensorboard/RUN-ID, which `tensorboard --logdir STORE/tensorboard` shows."""
 
     def start(self, run: TrackedRun) -> Mapping[str, int]:
-        """Open a new event file, beside those of the same run that are there."""
+        """Open a new event file beside the run's earlier ones."""
         hparams = import_module("tensorboard.plugins.hparams.summary_v2")
         writers = import_module("tensorboard.summary.writer.event_file_writer")
         self._event = import_module("tensorboard.compat.proto.event_pb2").Event
@@ -67,9 +67,9 @@ class TensorBoard(Tracker):
 
 
 def _last_steps(folder: str) -> dict[str, int]:
-    """Read the last step of each name that is there."""
+    """Return the last step of each recorded name."""
     events = import_module("tensorboard.backend.event_processing.event_accumulator")
-    # The last one of each is always among those that it keeps.
+    # The reader always keeps the last one.
     there = events.EventAccumulator(folder, size_guidance={"scalars": 1, "images": 1}).Reload()
     scalars = {name: there.Scalars(name)[-1].step for name in there.Tags()["scalars"]}
     return scalars | {name: there.Images(name)[-1].step for name in there.Tags()["images"]}

@@ -17,24 +17,24 @@ _KIND = "run"
 
 
 class Trackio(Tracker):
-    """Writes STORE/trackio, which `TRACKIO_DIR=STORE/trackio trackio show` shows.
+    """Write STORE/trackio, which `TRACKIO_DIR=STORE/trackio trackio show` shows.
 
-    $TRACKIO_DIR takes the place of that folder; where $TRACKIO_SPACE_ID or $TRACKIO_SERVER_URL is
+    $TRACKIO_DIR replaces that folder; if $TRACKIO_SPACE_ID or $TRACKIO_SERVER_URL is
     set, Trackio sends the run there.
     """
 
     def start(self, run: TrackedRun) -> Mapping[str, int]:
-        """Begin a run, or go on with the one whose name ends with the id."""
+        """Begin a run, or resume the one whose name ends with the id."""
         os.environ.setdefault("TRACKIO_DIR", str(run.store.resolve() / "trackio"))
         os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
         os.makedirs(os.environ["TRACKIO_DIR"], exist_ok=True)
         self._library = import_module("trackio")
-        self._run, self._said = run, list[str]()
+        self._run, self._warnings = run, list[str]()
         self._hear_warnings()
         names: list[str] = []
         with suppress(ValueError):  # of a project that has no runs yet
-            names = [each.name for each in self._library.Api().runs(_PROJECT)]
-        name = next((each for each in names if each.endswith(f"-{run.id}")), run.label)
+            names = [tracked.name for tracked in self._library.Api().runs(_PROJECT)]
+        name = next((known for known in names if known.endswith(f"-{run.id}")), run.label)
         self._tracked = self._library.init(
             project=_PROJECT,
             name=name,
@@ -48,19 +48,19 @@ class Trackio(Tracker):
         return _last_steps(name) if name in names else {}
 
     def _hear_warnings(self) -> None:
-        """Take note of Trackio's warnings: it raises no errors, and writes in threads."""
+        """Collect Trackio's warnings: it raises no errors, and writes in threads."""
         warnings.simplefilter("always")
 
         def hear(message: Warning | str, *_: Any) -> None:
             if "trackio" in str(message).lower():
-                self._said.append(str(message))
+                self._warnings.append(str(message))
 
         warnings.showwarning = hear
 
     def _raise_warnings(self) -> None:
-        if self._said:
-            said, self._said = self._said[0], []
-            raise RuntimeError(said)
+        if self._warnings:
+            first, self._warnings = self._warnings[0], []
+            raise RuntimeError(first)
 
     def _log(self, step: int, values: Mapping[str, Any]) -> None:
         self._tracked.log(dict(values), step=step)
@@ -79,7 +79,7 @@ class Trackio(Tracker):
         self._log(step, {name: self._library.Image(image)})
 
     def end(self, how: End) -> None:
-        """Keep the run's files as an artefact, and wait until all is written."""
+        """Store the run's files as an artefact, and wait until all is written."""
         if how == "finished":
             artefact = self._library.Artifact(self._run.label, type=_KIND)
             for file in self._run.results():
@@ -90,7 +90,7 @@ class Trackio(Tracker):
 
 
 def _last_steps(run: str) -> dict[str, int]:
-    """Read the last step of each name that is there."""
+    """Return the last step of each recorded name."""
     storage, last = import_module("trackio.sqlite_storage").SQLiteStorage, dict[str, int]()
     for row in storage.get_logs(_PROJECT, run):
         for name in row.keys() - {"step", "timestamp"}:
