@@ -10,7 +10,7 @@ from cl_anomaly.models.base import GENERATE, Generator
 from cl_anomaly.scenarios.class_stream import Task
 from cl_anomaly.strategies.base import Strategy
 from cl_anomaly.strategies.shared.kept import frozen
-from cl_anomaly.strategies.shared.ratio import check_ratio, replayed_count
+from cl_anomaly.strategies.shared.ratio import Ratio, check_ratio, replayed_count
 
 
 class GenerativeReplay(Strategy):
@@ -30,7 +30,7 @@ class GenerativeReplay(Strategy):
 
     def __init__(self, ratio: float | Literal["proportional"] = "proportional") -> None:
         check_ratio(ratio)
-        self.ratio = ratio
+        self.ratio: Ratio = ratio
 
     @property
     def previous(self) -> Generator | None:

@@ -8,7 +8,7 @@ from torch import Tensor
 
 from cl_anomaly.scenarios.class_stream import Task
 from cl_anomaly.strategies.base import Strategy
-from cl_anomaly.strategies.shared.ratio import check_ratio, replayed_count
+from cl_anomaly.strategies.shared.ratio import Ratio, check_ratio, replayed_count
 from cl_anomaly.strategies.shared.reservoir import Reservoir, capacity, check_budget, with_aside
 
 
@@ -38,7 +38,8 @@ class Replay(Strategy):
     ) -> None:
         check_budget(samples, memory_bytes)
         check_ratio(ratio)
-        self.room, self.ratio = (samples, memory_bytes), ratio
+        self.room = (samples, memory_bytes)
+        self.ratio: Ratio = ratio
 
     @property
     def reservoir(self) -> Reservoir:
