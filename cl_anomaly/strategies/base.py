@@ -53,8 +53,6 @@ class Strategy:
         task_number: of the task that is being learnt, from 1.
         random: draws numbers for each replica, from new generators at every task, and again for
             `after_task`.
-        kept: everything that later tasks need, by name: tensors (R, ...), dictionaries or lists of
-            them, or frozen modules. Checkpoints and the memory in bytes follow from it.
     """
 
     name: ClassVar[str]
@@ -219,11 +217,15 @@ class Strategy:
 
     @property
     def kept(self) -> Kept:
-        """Everything that the hooks keep for later tasks."""
-        own = vars(self)  # as `__init__` of a subclass need not call this class's
-        if "kept" not in own:
-            own["kept"] = Kept()
-        return own["kept"]
+        """Everything that later tasks need, by name.
+
+        Tensors (R, ...), dictionaries or lists of them, or frozen modules. Checkpoints and the
+        memory in bytes follow from it.
+        """
+        attributes = vars(self)  # a subclass's `__init__` need not call this class's
+        if "kept" not in attributes:
+            attributes["kept"] = Kept()
+        return attributes["kept"]
 
     def state_dict(self) -> dict[str, Tensor]:
         """Return everything that is kept, by name; its bytes are the memory."""

@@ -89,7 +89,9 @@ def test_commit_is_that_of_the_packages_own_checkout(
     subprocess.run([*git, "init", "-q"], check=True)
     subprocess.run([*git, "commit", "-q", "--allow-empty", "-m", "first"], check=True)
     # Somebody else's repository around an installed package says nothing about the package.
+    environment._git_commit.cache_clear()
     assert describe_environment(CPU, torch.float32)["git_commit"] is None
+    environment._git_commit.cache_clear()
     subprocess.run([*git, "add", "module.py"], check=True)
     subprocess.run([*git, "commit", "-q", "-m", "second"], check=True)
     head = subprocess.run([*git, "rev-parse", "HEAD"], check=True, capture_output=True, text=True)
