@@ -57,9 +57,16 @@ class _Worker:
     process: BaseProcess
     job: Job | None = None
     log: EventReader | None = None
+    runs: int = 0
+    size_before: int = 0
 
     def take(self, job: Job) -> None:
-        self.job, self.log = job, EventReader(job.event_log, size_of(job.event_log))
+        self.size_before, self.runs = size_of(job.event_log), self.runs + 1
+        self.job, self.log = job, EventReader(job.event_log, self.size_before)
+
+    def ended_before(self, job: Job) -> bool:
+        """Return whether the process, idle until then, ended before it began this run."""
+        return self.runs > 1 and size_of(job.event_log) == self.size_before
 
 
 class _Workers:
@@ -121,7 +128,9 @@ class _Workers:
         except (EOFError, OSError):
             del self._workers[connection]
             worker.process.join()
-            if self._outcome.interrupted is None:
+            if self._outcome.interrupted is None and worker.ended_before(job):
+                self.start(job)
+            elif self._outcome.interrupted is None:
                 self._outcome.fail(job.run, _describe_end(worker.process.exitcode or 0))
             return
         if job.has_own_code:  # it takes no other run, and ends by itself

@@ -161,6 +161,7 @@ def _machine() -> list[Any]:
     """List what device and precision are chosen by, and the versions of the libraries."""
     graphics = sorted(path.name for path in Path("/dev").glob("nvidia*"))
     variables = {k: v for k, v in os.environ.items() if k.startswith(_CHOOSING)}
+    variables.pop("MKL_CBWR", None)  # set by `core.products`, in processes that compute
     versions = [platform.python_version(), *(_version(name) for name in _LIBRARIES)]
     return [platform.node(), platform.machine(), _processor(), graphics, variables, versions]
 

@@ -8,8 +8,7 @@ import numpy as np
 import pandas as pd
 
 from cl_anomaly.results.run_folder import RunFolder
-from cl_anomaly.results.table import COSTS
-from cl_anomaly.store.status import COST_TABLE
+from cl_anomaly.store.status import COST_TABLE, COSTS
 
 COST_COLUMNS = (
     "run",

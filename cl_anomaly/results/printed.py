@@ -6,14 +6,10 @@ from collections.abc import Iterator
 from html import escape
 from typing import TYPE_CHECKING
 
-from cl_anomaly.core.labels import listed
-
 if TYPE_CHECKING:
     import numpy as np
     import pandas as pd
     from numpy.typing import NDArray
-
-    from cl_anomaly.results.run_folder import RunFolder
 
 _NUMBER = "{:.3f}".format
 
@@ -48,26 +44,10 @@ def table_of(headline: NDArray[np.float64] | None) -> pd.DataFrame:
     )
 
 
-def lines_of(run: RunFolder) -> Iterator[str]:
-    """Describe a run and its headline AUROC after each task, a line each."""
-    yield _title(run)
-    for task, mean, sd, replicas in run.table.itertuples(index=False):
+def lines_of(table: pd.DataFrame) -> Iterator[str]:
+    """Write a run's headline AUROC after each task, as `table_of` gives it, a line each."""
+    for task, mean, sd, replicas in table.itertuples(index=False):
         spread = f" ± {sd:.3f}" if replicas > 1 else ""
         yield f"  task {task:2d}  " + (
             f"{mean:.3f}{spread}" if replicas else "every replica failed"
         )
-    yield from map(str, run.failures)
-
-
-def html_of(run: RunFolder) -> str:
-    """Write a run for a notebook."""
-    return as_html(" ".join([f"{_title(run)}.", *map(str, run.failures)]), run.table)
-
-
-def _title(run: RunFolder) -> str:
-    anomalies = listed(dict.fromkeys(replica.anomaly_class for replica in run.replicas))
-    return (
-        f"{run.strategy_name} on {run.dataset}, "
-        f"anomaly class {anomalies}, seeds {listed(run.config.seed_list)}: "
-        f"AUROC after each task ({run.score}, mean ± s.d.)"
-    )

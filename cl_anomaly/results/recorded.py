@@ -7,13 +7,10 @@ import math
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from cl_anomaly.core.json_files import read_json, read_json_if_there, write_json
+from cl_anomaly.core.json_files import read_json, read_json_if_there
 from cl_anomaly.results.table import COLUMNS
 from cl_anomaly.store.status import (
-    COST_TABLE,
-    METRICS_FILE,
     PAIRS_FILE,
-    SUMMARY_FILE,
     TABLE_FILE,
     TESTS_FILE,
 )
@@ -21,44 +18,14 @@ from cl_anomaly.store.status import (
 if TYPE_CHECKING:
     import pandas as pd
 
-    from cl_anomaly.results.results import Results
     from cl_anomaly.statistics.comparison import Comparison
     from cl_anomaly.statistics.pair_tests import Named
 
 _TEXT = frozenset({"run", "dataset", "score", "not_different_from"})
 _TEXT_OF_PAIRS = ("dataset", "run", "other", "family", "decision")
 _BOOLEANS = {"True": True, "False": False, "": None}
-_OF_A_COMPARISON = ("metric", "score", "alpha", "units", "count", "best")
-_OF_A_COMPARISON += ("friedman", "critical_difference", "remarks")
-
-
-def write_numbers(folder: Path, results: Results) -> None:
-    """Write metrics, costs, summary, table and tests."""
-    results.metrics.to_csv(folder / METRICS_FILE, index=False)
-    if len(results.costs):
-        results.costs.to_csv(folder / COST_TABLE, index=False)
-    if results.comparison is None:
-        return
-    results.summary().to_csv(folder / SUMMARY_FILE, index=False)
-    results.table.to_csv(folder / TABLE_FILE, index=False)
-    _write_tests(folder, results)
-
-
-def _write_tests(folder: Path, results: Results) -> None:
-    import pandas as pd
-
-    known = {dataset: one for dataset, one in results.comparisons.items() if one is not None}
-    pairs = pd.concat(
-        [one.pairs.assign(dataset=dataset) for dataset, one in known.items()], ignore_index=True
-    )
-    pairs.insert(0, "dataset", pairs.pop("dataset"))
-    pairs.to_csv(folder / PAIRS_FILE, index=False)
-    tests = {
-        dataset: {name: getattr(one, name) for name in _OF_A_COMPARISON}
-        for dataset, one in known.items()
-    }
-    named = [list(pair) for pair in results.named]
-    write_json(folder / TESTS_FILE, {"named": named, "tests": tests})
+OF_A_COMPARISON = ("metric", "score", "alpha", "units", "count", "best")
+OF_A_COMPARISON += ("friedman", "critical_difference", "remarks")
 
 
 def read_named(folder: Path) -> Named:

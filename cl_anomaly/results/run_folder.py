@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 from cl_anomaly.core.errors import InputError
-from cl_anomaly.core.labels import Label
+from cl_anomaly.core.labels import Label, listed
 from cl_anomaly.data.dataset_names import short_name
-from cl_anomaly.results.printed import html_of, lines_of, table_of
+from cl_anomaly.results.printed import as_html, lines_of, table_of
 from cl_anomaly.results.run_files import RunFiles
 from cl_anomaly.settings.run_config import ResolvedConfig
 
@@ -172,10 +172,18 @@ class RunFolder(RunFiles):
 
     def __repr__(self) -> str:
         """Describe it and its headline AUROC after each task."""
-        return "\n".join(lines_of(self))
+        return "\n".join([self._title(), *lines_of(self.table), *map(str, self.failures)])
 
     def _repr_html_(self) -> str:
-        return html_of(self)
+        return as_html(" ".join([f"{self._title()}.", *map(str, self.failures)]), self.table)
+
+    def _title(self) -> str:
+        anomalies = listed(dict.fromkeys(replica.anomaly_class for replica in self.replicas))
+        return (
+            f"{self.strategy_name} on {self.dataset}, "
+            f"anomaly class {anomalies}, seeds {listed(self.config.seed_list)}: "
+            f"AUROC after each task ({self.score}, mean ± s.d.)"
+        )
 
     @cached_property
     def _aurocs(self) -> list[Aurocs]:

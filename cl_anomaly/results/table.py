@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from cl_anomaly.results.run_folder import RunFolder
+from cl_anomaly.store.status import COSTS
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -13,8 +14,6 @@ if TYPE_CHECKING:
     from cl_anomaly.statistics.bounds import Kind
     from cl_anomaly.statistics.comparison import Comparison
 
-COSTS = ("seconds", "steps", "operations", "bytes", "stores_samples")
-"""Costs of a method for one replica, see `cost.of_one_replica`."""
 COLUMNS = (
     *("run", "dataset", "score", "mean", "sd", "low", "high", "iqm", "iqm_low", "iqm_high"),
     *("rank", "gap_closed", "forgetting", "not_different_from", "is_best"),

@@ -32,6 +32,8 @@ TIMING_FILE = "timing.json"
 SUMMARY_FILE = "summary.csv"
 COST_FILE = "cost.json"
 COST_TABLE, TABLE_FILE, PAIRS_FILE = "cost.csv", "table.csv", "pairs.csv"
+COSTS = ("seconds", "steps", "operations", "bytes", "stores_samples")
+"""Costs of a method for one replica, as tables show them."""
 TESTS_FILE = "tests.json"
 SCORES_FILE, PICTURES_FILE, LOSSES_FILE = "scores.npz", "pictures.npz", "losses.csv"
 THRESHOLDS_FILE, FALSE_POSITIVE_RATES_FILE = "thresholds.csv", "false_positive_rates.csv"

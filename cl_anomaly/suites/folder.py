@@ -13,9 +13,9 @@ from cl_anomaly.report.critical_difference import draw_critical_difference
 from cl_anomaly.report.figures import draw_auroc
 from cl_anomaly.report.run_names import labelled
 from cl_anomaly.report.suite_table import markdown_table
-from cl_anomaly.results.recorded import write_numbers
 from cl_anomaly.results.results import Results
 from cl_anomaly.results.run_folder import RunFolder
+from cl_anomaly.results.writing import write_numbers
 from cl_anomaly.runs.folder_lock import claimed
 from cl_anomaly.settings.run_config import ResolvedConfig
 from cl_anomaly.statistics.comparison import Comparison
