@@ -1,9 +1,13 @@
 """Errors whose messages people read and act on."""
 
+import re
 import signal
 import traceback
 from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
+
+# In what is expected: `{}` for the setting at fault, and another one by its name.
+_NAMES = re.compile(r"\{([a-z_]*)\}")
 
 
 class CLAnomalyError(Exception):
@@ -19,7 +23,7 @@ class InputError(CLAnomalyError):
         message: the whole sentence, if it is about no setting.
         setting: the setting at fault; each surface writes its name in its own way.
         expected: follows the name ("to be a whole number"), or has braces in its place
-            ("no {} with --kind cd").
+            ("no {} with {stream} concept-aware").
         got: follows "but got", such as "'abc'".
         but: replaces "got ...", such as "the scenario is joint".
         hint: what to do, as sentences.
@@ -59,7 +63,7 @@ class InputError(CLAnomalyError):
             return f"{self.message}{hint}"
         comma = "" if self.expected.startswith(",") else " "
         expected = self.expected if "{}" in self.expected else f"{{}}{comma}{self.expected}"
-        expected = expected.replace("{}", f"`{name(self.setting)}`", 1)
+        expected = _NAMES.sub(lambda found: f"`{name(found[1] or self.setting)}`", expected)
         return f"Expected {expected}, but {self.but}.{hint}"
 
 

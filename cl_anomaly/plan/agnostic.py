@@ -21,7 +21,7 @@ def check_portion(config: RunConfig) -> None:
     if config.portion is not None and not is_agnostic(config):
         raise InputError(
             setting="portion",
-            expected="with `stream` concept-agnostic",
+            expected="with {stream} concept-agnostic",
             but=f"the stream is {config.stream}, in which samples come task by task",
         )
     size = config.portion or DEFAULT_PORTION

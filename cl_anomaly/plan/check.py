@@ -114,7 +114,7 @@ def _check_stream(config: RunConfig, scenario: str | None) -> None:
     if config.stream == "concept-aware" and config.calibration:
         raise InputError(
             setting="calibration",
-            expected="no {} with `stream` concept-aware, because a threshold is for samples of any "
+            expected="no {} with {stream} concept-aware, because a threshold is for samples of any "
             "concept",
             got=f"{config.calibration:g}",
         )

@@ -61,15 +61,17 @@ class Parts:
     def _check_is_aware(self, config: RunConfig) -> None:
         """Refuse what can make no use of the task that a test sample belongs to."""
         able = [name for name, score in SCORES.items() if score.can_be_told()]
-        said = f"`stream` concept-aware, which needs the score {' or '.join(able)}"
+        told = f"{{}} concept-aware, which needs the score {' or '.join(able)}"
         if not any(SCORES[name].needs <= self.model.abilities for name in able):
             raise InputError(
-                f"Expected a model with a distance from each task, such as experts or gaussians, "
-                f"for {said}, but got {self.model.name}."
+                setting="stream",
+                expected="a model with a distance from each task, such as experts or gaussians, "
+                f"for {told}",
+                got=self.model.name,
             )
         for name in config.scores:
             if name not in able:
-                raise InputError(f"Expected no other score with {said}, but got {name}.")
+                raise InputError(setting="stream", expected=f"no other score with {told}", got=name)
 
     def recorded_scores(self, config: ResolvedConfig) -> list[str]:
         """Name the scores that a run records: its own, and the cheap ones that the model allows."""
@@ -160,7 +162,7 @@ def _check_is_agnostic(config: RunConfig, strategy: Strategy, model: type[Model]
     if config.class_weights:
         raise InputError(
             setting="class_weights",
-            expected="no {} with `stream` concept-agnostic, in which training is not told the "
+            expected="no {} with {stream} concept-agnostic, in which training is not told the "
             "class of a sample",
             got=config.class_weights,
         )

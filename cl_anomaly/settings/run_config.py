@@ -159,7 +159,7 @@ class RunConfig:
         if config.epochs is not None and config.steps is not None:
             raise InputError(
                 setting="epochs",
-                expected="or `steps`",
+                expected="or {steps}",
                 got=f"both: {config.epochs} epochs and {config.steps} steps",
                 hint="Leave one out.",
             )

@@ -42,7 +42,7 @@ def test_flags_change_a_comparison_that_is_run_again(tmp_path: Path) -> None:
     ("arguments", "words"),
     [
         ("--strategies lower", "either `--suite` or `--strategies`"),
-        ("--anomaly-class 3", "run 'b' sets `--anomaly-class` itself"),
+        ("--anomaly-class 3", "run 'b' sets `anomaly_class` itself"),
     ],
 )
 def test_flags_that_a_suite_does_not_obey_are_refused(
