@@ -21,7 +21,7 @@ from cl_anomaly.settings.catalogue import (
 )
 from cl_anomaly.settings.options import fill
 from cl_anomaly.settings.python_values import GivenStrategy
-from cl_anomaly.settings.run_config import RunConfig
+from cl_anomaly.settings.run_config import ResolvedConfig, RunConfig
 from cl_anomaly.settings.strategy_names import within_family
 
 if TYPE_CHECKING:
@@ -61,6 +61,8 @@ def specify(config: RunConfig) -> Specification:
         InputError: there is no such strategy, model or dataset, or it has no such option, or that
             has the wrong type.
     """
+    if isinstance(config, ResolvedConfig):  # checked before; its data may have been sent here
+        return Specification(config)
     if not isinstance(config.strategy, GivenStrategy):
         check_strategy_name(config.strategy)
     dataset = config.dataset and located(config.dataset, data_roots(config.data_root))

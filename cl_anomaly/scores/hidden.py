@@ -5,6 +5,7 @@ sample x and its reconstruction x̂ go through the encoder; d(x) holds the diffe
 input, of every hidden layer's activations, and of the code.
 """
 
+import math
 from collections.abc import Iterable
 from typing import Any
 
@@ -82,15 +83,14 @@ class NAP(LearntScore):
     def __call__(self, output: Any) -> Tensor:  # noqa: D102
         lengths, mean = self._statistic("singular_values"), self._statistic("mean")
         root = self._statistic("count").sqrt()[:, None]
-        # A row of a float32 product is rounded by its place in the batch, in proportion to its
-        # values and not to how they vary: the same sample n times differs from itself. So the
-        # floor is `numpy.linalg.matrix_rank`'s, σ₁ max(n, D) ε (Golub & Van Loan, "Matrix
-        # Computations", 2013, section 5.4.1), of the matrix before its mean is taken off, whose σ₁
-        # is √n ‖μ‖ or more.
-        largest = torch.maximum(
-            lengths.amax(1, keepdim=True), root * mean.norm(dim=1, keepdim=True)
-        )
-        least = largest * lengths.shape[1] * torch.finfo(torch.float32).eps
+        # Below σ₁ D ε, `numpy.linalg.matrix_rank`'s floor, a direction is rounding. So it is below
+        # √n ‖μ‖ √D ε: a float32 product rounds a row by its place in the batch, in proportion
+        # to its values and not to how they vary, so that the same sample n times differs from
+        # itself. Errors of D terms grow as √D ε (Higham & Mary, "A New Approach to Probabilistic
+        # Rounding Error Analysis", 2019).
+        size, eps = lengths.shape[1], torch.finfo(torch.float32).eps
+        by_values = root * mean.norm(dim=1, keepdim=True) * math.sqrt(size)
+        least = eps * torch.maximum(lengths.amax(1, keepdim=True) * size, by_values)
         scales = torch.where(lengths > least, root / lengths, 0.0)
         centred = differences(output) - mean[:, None]
         return ((centred @ self._statistic("axes")) * scales[:, None]).square().sum(2)
