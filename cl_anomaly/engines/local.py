@@ -84,8 +84,12 @@ class _Workers:
         return [ours for ours, worker in self._workers.items() if worker.job is not None]
 
     def start(self, job: Job) -> None:
-        """Give a run to an idle worker, or to a new one."""
+        """Announce a run, and give it to a worker."""
         self._listeners.expect(job.run)
+        self._give(job)
+
+    def _give(self, job: Job) -> None:
+        """Give a run to an idle worker, or to a new one."""
         for connection in [ours for ours, worker in self._workers.items() if worker.job is None]:
             self._workers[connection].take(job)
             try:
@@ -129,7 +133,7 @@ class _Workers:
             del self._workers[connection]
             worker.process.join()
             if self._outcome.interrupted is None and worker.ended_before(job):
-                self.start(job)
+                self._give(job)
             elif self._outcome.interrupted is None:
                 self._outcome.fail(job.run, _describe_end(worker.process.exitcode or 0))
             return

@@ -4,6 +4,7 @@ import gc
 import json
 import os
 import signal
+import threading
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -132,6 +133,22 @@ def test_a_worker_that_somebody_ended_between_two_runs_is_replaced(tmp_path: Pat
         return Progress()
 
     outcome = performed(tmp_path, config(), config(), listener=listener)
+    assert list(outcome.folders) == ["0", "1"]
+    assert process(tmp_path, 0) != process(tmp_path, 1)
+
+
+def test_a_run_that_was_given_to_a_worker_as_it_was_ended_is_given_to_another(
+    tmp_path: Path,
+) -> None:
+    def listener(name: str) -> Progress:
+        if name == "1":  # it takes the second run, and cannot begin it
+            os.kill(process(tmp_path, 0), signal.SIGSTOP)
+            end = (process(tmp_path, 0), signal.SIGKILL)
+            threading.Timer(1.0, os.kill, end).start()
+        return Progress()
+
+    outcome = performed(tmp_path, config(), config(), listener=listener)
+    assert not outcome.failures
     assert list(outcome.folders) == ["0", "1"]
     assert process(tmp_path, 0) != process(tmp_path, 1)
 
