@@ -22,7 +22,8 @@ from numpy.typing import NDArray
 
 from cl_anomaly import RunFolder, read_run
 from cl_anomaly.models import MODELS, Model
-from cl_anomaly.plan.build import Plan, prepare
+from cl_anomaly.plan.build import prepare
+from cl_anomaly.plan.plan import Plan
 from cl_anomaly.scores import SCORES
 from cl_anomaly.scores.scoring import reconstructed, score_samples
 from cl_anomaly.statistics.matrix import auroc

@@ -15,7 +15,7 @@ from cl_anomaly.models.shared.fisher import fisher_diagonal
 from cl_anomaly.plan.build import prepare
 from cl_anomaly.runs.run import Run
 from cl_anomaly.settings.run_config import RunConfig
-from cl_anomaly.training.groups import AnyLearner
+from cl_anomaly.training.interfaces import GroupLearner
 from cl_anomaly.training.loop import TaskTraining
 
 
@@ -157,7 +157,7 @@ def curve(config: RunConfig, repeats: int) -> Iterator[Row]:
         )
 
 
-def _visible(learner: AnyLearner) -> torch.Tensor:
+def _visible(learner: GroupLearner) -> torch.Tensor:
     """Where the samples of the first task are, (n,)."""
     learner.begin(1)
     scenario = learner.scenarios[0]

@@ -14,7 +14,8 @@ from cl_anomaly.engines.base import Engine, Job, Listener, Outcome
 from cl_anomaly.engines.local import LocalEngine
 from cl_anomaly.listeners.screen import Screen, say, show_notice
 from cl_anomaly.models import MODELS
-from cl_anomaly.plan.build import Plan, check_together, prepare
+from cl_anomaly.plan.build import check_together, prepare
+from cl_anomaly.plan.plan import Plan
 from cl_anomaly.plan.specification import Specification
 from cl_anomaly.report.run_names import labelled
 from cl_anomaly.results.reading import read_results

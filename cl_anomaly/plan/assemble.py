@@ -1,9 +1,6 @@
 """Put a detector together as it was planned: learners of replicas, side by side in groups."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 from cl_anomaly.core.machine import threads_to_use
 from cl_anomaly.data.dataset import Samples
@@ -12,16 +9,15 @@ from cl_anomaly.detector import Blueprint, Detector
 from cl_anomaly.models import Model
 from cl_anomaly.models.base import GENERATE
 from cl_anomaly.plan.defaults import batch_sizes
+from cl_anomaly.plan.plan import Plan
 from cl_anomaly.plan.replicas import sample_weights
 from cl_anomaly.scenarios.base import Scenario
 from cl_anomaly.scenarios.portions import Portioned, as_trained, rhythm
-from cl_anomaly.training.groups import AnyLearner, ReplicaGroups, group_sizes
+from cl_anomaly.training.groups import ReplicaGroups, group_sizes
+from cl_anomaly.training.interfaces import GroupLearner
 from cl_anomaly.training.learner import Learner, TrainsItself
 from cl_anomaly.training.portion_learner import PortionLearner
 from cl_anomaly.training.schedule import TrainingSettings
-
-if TYPE_CHECKING:
-    from cl_anomaly.plan.build import Plan
 
 
 def assemble(plan: Plan, sizes: Sequence[int] | None = None) -> Detector:
@@ -53,7 +49,7 @@ def assemble(plan: Plan, sizes: Sequence[int] | None = None) -> Detector:
 
 def make_learner(
     plan: Plan, model: Model, train: Samples, seeds: Sequence[int], scenarios: Sequence[Scenario]
-) -> AnyLearner:
+) -> GroupLearner:
     """Make what trains the replicas of a group.
 
     Args:

@@ -1,11 +1,8 @@
 """The one place where a configuration becomes objects: specified, resolved, planned."""
 
-import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
-
-import torch
 
 from cl_anomaly.core.errors import explained
 from cl_anomaly.core.machine import (
@@ -21,7 +18,7 @@ from cl_anomaly.data.datasets import choose_dataset, find_dataset, load_dataset
 from cl_anomaly.detector import Detector
 from cl_anomaly.models.shared.closed_form import ClosedForm
 from cl_anomaly.plan.agnostic import DEFAULT_PORTION, about_portions, is_agnostic
-from cl_anomaly.plan.assemble import assemble, make_learner, scaling_of, seeds_of
+from cl_anomaly.plan.assemble import make_learner, scaling_of, seeds_of
 from cl_anomaly.plan.check import reading_of
 from cl_anomaly.plan.classes import Parts
 from cl_anomaly.plan.defaults import (
@@ -32,12 +29,8 @@ from cl_anomaly.plan.defaults import (
     with_length,
 )
 from cl_anomaly.plan.fitting import about_thresholds, check_weights
-from cl_anomaly.plan.outline import Outline
-from cl_anomaly.plan.replicas import (
-    as_stream,
-    chosen_functions,
-    make_scenarios,
-)
+from cl_anomaly.plan.plan import Plan
+from cl_anomaly.plan.replicas import as_stream, chosen_functions, make_scenarios
 from cl_anomaly.plan.specification import Specification, specify
 from cl_anomaly.scenarios.base import Replica, Scenario
 from cl_anomaly.scenarios.by_replica import make_replicas
@@ -48,66 +41,8 @@ from cl_anomaly.settings.run_config import ResolvedConfig, RunConfig
 from cl_anomaly.settings.strategy_names import with_absolute_file
 from cl_anomaly.settings.trust import sha256_of
 from cl_anomaly.store.fingerprint import describe_code
-from cl_anomaly.store.folder_names import folder_name
 from cl_anomaly.training.learner import Learner
 from cl_anomaly.training.portion_learner import PortionLearner
-
-__all__ = ["Plan", "assemble", "check_together", "prepare", "resolve"]
-
-_IDENTIFYING = ("data_sha256", "strategy_sha256", "code", "device", "precision")
-
-
-@dataclass(frozen=True, eq=False)
-class Plan:
-    """A run before it is put together: all that identifies it, its data and classes, no weights.
-
-    Attributes:
-        config: with every default filled in.
-        parts: the classes of its strategy and its model.
-        dataset: loaded.
-        replicas: R of them, class after class.
-        scenarios: one for each replica.
-        device: that it trains on.
-        precision: of training.
-        strategy_source: the strategy's file, as it was when it was loaded, where it is one.
-        environment: the machine, versions, data, and the code that makes the numbers.
-    """
-
-    config: ResolvedConfig
-    parts: Parts
-    dataset: Dataset
-    replicas: list[Replica]
-    scenarios: list[Scenario]
-    device: torch.device
-    precision: torch.dtype
-    strategy_source: str | None
-    environment: dict[str, Any]
-
-    @property
-    def strategy_name(self) -> str:
-        """What the strategy is called in results."""
-        return self.parts.strategy.name
-
-    @property
-    def folder(self) -> str:
-        """The name of its folder."""
-        return folder_name(self.config, self.environment, self.strategy_name)
-
-    def outline(self) -> Outline:
-        """Return what identifies the run, without its data and classes."""
-        config = self.config
-        as_read = load_dataset(config.dataset, config.data_root, reading_of(config))
-        return Outline(
-            json.loads(json.dumps(config.to_dict() | {"dataset_note": config.dataset_note})),
-            self.folder,
-            {name: self.environment[name] for name in _IDENTIFYING},
-            self.strategy_name,
-            self.dataset.name,
-            self.dataset.note,
-            as_read.sha256,
-            [[replica.anomaly_class, replica.seed] for replica in self.replicas],
-            len(self.scenarios[0].tasks),
-        )
 
 
 def resolve(config: RunConfig) -> ResolvedConfig:

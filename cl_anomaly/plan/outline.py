@@ -30,9 +30,10 @@ from cl_anomaly.settings.python_values import GivenModel
 from cl_anomaly.settings.run_config import ResolvedConfig, RunConfig
 
 if TYPE_CHECKING:
-    from cl_anomaly.plan.build import Plan
+    from cl_anomaly.plan.plan import Plan
     from cl_anomaly.plan.specification import Specification
 
+_IDENTIFYING = ("data_sha256", "strategy_sha256", "code", "device", "precision")
 _PACKAGE = Path(__file__).parent.parent
 # The others choose device and precision, or bring the data of `digits` along.
 _LIBRARIES = ("torch", "numpy", "scikit-learn")
@@ -107,12 +108,27 @@ def outline_of(config: RunConfig, specification: Specification | None = None) ->
     from cl_anomaly.plan.build import prepare
 
     plan = prepare(specification or config)
-    outline = plan.outline()
+    outline = _outline(plan)
     if (path := _place(config)) is not None:
         with suppress(OSError):  # on a disk that is full or read-only
             _keep(path, json.dumps(asdict(outline)))
     vars(outline)["plan"] = plan
     return outline
+
+
+def _outline(plan: Plan) -> Outline:
+    config = plan.config
+    return Outline(
+        json.loads(json.dumps(config.to_dict() | {"dataset_note": config.dataset_note})),
+        plan.folder,
+        {name: plan.environment[name] for name in _IDENTIFYING},
+        plan.strategy_name,
+        plan.dataset.name,
+        plan.dataset.note,
+        plan.read_sha256,
+        [[replica.anomaly_class, replica.seed] for replica in plan.replicas],
+        len(plan.scenarios[0].tasks),
+    )
 
 
 def _keep(path: Path, content: str) -> None:

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from cl_anomaly.models.shared.flops import forward_flops, training_flops
-from cl_anomaly.plan.build import Plan
+from cl_anomaly.plan.plan import Plan
 
 
 def new_samples(plan: Plan) -> int:

@@ -17,8 +17,8 @@ from cl_anomaly.store.files import MANIFEST_FILE, check_sizes
 from cl_anomaly.store.status import STATUS_FILE, is_finished, status_of
 
 if TYPE_CHECKING:
-    from cl_anomaly.plan.build import Plan
     from cl_anomaly.plan.outline import Outline
+    from cl_anomaly.plan.plan import Plan
 
 
 @dataclass(frozen=True)

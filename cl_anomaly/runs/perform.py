@@ -9,7 +9,8 @@ from pathlib import Path
 
 from cl_anomaly.core.errors import CLAnomalyError, Interrupted, RunError, explained
 from cl_anomaly.core.progress import Progress
-from cl_anomaly.plan.build import Plan, check_together
+from cl_anomaly.plan.build import check_together
+from cl_anomaly.plan.plan import Plan
 from cl_anomaly.results.run_folder import RunFolder
 from cl_anomaly.runs.checkpointing import Keeper
 from cl_anomaly.runs.finished import Finished, find_finished

@@ -13,7 +13,7 @@ from cl_anomaly.core.machine import now, peak_memory
 from cl_anomaly.core.progress import Progress
 from cl_anomaly.core.state import State
 from cl_anomaly.plan.assemble import assemble
-from cl_anomaly.plan.build import Plan
+from cl_anomaly.plan.plan import Plan
 from cl_anomaly.results.run_folder import RunFolder
 from cl_anomaly.runs.checkpointing import Keeper
 from cl_anomaly.runs.cost import cost_of, new_samples

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 
 from cl_anomaly.core.json_files import write_json
-from cl_anomaly.plan.build import Plan
+from cl_anomaly.plan.plan import Plan
 from cl_anomaly.results.run_folder import RunFolder
 from cl_anomaly.statistics.aurocs import aurocs_by_class
 from cl_anomaly.statistics.summary import summarise

@@ -39,6 +39,7 @@ WITHOUT_NUMBERS = {
     "data.loaded_once": "keeps a dataset in memory",
     "models.shared.flops": "counts operations for the cost",
     "strategies.shared.hook_names": "refuses misspelt hooks",
+    "training.interfaces": "names what trains, for those that call it",
     "training.outcome": "holds times, failures and losses for a figure",
     "training.rehearsal": "tries hooks before training, and restores all that they draw",
     "training.threads": "spreads groups over threads, which changes no number",

@@ -4,7 +4,6 @@ import math
 import threading
 from collections.abc import Hashable, Sequence
 from itertools import groupby
-from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 import torch
@@ -19,18 +18,13 @@ from cl_anomaly.scores.limits import alarms_by_limits
 from cl_anomaly.scores.scoring import score_samples
 from cl_anomaly.training.calibration import Thresholds
 from cl_anomaly.training.hooks import call
-from cl_anomaly.training.learner import Learner
+from cl_anomaly.training.interfaces import GroupLearner
 from cl_anomaly.training.outcome import OnStep, Pause, TrainingTime, never
 from cl_anomaly.training.threads import Threads
-
-if TYPE_CHECKING:
-    from cl_anomaly.training.portion_learner import PortionLearner
 
 # If a processor's cache does not keep weights, gradients and moments from one step to the next,
 # Adam takes nearly twice as long, and matrix products take longer, too.
 _CACHE_BYTES = 48 * 2**20
-
-AnyLearner: TypeAlias = "Learner | PortionLearner"
 
 
 def group_sizes(
@@ -65,7 +59,7 @@ def group_sizes(
 class ReplicaGroups:
     """The groups of a run's replicas, in order, up to `threads` of which train at a time."""
 
-    def __init__(self, learners: Sequence[AnyLearner], threads: int) -> None:
+    def __init__(self, learners: Sequence[GroupLearner], threads: int) -> None:
         self.learners = learners
         self.device = learners[0].strategy.samples.stored.device
         self._threads = Threads(min(threads, len(learners)))
@@ -114,7 +108,7 @@ class ReplicaGroups:
                 pausing[0] = pause()
             return pausing[0]
 
-        def train(learner: AnyLearner) -> TrainingTime:
+        def train(learner: GroupLearner) -> TrainingTime:
             if pausing[0] is not Wanted.NOTHING:
                 return learner.training.time
             return learner.train(count, look)
@@ -154,7 +148,7 @@ class ReplicaGroups:
         If no task has been learnt, scores that keep statistics of tasks are left out.
         """
 
-        def score(learner: AnyLearner) -> dict[str, NDArray[np.float32]]:
+        def score(learner: GroupLearner) -> dict[str, NDArray[np.float32]]:
             model, scaling = learner.strategy.model, learner.strategy.samples.scaling
             scores = [own for own in learner.scores if not (is_untrained and own.learns())]
             if not scores:
@@ -173,7 +167,7 @@ class ReplicaGroups:
     def alarms(self, samples: Samples, indices: Tensor) -> NDArray[np.bool_]:
         """Return whether samples are beyond the limit of their nearest task, (R, rates, n)."""
 
-        def alarms(learner: AnyLearner) -> NDArray[np.bool_]:
+        def alarms(learner: GroupLearner) -> NDArray[np.bool_]:
             strategy, limits = learner.strategy, learner.calibration.limits
             scaled = samples.scaled_by(strategy.samples.scaling)
             return alarms_by_limits(strategy.model, scaled, indices, limits)

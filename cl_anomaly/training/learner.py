@@ -16,16 +16,10 @@ from cl_anomaly.strategies import Strategy
 from cl_anomaly.training.calibration import Calibration, Thresholds
 from cl_anomaly.training.closed_form_fit import OnePass, check_fits
 from cl_anomaly.training.hooks import call
+from cl_anomaly.training.interfaces import Training
 from cl_anomaly.training.learning_scores import learn_scores
 from cl_anomaly.training.loop import TaskTraining
-from cl_anomaly.training.outcome import (
-    EpochLosses,
-    OnStep,
-    Pause,
-    Training,
-    TrainingTime,
-    never,
-)
+from cl_anomaly.training.outcome import EpochLosses, OnStep, Pause, TrainingTime, never
 from cl_anomaly.training.rehearsal import rehearse
 from cl_anomaly.training.schedule import TrainingSettings
 from cl_anomaly.training.visibility import (

@@ -11,7 +11,6 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from statistics import fmean
-from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
@@ -25,12 +24,10 @@ from cl_anomaly.strategies import Strategy
 from cl_anomaly.training.adam import Adam
 from cl_anomaly.training.cuda_graphs import Repeated, replayable
 from cl_anomaly.training.ended import EndedReplicas, Trace, broken_weights
+from cl_anomaly.training.groups import ReplicaGroups
 from cl_anomaly.training.hooks import StepHooks
 from cl_anomaly.training.outcome import Learnt, OnStep, Pause, TrainingTime, never
 from cl_anomaly.training.schedule import TrainingSettings, shuffled_batches
-
-if TYPE_CHECKING:
-    from cl_anomaly.training.groups import ReplicaGroups
 
 
 def learn_task(

@@ -3,12 +3,11 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Protocol
 
 import torch
 from torch import Tensor
 
-from cl_anomaly.core.state import State, Wanted
+from cl_anomaly.core.state import Wanted
 
 OnStep = Callable[[int, int, Tensor], None]
 """Called after each step with the steps done, the steps in all, and each replica's loss (R,)."""
@@ -53,24 +52,6 @@ class Learnt:
     after_task_seconds: float
     failures: dict[int, tuple[int, str]]
     steps: float
-
-
-class Training(Protocol):
-    """Training of R replicas on their current task, see `TaskTraining`."""
-
-    steps: list[int]
-    done: int
-    failed: dict[int, tuple[int, str]]
-    time: TrainingTime
-
-    @property
-    def is_done(self) -> bool: ...  # noqa: D102
-
-    def run(self, on_step: OnStep, pause: Pause = never) -> TrainingTime: ...  # noqa: D102
-
-    def state(self) -> State: ...  # noqa: D102
-
-    def restore(self, state: State) -> None: ...  # noqa: D102
 
 
 class EpochLosses:

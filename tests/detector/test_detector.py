@@ -11,6 +11,7 @@ from cl_anomaly import Detector, RunConfig, read_run, run
 from cl_anomaly.core.errors import InputError
 from cl_anomaly.data.datasets import Dataset
 from cl_anomaly.plan import build
+from cl_anomaly.plan.assemble import assemble
 from tests.support.command import SMALL, cli, run_quietly
 from tests.support.folders import begun
 
@@ -100,7 +101,7 @@ def test_statistics_that_are_not_there_are_named(tmp_path: Path) -> None:
 def test_detector_learns_task_after_task() -> None:
     config = RunConfig(dataset="digits", epochs=1, task_order=[1, 2], device="cpu")
     plan = build.prepare(config)
-    detector = build.assemble(plan)
+    detector = assemble(plan)
     x = plan.dataset.test.stored[plan.scenarios[0].test_indices].numpy()
     before = detector.score(x)
     assert before.shape == (len(x),), "of a single replica"
@@ -135,7 +136,7 @@ def test_loading_runs_no_code(tmp_path: Path, digits: Dataset) -> None:
 def test_other_samples_are_refused(x: np.ndarray, named: str) -> None:
     config = RunConfig(dataset="digits", device="cpu", strategy="lower")
     with pytest.raises(InputError, match=named):
-        build.assemble(build.prepare(config)).score(x)
+        assemble(build.prepare(config)).score(x)
 
 
 def test_what_holds_no_detector_is_refused(tmp_path: Path) -> None:

@@ -15,7 +15,8 @@ from cl_anomaly.api import run
 from cl_anomaly.core.errors import RunError
 from cl_anomaly.core.progress import Progress
 from cl_anomaly.core.randomness import StepRandom, generator
-from cl_anomaly.plan.build import Plan, prepare
+from cl_anomaly.plan.build import prepare
+from cl_anomaly.plan.plan import Plan
 from cl_anomaly.results.run_folder import RunFolder
 from cl_anomaly.runs.run import Run
 from cl_anomaly.scenarios.base import Task
