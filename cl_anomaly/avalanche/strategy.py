@@ -23,7 +23,7 @@ from cl_anomaly.core.errors import RunError
 from cl_anomaly.core.machine import now
 from cl_anomaly.core.products import matrix_products_in
 from cl_anomaly.core.randomness import generator
-from cl_anomaly.core.state import CannotKeepError, State, Wanted
+from cl_anomaly.core.state import CannotKeepError, PauseReason, State
 from cl_anomaly.scenarios.class_stream import Scenario
 from cl_anomaly.settings.strategy_names import file_of
 from cl_anomaly.strategies.base import Strategy
@@ -225,7 +225,7 @@ class AvalancheTraining:
             if not loss.isfinite():
                 self.failed[0] = (self.done, "its loss")
                 raise _BrokenOff
-            if pause() is Wanted.END:
+            if pause() is PauseReason.END:
                 raise _BrokenOff
 
         try:

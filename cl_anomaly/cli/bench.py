@@ -28,7 +28,7 @@ from cl_anomaly.suites.outlines import (
     seals_of,
     what_is_asked,
 )
-from cl_anomaly.suites.suite import Member, Suite, suite_name
+from cl_anomaly.suites.suite import Suite, SuiteRun, suite_name
 
 if TYPE_CHECKING:
     from cl_anomaly.suites.tuning import Choice
@@ -107,7 +107,7 @@ def _check_only(suite: Suite, only: Sequence[str]) -> None:
 
 
 def _check_suite(
-    folder: Path, members: Mapping[str, Member], outlines: Mapping[str, Outline]
+    folder: Path, members: Mapping[str, SuiteRun], outlines: Mapping[str, Outline]
 ) -> None:
     from cl_anomaly.suites.folder import check_each_once, check_same_suite
 
@@ -129,7 +129,7 @@ def _choices(
 
 def _write(
     suite: Suite,
-    members: Mapping[str, Member],
+    members: Mapping[str, SuiteRun],
     outlines: Mapping[str, Outline],
     outcome: Outcome,
     choices: Mapping[str, Choice],
@@ -144,7 +144,7 @@ def _write(
     write_suite(suite, runs, by_method, folder.parent, folder.name, origin, notes)
 
 
-def _performed(member: Member, outline: Outline, outcome: Outcome) -> RunFolder:
+def _performed(member: SuiteRun, outline: Outline, outcome: Outcome) -> RunFolder:
     return RunFolder(
         outcome.folders.get(member.name),
         member.name,

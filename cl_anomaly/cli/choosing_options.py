@@ -12,7 +12,7 @@ from cl_anomaly.engines.base import Outcome
 from cl_anomaly.plan.outline import Outline
 from cl_anomaly.report.suite_table import about_edge
 from cl_anomaly.suites.outlines import outlines_of
-from cl_anomaly.suites.suite import Member, Suite
+from cl_anomaly.suites.suite import Suite, SuiteRun
 from cl_anomaly.suites.tuning import MOST_WIDENINGS, Choice, beyond, check_apart, chosen
 
 
@@ -99,7 +99,7 @@ def _widened(suite: Suite, settings: dict[str, Any], choices: Mapping[str, Choic
 def _chosen(
     suite: Suite,
     run: str,
-    candidates: Mapping[str, Member],
+    candidates: Mapping[str, SuiteRun],
     outcome: Outcome,
     outlines: Mapping[str, Outline],
 ) -> Choice:

@@ -9,7 +9,7 @@ from cl_anomaly.core.errors import Interrupted, within
 from cl_anomaly.engines.base import Engine, Job, Outcome
 from cl_anomaly.plan.outline import Outline
 from cl_anomaly.runs.finished import find_finished
-from cl_anomaly.suites.suite import Member
+from cl_anomaly.suites.suite import SuiteRun
 
 ALL_SAVED = "interrupted, and saved. The same command goes on with what is missing."
 """What is said of several runs that a signal has ended."""
@@ -39,7 +39,7 @@ class How:
 
 
 def run_missing(
-    members: Mapping[str, Member],
+    members: Mapping[str, SuiteRun],
     outlines: Mapping[str, Outline],
     how: How,
     waiting: Collection[str] = (),

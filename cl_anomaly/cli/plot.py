@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Wanted:
+class PlotRequest:
     """How a figure is to be.
 
     Attributes:
@@ -43,7 +43,7 @@ class Wanted:
     words: Words = NO_WORDS
 
 
-def plot(folders: Iterable[Path], wanted: Wanted) -> None:
+def plot(folders: Iterable[Path], request: PlotRequest) -> None:
     """Draw finished runs in one figure, and print its files.
 
     What has no results, or not the score, is left out where something else is left to draw.
@@ -51,14 +51,14 @@ def plot(folders: Iterable[Path], wanted: Wanted) -> None:
     Raises:
         InputError: nothing is left, or the figure cannot be written to `out`.
     """
-    files, score = _figure_files(wanted.out, wanted.overwrite), wanted.score
+    files, score = _figure_files(request.out, request.overwrite), request.score
     results, left_out = read_what_can_be_drawn(folders)
     results, without = _with_score(results, score or results[0].score)
     metrics, remarks = labelled(results)
-    if wanted.labels:
+    if request.labels:
         lines = [str(run) for run in metrics["run"].unique()]
-        metrics["run"] = metrics["run"].map(relabelled(wanted.labels, lines))
-    check_task_names(wanted.words.task_names, int(metrics["task"].max()))
+        metrics["run"] = metrics["run"].map(relabelled(request.labels, lines))
+    check_task_names(request.words.task_names, int(metrics["task"].max()))
     scores = list(dict.fromkeys(own.score for own in results))
     if score is None and len(scores) > 1:
         remarks.append(
@@ -68,11 +68,11 @@ def plot(folders: Iterable[Path], wanted: Wanted) -> None:
     if note := code_note([own.path for own in results]):
         remarks.append(note)
     say([f"Left out: {why}" for why in [*left_out, *without]] + remarks)
-    check_writable(wanted.out.parent)
-    _write(draw_auroc(metrics, score or results[0].score, wanted.words), files)
+    check_writable(request.out.parent)
+    _write(draw_auroc(metrics, score or results[0].score, request.words), files)
 
 
-def plot_ranks(folders: Iterable[Path], wanted: Wanted) -> None:
+def plot_ranks(folders: Iterable[Path], request: PlotRequest) -> None:
     """Draw the critical-difference diagram of finished runs, and print its files.
 
     Runs of one name, as on several datasets, are one competitor.
@@ -82,15 +82,15 @@ def plot_ranks(folders: Iterable[Path], wanted: Wanted) -> None:
     """
     from cl_anomaly.report.critical_difference import draw_critical_difference
 
-    if wanted.words.task_names:
-        shown = ", ".join(wanted.words.task_names)
+    if request.words.task_names:
+        shown = ", ".join(request.words.task_names)
         expected = "no {} with `--kind cd`, which shows no tasks"
         raise InputError(setting="task_names", expected=expected, got=shown)
-    files = _figure_files(wanted.out, wanted.overwrite)
+    files = _figure_files(request.out, request.overwrite)
     results, left_out = read_what_can_be_drawn(folders)
-    score = wanted.score or results[0].score
+    score = request.score or results[0].score
     results, without = _with_score(results, score)
-    results = _named(results, wanted.labels)
+    results = _named(results, request.labels)
     compared = compare(results, score)
     said = [f"Left out: {why}" for why in [*left_out, *without]]
     if note := code_note([own.path for own in results]):
@@ -101,27 +101,27 @@ def plot_ranks(folders: Iterable[Path], wanted: Wanted) -> None:
         f"{next(iter(datasets)) if len(datasets) == 1 else f'{len(datasets)} datasets'}, {score}"
     )
     strategies = {own.name: own.strategy_name for own in results}
-    figure = draw_critical_difference(compared, strategies, wanted.words.title or title)
-    check_writable(wanted.out.parent)
+    figure = draw_critical_difference(compared, strategies, request.words.title or title)
+    check_writable(request.out.parent)
     _write(figure, files)
 
 
-def plot_picture(kind: str, folders: Sequence[Path], wanted: Wanted) -> None:
+def plot_picture(kind: str, folders: Sequence[Path], request: PlotRequest) -> None:
     """Draw a picture of one finished run, and print its files.
 
     Args:
         kind: one of PICTURES.
         folders: of the run, and of nothing else.
-        wanted: how it is to be; a score only where the picture is of scores.
+        request: how it is to be; a score only where the picture is of scores.
 
     Raises:
         InputError: there is not exactly one run, it has not recorded what the picture needs, or the
             figure cannot be written to `out`.
     """
-    files, picture = _figure_files(wanted.out, wanted.overwrite), find_picture(kind)
-    if wanted.score is not None and not picture.is_of_scores:
+    files, picture = _figure_files(request.out, request.overwrite), find_picture(kind)
+    if request.score is not None and not picture.is_of_scores:
         expected = f"no {{}} with `--kind {kind}`, which shows none"
-        raise InputError(setting="score", expected=expected, got=wanted.score)
+        raise InputError(setting="score", expected=expected, got=request.score)
     results, left_out = read_what_can_be_drawn(folders)
     say([f"Left out: {why}" for why in left_out])
     if len(results) > 1:
@@ -132,11 +132,11 @@ def plot_picture(kind: str, folders: Sequence[Path], wanted: Wanted) -> None:
         )
     if note := code_note([results[0].path]):
         say([note])
-    check_writable(wanted.out.parent)
-    (own,) = _named(results, wanted.labels)
-    check_task_names(wanted.words.task_names, int(own.metrics["task"].max()))
-    run = DrawnRun(own, wanted.words)
-    _write(picture.draw(run, wanted.score or own.score), files)
+    check_writable(request.out.parent)
+    (own,) = _named(results, request.labels)
+    check_task_names(request.words.task_names, int(own.metrics["task"].max()))
+    run = DrawnRun(own, request.words)
+    _write(picture.draw(run, request.score or own.score), files)
 
 
 def _named(results: list[RunFolder], labels: Sequence[str]) -> list[RunFolder]:

@@ -16,10 +16,10 @@ class CannotKeepError(Exception):
     """A strategy cannot return its state, and so cannot be resumed."""
 
 
-class Wanted(Enum):
-    """The reason to leave a run's training, if any."""
+class PauseReason(Enum):
+    """Why a run's training is paused, if it is."""
 
-    NOTHING = auto()
+    NONE = auto()
     CHECKPOINT = auto()
     END = auto()
 

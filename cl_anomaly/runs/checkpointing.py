@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable
 
 from cl_anomaly.core.errors import Interrupted
-from cl_anomaly.core.state import CannotKeepError, State, Wanted
+from cl_anomaly.core.state import CannotKeepError, PauseReason, State
 from cl_anomaly.runs.interrupts import StopRequest
 from cl_anomaly.store.checkpoints import Checkpoints
 
@@ -30,12 +30,12 @@ class Keeper:
         self.seconds = 0.0
         self.cannot_keep: str | None = None
 
-    def wanted(self) -> Wanted:
+    def pause_reason(self) -> PauseReason:
         """Return whether to leave a task: for a checkpoint, or for good."""
         if self._stop.signal is not None:
-            return Wanted.END
+            return PauseReason.END
         overdue = self._checkpoints is not None and time.monotonic() >= self._due
-        return Wanted.CHECKPOINT if overdue else Wanted.NOTHING
+        return PauseReason.CHECKPOINT if overdue else PauseReason.NONE
 
     def keep(self, state: Callable[[], State], where: str) -> None:
         """Save what `state` returns; `where` tells a person where the run is.

@@ -113,7 +113,10 @@ class Run:
         """Learn a task, or the rest of it, and evaluate."""
         progress.task(task, self._tasks, self.config.epochs)
         learnt = self.detector.learn(
-            task, progress.step, self._keeper.wanted, paused=lambda: self._keep("in the middle")
+            task,
+            progress.step,
+            self._keeper.pause_reason,
+            paused=lambda: self._keep("in the middle"),
         )
         self.measured.fail(task, learnt.failures)
         for note in self._about_returned().get(task, []):

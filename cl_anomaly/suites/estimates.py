@@ -14,7 +14,7 @@ from torch import Tensor
 from cl_anomaly.core.errors import CLAnomalyError, RunError
 from cl_anomaly.core.json_files import read_json
 from cl_anomaly.core.machine import now
-from cl_anomaly.core.state import Wanted
+from cl_anomaly.core.state import PauseReason
 from cl_anomaly.plan.assemble import assemble
 from cl_anomaly.plan.plan import Plan
 from cl_anomaly.runs.cost import new_samples
@@ -114,8 +114,8 @@ def _probed(plan: Plan) -> float:
     def on_step(done: int, total: int, loss: Tensor) -> None:
         steps[:] = done, total
 
-    def pause() -> Wanted:
-        return Wanted.END if time.monotonic() > deadline[0] else Wanted.NOTHING
+    def pause() -> PauseReason:
+        return PauseReason.END if time.monotonic() > deadline[0] else PauseReason.NONE
 
     first = groups.train(on_step, pause).seconds  # the first step warms up
     warm, deadline[0] = steps[0], time.monotonic() + _PROBE_SECONDS

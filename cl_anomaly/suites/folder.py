@@ -31,7 +31,7 @@ from cl_anomaly.store.status import (
     differences,
 )
 from cl_anomaly.suites.outlines import Origin
-from cl_anomaly.suites.suite import Member, Suite, suite_from
+from cl_anomaly.suites.suite import Suite, SuiteRun, suite_from
 from cl_anomaly.suites.tuning import Choice
 
 TABLE_PAGE = "table.md"
@@ -66,7 +66,7 @@ def check_same_suite(folder: Path, configs: Mapping[str, ResolvedConfig]) -> Non
         raise another_run(folder, different)
 
 
-def check_each_once(members: Mapping[str, Member], outlines: Mapping[str, Outline]) -> None:
+def check_each_once(members: Mapping[str, SuiteRun], outlines: Mapping[str, Outline]) -> None:
     """Make sure that a method has each replica once: all its runs are one line of the table.
 
     Args:

@@ -13,10 +13,10 @@ from cl_anomaly.plan.outline import Outline, kept_outline, outline_of, package_s
 from cl_anomaly.runs.finished import seal_of
 from cl_anomaly.store.files import MANIFEST_FILE, check_sizes, read_sealed
 from cl_anomaly.store.status import SUITE_FILE
-from cl_anomaly.suites.suite import Member, Suite
+from cl_anomaly.suites.suite import Suite, SuiteRun
 
 
-def outlines_of(suite: Suite, members: Mapping[str, Member]) -> dict[str, Outline]:
+def outlines_of(suite: Suite, members: Mapping[str, SuiteRun]) -> dict[str, Outline]:
     """Plan runs, so that what is wrong with one is known before any begins.
 
     Raises:
@@ -31,7 +31,7 @@ def outlines_of(suite: Suite, members: Mapping[str, Member]) -> dict[str, Outlin
     return {key: own for key, own in found.items() if own is not None}
 
 
-def check_settings(suite: Suite, members: Iterable[Member]) -> None:
+def check_settings(suite: Suite, members: Iterable[SuiteRun]) -> None:
     """Check names and options of runs that have not been planned before; nothing is loaded.
 
     Raises:

@@ -47,7 +47,7 @@ class Tuning:
 
 
 @dataclass(frozen=True)
-class Member:
+class SuiteRun:
     """A run of a suite.
 
     Attributes:
@@ -95,7 +95,7 @@ class Suite:
 
     def members(
         self, settings: dict[str, Any], chosen: Mapping[str, Mapping[str, Any]]
-    ) -> dict[str, Member]:
+    ) -> dict[str, SuiteRun]:
         """Make every run's configuration with each combination of `each`.
 
         Args:
@@ -113,7 +113,7 @@ class Suite:
                     given = whole.get("strategy_options", {})
                     whole["strategy_options"] = given | dict(chosen[run])
                 name, method = _name(run, combination), _name(run, _kinds(combination))
-                members[name] = Member(name, run, method, self._config(run, whole))
+                members[name] = SuiteRun(name, run, method, self._config(run, whole))
         return members
 
     def named_pairs(self) -> tuple[tuple[str, str], ...]:
@@ -146,9 +146,9 @@ class Suite:
         parts = [every[first : first + seeds] for first in range(0, len(every), seeds)]
         return self if len(parts) == 1 else replace(self, each=self.each | {"seeds": parts})
 
-    def candidates(self, settings: dict[str, Any]) -> dict[str, dict[str, Member]]:
+    def candidates(self, settings: dict[str, Any]) -> dict[str, dict[str, SuiteRun]]:
         """Make the configurations that a run's options are chosen from: by run and candidate."""
-        found: dict[str, dict[str, Member]] = {}
+        found: dict[str, dict[str, SuiteRun]] = {}
         if self.tuning is None:
             return found
         for run in self.tuning.grid:
@@ -158,7 +158,7 @@ class Suite:
                 whole = merged(self.shared, settings, own, self.tuning.settings)
                 given = whole.get("strategy_options", {}) | options
                 config = self._config(run, whole | {"strategy_options": given})
-                found[run][name] = Member(f"{run} {name}", run, run, config)
+                found[run][name] = SuiteRun(f"{run} {name}", run, run, config)
         return found
 
     def _combinations(self) -> list[dict[str, Any]]:
@@ -170,7 +170,7 @@ class Suite:
         with self._naming(run):
             return RunConfig(**settings)
 
-    def specified(self, member: Member) -> Specification:
+    def specified(self, member: SuiteRun) -> Specification:
         """Check a run's names and options, see `specify`.
 
         Raises:

@@ -13,7 +13,7 @@ from torch import Tensor
 from cl_anomaly.core.errors import InputError
 from cl_anomaly.core.machine import now
 from cl_anomaly.core.products import matrix_products_in
-from cl_anomaly.core.state import State, Wanted
+from cl_anomaly.core.state import PauseReason, State
 from cl_anomaly.models import Model
 from cl_anomaly.models.shared.closed_form import ClosedForm
 from cl_anomaly.strategies import Strategy
@@ -96,14 +96,14 @@ class OnePass:
         """
         device = self._strategy.samples.stored.device
         started, none = time.perf_counter(), torch.full((len(self._indices),), math.nan)
-        wanted = Wanted.NOTHING
+        reason = PauseReason.NONE
         with torch.no_grad(), matrix_products_in(torch.float32, device):
-            while wanted is Wanted.NOTHING and not self.is_done:
+            while reason is PauseReason.NONE and not self.is_done:
                 for x in self._batches():
                     self._seen.append(self._model.features_of(x, self._replica))
                     self.done += 1
                     on_step(self.done, self._ends[-1], none)
-                    if (wanted := pause()) is not Wanted.NOTHING:
+                    if (reason := pause()) is not PauseReason.NONE:
                         break
                 if self.done == self._ends[self._replica]:
                     self._learn()

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from cl_anomaly.core.machine import now
 from cl_anomaly.core.products import matrix_products_in
-from cl_anomaly.core.state import CannotKeepError, State, Wanted
+from cl_anomaly.core.state import CannotKeepError, PauseReason, State
 from cl_anomaly.data.datasets import Samples
 from cl_anomaly.scores.limits import alarms_by_limits
 from cl_anomaly.scores.scoring import score_samples
@@ -95,7 +95,7 @@ class ReplicaGroups:
         trainings = [learner.training for learner in self.learners]
         steps = sum(max(training.steps) for training in trainings)
         done, lock = [sum(training.done for training in trainings)], threading.Lock()
-        pausing = [Wanted.NOTHING]
+        pausing = [PauseReason.NONE]
 
         def count(_done: int, _steps: int, loss: Tensor) -> None:
             self._threads.check()
@@ -103,13 +103,13 @@ class ReplicaGroups:
                 done[0] += 1
                 on_step(done[0], steps, loss)
 
-        def look() -> Wanted:
-            if pausing[0] is Wanted.NOTHING:
+        def look() -> PauseReason:
+            if pausing[0] is PauseReason.NONE:
                 pausing[0] = pause()
             return pausing[0]
 
         def train(learner: GroupLearner) -> TrainingTime:
-            if pausing[0] is not Wanted.NOTHING:
+            if pausing[0] is not PauseReason.NONE:
                 return learner.training.time
             return learner.train(count, look)
 

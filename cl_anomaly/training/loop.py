@@ -19,7 +19,7 @@ from cl_anomaly.core.errors import RunError
 from cl_anomaly.core.machine import now
 from cl_anomaly.core.products import matrix_products_in
 from cl_anomaly.core.randomness import StepRandom
-from cl_anomaly.core.state import State, Wanted
+from cl_anomaly.core.state import PauseReason, State
 from cl_anomaly.strategies import Strategy
 from cl_anomaly.training.adam import Adam
 from cl_anomaly.training.cuda_graphs import Repeated, replayable
@@ -110,7 +110,7 @@ class TaskTraining:
                 if self.done % Trace.STEPS == 0:
                     self._note_failures(step)
                 on_step(self.done, max(self.steps), loss)
-                if self.is_done or pause() is not Wanted.NOTHING:
+                if self.is_done or pause() is not PauseReason.NONE:
                     break
         self._note_failures(step)
         seconds = self.time.seconds + now(device) - started

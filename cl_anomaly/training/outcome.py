@@ -7,18 +7,18 @@ from itertools import pairwise
 import torch
 from torch import Tensor
 
-from cl_anomaly.core.state import Wanted
+from cl_anomaly.core.state import PauseReason
 
 OnStep = Callable[[int, int, Tensor], None]
 """Called after each step with the steps done, the steps in all, and each replica's loss (R,)."""
 
-Pause = Callable[[], Wanted]
+Pause = Callable[[], PauseReason]
 """Asked after each step whether to leave the training."""
 
 
-def never() -> Wanted:
+def never() -> PauseReason:
     """Let training go on."""
-    return Wanted.NOTHING
+    return PauseReason.NONE
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from cl_anomaly.core.products import matrix_products_in
-from cl_anomaly.core.state import State, Wanted
+from cl_anomaly.core.state import PauseReason, State
 from cl_anomaly.scenarios.portions import Portioned
 from cl_anomaly.strategies import Strategy
 from cl_anomaly.training.calibration import Calibration, Thresholds
@@ -129,19 +129,19 @@ class PortionLearner:
 
     def train(self, on_step: OnStep, pause: Pause = never) -> TrainingTime:
         """Train until the task is done or to be paused; return the time spent on it in all."""
-        wanted, portions = Wanted.NOTHING, self._portions
+        reason, portions = PauseReason.NONE, self._portions
 
-        def asked() -> Wanted:
-            nonlocal wanted
-            wanted = pause()
-            return wanted
+        def asked() -> PauseReason:
+            nonlocal reason
+            reason = pause()
+            return reason
 
         def noted(_done: int, _steps: int, loss: Tensor) -> None:
             on_step(self.done, self.steps[0], loss)
 
         # Other groups train meanwhile: all must use the same products, hooks included.
         with matrix_products_in(self.settings.precision, self.strategy.samples.stored.device):
-            while wanted is Wanted.NOTHING and not self.is_done:
+            while reason is PauseReason.NONE and not self.is_done:
                 if not portions.has_begun:
                     self.portion += 1
                     portions.begin(self.portion)

@@ -19,7 +19,7 @@ from cl_anomaly import RunConfig
 from cl_anomaly.avalanche.templates import _STORING, NAMES, find_template
 from cl_anomaly.core.errors import InputError, Interrupted
 from cl_anomaly.core.progress import Progress
-from cl_anomaly.core.state import State, Wanted
+from cl_anomaly.core.state import PauseReason, State
 from cl_anomaly.plan.build import prepare
 from cl_anomaly.results.run_folder import RunFolder
 from cl_anomaly.runs.checkpointing import Keeper
@@ -161,8 +161,8 @@ def test_broken_off_in_a_task_it_begins_that_task_anew(
 
 def test_checkpoints_within_a_task_do_not_break_it_off(tmp_path: Path) -> None:
     class Impatient(Keeper):
-        def wanted(self) -> Wanted:
-            return Wanted.CHECKPOINT
+        def pause_reason(self) -> PauseReason:
+            return PauseReason.CHECKPOINT
 
     expected = _prepared("Naive").execute(Progress())
     _same(_prepared("Naive").execute(Progress(), Impatient()), expected)

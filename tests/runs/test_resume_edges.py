@@ -12,7 +12,7 @@ from cl_anomaly import RunConfig
 from cl_anomaly.core import randomness
 from cl_anomaly.core.progress import Progress
 from cl_anomaly.core.randomness import StepRandom
-from cl_anomaly.core.state import State, Wanted
+from cl_anomaly.core.state import PauseReason, State
 from cl_anomaly.plan import build
 from cl_anomaly.runs.checkpointing import Keeper
 from cl_anomaly.runs.measurements import Failure
@@ -57,7 +57,7 @@ def _broken_off(learner: Learner, step: int, folder: Path) -> State:
     learner.begin(1)
     learner.train(
         lambda *_: None,
-        lambda: Wanted.END if learner.training.done == step else Wanted.NOTHING,
+        lambda: PauseReason.END if learner.training.done == step else PauseReason.NONE,
     )
     assert learner.training.done == step
     return kept(learner.state(), folder)

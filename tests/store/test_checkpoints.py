@@ -13,7 +13,7 @@ import pytest
 import torch
 
 from cl_anomaly.core.errors import Interrupted, RunError
-from cl_anomaly.core.state import State, Wanted
+from cl_anomaly.core.state import PauseReason, State
 from cl_anomaly.runs import checkpointing as keeping
 from cl_anomaly.runs.checkpointing import Keeper
 from cl_anomaly.runs.interrupts import StopRequest
@@ -231,7 +231,7 @@ def test_saving_takes_a_small_share_of_the_time(monkeypatch: pytest.MonkeyPatch)
     keeper = Keeper(Slow(Path("nowhere"), "run"))
     while now[0] < 1000:
         now[0] += 1.0
-        if keeper.wanted() is Wanted.CHECKPOINT:
+        if keeper.pause_reason() is PauseReason.CHECKPOINT:
             keeper.keep(State, "somewhere")
     assert saved == [10.0, 163.0, 316.0, 469.0, 622.0, 775.0, 928.0]
     assert keeper.seconds == 21.0 < 0.03 * now[0]
@@ -240,9 +240,9 @@ def test_saving_takes_a_small_share_of_the_time(monkeypatch: pytest.MonkeyPatch)
 def test_a_signal_saves_first_and_then_ends(tmp_path: Path) -> None:
     stop, own = StopRequest(), Checkpoints(tmp_path / "checkpoints", "run")
     keeper = Keeper(own, stop)
-    assert keeper.wanted() is Wanted.NOTHING
+    assert keeper.pause_reason() is PauseReason.NONE
     stop.signal = signal.SIGTERM
-    assert keeper.wanted() is Wanted.END
+    assert keeper.pause_reason() is PauseReason.END
     with pytest.raises(Interrupted, match="in the middle") as caught:
         keeper.keep(lambda: _state(5), "in the middle")
     assert caught.value.exit_code == 143
@@ -252,5 +252,5 @@ def test_a_signal_saves_first_and_then_ends(tmp_path: Path) -> None:
 def test_nothing_is_kept_where_nothing_can_be(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(keeping, "_LEAST_SECONDS", -1.0)
     keeper = Keeper()
-    assert keeper.wanted() is Wanted.NOTHING
+    assert keeper.pause_reason() is PauseReason.NONE
     keeper.keep(lambda: pytest.fail("asked for the state"), "anywhere")

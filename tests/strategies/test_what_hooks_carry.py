@@ -9,7 +9,7 @@ from torch import Tensor
 
 from cl_anomaly.core.errors import InputError, RunError
 from cl_anomaly.core.randomness import Draws, ReplicaRandom, generator
-from cl_anomaly.core.state import Wanted
+from cl_anomaly.core.state import PauseReason
 from cl_anomaly.models.base import Model, check_abilities
 from cl_anomaly.scenarios.class_stream import Task
 from cl_anomaly.strategies import Strategy
@@ -174,7 +174,7 @@ def test_another_order_after_a_state_has_been_loaded_is_refused() -> None:
     strategy = prepare(Swapped(), scenario, [3])
     learner = Learner(strategy, [3], [scenario], SETTINGS)
     learner.begin(1)
-    learner.train(lambda *_: None, lambda: Wanted.CHECKPOINT)
+    learner.train(lambda *_: None, lambda: PauseReason.CHECKPOINT)
     state, swapped = learner.state(), True
     with pytest.raises(RunError, match="`stepped` of Swapped to list the same in the same order"):
         learner.restore(state, 1)

@@ -5,7 +5,7 @@ from typing import Any
 
 from cl_anomaly import RunConfig
 from cl_anomaly.core.progress import Progress
-from cl_anomaly.core.state import State, Wanted
+from cl_anomaly.core.state import PauseReason, State
 from cl_anomaly.plan.build import prepare
 from cl_anomaly.results.run_folder import RunFolder
 from cl_anomaly.runs.checkpointing import Keeper
@@ -29,9 +29,9 @@ class Recorder(Keeper):
         self.states: list[State] = []
         self._folder, self._every, self._asked = folder, every, 0
 
-    def wanted(self) -> Wanted:
+    def pause_reason(self) -> PauseReason:
         self._asked += 1
-        return Wanted.NOTHING if self._asked % self._every else Wanted.CHECKPOINT
+        return PauseReason.NONE if self._asked % self._every else PauseReason.CHECKPOINT
 
     def keep(self, state: Any, where: str) -> None:
         self.states.append(kept(state(), self._folder))

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from cl_anomaly.core.errors import RunError
 from cl_anomaly.core.randomness import StepRandom
-from cl_anomaly.core.state import Wanted
+from cl_anomaly.core.state import PauseReason
 from cl_anomaly.store.status import status_of
 from cl_anomaly.strategies import Strategy, strategies
 from cl_anomaly.training import learner as learner_module
@@ -202,7 +202,7 @@ def test_nothing_is_left_of_it_where_a_task_is_resumed(make: Any) -> None:
     first.begin(2)
     first.train(
         lambda step, *_: steps.append(step),
-        lambda: Wanted.END if len(steps) == 3 else Wanted.NOTHING,
+        lambda: PauseReason.END if len(steps) == 3 else PauseReason.NONE,
     )
     assert steps == [1, 2, 3]
     if make is Careless:

@@ -7,7 +7,7 @@ import pandas as pd
 
 from cl_anomaly.core.labels import parted
 from cl_anomaly.report.captions import classes_of_tasks
-from cl_anomaly.report.page.content import Content, Member, Standing
+from cl_anomaly.report.page.content import Content, PageEntry, Standing
 from cl_anomaly.report.run_names import named_classes
 from cl_anomaly.results.run_folder import RunFolder
 from cl_anomaly.statistics.aurocs import HEADLINE, OF_CLASS
@@ -30,15 +30,15 @@ def aurocs_after_tasks(content: Content) -> pd.DataFrame:
     classes, the ends of the mean's 95 % t-interval.
     """
     tables = []
-    for member, _ in _with_results(content):
-        if member.summary.empty:
+    for entry, _ in _with_results(content):
+        if entry.summary.empty:
             continue
-        rows = member.summary[member.summary["metric"] == HEADLINE]
+        rows = entry.summary[entry.summary["metric"] == HEADLINE]
         low, high = _band(rows)
-        panels = _names_of_panels(member, len(content.datasets) > 1)
+        panels = _names_of_panels(entry, len(content.datasets) > 1)
         table = pd.DataFrame(
             {
-                "run": member.line,
+                "run": entry.line,
                 "panel": rows["anomaly_class"].astype(str).map(panels),
                 "score": rows["score"],
                 "task": rows["task"].astype(int),
@@ -47,7 +47,7 @@ def aurocs_after_tasks(content: Content) -> pd.DataFrame:
                 "high": high.round(4),
             }
         )
-        tables += _by_names_of_scores(content, member, table)
+        tables += _by_names_of_scores(content, entry, table)
     return _joined(tables)
 
 
@@ -60,10 +60,10 @@ def _band(rows: pd.DataFrame) -> tuple[pd.Series, pd.Series]:
     return low.where(~is_mean, rows["low"]), high.where(~is_mean, rows["high"])
 
 
-def _names_of_panels(member: Member, several_datasets: bool) -> dict[str, str]:
+def _names_of_panels(entry: PageEntry, several_datasets: bool) -> dict[str, str]:
     """Name lines by their anomaly class, as the page's menus show it."""
-    classes = member.results.anomaly_classes if member.results else ()
-    before = f"{member.dataset}, " * several_datasets
+    classes = entry.results.anomaly_classes if entry.results else ()
+    before = f"{entry.dataset}, " * several_datasets
     names = {str(label): f"{before}anomaly class {label}" for label in classes}
     return names | {MEAN: f"{before}{named_classes(classes)}"}
 
@@ -74,9 +74,9 @@ def result_matrices(content: Content) -> pd.DataFrame:
     Means over the replicas; for several anomaly classes, means of their means.
     """
     tables = []
-    for member, results in _with_results(content):
-        table = _matrix_table(member, results, _mean_matrices(results.metrics))
-        tables += _by_names_of_scores(content, member, table)
+    for entry, results in _with_results(content):
+        table = _matrix_table(entry, results, _mean_matrices(results.metrics))
+        tables += _by_names_of_scores(content, entry, table)
     return _joined(tables)
 
 
@@ -104,25 +104,25 @@ def false_positive_rates(content: Content) -> pd.DataFrame:
     """
     tables = []
     names = {"target_fpr": "target", "of_task": "of", "false_positive_rate": "value"}
-    for member, results in _with_results(content):
-        rates = read_false_positive_rates(member.folders).rename(columns=names)
+    for entry, results in _with_results(content):
+        rates = read_false_positive_rates(entry.folders).rename(columns=names)
         if rates.empty:
             continue
         rates = rates[rates["score"] == results.score]
         means = rates.groupby(["target", "task", "of"], as_index=False)["value"].mean()
         targets = [f"{100 * float(rate):g} %" for rate in means["target"]]
         table = means.assign(target=targets, value=100 * means["value"])
-        tables.append(_matrix_table(member, results, table))
+        tables.append(_matrix_table(entry, results, table))
     return _joined(tables)
 
 
-def _matrix_table(member: Member, results: RunFolder, cells: pd.DataFrame) -> pd.DataFrame:
+def _matrix_table(entry: PageEntry, results: RunFolder, cells: pd.DataFrame) -> pd.DataFrame:
     """Complete cells of a matrix, which have task, of and value."""
     cells = cells.dropna(subset="value")
     ticks = _ticks(results.metrics)
     return cells.assign(
-        run=member.line,
-        dataset=member.dataset,
+        run=entry.line,
+        dataset=entry.dataset,
         name=[ticks.get(task, str(task)) for task in cells["of"]],
         value=cells["value"].round(3),
         learnt=(cells["of"] <= cells["task"]).astype(int),
@@ -140,7 +140,7 @@ def cost_and_quality(rows: Sequence[Standing]) -> pd.DataFrame:
     numbers = ["mean", "low", "high", *COST_DIGITS]
     table = pd.DataFrame(
         [
-            {"run": row.member.line, "dataset": row.member.dataset}
+            {"run": row.entry.line, "dataset": row.entry.dataset}
             | {name: row.number(name) for name in numbers}
             for row in rows
         ]
@@ -151,17 +151,17 @@ def cost_and_quality(rows: Sequence[Standing]) -> pd.DataFrame:
     )
 
 
-def _with_results(content: Content) -> Iterator[tuple[Member, RunFolder]]:
-    return ((member, member.results) for member in content.members if member.results is not None)
+def _with_results(content: Content) -> Iterator[tuple[PageEntry, RunFolder]]:
+    return ((entry, entry.results) for entry in content.entries if entry.results is not None)
 
 
 def _by_names_of_scores(
-    content: Content, member: Member, table: pd.DataFrame
+    content: Content, entry: PageEntry, table: pd.DataFrame
 ) -> list[pd.DataFrame]:
     """Return the rows of each score under each of its names in menus."""
     return [
         table[table["score"] == score].assign(score=name)
-        for score, name in content.named_scores(member, table["score"].unique())
+        for score, name in content.named_scores(entry, table["score"].unique())
     ]
 
 

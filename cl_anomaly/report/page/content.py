@@ -43,7 +43,7 @@ class MadeRun:
 
 
 @dataclass(frozen=True, eq=False)
-class Member:
+class PageEntry:
     """A line of the page, with results or without: a run, or a suite's several of one method.
 
     Attributes:
@@ -98,9 +98,9 @@ class Content:
     Attributes:
         folder: name of the folder that was read.
         score: shown first; OWN_SCORE if the runs show different ones.
-        members: in the order of the suite or comparison.
-        compared: comparison of the members' lines by dataset, if any has results.
-        standings: table of the members' lines by dataset, see `results.table.COLUMNS`.
+        entries: in the order of the suite or comparison.
+        compared: comparison of the entries' lines by dataset, if any has results.
+        standings: table of the entries' lines by dataset, see `results.table.COLUMNS`.
         overall: comparison of the methods over all datasets; None for one dataset.
         overall_standings: table of the methods; empty for one dataset.
         remarks: what a reader must know beside the numbers.
@@ -112,7 +112,7 @@ class Content:
     title: str
     folder: str
     score: str
-    members: tuple[Member, ...]
+    entries: tuple[PageEntry, ...]
     compared: Mapping[str, Comparison]
     standings: Mapping[str, pd.DataFrame]
     overall: Comparison | None
@@ -121,44 +121,44 @@ class Content:
     version: str
     sample_images: Mapping[str, SampleImages] = field(default_factory=dict)
 
-    def sample_images_of(self, member: Member) -> SampleImages:
-        """Return the test set that a member was judged by."""
-        data = member.results.data if member.results else ""
+    def sample_images_of(self, entry: PageEntry) -> SampleImages:
+        """Return the test set that an entry was judged by."""
+        data = entry.results.data if entry.results else ""
         return self.sample_images.get(data) or SampleImages(None, "its data was not recorded.")
 
     @property
     def lines(self) -> list[str]:
         """Names of the lines, each once: a method has one line on several datasets."""
-        return list(dict.fromkeys(member.line for member in self.members))
+        return list(dict.fromkeys(entry.line for entry in self.entries))
 
     @property
     def runs(self) -> list[MadeRun]:
-        """All runs that the members are made of."""
-        return [run for member in self.members for run in member.made]
+        """All runs that the entries are made of."""
+        return [run for entry in self.entries for run in entry.made]
 
-    def named_scores(self, member: Member, scores: Iterable[str]) -> Iterator[tuple[str, str]]:
+    def named_scores(self, entry: PageEntry, scores: Iterable[str]) -> Iterator[tuple[str, str]]:
         """Return each score with its names in menus: its own, and perhaps OWN_SCORE."""
         for score in scores:
             yield score, score
-            if self.score == OWN_SCORE and member.results and score == member.results.score:
+            if self.score == OWN_SCORE and entry.results and score == entry.results.score:
                 yield score, OWN_SCORE
 
     @property
-    def with_results(self) -> list[Member]:
+    def with_results(self) -> list[PageEntry]:
         """Members that have results."""
-        return [member for member in self.members if member.results is not None]
+        return [entry for entry in self.entries if entry.results is not None]
 
     @property
     def datasets(self) -> list[str]:
         """Names of all datasets, each once."""
-        return list(dict.fromkeys(member.dataset for member in self.members))
+        return list(dict.fromkeys(entry.dataset for entry in self.entries))
 
 
 @dataclass(frozen=True)
 class Standing:
-    """A member and its row of its dataset's table, see `results.table.COLUMNS`."""
+    """An entry and its row of its dataset's table, see `results.table.COLUMNS`."""
 
-    member: Member
+    entry: PageEntry
     row: dict[str, Any]
 
     def number(self, column: str) -> float | None:
@@ -174,7 +174,7 @@ def standings_of(content: Content) -> list[Standing]:
         for dataset, table in content.standings.items()
         for row in table.to_dict("records")
     }
-    standings = [Standing(member, rows[member.dataset, member.line]) for member in content.members]
+    standings = [Standing(entry, rows[entry.dataset, entry.line]) for entry in content.entries]
     return sorted(
         standings, key=lambda row: (row.number("mean") is None, -(row.number("mean") or 0.0))
     )

@@ -66,7 +66,7 @@ def page_template() -> Template:
 
 
 def _context(content: Content) -> dict[str, Any]:
-    rows, looks, room = standings_of(content), looks_of(content.members), Room()
+    rows, looks, room = standings_of(content), looks_of(content.entries), Room()
     figures = figures_of(content, rows, looks)
     return {
         "content": content,
@@ -88,7 +88,7 @@ def _context(content: Content) -> dict[str, Any]:
         "most_bands": MOST_BANDS,
         "detected": detected_samples(content, rows, room),
         "samples": model_samples(rows, room),
-        "tuned": {member.line: member.chosen for member in content.members if member.chosen},
+        "tuned": {entry.line: entry.chosen for entry in content.entries if entry.chosen},
         "many_runs": _MANY_RUNS,
         "bundle": Markup(bundle()),  # noqa: S704  # Vega's scripts, which hold nobody's text
     }

@@ -14,7 +14,7 @@ import pandas as pd
 
 from cl_anomaly.core.json_files import read_json_or_empty
 from cl_anomaly.data.dataset_names import short_name
-from cl_anomaly.report.page.content import OWN_SCORE, Content, MadeRun, Member
+from cl_anomaly.report.page.content import OWN_SCORE, Content, MadeRun, PageEntry
 from cl_anomaly.report.page.detected import SampleImages
 from cl_anomaly.report.page.sample_images import sample_images_of
 from cl_anomaly.results.reading import read_results
@@ -43,15 +43,15 @@ _NUMBERS = {name: [""] for name in ("mean", "sd", "low", "high")}
 
 
 def read_content(folder: Path) -> Content:
-    """Read all that a page shows; a member without results says why, as far as it is known.
+    """Read all that a page shows; an entry without results says why, as far as it is known.
 
     Raises:
         InputError: the folder is no run, comparison or suite, is damaged, or is not finished.
     """
     folder = folder.resolve()
     results = read_results(folder)
-    members = _Members(folder, results).all()
-    scores = {member.results.score for member in members if member.results is not None}
+    entries = _Entries(folder, results).all()
+    scores = {entry.results.score for entry in entries if entry.results is not None}
     compared = {name: one for name, one in results.comparisons.items() if one is not None}
     overall = compared.pop(ALL, None)
     overall = overall if len(compared) > 1 else None
@@ -62,18 +62,18 @@ def read_content(folder: Path) -> Content:
         title=results.title,
         folder=folder.name,
         score=next(iter(scores)) if len(scores) == 1 else OWN_SCORE if scores else "",
-        members=tuple(members),
+        entries=tuple(entries),
         compared=compared,
         standings={name: rows for name, rows in parts.items() if name != ALL},
         overall=overall,
         overall_standings=table.iloc[:0] if overall is None else parts[ALL],
-        remarks=tuple(_remarks(members, compared)),
+        remarks=tuple(_remarks(entries, compared)),
         version=__version__,
-        sample_images=_sample_images(members),
+        sample_images=_sample_images(entries),
     )
 
 
-class _Members:
+class _Entries:
     """The lines of a page, from the runs of a folder that is shown."""
 
     def __init__(self, folder: Path, results: Results) -> None:
@@ -81,13 +81,13 @@ class _Members:
         self._summary = _read_summary(folder / SUMMARY_FILE)
         self._codes = CodeChanges()
 
-    def all(self) -> list[Member]:
+    def all(self) -> list[PageEntry]:
         lines: dict[tuple[str, str], list[RunFolder]] = {}
         for run in self._results.runs.values():
             lines.setdefault((run.method, run.dataset), []).append(run)
-        return [self._member(runs) for runs in lines.values()]
+        return [self._entry(runs) for runs in lines.values()]
 
-    def _member(self, runs: Sequence[RunFolder]) -> Member:
+    def _entry(self, runs: Sequence[RunFolder]) -> PageEntry:
         finished, is_one = [run for run in runs if run.has_results], len(runs) == 1
         first = (finished or runs)[0]
         made = tuple(self._made(run, look=is_one) for run in runs)
@@ -96,7 +96,7 @@ class _Members:
             path = made[0].folder if is_one else None
             summary = _read_summary(path / SUMMARY_FILE) if path else summary
             summary = summary if len(summary) else self._summary_of(first)
-        member = Member(
+        entry = PageEntry(
             name=first.name,
             line=first.method,
             dataset=first.dataset,
@@ -106,9 +106,9 @@ class _Members:
             summary=summary,
             chosen=self._results.chosen.get(first.method) or {},
         )
-        return member if is_one else self._of_several(runs, member)
+        return entry if is_one else self._of_several(runs, entry)
 
-    def _of_several(self, runs: Sequence[RunFolder], first: Member) -> Member:
+    def _of_several(self, runs: Sequence[RunFolder], first: PageEntry) -> PageEntry:
         """Put the runs of a method together, by the score that they show."""
         rows = self._results.metrics
         rows = rows[(rows["run"] == first.line) & (short_names(rows["dataset"]) == first.dataset)]
@@ -182,12 +182,12 @@ def _read_summary(path: Path) -> pd.DataFrame:
     return pd.read_csv(path, dtype=text, keep_default_na=False, na_values=_NUMBERS)
 
 
-def _sample_images(members: Sequence[Member]) -> dict[str, SampleImages]:
-    """Read the test sets of members with folders, each once, by SHA-256."""
+def _sample_images(entries: Sequence[PageEntry]) -> dict[str, SampleImages]:
+    """Read the test sets of entries with folders, each once, by SHA-256."""
     images: dict[str, SampleImages] = {}
-    runs = sum(len(member.made) for member in members)
-    for member in members:
-        run, folders = member.results, member.folders
+    runs = sum(len(entry.made) for entry in entries)
+    for entry in entries:
+        run, folders = entry.results, entry.folders
         if run is None or not folders or not run.data or run.data in images:
             continue
         if runs > _MOST_WITH_IMAGES:
@@ -198,14 +198,14 @@ def _sample_images(members: Sequence[Member]) -> dict[str, SampleImages]:
     return images
 
 
-def _remarks(members: Sequence[Member], compared: Mapping[str, Comparison]) -> list[str]:
+def _remarks(entries: Sequence[PageEntry], compared: Mapping[str, Comparison]) -> list[str]:
     several = len(compared) > 1
     remarks = [
         f"{dataset}: {remark}" if several else remark
         for dataset, comparison in compared.items()
         for remark in comparison.remarks
     ]
-    made = [run for member in members for run in member.made]
+    made = [run for entry in entries for run in entry.made]
     if other := {run.name: run.code for run in made if run.code}:
         why = "; ".join(dict.fromkeys(other.values()))
         remarks.append(f"Made by different code than this page: {in_short(list(other))} ({why}).")

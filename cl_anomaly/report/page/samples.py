@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from cl_anomaly.report.page import embedded_pictures as pictures
-from cl_anomaly.report.page.content import Content, Member, Standing
+from cl_anomaly.report.page.content import Content, PageEntry, Standing
 from cl_anomaly.report.page.detected import SampleImages, Scored, best_and_worst
 from cl_anomaly.report.page.embedded_pictures import Picture
 
@@ -42,18 +42,18 @@ class SampleSection:
 def detected_samples(content: Content, rows: Sequence[Standing], room: Room) -> SampleSection:
     """Choose each run's best and worst detected samples by kind, and their pictures."""
     section = SampleSection()
-    for member in (row.member for row in rows):
-        kinds = best_and_worst(member.recorded) if member.recorded else {}
+    for entry in (row.entry for row in rows):
+        kinds = best_and_worst(entry.recorded) if entry.recorded else {}
         if not any(kinds.values()):
             continue
-        test = content.sample_images_of(member)
+        test = content.sample_images_of(entry)
         if test.why:
-            section.unseen[member.dataset] = test.why
+            section.unseen[entry.dataset] = test.why
         picture_of = _pictures([sample for kind in kinds.values() for sample in kind], test)
         if not room.take(picture_of.values()):
-            section.too_large.append(member.name)
+            section.too_large.append(entry.name)
             picture_of = {}
-        section.runs[_title(member)] = kinds, picture_of
+        section.runs[_title(entry)] = kinds, picture_of
     return section
 
 
@@ -64,16 +64,16 @@ def _pictures(samples: Sequence[Scored], test: SampleImages) -> dict[Scored, Pic
     return {sample: pictures.picture_of(test.images[sample.row] / top) for sample in samples}
 
 
-def _title(member: Member) -> str:
-    run = member.recorded
-    where = f"{member.name}, seed {run.seed}, anomaly class {run.anomaly_class}" if run else ""
-    return f"{where}, score {member.results.score}" if member.results else where
+def _title(entry: PageEntry) -> str:
+    run = entry.recorded
+    where = f"{entry.name}, seed {run.seed}, anomaly class {run.anomaly_class}" if run else ""
+    return f"{where}, score {entry.results.score}" if entry.results else where
 
 
 def model_samples(rows: Sequence[Standing], room: Room) -> SampleSection:
     """Collect each run's generated samples and reconstructions: rows of pictures by heading."""
     section = SampleSection()
-    for run, name in ((row.member.recorded, row.member.name) for row in rows):
+    for run, name in ((row.entry.recorded, row.entry.name) for row in rows):
         if run is None:
             continue
         shown = {

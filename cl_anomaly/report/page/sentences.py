@@ -30,12 +30,12 @@ def what_was_run(content: Content) -> str:
 
 def _shared(content: Content, setting: str) -> Any:
     """Return a setting that all runs share, or None."""
-    first, *others = (member.config.get(setting) for member in content.members)
+    first, *others = (entry.config.get(setting) for entry in content.entries)
     return first if all(value == first for value in others) else None
 
 
 def _classes(content: Content) -> str:
-    sets = {member.results.anomaly_classes for member in content.with_results if member.results}
+    sets = {entry.results.anomaly_classes for entry in content.with_results if entry.results}
     if len(sets) != 1:
         return f"{len(sets)} different sets of anomaly classes" if sets else ""
     (classes,) = sets

@@ -34,9 +34,9 @@ def ranked_lines(rows: Sequence[Standing]) -> dict[str, list[str]]:
     """Return the lines that have a mean rank, by dataset."""
     lines: dict[str, list[str]] = {}
     for row in rows:
-        ranked = lines.setdefault(row.member.dataset, [])
+        ranked = lines.setdefault(row.entry.dataset, [])
         if row.number("rank") is not None:
-            ranked.append(row.member.line)
+            ranked.append(row.entry.line)
     return lines
 
 

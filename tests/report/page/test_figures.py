@@ -18,7 +18,7 @@ from cl_anomaly.report.page.chart_data import (
     result_matrices,
 )
 from cl_anomaly.report.page.charts import ranks_figure
-from cl_anomaly.report.page.content import Content, Member, standings_of
+from cl_anomaly.report.page.content import Content, PageEntry, standings_of
 from cl_anomaly.report.page.look import looks_of
 from cl_anomaly.statistics.aurocs import read_aurocs
 from cl_anomaly.statistics.comparison import Comparison
@@ -54,12 +54,12 @@ def test_over_classes_there_is_their_mean(content: Content) -> None:
 
 def test_matrices_are_those_of_the_evaluation(content: Content) -> None:
     shown = result_matrices(content)
-    for member in content.with_results:
-        assert member.results is not None
-        by_class = read_aurocs(member.results.metrics.assign(run=""))
+    for entry in content.with_results:
+        assert entry.results is not None
+        by_class = read_aurocs(entry.results.metrics.assign(run=""))
         for score in ("recon", "mse"):
             expected = np.mean([own.s[score].mean(0) for own in by_class], 0)
-            own = shown[(shown["run"] == member.name) & (shown["score"] == score)]
+            own = shown[(shown["run"] == entry.name) & (shown["score"] == score)]
             matrix = own.pivot(index="task", columns="of", values="value")
             np.testing.assert_allclose(matrix, expected, atol=5.1e-4)
             assert (own["learnt"] == (own["of"] <= own["task"])).all()
@@ -131,8 +131,10 @@ def made_up_comparison_of(ranks: list[float], friedman: float, difference: float
 )
 def test_bars_join_what_is_not_different(friedman: float, bars: list[tuple[str, str]]) -> None:
     compared = made_up_comparison_of([2.5, 1.0, 3.9, 2.0], friedman, 1.6)
-    members = [Member(name=f"r{n}", line=f"r{n}", dataset="", config={}, made=()) for n in range(4)]
-    drawn = ranks_figure(compared, looks_of(members), "")
+    entries = [
+        PageEntry(name=f"r{n}", line=f"r{n}", dataset="", config={}, made=()) for n in range(4)
+    ]
+    drawn = ranks_figure(compared, looks_of(entries), "")
     rows = [row for layer in drawn["layer"] for row in layer["data"]["values"] if "first" in row]
     found = {(bar["first"], bar["last"]) for bar in rows}
     # By mean rank: r1 1.0, r3 2.0, r0 2.5, r2 3.9.

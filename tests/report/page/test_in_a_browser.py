@@ -100,7 +100,7 @@ def test_of_many_runs_no_band_is_drawn_and_nothing_is_complained_of(
     table = content.standings[upper.dataset]
     row = table[table["run"] == upper.line]
     rows = pd.concat([row.assign(run=own.line) for own in many], ignore_index=True)
-    crowded = replace(content, members=many, standings={upper.dataset: rows})
+    crowded = replace(content, entries=many, standings={upper.dataset: rows})
     (tmp_path / "many.html").write_text(page_of(crowded), encoding="utf-8")
     opened = Opened(browser, tmp_path / "many.html")
     assert opened.said == []

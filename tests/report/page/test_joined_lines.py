@@ -61,7 +61,7 @@ def page(parted: Content) -> str:
 
 
 def _by_line(content: Content) -> dict[str, Standing]:
-    return {row.member.line: row for row in standings_of(content)}
+    return {row.entry.line: row for row in standings_of(content)}
 
 
 def test_the_parts_are_one_line_with_the_numbers_of_one_run(out: Path, parted: Content) -> None:

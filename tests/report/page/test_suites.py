@@ -86,7 +86,7 @@ def test_a_suite_is_read_by_dataset_and_method(content: Content) -> None:
 
 def test_means_are_by_dataset_and_by_each_runs_own_score(content: Content) -> None:
     for row in standings_of(content):
-        results = row.member.results
+        results = row.entry.results
         if results is None:
             assert row.number("mean") is None
             continue
@@ -99,7 +99,7 @@ def test_means_are_by_dataset_and_by_each_runs_own_score(content: Content) -> No
 
 
 def test_the_gap_is_between_the_bounds_of_the_same_dataset(content: Content) -> None:
-    found = {(row.member.line, row.member.dataset): row for row in standings_of(content)}
+    found = {(row.entry.line, row.entry.dataset): row for row in standings_of(content)}
     low, high = (found[bound, "digits"].number("mean") for bound in ("lower", "upper"))
     assert low is not None
     assert high is not None
