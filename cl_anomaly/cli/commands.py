@@ -1,7 +1,7 @@
 """What the commands do, once their arguments are read."""
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from cl_anomaly.cli.missing_runs import ALL_SAVED
@@ -35,6 +35,9 @@ from cl_anomaly.strategies import strategies
 from cl_anomaly.suites.comparison_folder import check_same_comparison, write_comparison
 from cl_anomaly.suites.shipped import shipped_suites
 from cl_anomaly.suites.suite_file import read_suite_file
+
+_List = tuple[tuple[str, ...], Sequence[tuple[str, ...]]]
+"""The columns of a list after a name and what it is, and its rows."""
 
 
 def run_one(
@@ -235,42 +238,55 @@ def _conclude(folder: Path, quiet: bool) -> None:
 
 def show(what: str) -> None:
     """List the strategies, datasets, models, scores or suites that there are."""
-    if what == "strategies":
-        rows = [
-            (name, summary(cls), "\n".join(map(str, options_of(cls))))
-            for name, cls in strategies().items()
-        ]
-        columns = ("name", "what it is", "options, --strategy.NAME")
-    elif what == "models":
-        rows = [
-            (
-                name,
-                summary(own),
-                own.default_score,
-                "\n".join(map(str, options_of(own, OF_THE_RUN))),
-            )
-            for name, own in MODELS.items()
-        ]
-        columns = ("name", "what it is", "default score", "options, --model.NAME")
-    elif what == "datasets":
-        rows = [
-            (name, about, f"epochs={spec.epochs}\nbatch_size={spec.batch_size}")
-            for name, about, spec in (
-                *((own.name, own.summary, own) for own in DATASETS.values()),
-                *((name, about, find_dataset(name)) for name, about in OWN.items()),
-            )
-        ]
-        columns = ("name", "what it is", "defaults")
-    elif what == "suites":
-        rows = [(name, read_suite_file(path).title) for name, path in shipped_suites().items()]
-        columns = ("name", "what it is")
-    else:
-        rows = [_score_row(name, score) for name, score in SCORES.items()]
-        columns = ("name", "what it is", "recorded", "cost in forward passes")
-    show_list(what, rows, columns)
+    columns, rows = _LISTS[what]()
+    show_list(what, rows, ("name", "what it is", *columns))
+
+
+def _list_strategies() -> _List:
+    rows = [
+        (name, summary(cls), "\n".join(map(str, options_of(cls))))
+        for name, cls in strategies().items()
+    ]
+    return ("options, --strategy.NAME",), rows
+
+
+def _list_models() -> _List:
+    rows = [
+        (name, summary(cls), cls.default_score, "\n".join(map(str, options_of(cls, OF_THE_RUN))))
+        for name, cls in MODELS.items()
+    ]
+    return ("default score", "options, --model.NAME"), rows
+
+
+def _list_datasets() -> _List:
+    found = [(own.name, own.summary, own) for own in DATASETS.values()]
+    found += [(name, about, find_dataset(name)) for name, about in OWN.items()]
+    rows = [
+        (name, about, f"epochs={spec.epochs}\nbatch_size={spec.batch_size}")
+        for name, about, spec in found
+    ]
+    return ("defaults",), rows
+
+
+def _list_suites() -> _List:
+    return (), [(name, read_suite_file(path).title) for name, path in shipped_suites().items()]
+
+
+def _list_scores() -> _List:
+    columns = ("recorded", "cost in forward passes")
+    return columns, [_score_row(name, score) for name, score in SCORES.items()]
 
 
 def _score_row(name: str, score: type[Score]) -> tuple[str, str, str, str]:
     kept = f"; keeps {score.statistics}, 4 bytes each" if score.statistics else ""
     recorded = "always" if name in CHEAP_SCORES else "with --score"
     return name, summary(score), recorded, f"{score.passes:g}{kept}"
+
+
+_LISTS: dict[str, Callable[[], _List]] = {
+    "strategies": _list_strategies,
+    "datasets": _list_datasets,
+    "models": _list_models,
+    "scores": _list_scores,
+    "suites": _list_suites,
+}

@@ -82,24 +82,9 @@ class RayEngine(Engine):
         if ray.is_initialized():  # by who calls this from Python
             yield
             return
-        # The code goes where the runs go: a result is of the code that is here.
-        code = {} if self._address is None else {"py_modules": [str(Path(__file__).parents[1])]}
-        options: dict[str, Any] = {}
-        if self._address is None:
-            # One more process than cores, for `_Post`: otherwise Ray ends one that is about to take
-            # the next run, and another imports PyTorch anew.
-            limit = {"num_workers_soft_limit": self.at_a_time + 2}
-            options = {"num_cpus": self.at_a_time, "_system_config": limit}
         try:
             _check_reachable(self._address)
-            ray.init(
-                address=self._address or "local",
-                runtime_env=code,
-                include_dashboard=False if self._address is None else None,
-                log_to_driver=False,
-                logging_level=logging.ERROR,
-                **options,
-            )
+            ray.init(log_to_driver=False, logging_level=logging.ERROR, **self._cluster_options())
         except ConnectionError as error:
             raise RunError(
                 f"There is no Ray cluster at {self._address}: {error}. `ray start --head` starts "
@@ -109,6 +94,21 @@ class RayEngine(Engine):
             yield
         finally:
             ray.shutdown()
+
+    def _cluster_options(self) -> dict[str, Any]:
+        if self._address is not None:
+            # The code goes where the runs go: a result is of the code that is here.
+            code = {"py_modules": [str(Path(__file__).parents[1])]}
+            return {"address": self._address, "runtime_env": code, "include_dashboard": None}
+        return {
+            "address": "local",
+            "runtime_env": {},
+            "include_dashboard": False,
+            "num_cpus": self.at_a_time,
+            # One more process than cores, for `_Post`: otherwise Ray ends one that is about to take
+            # the next run, and another imports PyTorch anew.
+            "_system_config": {"num_workers_soft_limit": self.at_a_time + 2},
+        }
 
     def _submit(
         self, jobs: Sequence[Job], tokens: Mapping[Path, Path], listener: Listener

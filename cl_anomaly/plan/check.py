@@ -39,19 +39,47 @@ def check_scenario(config: RunConfig) -> None:
             expected="with the scenario one-class",
             but=f"the scenario is {scenario}, where all classes but the anomaly class are normal",
         )
-    if scenario in ("one-class", "joint") and config.classes_per_task != 1:
+    if scenario in ("one-class", "joint"):
+        _check_one_task(config, scenario)
+    if _brings_anomalies(config, scenario):
+        _check_concepts(config, str(scenario))
+    if scenario not in (None, "clusters"):
+        _check_no_clusters(config, scenario)
+
+
+def _check_one_task(config: RunConfig, scenario: str) -> None:
+    """Refuse settings of several tasks in a scenario that has one.
+
+    Raises:
+        InputError: there is one.
+    """
+    if config.classes_per_task != 1:
         raise InputError(
             setting="classes_per_task",
             expected="with the scenario class-stream",
             but=f"the scenario is {scenario}, which has one task",
         )
-    if scenario in ("one-class", "joint") and config.blur:
+    if config.blur:
         raise InputError(
             setting="blur",
             expected="with a scenario of several tasks",
             but=f"the scenario is {scenario}, which has one",
         )
-    if _brings_anomalies(config, scenario) and config.classes_per_task != 1:
+    if scenario == "one-class" and config.task_order != "ascending":
+        raise InputError(
+            setting="task_order",
+            expected="with the scenario class-stream",
+            but=f"the scenario is {scenario}, which has one task",
+        )
+
+
+def _check_concepts(config: RunConfig, scenario: str) -> None:
+    """Refuse settings of classes in a scenario whose concepts bring their own anomalies.
+
+    Raises:
+        InputError: there is one.
+    """
+    if config.classes_per_task != 1:
         raise InputError(
             setting="classes_per_task",
             expected="with the scenario class-stream",
@@ -64,14 +92,6 @@ def check_scenario(config: RunConfig) -> None:
             expected="no {} with the scenario concepts, in which each concept has anomalies of its "
             "own",
             got=config.anomaly_class,
-        )
-    if scenario not in (None, "clusters"):
-        _check_no_clusters(config, scenario)
-    if scenario == "one-class" and config.task_order != "ascending":
-        raise InputError(
-            setting="task_order",
-            expected="with the scenario class-stream",
-            but="the scenario is one-class, which has one task",
         )
 
 

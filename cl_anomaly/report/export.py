@@ -19,20 +19,13 @@ def paper_table(results: Results, spread: Spread) -> PaperTable:
     columns = [f"AUROC, {dataset}" for dataset in parts]
     columns += ["AUROC, mean" if parts else "AUROC", *_MORE]
     by_part = {
-        (row["dataset"], row["run"]): _cell(row)  # type: ignore[arg-type]
+        (str(row["dataset"]), str(row["run"])): _cell(row)  # type: ignore[arg-type]
         for row in results.table.to_dict("records")
     }
-    rows = []
-    for row in results.rows:
-        cells = [by_part.get((dataset, row["run"]), Cell(math.nan)) for dataset in parts]
-        cells += [
-            _cell(row),
-            Cell(float(row["forgetting"])),
-            Cell(float(row["gap_closed"]), digits=2),
-            Cell(float(row["seconds"]), digits=1),
-            *(Cell(float(row[name]), text=written(row, name)) for name in ("steps", "bytes")),
-        ]
-        rows.append((str(row["run"]), cells))
+    rows = [
+        (run, [by_part.get((dataset, run), Cell(math.nan)) for dataset in parts] + _cells(row))
+        for run, row in ((str(row["run"]), row) for row in results.rows)
+    ]
     # Columns after the AUROCs are left out if no run has a number.
     first = len(columns) - len(_MORE)
     filled = [
@@ -48,6 +41,17 @@ def paper_table(results: Results, spread: Spread) -> PaperTable:
 
 
 _MORE = ("Forgetting", "Gap closed", "Seconds", "Steps", "Bytes")
+
+
+def _cells(row: Mapping[str, Any]) -> list[Cell]:
+    """Return the AUROC of a run over all its datasets, and what _MORE names."""
+    return [
+        _cell(row),
+        Cell(float(row["forgetting"])),
+        Cell(float(row["gap_closed"]), digits=2),
+        Cell(float(row["seconds"]), digits=1),
+        *(Cell(float(row[name]), text=written(row, name)) for name in ("steps", "bytes")),
+    ]
 
 
 def _cell(row: Mapping[str, Any]) -> Cell:

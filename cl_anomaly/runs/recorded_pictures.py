@@ -1,7 +1,7 @@
 """Samples, codes and losses that a run records for pictures; no other numbers depend on them."""
 
 import math
-from collections.abc import Collection, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -16,6 +16,7 @@ from cl_anomaly.data.datasets import Samples
 from cl_anomaly.models import Model
 from cl_anomaly.models.base import GENERATE, HIDDEN, RECONSTRUCT
 from cl_anomaly.scenarios.base import Replica, Scenario
+from cl_anomaly.store.status import Failure
 
 GENERATED = 10  # samples after each task
 SHOWN = 4  # normal samples of the first and of the last task, and anomalies
@@ -85,13 +86,13 @@ class PictureRecorder:
         """Keep the mean loss of each epoch of a task, (R, epochs), float64."""
         self._kept[f"losses/{task}"] = means
 
-    def losses(self, failed: Collection[tuple[int, int]]) -> pd.DataFrame:
+    def losses(self, failures: Mapping[int, Failure]) -> pd.DataFrame:
         """Return the mean loss of each epoch that has one, with LOSS_COLUMNS.
 
         Args:
-            failed: places of replicas that failed, each with the task; later tasks are left out.
+            failures: by the replica's place; tasks after one are left out.
         """
-        last, rows = dict(failed), []
+        last, rows = {place: failure.task for place, failure in failures.items()}, []
         for place, replica in enumerate(self._replicas):
             for task, means in self._of("losses"):
                 if task > last.get(place, self._tasks):

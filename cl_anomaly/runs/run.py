@@ -22,6 +22,7 @@ from cl_anomaly.runs.recorded_pictures import PictureRecorder
 from cl_anomaly.runs.recorded_thresholds import ThresholdRecord
 from cl_anomaly.runs.returned_tasks import about_returned
 from cl_anomaly.scenarios.base import all_test_indices
+from cl_anomaly.training.outcome import Learnt
 
 
 @dataclass(frozen=True)
@@ -122,32 +123,45 @@ class Run:
         for note in self._about_returned().get(task, []):
             progress.notice(note)
         if self.config.calibration:
-            found = self.detector.calibrate()
-            alarms = self.detector.alarms_of(self._test, self._test_indices)
-            self.thresholds.add(found, self._set_from(task), alarms)
+            self._set_thresholds(task)
         started = now(self.detector.device)
         aurocs = self.measured.add(self.detector.scores_of(self._test, self._test_indices))
-        times = {
+        evaluated = now(self.detector.device) - started
+        self.measured.timing.append(self._times(task, learnt, evaluated))
+        self._record_pictures(task)
+        self._learnt = task
+        progress.evaluated(task, aurocs)
+        self._keep("at the end")
+
+    def _set_thresholds(self, task: int) -> None:
+        """Set thresholds after a task, and see how often test samples exceed limits."""
+        found = self.detector.calibrate()
+        alarms = self.detector.alarms_of(self._test, self._test_indices)
+        self.thresholds.add(found, self._set_from(task), alarms)
+
+    def _times(self, task: int, learnt: Learnt, evaluated: float) -> dict[str, Any]:
+        """Return the time and the bytes that a task took; `evaluated` is in seconds."""
+        groups = self.detector.groups
+        return {
             "task": task,
             "training_seconds": learnt.trained.seconds,
             "replay_seconds": learnt.trained.replay_seconds,
             "after_task_seconds": learnt.after_task_seconds,
-            "evaluation_seconds": now(self.detector.device) - started,
+            "evaluation_seconds": evaluated,
             "samples": learnt.trained.samples,
             "steps": learnt.steps,
-            "model_bytes": self.detector.groups.model_bytes(),
-            "strategy_bytes": self.detector.groups.strategy_bytes(),
-            "score_bytes": self.detector.groups.score_bytes(),
+            "model_bytes": groups.model_bytes(),
+            "strategy_bytes": groups.strategy_bytes(),
+            "score_bytes": groups.score_bytes(),
         }
-        self.measured.timing.append(times)
+
+    def _record_pictures(self, task: int) -> None:
+        """Keep the losses of a task, and what the first replica makes of test samples."""
         self.pictures.add_losses(task, self.detector.groups.losses())
         if 0 not in self.measured.failures:
             scaling = self.detector.groups.learners[0].strategy.samples.scaling
             test = self._test.scaled_by(scaling and scaling.part(0, 1))
             self.pictures.add(task, self.detector.first_replica(), test)
-        self._learnt = task
-        progress.evaluated(task, aurocs)
-        self._keep("at the end")
 
     def _about_returned(self) -> dict[int, list[str]]:
         models = [learner.strategy.model for learner in self.detector.groups.learners]
@@ -239,9 +253,7 @@ class Run:
             notes=list(chain.from_iterable(self._about_returned().values())),
             statistics={name: own.numpy() for name, own in self.detector.statistics().items()},
             pictures=self.pictures.arrays(),
-            losses=self.pictures.losses(
-                [(place, failure.task) for place, failure in measured.failures.items()]
-            ),
+            losses=self.pictures.losses(measured.failures),
         )
 
     def _timing(self, tasks: Sequence[dict[str, Any]]) -> dict[str, Any]:

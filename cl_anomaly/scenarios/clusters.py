@@ -1,6 +1,7 @@
 """Any table with labelled anomalies as a stream: clusters of normal samples are the concepts."""
 
 import hashlib
+from collections.abc import Sequence
 from dataclasses import replace
 from functools import lru_cache
 
@@ -64,15 +65,12 @@ def clustered(
         InputError: there are too few samples for so many concepts.
     """
     codes = dataset.codes(anomalous)
-    train_is_normal, test_is_normal = (
-        ~torch.isin(labels, codes) for labels in (dataset.train_labels, dataset.test_labels)
-    )
-    scale = _standard(dataset.train.stored[train_is_normal])
-    test = torch.cat([dataset.test.stored, dataset.train.stored[~train_is_normal]])
-    is_normal = torch.cat([test_is_normal, torch.zeros(len(test) - len(dataset.test)).bool()])
+    is_trained = ~torch.isin(dataset.train_labels, codes)
+    train, test, is_normal = dataset.train.stored[is_trained], *_tested(dataset, codes)
+    scale = _standard(train)
     normal, held_out, anomalies = (
         scale(samples.float()).flatten(1).numpy().astype(np.float64)
-        for samples in (dataset.train.stored[train_is_normal], test[is_normal], test[~is_normal])
+        for samples in (train, test[is_normal], test[~is_normal])
     )
     centres = _centres(normal, concepts, dataset.name)
     train_labels, tested = (torch.from_numpy(_nearest(x, centres)) for x in (normal, held_out))
@@ -85,20 +83,33 @@ def clustered(
     else:
         names.append(ANOMALY)
     note = _about(dataset.name, concepts, torch.bincount(tested, minlength=len(centres)))
-    digest = hashlib.sha256(f"{dataset.sha256} {tuple(names)}".encode())
-    for labels in (train_labels, test_labels):
-        digest.update(labels.numpy().tobytes())
     sample_scale = scale if scaling == "all" else None
     return replace(
         dataset,
-        train=Samples(dataset.train.stored[train_is_normal], dataset.train.scale, sample_scale),
+        train=Samples(train, dataset.train.scale, sample_scale),
         train_labels=train_labels,
         test=Samples(test, dataset.test.scale, sample_scale),
         test_labels=test_labels,
-        sha256=digest.hexdigest(),
+        sha256=_sha256(dataset.sha256, names, train_labels, test_labels),
         class_names=tuple(names),
         note=" ".join(filter(None, [dataset.note, *note])) or None,
     )
+
+
+def _tested(dataset: Dataset, anomalous: Tensor) -> tuple[Tensor, Tensor]:
+    """Return the test samples, anomalies of the training set last, and which are normal, (n,)."""
+    is_anomaly = torch.isin(dataset.train_labels, anomalous)
+    samples = torch.cat([dataset.test.stored, dataset.train.stored[is_anomaly]])
+    is_normal = torch.zeros(len(samples), dtype=torch.bool)
+    is_normal[: len(dataset.test)] = ~torch.isin(dataset.test_labels, anomalous)
+    return samples, is_normal
+
+
+def _sha256(data: str, names: Sequence[Label], *labels: Tensor) -> str:
+    digest = hashlib.sha256(f"{data} {tuple(names)}".encode())
+    for each in labels:
+        digest.update(each.numpy().tobytes())
+    return digest.hexdigest()
 
 
 def standardised(scenario: Scenario) -> Scenario:

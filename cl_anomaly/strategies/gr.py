@@ -1,7 +1,6 @@
 """Generative Replay."""
 
 from collections.abc import Sequence
-from typing import Literal
 
 import torch
 from torch import Tensor
@@ -10,7 +9,7 @@ from cl_anomaly.models.base import GENERATE, Generator
 from cl_anomaly.scenarios.class_stream import Task
 from cl_anomaly.strategies.base import Strategy
 from cl_anomaly.strategies.shared.kept import frozen
-from cl_anomaly.strategies.shared.ratio import Ratio, check_ratio, replayed_count
+from cl_anomaly.strategies.shared.ratio import Ratio, checked_ratio, replayed_count
 
 
 class GenerativeReplay(Strategy):
@@ -28,9 +27,8 @@ class GenerativeReplay(Strategy):
     name = "gr"
     needs = frozenset({GENERATE})
 
-    def __init__(self, ratio: float | Literal["proportional"] = "proportional") -> None:
-        check_ratio(ratio)
-        self.ratio: Ratio = ratio
+    def __init__(self, ratio: Ratio = "proportional") -> None:
+        self.ratio = checked_ratio(ratio)
 
     @property
     def previous(self) -> Generator | None:

@@ -1,28 +1,27 @@
 """Replay of stored samples."""
 
 from collections.abc import Sequence
-from typing import Literal
 
 import torch
 from torch import Tensor
 
 from cl_anomaly.scenarios.class_stream import Task
 from cl_anomaly.strategies.base import Strategy
-from cl_anomaly.strategies.shared.ratio import Ratio, check_ratio, replayed_count
-from cl_anomaly.strategies.shared.reservoir import Reservoir, capacity, check_budget, with_aside
+from cl_anomaly.strategies.shared.ratio import Ratio, checked_ratio, replayed_count
+from cl_anomaly.strategies.shared.reservoir import Budget, Reservoir
 
 
 class Replay(Strategy):
     """Replay of stored samples: join each batch with real ones from a reservoir of all seen.
 
     Chaudhry et al., "On Tiny Episodic Memories in Continual Learning" (2019), algorithm 1, with
-    reservoir sampling. Samples are stored as in the dataset: a pixel of uint8 takes one byte. Each
-    is offered once, when its task ends; in the paper batch by batch, with draws from the current
-    task. A fifth are samples kept aside to set thresholds, if there are any: never trained on.
+    reservoir sampling. A sample is offered once, when its task ends; in the paper batch by batch,
+    with draws from the current task. If samples are kept aside to set thresholds, they are a fifth
+    of those stored: they are never trained on.
 
     Args:
         samples: how many each replica keeps.
-        memory_bytes: how many bytes each replica keeps, in place of `samples`.
+        memory_bytes: how many bytes each replica keeps, in place of `samples`; a pixel takes one.
         ratio: stored samples for each new one. "proportional" draws one for each past task.
     """
 
@@ -34,12 +33,10 @@ class Replay(Strategy):
         self,
         samples: int = 500,
         memory_bytes: int | None = None,
-        ratio: float | Literal["proportional"] = "proportional",
+        ratio: Ratio = "proportional",
     ) -> None:
-        check_budget(samples, memory_bytes)
-        check_ratio(ratio)
-        self.room = (samples, memory_bytes)
-        self.ratio: Ratio = ratio
+        self.budget = Budget(samples, memory_bytes)
+        self.ratio = checked_ratio(ratio)
 
     @property
     def reservoir(self) -> Reservoir:
@@ -64,10 +61,9 @@ class Replay(Strategy):
 
     def _slots(self, tasks: Sequence[Task]) -> tuple[int, int]:
         """Return how many samples are stored to train on, and how many to set thresholds."""
-        slots = capacity(*self.room, self._bytes_each())
-        if not all(len(task.calibration) for task in tasks):
-            return slots, 0
-        return with_aside(slots, self.room[1], self.samples.stored[0].nbytes)
+        if all(len(task.calibration) for task in tasks):
+            return self.budget.slots_with_aside(self._bytes_each(), self.samples.stored[0].nbytes)
+        return self.budget.slots(self._bytes_each()), 0
 
     def _bytes_each(self) -> int:
         return self.samples.stored[0].nbytes
@@ -83,12 +79,11 @@ class Replay(Strategy):
         """Return the stored samples that were kept aside."""
         if not self.aside:
             return None
-        stored, seen = self.aside.kept["samples"], self.aside.kept["seen"]
-        return self.samples.scaled(stored), seen.clamp(max=stored.shape[1]).tolist(), seen.tolist()
+        stored, seen = (count.tolist() for count in self.aside.counts())
+        return self.samples.scaled(self.aside.kept["samples"]), stored, seen
 
     def _drawn(self, count: int) -> Tensor:
-        slots = self.reservoir.draw(count, self.random)
-        return self.samples.scaled(self.reservoir.take("samples", slots))
+        return self.samples.scaled(self.reservoir.drawn("samples", count, self.random))
 
     def after_task(self, tasks: Sequence[Task]) -> None:
         """Offer the task's samples to the reservoir."""

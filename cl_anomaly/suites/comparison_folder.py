@@ -63,26 +63,17 @@ def write_comparison(
         The comparison's folder.
     """
     first = next(iter(configs.values()))
-    name = (
-        checked_name(name)
-        if name is not None
-        else plain_name(f"{short_name(first.dataset)}-compare")
-    )
+    usual = plain_name(f"{short_name(first.dataset)}-compare")
+    name = usual if name is None else checked_name(name)
     content = suite_from(configs).content()
     runs = {run: folders[run].name for run in configs if run in folders}
-    numbered = re.compile(rf"{re.escape(name)}(-\d+)?")
-    for folder in sorted(path for path in out.iterdir() if numbered.fullmatch(path.name)):
-        if _holds(folder, content, runs, named):
-            return folder
-    results = Results(
-        [
-            RunFolder(folders.get(run), run, settings=config.to_dict(), config=config)
-            for run, config in configs.items()
-        ],
-        "comparison",
-        name,
-        named,
-    )
+    if (there := _written_before(out, name, content, runs, named)) is not None:
+        return there
+    made = [
+        RunFolder(folders.get(run), run, settings=config.to_dict(), config=config)
+        for run, config in configs.items()
+    ]
+    results = Results(made, "comparison", name, named)
 
     def write(folder: Path) -> None:
         write_runs(folder, results)
@@ -93,6 +84,15 @@ def write_comparison(
     with claimed(out, name, again=True) as folder:
         publish(folder, write, complete=True)
     return folder
+
+
+def _written_before(
+    out: Path, name: str, content: dict[str, Any], runs: dict[str, str], named: Named
+) -> Path | None:
+    """Find the folder of just this comparison, by its name or that with a number after it."""
+    numbered = re.compile(rf"{re.escape(name)}(-\d+)?")
+    folders = sorted(path for path in out.iterdir() if numbered.fullmatch(path.name))
+    return next((path for path in folders if _holds(path, content, runs, named)), None)
 
 
 def _holds(folder: Path, content: dict[str, Any], runs: dict[str, str], named: Named) -> bool:

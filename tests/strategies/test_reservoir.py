@@ -8,7 +8,7 @@ from torch import Tensor
 
 from cl_anomaly.core.errors import InputError
 from cl_anomaly.core.randomness import ReplicaRandom
-from cl_anomaly.strategies.shared.reservoir import Reservoir, capacity, check_budget
+from cl_anomaly.strategies.shared.reservoir import Budget, Reservoir
 
 CPU = torch.device("cpu")
 
@@ -74,9 +74,9 @@ def test_a_replica_keeps_the_same_beside_others_with_longer_tasks() -> None:
 
 @pytest.mark.parametrize("name", ["samples", "memory_bytes"])
 def test_one_is_the_smallest_budget(name: str) -> None:
-    check_budget(**{"samples": 500, "memory_bytes": None} | {name: 1})
+    Budget(**{"samples": 500, "memory_bytes": None} | {name: 1})
     with pytest.raises(InputError, match=f"`{name}` to be 1 or more, but got 0"):
-        check_budget(**{"samples": 500, "memory_bytes": None} | {name: 0})
+        Budget(**{"samples": 500, "memory_bytes": None} | {name: 0})
 
 
 def test_a_memory_of_one_sample_keeps_one_of_all_with_the_same_chance() -> None:
@@ -86,11 +86,11 @@ def test_a_memory_of_one_sample_keeps_one_of_all_with_the_same_chance() -> None:
 
 
 def test_budget_in_bytes() -> None:
-    assert capacity(500, None, 784) == 500
-    assert capacity(500, 8 + 784, 784) == 1
-    assert capacity(500, 10_000, 784) == 12
+    assert Budget(500, None).slots(784) == 500
+    assert Budget(500, 8 + 784).slots(784) == 1
+    assert Budget(500, 10_000).slots(784) == 12
     with pytest.raises(InputError, match="a sample of 784 bytes and a counter of 8, but got 791"):
-        capacity(500, 791, 784)
+        Budget(500, 791).slots(784)
 
 
 def test_fewer_slots_than_before_give_up_the_last() -> None:

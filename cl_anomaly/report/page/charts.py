@@ -83,20 +83,7 @@ def matrix_figure(
         tasks: largest number of rows.
         what: name of the quantity.
     """
-    low, high = limits
-    base = (
-        alt.Chart(alt.NamedData(name=name))
-        .transform_filter(" && ".join(f"datum.{key} === {key}" for key in chosen))
-        .encode(
-            x=alt.X(
-                "name:N",
-                title="Test group of task",
-                sort=alt.EncodingSortField("of", op="min"),
-                axis=alt.Axis(labelAngle=0, orient="top", labelLimit=90, labelOverlap=True),
-            ),
-            y=alt.Y("task:O", title="After task"),
-        )
-    )
+    (low, high), base = limits, _cells_of(name, chosen)
     legend = alt.Legend(orient="bottom", direction="horizontal", gradientLength=160)
     scale = alt.Scale(scheme="cividis", domain=[low, high], clamp=True)
     cells = base.mark_rect().encode(
@@ -114,6 +101,23 @@ def matrix_figure(
     chart = alt.layer(cells, learnt, to_come).add_params(*_parameters(chosen))
     about = f"{what} after each task, on the test group of each task"
     return _written(chart, _CELL * tasks, about)
+
+
+def _cells_of(name: str, chosen: Chosen) -> alt.Chart:
+    """Place the cells of a matrix."""
+    return (
+        alt.Chart(alt.NamedData(name=name))
+        .transform_filter(" && ".join(f"datum.{key} === {key}" for key in chosen))
+        .encode(
+            x=alt.X(
+                "name:N",
+                title="Test group of task",
+                sort=alt.EncodingSortField("of", op="min"),
+                axis=alt.Axis(labelAngle=0, orient="top", labelLimit=90, labelOverlap=True),
+            ),
+            y=alt.Y("task:O", title="After task"),
+        )
+    )
 
 
 def ranks_figure(compared: Comparison, looks: Looks, about: str) -> Specification:
@@ -164,22 +168,7 @@ def _bar(place: int, first: str, last: str, order: alt.Scale) -> alt.Chart:
 
 def cost_figure(looks: Looks, chosen: Chosen, about: str) -> Specification:
     """Draw the AUROC of each run after the last task against its cost."""
-    base = (
-        alt.Chart(alt.NamedData(name="cost"))
-        .transform_filter("datum.dataset === dataset")
-        .transform_calculate(cost="datum[cost_of]")
-        .transform_filter("isValid(datum.cost)")
-        .transform_joinaggregate(most="max(cost)")
-        .encode(
-            x=alt.X(
-                "cost:Q",
-                title="Cost, on a square-root scale",
-                scale=alt.Scale(type="sqrt", domainMin=0, nice=True),
-                axis=alt.Axis(format="~s", labelOverlap=True, tickCount=6),
-            ),
-            color=_by_run(alt.Color, looks, "colour"),
-        )
-    )
+    base = _runs_by_cost(looks)
     scale = alt.Scale(zero=False)
     values = alt.Y("mean:Q", title="AUROC after the last task", scale=scale)
     spread = base.mark_rule(opacity=0.5).encode(y=alt.Y("low:Q", scale=scale), y2="high:Q")
@@ -199,6 +188,26 @@ def cost_figure(looks: Looks, chosen: Chosen, about: str) -> Specification:
     ]
     chart = alt.layer(spread, points, *words).add_params(*_parameters(chosen))
     return _written(chart, 320, about)
+
+
+def _runs_by_cost(looks: Looks) -> alt.Chart:
+    """Place runs by the cost that the reader has chosen."""
+    return (
+        alt.Chart(alt.NamedData(name="cost"))
+        .transform_filter("datum.dataset === dataset")
+        .transform_calculate(cost="datum[cost_of]")
+        .transform_filter("isValid(datum.cost)")
+        .transform_joinaggregate(most="max(cost)")
+        .encode(
+            x=alt.X(
+                "cost:Q",
+                title="Cost, on a square-root scale",
+                scale=alt.Scale(type="sqrt", domainMin=0, nice=True),
+                axis=alt.Axis(format="~s", labelOverlap=True, tickCount=6),
+            ),
+            color=_by_run(alt.Color, looks, "colour"),
+        )
+    )
 
 
 def _written(chart: alt.LayerChart | alt.FacetChart, height: float, about: str) -> Specification:

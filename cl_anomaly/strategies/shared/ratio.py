@@ -8,14 +8,15 @@ Ratio = float | Literal["proportional"]
 """Replayed samples for each new one; "proportional" for one of each past task."""
 
 
-def check_ratio(ratio: Ratio) -> None:
-    """Refuse a ratio that replays nothing.
+def checked_ratio(ratio: Ratio) -> Ratio:
+    """Return a ratio as it is; refuse one that replays nothing.
 
     Raises:
         InputError: it is neither "proportional" nor a number above 0.
     """
     if ratio != "proportional" and not 0 < ratio < float("inf"):
         raise InputError(setting="ratio", expected="to be proportional or above 0", got=ratio)
+    return ratio
 
 
 def replayed_count(ratio: Ratio, past_tasks: int, new_samples: int) -> int:

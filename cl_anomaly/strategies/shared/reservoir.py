@@ -1,6 +1,7 @@
 """A reservoir of past samples for each replica, in a fixed number of bytes."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
@@ -16,47 +17,53 @@ _FINE = 1 << 31
 _ASIDE = 5
 
 
-def check_budget(samples: int, memory_bytes: int | None) -> None:
-    """Refuse a budget without room.
+@dataclass(frozen=True)
+class Budget:
+    """The room that each replica has for stored samples.
+
+    Attributes:
+        samples: their number, if no bytes are given.
+        memory_bytes: of each replica, including the eight of each counter.
 
     Raises:
         InputError: one of the two is below 1.
     """
-    for name, value in (("samples", samples), ("memory_bytes", memory_bytes)):
-        if value is not None and value < 1:
-            raise InputError(setting=name, expected="to be 1 or more", got=value)
 
+    samples: int
+    memory_bytes: int | None
 
-def capacity(samples: int, memory_bytes: int | None, bytes_each: int) -> int:
-    """Count the samples that each replica keeps.
+    def __post_init__(self) -> None:
+        """Refuse a budget without room."""
+        for name, value in vars(self).items():
+            if value is not None and value < 1:
+                raise InputError(setting=name, expected="to be 1 or more", got=value)
 
-    Args:
-        samples: their number, if no bytes are given.
-        memory_bytes: of each replica, including the eight of the counter.
-        bytes_each: of a sample, with everything kept beside it.
+    def slots(self, bytes_each: int) -> int:
+        """Count the samples that fit, given the bytes of each with everything kept beside it.
 
-    Raises:
-        InputError: the bytes hold no sample.
-    """
-    if memory_bytes is None:
-        return samples
-    if memory_bytes < bytes_each + _COUNTER_BYTES:
-        raise InputError(
-            setting="memory_bytes",
-            expected=f"to hold a sample of {bytes_each} bytes and a counter of {_COUNTER_BYTES}",
-            got=memory_bytes,
-        )
-    return (memory_bytes - _COUNTER_BYTES) // bytes_each
+        Raises:
+            InputError: the bytes hold no sample.
+        """
+        if self.memory_bytes is None:
+            return self.samples
+        if self.memory_bytes < bytes_each + _COUNTER_BYTES:
+            raise InputError(
+                setting="memory_bytes",
+                expected=f"to hold a sample of {bytes_each} bytes and a counter of "
+                f"{_COUNTER_BYTES}",
+                got=self.memory_bytes,
+            )
+        return (self.memory_bytes - _COUNTER_BYTES) // bytes_each
 
+    def slots_with_aside(self, bytes_each: int, sample_bytes: int) -> tuple[int, int]:
+        """Count the samples to train on, and those to set thresholds, that fit together.
 
-def with_aside(slots: int, memory_bytes: int | None, sample_bytes: int) -> tuple[int, int]:
-    """Divide slots into those to train on, and those that set thresholds.
-
-    With a budget of bytes, the second counter takes the place of as many samples as it needs.
-    """
-    aside = slots // _ASIDE
-    counter = 0 if memory_bytes is None else -(-_COUNTER_BYTES // sample_bytes)
-    return slots - aside, max(0, aside - counter)
+        Of bytes, the second counter takes the place of as many samples as it needs.
+        """
+        slots = self.slots(bytes_each)
+        aside = slots // _ASIDE
+        counter = 0 if self.memory_bytes is None else -(-_COUNTER_BYTES // sample_bytes)
+        return slots - aside, max(0, aside - counter)
 
 
 class Reservoir:
@@ -83,7 +90,7 @@ class Reservoir:
 
         Args:
             indices: R tensors (n_r,), int64, places of the new samples.
-            slots: how many there are in all, see `capacity`.
+            slots: how many there are in all, see `Budget`.
             random: draws for full chunks, so that a replica sees the same beside longer tasks.
 
         Returns:
@@ -120,11 +127,18 @@ class Reservoir:
         where = is_new.reshape(*is_new.shape, *[1] * (values.dim() - 2))
         self.kept[name] = torch.where(where, values, old)
 
+    def counts(self) -> tuple[Tensor, Tensor]:
+        """Count the samples that each replica stores, and those that were offered; (R,), int64."""
+        slots = max(own.shape[1] for own in self.kept.values() if own.dim() > 1)
+        return self.kept["seen"].clamp(max=slots), self.kept["seen"]
+
     def draw(self, count: int, random: Draws) -> Tensor:
         """Draw filled slots of each replica with replacement, (R, count), int64."""
-        slots = max(own.shape[1] for own in self.kept.values() if own.dim() > 1)
-        filled = self.kept["seen"].clamp(max=slots)[:, None]
-        return (random.integers(_FINE, count) * filled) >> 31
+        return (random.integers(_FINE, count) * self.counts()[0][:, None]) >> 31
+
+    def drawn(self, name: str, count: int, random: Draws) -> Tensor:
+        """Draw values stored under a name, with replacement: (R, count, ...)."""
+        return self.take(name, self.draw(count, random))
 
     def take(self, name: str, slots: Tensor) -> Tensor:
         """Return the values stored under a name in these slots (R, count): (R, count, ...)."""
