@@ -17,8 +17,7 @@ from cl_anomaly.scenarios.base import Replica, Scenario, all_test_indices
 from cl_anomaly.scores.scoring import GroupPlaces
 from cl_anomaly.settings.run_config import ResolvedConfig
 from cl_anomaly.statistics.aurocs import ARRIVED, HEADLINE, OF_CLASS, UNTRAINED, Measures
-from cl_anomaly.statistics.detection import average_precision, fpr_at_tpr
-from cl_anomaly.statistics.matrix import auroc
+from cl_anomaly.statistics.detection import auroc, average_precision, fpr_at_tpr
 from cl_anomaly.statistics.transfer import transfer_of
 from cl_anomaly.store.metrics import METRICS_COLUMNS
 from cl_anomaly.store.status import Failure

@@ -94,7 +94,7 @@ def test_what_was_done_is_saved_and_the_same_command_goes_on(
 ) -> None:
     found, said = interrupt(number, lingering, tmp_path)
     assert found == code
-    assert "The same command goes on with what is missing" in said
+    assert "The same command resumes what is missing" in said
     assert "Traceback" not in said
     assert [status.name for status in find_runs(tmp_path)] == ["interrupted"] * 2
     with lingering.told("go"):
