@@ -54,11 +54,7 @@ def bench(
         only_estimate: list the missing runs and their cost, and run nothing.
         only: methods to run; existing results of others are used as well. Empty: all.
         out: folder for the runs' folders and the suite's.
-        quiet: print only the folder.
-        again: repeat finished runs.
-        no_report: write no page.
         name: name of the suite's folder. Default: the name of its file.
-        track: names of trackers that follow each run.
 
     Raises:
         InputError: the suite is wrong, or its folder belongs to another one; nothing has run.

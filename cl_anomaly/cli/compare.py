@@ -38,14 +38,8 @@ def compare(
     """Perform several runs, and write a folder with their figure and their numbers.
 
     Args:
-        runs: specifications by name.
         named: pairs of runs to test, whichever run has the highest AUROC.
         out: folder for the runs' folders and the comparison's.
-        quiet: print only the folder.
-        again: repeat finished runs.
-        no_report: write no page.
-        name: name of the comparison's folder.
-        track: names of trackers that follow each run.
 
     Raises:
         InputError: a run is misconfigured, or another comparison has that name; nothing has run.

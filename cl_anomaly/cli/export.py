@@ -23,7 +23,6 @@ def export(folder: Path, to: FormatName, out: Path | None, spread: Spread, overw
     Args:
         out: file to write. Default: standard output.
         spread: the number beside a mean, in LaTeX and Markdown.
-        overwrite: replace an existing file.
 
     Raises:
         InputError: no results, a file that cannot be written, or pyarrow is not installed.

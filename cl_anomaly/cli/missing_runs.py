@@ -48,8 +48,6 @@ def run_missing(
     """Show the cost of the missing runs, then perform them.
 
     Args:
-        members: runs by name.
-        outlines: the runs' outlines by name.
         waiting: runs whose options are not tuned yet: only their cost is shown.
         says_finished: whether to print a line if no run is missing.
     """

@@ -69,7 +69,6 @@ class Operand(click.Argument):
     """An argument given without a flag.
 
     Args:
-        several: whether several may be given.
         complete: returns the names that a shell offers.
     """
 

@@ -31,7 +31,6 @@ class Wanted:
     Attributes:
         score: score to draw. Default: the first run's.
         out: the figure's file, with or without its ending.
-        overwrite: replace an existing figure.
         labels: names of the lines, see `report.words.relabelled`. Default: the runs' names.
         words: title and task names to replace the default ones.
     """
@@ -110,8 +109,6 @@ def plot_picture(kind: str, folders: Sequence[Path], wanted: Wanted) -> None:
     """Draw a picture of one finished run, and print its files.
 
     Args:
-        kind: one of PICTURES.
-        folders: the run's folder alone.
         wanted: the figure; it may name a score only if the picture shows scores.
 
     Raises:

@@ -29,7 +29,6 @@ def show_runs(out: Path, conditions: Sequence[str], sort: str, as_json: bool) ->
 
     Args:
         conditions: NAME=VALUE; an entry must meet all of them.
-        sort: column to sort by.
 
     Raises:
         InputError: a condition or `sort` has an unknown name.

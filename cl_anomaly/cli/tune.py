@@ -24,7 +24,6 @@ class Chosen:
         choices: by method.
         waiting: methods without a choice, because their candidates are not to be run now. They have
             no results: results with other options do not count.
-        folders: the candidates' folders.
     """
 
     choices: dict[str, Choice]

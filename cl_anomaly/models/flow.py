@@ -75,7 +75,6 @@ class Couplings(Generator):
     split is part of the model, and the same for every seed.
 
     Args:
-        count: number of couplings.
         hidden_sizes: features of the hidden layers of each coupling's network.
         generators: one for each replica, which draw its initial weights.
     """

@@ -49,7 +49,7 @@ def test_different_anomaly_classes_have_a_panel_each(here: Path) -> None:
     folders = made_up_run(here, "gr"), made_up_run(here, "gr", anomaly_class=3)
     done = plot(*folders, "--out", "figure.svg")
     assert done.err == (
-        "These runs are of different anomaly classes (0, 3): each has a panel of its own.\n"
+        "These runs have different anomaly classes (0, 3): each has its own panel.\n"
     )
     words = labels_in(here / "figure.svg")
     assert words.count("gr") == 1, "one legend"

@@ -100,7 +100,7 @@ def test_what_was_done_is_saved_and_the_same_command_goes_on(
     with lingering.told("go"):
         done = cli("compare", *lingering.arguments, "--out", tmp_path)
     assert done.code == 0, done.err
-    assert done.err.count("Going on with") == 2
+    assert done.err.count("Resuming") == 2
     assert ": task 1/9" not in done.err
     (comparison,) = tmp_path.glob("digits-compare*")
     for file in ("metrics.csv", "summary.csv", "config.json", "runs.json", "auroc_per_task.svg"):

@@ -77,7 +77,7 @@ def test_a_finished_run_is_shown_and_not_repeated(tmp_path: Path) -> None:
     finished = datetime.fromisoformat(json.loads((folder / "timing.json").read_text())["finished"])
     assert abs(datetime.now(UTC) - finished) < timedelta(days=1)
     when = finished.astimezone().strftime("%Y-%m-%d %H:%M")
-    assert first == f"Results from {when}, not repeated: {folder}. `--again` runs it anew."
+    assert first == f"Results from {when}, not repeated: {folder}. `--again` repeats it."
     assert "AUROC after each task" in rest and str(folder) in rest
     assert "not repeated" in run(tmp_path).err, "nor with --quiet, whose output is the folder alone"
     assert [path for path in tmp_path.iterdir()] == [folder]
@@ -250,14 +250,14 @@ def test_a_strategy_that_cannot_give_what_it_keeps_begins_anew(tmp_path: Path) -
     stopped = cli(*command)
     assert stopped.code == 143
     assert "overrides `after_task`, but keeps nothing in `self.kept`" in stopped.err
-    assert "or begins anew" in stopped.err
+    assert "or starts again" in stopped.err
     (status,) = find_runs(tmp_path / "out")
     assert (status.name, status.why) == ("interrupted", ["at its beginning"])
     file.write_text(KEEPS_WITHOUT_SAYING.replace("os.kill(os.getpid(), signal.SIGTERM)", "pass"))
     done = cli(*command)
     assert done.code == 0, done.err
     assert ": task 1/2" in done.err
-    assert "will have to begin anew: Keeps overrides `after_task`" in plain(done.err)
+    assert "this run cannot be resumed: Keeps overrides `after_task`" in plain(done.err)
 
 
 def test_a_strategy_that_raises_is_named_with_its_line(tmp_path: Path) -> None:

@@ -24,7 +24,6 @@ class Decoder(Generator):
     Args:
         layers: map (R, B, latent) to (R, B, ...), as many numbers as a sample has.
         latent_size: dimensions of a code.
-        features: shape of one sample.
         is_linear: whether the layers return means; otherwise they return logits.
     """
 

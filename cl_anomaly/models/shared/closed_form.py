@@ -33,7 +33,6 @@ class ClosedForm(Model):
         """Learn a replica's next task.
 
         Args:
-            replica: its place.
             features: (n, F) each, in one or more batches, of all visible samples of the task.
             anew: whether they include all samples of all earlier tasks, so that they are learnt as
                 one task that replaces the others.
@@ -47,9 +46,6 @@ class ClosedForm(Model):
     def scoring_flops(self, tasks: int) -> int | None:
         """Count the operations in matrix products to score one sample, its features included.
 
-        Args:
-            tasks: number of tasks learnt.
-
         Returns:
             The count; None if it is unknown.
         """
@@ -60,7 +56,6 @@ class ClosedForm(Model):
 
         Args:
             samples: number of samples in each task, of all replicas.
-            replicas: number of replicas.
 
         Returns:
             The count; None if it is unknown.

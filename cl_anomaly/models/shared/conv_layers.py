@@ -61,8 +61,6 @@ class Conv2d(_Convolution):
     """R 3×3 convolutions side by side, with stride 2: each side is halved, rounded up.
 
     Args:
-        inputs: input channels.
-        outputs: output channels.
         generators: one for each replica, which draw its initial weights.
 
     Attributes:
@@ -95,8 +93,6 @@ class ConvTranspose2d(_Convolution):
     """R transposed 3×3 convolutions side by side, with stride 2, which mirror `Conv2d`.
 
     Args:
-        inputs: input channels.
-        outputs: output channels.
         size: output size (H, W), which `Conv2d` halves, rounded up.
         generators: one for each replica, which draw its initial weights.
 

@@ -96,7 +96,6 @@ def squared_distance(f: Tensor, mean: Tensor, white: Tensor) -> Tensor:
     """Return the squared Mahalanobis distance of samples (n, F) from a Gaussian, (n,).
 
     Args:
-        f: samples.
         mean: (F,), μ.
         white: (F, F), W of `whitening`.
     """

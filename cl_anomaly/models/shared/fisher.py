@@ -24,10 +24,7 @@ def fisher_diagonal(
     be another number, which depends on the batch size.
 
     Args:
-        model: R replicas.
-        samples: the training samples.
         indices: R tensors (n_r,), int64, each replica's samples; none may be empty.
-        random: draws for the loss.
 
     Returns:
         By parameter name, in the parameter's shape, float32.
@@ -47,7 +44,6 @@ def mean_over_samples(
     """Compute means over each replica's samples from sums over batches.
 
     Args:
-        samples: the training samples.
         indices: R tensors (n_r,), int64, each replica's samples; none may be empty.
         sums: from a batch (R, B, *features) and its mask (R, B) to sums by parameter name, in the
             parameter's shape.
@@ -84,7 +80,6 @@ def squared_gradients(model: Model, x: Tensor, random: Draws, weights: Tensor) -
     Args:
         model: R replicas, all of whose parameters belong to layers of `layers` or `conv_layers`.
         x: (R, B, *features).
-        random: draws for the loss.
         weights: (R, B), weight of each sample's gradient.
 
     Returns:

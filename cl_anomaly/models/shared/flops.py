@@ -24,7 +24,6 @@ def forward_flops(model: Model, tasks: int = 1) -> int | None:
 
     Args:
         model: on the CPU.
-        tasks: number of tasks learnt.
 
     Returns:
         The number; None if the model fails for two samples of zeros, or does not know it.
@@ -46,7 +45,6 @@ def training_flops(model: Model, samples: Sequence[int], replicas: int) -> int |
     Args:
         model: on the CPU.
         samples: number of training samples in each task, of all replicas.
-        replicas: number of replicas.
     """
     if isinstance(model, ClosedForm):
         return _said(lambda: model.learning_flops(samples, replicas))

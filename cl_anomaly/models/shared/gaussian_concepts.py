@@ -35,7 +35,6 @@ class GaussianConcepts(nn.Module):
     Args:
         replicas: R.
         size: F, the number of features.
-        shrinkage: shrinkage of each covariance.
         merge: how much farther samples may be from the Gaussian they join; 0 joins none.
         form: form of stored covariances; its tensors are buffers, (R, K, ...).
         pooling: share of a task's common covariance in that of each of its parts.

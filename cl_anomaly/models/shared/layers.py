@@ -15,8 +15,6 @@ class Linear(nn.Module):
     Weights are initialised as in PyTorch's `nn.Linear`, uniform in ±1/√(number of inputs).
 
     Args:
-        inputs: input features.
-        outputs: output features.
         generators: one for each replica, which draw its initial weights.
 
     Attributes:

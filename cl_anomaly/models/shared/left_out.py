@@ -44,8 +44,6 @@ def distances_left_out(
 
     Args:
         f: (n, F), samples of one part.
-        part: index of that part.
-        parts: the task's parts.
         pooling: λ; 0 for a single part.
         shrinkage: s.
 

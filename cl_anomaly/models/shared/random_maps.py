@@ -57,7 +57,6 @@ class RandomUnits(nn.Module):
 
     Args:
         features: shape of one sample, d values in all.
-        size: number of units.
         seeds: one for each replica, which draw its units.
 
     """

@@ -77,11 +77,7 @@ def matrix_figure(
     """Draw a matrix with its numbers: a row after each task, a column for each test group.
 
     Args:
-        name: of its data.
-        chosen: initial parameters.
-        limits: of the scale.
         tasks: largest number of rows.
-        what: name of the quantity.
     """
     low, high = limits
     base = (
