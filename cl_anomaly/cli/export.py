@@ -7,7 +7,7 @@ from typing import Literal
 
 from cl_anomaly.core.errors import InputError
 from cl_anomaly.listeners.screen import say
-from cl_anomaly.report.export import paper_table
+from cl_anomaly.report.paper_rows import paper_table
 from cl_anomaly.report.paper_table import Spread, latex, markdown
 from cl_anomaly.results.reading import read_results
 from cl_anomaly.results.results import Results

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 
 from cl_anomaly.core.errors import InputError
 from cl_anomaly.listeners.screen import say
+from cl_anomaly.report.auroc_figure import draw_auroc
 from cl_anomaly.report.canvas import FORMATS, write_figure
 from cl_anomaly.report.drawn_run import DrawnRun
-from cl_anomaly.report.figures import draw_auroc
 from cl_anomaly.report.pictures import find_picture
 from cl_anomaly.report.run_names import labelled
 from cl_anomaly.report.words import NO_WORDS, Words, check_task_names, relabelled

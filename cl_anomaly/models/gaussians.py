@@ -18,8 +18,8 @@ from cl_anomaly.models.shared.covariances import together
 from cl_anomaly.models.shared.feature_maps import FeatureMap, Histograms, Pixels, is_image
 from cl_anomaly.models.shared.flops import products_of
 from cl_anomaly.models.shared.gaussian_concepts import GaussianConcepts
-from cl_anomaly.models.shared.kept_covariances import form_for
 from cl_anomaly.models.shared.random_maps import RandomConvolutions, RandomUnits
+from cl_anomaly.models.shared.stored_covariances import form_for
 
 
 class FromGaussians(Distances):
@@ -179,7 +179,7 @@ class Gaussians(ClosedForm):
         """Count Σₜ nₜ (f + 2 F²) + R T K (k + p) for R replicas and T tasks of nₜ samples in all.
 
         f counts the operations for a sample's features, 2 F² those for its part in a covariance,
-        k and p those to store a covariance and to prepare it, see `kept_covariances.Operations`.
+        k and p those to store a covariance and to prepare it, see `stored_covariances.Operations`.
         K-means and the comparison with earlier Gaussians depend on the data, and are not counted.
         """
         of_sample = self._of_features() + 2 * self.map.size**2

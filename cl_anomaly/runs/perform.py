@@ -18,7 +18,7 @@ from cl_anomaly.runs.interrupts import stop_requested_by_signals
 from cl_anomaly.runs.run import Run
 from cl_anomaly.runs.run_events import RunEvents
 from cl_anomaly.runs.tracking import tracked
-from cl_anomaly.runs.writing import write_beginning, write_results
+from cl_anomaly.runs.write_files import write_beginning, write_results
 from cl_anomaly.settings.python_values import FAMILY
 from cl_anomaly.settings.strategy_names import family_of
 from cl_anomaly.store.checkpoints import Checkpoints

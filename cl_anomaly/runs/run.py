@@ -16,7 +16,7 @@ from cl_anomaly.plan.assemble import assemble
 from cl_anomaly.plan.build import Plan
 from cl_anomaly.results.run_folder import RunFolder
 from cl_anomaly.runs.checkpointing import Keeper
-from cl_anomaly.runs.cost import cost_of, new_samples
+from cl_anomaly.runs.measured_cost import cost_of, new_samples
 from cl_anomaly.runs.measurements import Measurements
 from cl_anomaly.runs.recorded_pictures import PictureRecorder
 from cl_anomaly.runs.recorded_thresholds import ThresholdRecord

@@ -17,7 +17,7 @@ from torch import Tensor
 from cl_anomaly.models.base import HIDDEN, Distances, Reconstruction
 from cl_anomaly.models.shared.covariances import Moments
 from cl_anomaly.models.shared.gaussian_concepts import GaussianConcepts
-from cl_anomaly.models.shared.kept_covariances import Triangle
+from cl_anomaly.models.shared.stored_covariances import Triangle
 from cl_anomaly.scores.base import LearntScore
 from cl_anomaly.scores.distances import (
     AutoMargin,

@@ -16,7 +16,7 @@ from cl_anomaly.core.json_files import read_json
 from cl_anomaly.core.machine import now
 from cl_anomaly.core.state import Wanted
 from cl_anomaly.plan.build import Plan, assemble
-from cl_anomaly.runs.cost import new_samples
+from cl_anomaly.runs.measured_cost import new_samples
 from cl_anomaly.store.config_files import read_configuration
 from cl_anomaly.store.status import CONFIG_FILE, TIMING_FILE, is_finished
 from cl_anomaly.strategies import Strategy

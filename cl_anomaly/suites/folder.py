@@ -8,9 +8,9 @@ from typing import Any
 from cl_anomaly.core.errors import InputError
 from cl_anomaly.core.json_files import write_json
 from cl_anomaly.plan.outline import Outline
+from cl_anomaly.report.auroc_figure import draw_auroc
 from cl_anomaly.report.canvas import save_figure
 from cl_anomaly.report.critical_difference import draw_critical_difference
-from cl_anomaly.report.figures import draw_auroc
 from cl_anomaly.report.run_names import labelled
 from cl_anomaly.report.suite_table import markdown_table
 from cl_anomaly.results.results import Results

@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from cl_anomaly.runs import writing as store
+from cl_anomaly.runs import write_files as store
 from cl_anomaly.store import checkpoints
 from cl_anomaly.store.files import check_files
 from cl_anomaly.store.status import find_runs, status_of

@@ -11,8 +11,8 @@ from torch import Tensor, nn
 
 from cl_anomaly.models.shared.components import nearest_centres
 from cl_anomaly.models.shared.covariances import Compared, Moments, together, unlikeness
-from cl_anomaly.models.shared.kept_covariances import Distance, Form, Spectrum, dense_distance
-from cl_anomaly.models.shared.left_out import Fitted, distances_left_out
+from cl_anomaly.models.shared.leave_one_out import Fitted, distances_left_out
+from cl_anomaly.models.shared.stored_covariances import Distance, Form, Spectrum, dense_distance
 
 # By chance alone, two covariances of n samples in F dimensions are unlike by about F/2n.
 _BY_CHANCE = 1.5

@@ -8,7 +8,7 @@ from typing import Any
 
 import altair as alt
 
-from cl_anomaly.report.page.look import TEXT, Look
+from cl_anomaly.report.page.line_looks import TEXT, Look
 from cl_anomaly.statistics.comparison import Comparison
 from cl_anomaly.statistics.ranks import groups_not_different
 

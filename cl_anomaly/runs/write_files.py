@@ -73,8 +73,8 @@ def write_results(result: RunFolder, folder: Path) -> None:
 
 
 def _draw(result: RunFolder, folder: Path) -> None:
+    from cl_anomaly.report.auroc_figure import draw_auroc
     from cl_anomaly.report.canvas import save_figure  # with Matplotlib
-    from cl_anomaly.report.figures import draw_auroc
     from cl_anomaly.report.run_names import one_line
 
     line = one_line(result.metrics).assign(run=result.strategy_name)

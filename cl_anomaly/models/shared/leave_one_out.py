@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from torch import Tensor
 
 from cl_anomaly.models.shared.covariances import least_variance
-from cl_anomaly.models.shared.kept_covariances import Spectrum
+from cl_anomaly.models.shared.stored_covariances import Spectrum
 
 _FEWEST = 3
 _TINY = 1e-12
