@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Wanted:
+class FigureRequest:
     """The figure that the user asked for.
 
     Attributes:
@@ -42,7 +42,7 @@ class Wanted:
     words: Words = NO_WORDS
 
 
-def plot(folders: Iterable[Path], wanted: Wanted) -> None:
+def plot(folders: Iterable[Path], request: FigureRequest) -> None:
     """Draw finished runs in one figure, and print its files.
 
     Runs without results or without the score are left out, unless none remains.
@@ -50,14 +50,14 @@ def plot(folders: Iterable[Path], wanted: Wanted) -> None:
     Raises:
         InputError: no run remains, or the figure cannot be written to `out`.
     """
-    files, score = _figure_files(wanted.out, wanted.overwrite), wanted.score
+    files, score = _figure_files(request.out, request.overwrite), request.score
     results, left_out = read_what_can_be_drawn(folders)
     results, without = _with_score(results, score or results[0].score)
     metrics, remarks = labelled(results)
-    if wanted.labels:
+    if request.labels:
         lines = [str(run) for run in metrics["run"].unique()]
-        metrics["run"] = metrics["run"].map(relabelled(wanted.labels, lines))
-    check_task_names(wanted.words.task_names, int(metrics["task"].max()))
+        metrics["run"] = metrics["run"].map(relabelled(request.labels, lines))
+    check_task_names(request.words.task_names, int(metrics["task"].max()))
     scores = list(dict.fromkeys(run.score for run in results))
     if score is None and len(scores) > 1:
         remarks.append(
@@ -67,11 +67,11 @@ def plot(folders: Iterable[Path], wanted: Wanted) -> None:
     if note := code_note([run.path for run in results]):
         remarks.append(note)
     say([f"Left out: {why}" for why in [*left_out, *without]] + remarks)
-    check_writable(wanted.out.parent)
-    _write(draw_auroc(metrics, score or results[0].score, wanted.words), files)
+    check_writable(request.out.parent)
+    _write(draw_auroc(metrics, score or results[0].score, request.words), files)
 
 
-def plot_ranks(folders: Iterable[Path], wanted: Wanted) -> None:
+def plot_ranks(folders: Iterable[Path], request: FigureRequest) -> None:
     """Draw the critical-difference diagram of finished runs, and print its files.
 
     Runs of the same name, as on several datasets, count as one competitor.
@@ -81,15 +81,15 @@ def plot_ranks(folders: Iterable[Path], wanted: Wanted) -> None:
     """
     from cl_anomaly.report.critical_difference import draw_critical_difference
 
-    if wanted.words.task_names:
-        shown = ", ".join(wanted.words.task_names)
+    if request.words.task_names:
+        shown = ", ".join(request.words.task_names)
         expected = "no {} with `--kind cd`, which shows no tasks"
         raise InputError(setting="task_names", expected=expected, got=shown)
-    files = _figure_files(wanted.out, wanted.overwrite)
+    files = _figure_files(request.out, request.overwrite)
     results, left_out = read_what_can_be_drawn(folders)
-    score = wanted.score or results[0].score
+    score = request.score or results[0].score
     results, without = _with_score(results, score)
-    results = _named(results, wanted.labels)
+    results = _named(results, request.labels)
     compared = compare(results, score)
     said = [f"Left out: {why}" for why in [*left_out, *without]]
     if note := code_note([run.path for run in results]):
@@ -100,25 +100,25 @@ def plot_ranks(folders: Iterable[Path], wanted: Wanted) -> None:
         f"{next(iter(datasets)) if len(datasets) == 1 else f'{len(datasets)} datasets'}, {score}"
     )
     strategies = {run.name: run.strategy_name for run in results}
-    figure = draw_critical_difference(compared, strategies, wanted.words.title or title)
-    check_writable(wanted.out.parent)
+    figure = draw_critical_difference(compared, strategies, request.words.title or title)
+    check_writable(request.out.parent)
     _write(figure, files)
 
 
-def plot_picture(kind: str, folders: Sequence[Path], wanted: Wanted) -> None:
+def plot_picture(kind: str, folders: Sequence[Path], request: FigureRequest) -> None:
     """Draw a picture of one finished run, and print its files.
 
     Args:
-        wanted: the figure; it may name a score only if the picture shows scores.
+        request: the figure; it may name a score only if the picture shows scores.
 
     Raises:
         InputError: not exactly one run was given, it lacks the data of the picture, or the figure
             cannot be written to `out`.
     """
-    files, picture = _figure_files(wanted.out, wanted.overwrite), find_picture(kind)
-    if wanted.score is not None and not picture.is_of_scores:
+    files, picture = _figure_files(request.out, request.overwrite), find_picture(kind)
+    if request.score is not None and not picture.is_of_scores:
         expected = f"no {{}} with `--kind {kind}`, which shows none"
-        raise InputError(setting="score", expected=expected, got=wanted.score)
+        raise InputError(setting="score", expected=expected, got=request.score)
     results, left_out = read_what_can_be_drawn(folders)
     say([f"Left out: {why}" for why in left_out])
     if len(results) > 1:
@@ -129,10 +129,10 @@ def plot_picture(kind: str, folders: Sequence[Path], wanted: Wanted) -> None:
         )
     if note := code_note([results[0].path]):
         say([note])
-    check_writable(wanted.out.parent)
-    (run,) = _named(results, wanted.labels)
-    check_task_names(wanted.words.task_names, int(run.metrics["task"].max()))
-    _write(picture.draw(DrawnRun(run, wanted.words), wanted.score or run.score), files)
+    check_writable(request.out.parent)
+    (run,) = _named(results, request.labels)
+    check_task_names(request.words.task_names, int(run.metrics["task"].max()))
+    _write(picture.draw(DrawnRun(run, request.words), request.score or run.score), files)
 
 
 def _named(results: list[RunFolder], labels: Sequence[str]) -> list[RunFolder]:

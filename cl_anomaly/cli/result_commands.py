@@ -39,20 +39,20 @@ def _plot(given: Given) -> None:
             f"{', '.join(map(str, given.operands))} {'is not a' if one else 'are not'} run "
             f"folder{'' if one else 's'}. `cl-anomaly runs` lists the runs."
         )
-    from cl_anomaly.cli.plot import Wanted, plot, plot_picture, plot_ranks
+    from cl_anomaly.cli.plot import FigureRequest, plot, plot_picture, plot_ranks
     from cl_anomaly.report.words import Words
 
     values, kind = given.values, given.values.get("kind", _AUROC)
     out = values.get("out", Path("auroc_per_task" if kind == _AUROC else kind))
     words = Words(values.get("title", ""), tuple(names_in(values.get("task_names"))))
     labels = values.get("labels", [])
-    wanted = Wanted(values.get("score"), out, "overwrite" in values, labels, words)
+    request = FigureRequest(values.get("score"), out, "overwrite" in values, labels, words)
     if kind == _AUROC:
-        plot(given.operands, wanted)
+        plot(given.operands, request)
     elif kind == _RANKS:
-        plot_ranks(given.operands, wanted)
+        plot_ranks(given.operands, request)
     else:
-        plot_picture(kind, given.operands, wanted)
+        plot_picture(kind, given.operands, request)
 
 
 def _report(given: Given) -> None:
@@ -87,11 +87,11 @@ def _score(given: Given) -> None:
     if source != "-" and not Path(source).exists():
         expected, but = "to be a file, a folder or -", f"there is no {source!r}"
         raise InputError(setting="input", expected=expected, but=but)
-    from cl_anomaly.cli.score import Wanted, score_input
+    from cl_anomaly.cli.score import ScoreRequest, score_input
 
     rate, column = values.get("rate", 0.05), values.get("name_column")
-    wanted = Wanted(source, values.get("seed"), rate, column, names_in(values.get("ignore")))
-    score_input(folder, wanted, values.get("output"))
+    request = ScoreRequest(source, values.get("seed"), rate, column, names_in(values.get("ignore")))
+    score_input(folder, request, values.get("output"))
 
 
 def _list(given: Given) -> None:

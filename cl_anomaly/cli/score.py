@@ -29,7 +29,7 @@ _NEAREST = ("nearest_task", "second_task")
 
 
 @dataclass(frozen=True)
-class Wanted:
+class ScoreRequest:
     """The samples to score, and the replica that scores them.
 
     Attributes:
@@ -47,7 +47,7 @@ class Wanted:
     ignored: Sequence[str]
 
 
-def score_input(folder: Path, wanted: Wanted, output: Path | None) -> None:
+def score_input(folder: Path, request: ScoreRequest, output: Path | None) -> None:
     """Score samples with a trained detector, and write a row for each.
 
     Args:
@@ -58,17 +58,17 @@ def score_input(folder: Path, wanted: Wanted, output: Path | None) -> None:
         InputError: the detector, replica or input does not exist, or the samples do not fit.
         RunError: some samples of a live feed could not be scored; the others were.
     """
-    detector = Detector.load(folder).replica(wanted.seed)
-    rate = _known_rate(detector, wanted.rate)
-    if wanted.source == FEED:
+    detector = Detector.load(folder).replica(request.seed)
+    rate = _known_rate(detector, request.rate)
+    if request.source == FEED:
         _answer(detector, rate, sys.stdin, sys.stdout)
         return
     if rate is None:
         show_notice(
-            f"{folder} has no threshold for a false-positive rate of {wanted.rate}: scores only. "
+            f"{folder} has no threshold for a false-positive rate of {request.rate}: scores only. "
             f"`run --calibration 0.05` sets samples aside to choose one."
         )
-    scored = _scored_batches(detector, wanted, rate)
+    scored = _scored_batches(detector, request, rate)
     first = next(scored, [])  # errors in the input are raised before a line is written
     with _opened(output) as stream:
         rows = csv.writer(stream, lineterminator="\n")
@@ -87,15 +87,15 @@ def _known_rate(detector: Detector, rate: float) -> float | None:
 
 
 def _scored_batches(
-    detector: Detector, wanted: Wanted, rate: float | None
+    detector: Detector, request: ScoreRequest, rate: float | None
 ) -> Iterator[list[tuple[object, ...]]]:
-    source, features = Path(wanted.source), detector.blueprint.features
-    for batch in read_batches(source, features, wanted.name_column, wanted.ignored):
+    source, features = Path(request.source), detector.blueprint.features
+    for batch in read_batches(source, features, request.name_column, request.ignored):
         x = _shaped(detector, batch.x)
         try:
             scores = detector.score(x)
         except InputError as error:
-            raise InputError(f"{wanted.source}: {error}") from error
+            raise InputError(f"{request.source}: {error}") from error
         limits = [None] * len(x) if rate is None else detector.thresholds_for(x, rate)
         rows = [_row(*cells) for cells in zip(batch.names, scores, limits, strict=True)]
         if detector.knows_tasks:

@@ -7,7 +7,7 @@ import pandas as pd
 
 from cl_anomaly.core.labels import parted
 from cl_anomaly.report.captions import classes_of_tasks
-from cl_anomaly.report.page.content import Content, Member, Standing
+from cl_anomaly.report.page.content import Content, PageLine, Standing
 from cl_anomaly.report.run_names import named_classes
 from cl_anomaly.results.run_folder import RunFolder
 from cl_anomaly.statistics.aurocs import HEADLINE, OF_CLASS
@@ -60,7 +60,7 @@ def _band(rows: pd.DataFrame) -> tuple[pd.Series, pd.Series]:
     return low.where(~is_mean, rows["low"]), high.where(~is_mean, rows["high"])
 
 
-def _names_of_panels(member: Member, several_datasets: bool) -> dict[str, str]:
+def _names_of_panels(member: PageLine, several_datasets: bool) -> dict[str, str]:
     """Name lines by their anomaly class, as the page's menus show it."""
     classes = member.results.anomaly_classes if member.results else ()
     before = f"{member.dataset}, " * several_datasets
@@ -116,7 +116,7 @@ def false_positive_rates(content: Content) -> pd.DataFrame:
     return _joined(tables)
 
 
-def _matrix_table(member: Member, results: RunFolder, cells: pd.DataFrame) -> pd.DataFrame:
+def _matrix_table(member: PageLine, results: RunFolder, cells: pd.DataFrame) -> pd.DataFrame:
     """Complete cells of a matrix, which have task, of and value."""
     cells = cells.dropna(subset="value")
     ticks = _ticks(results.metrics)
@@ -151,12 +151,12 @@ def cost_and_quality(rows: Sequence[Standing]) -> pd.DataFrame:
     )
 
 
-def _with_results(content: Content) -> Iterator[tuple[Member, RunFolder]]:
+def _with_results(content: Content) -> Iterator[tuple[PageLine, RunFolder]]:
     return ((member, member.results) for member in content.members if member.results is not None)
 
 
 def _by_names_of_scores(
-    content: Content, member: Member, table: pd.DataFrame
+    content: Content, member: PageLine, table: pd.DataFrame
 ) -> list[pd.DataFrame]:
     """Return the rows of each score under each of its names in menus."""
     return [

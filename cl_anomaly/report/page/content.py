@@ -41,7 +41,7 @@ class MadeRun:
 
 
 @dataclass(frozen=True, eq=False)
-class Member:
+class PageLine:
     """A line of the page, with results or without: a run, or a suite's several of one method.
 
     Attributes:
@@ -107,7 +107,7 @@ class Content:
     title: str
     folder: str
     score: str
-    members: tuple[Member, ...]
+    members: tuple[PageLine, ...]
     compared: Mapping[str, Comparison]
     standings: Mapping[str, pd.DataFrame]
     overall: Comparison | None
@@ -116,7 +116,7 @@ class Content:
     version: str
     sample_images: Mapping[str, SampleImages] = field(default_factory=dict)
 
-    def sample_images_of(self, member: Member) -> SampleImages:
+    def sample_images_of(self, member: PageLine) -> SampleImages:
         """Return the test set that a member was judged by."""
         data = member.results.data if member.results else ""
         return self.sample_images.get(data) or SampleImages(None, "its data was not recorded.")
@@ -131,7 +131,7 @@ class Content:
         """All runs that the members are made of."""
         return [run for member in self.members for run in member.made]
 
-    def named_scores(self, member: Member, scores: Iterable[str]) -> Iterator[tuple[str, str]]:
+    def named_scores(self, member: PageLine, scores: Iterable[str]) -> Iterator[tuple[str, str]]:
         """Return each score with its names in menus: its own, and perhaps OWN_SCORE."""
         for score in scores:
             yield score, score
@@ -139,7 +139,7 @@ class Content:
                 yield score, OWN_SCORE
 
     @property
-    def with_results(self) -> list[Member]:
+    def with_results(self) -> list[PageLine]:
         """Members that have results."""
         return [member for member in self.members if member.results is not None]
 
@@ -153,7 +153,7 @@ class Content:
 class Standing:
     """A member and its row of its dataset's table, see `results.table.COLUMNS`."""
 
-    member: Member
+    member: PageLine
     row: dict[str, Any]
 
     def number(self, column: str) -> float | None:

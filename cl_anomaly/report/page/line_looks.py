@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from cl_anomaly.report.page.content import Member
+from cl_anomaly.report.page.content import PageLine
 from cl_anomaly.report.styles import Style, styles_of
 
 TEXT = "currentColor"
@@ -43,7 +43,7 @@ class Look:
     dashes: tuple[float, ...]
 
 
-def looks_of(members: Sequence[Member]) -> dict[str, Look]:
+def looks_of(members: Sequence[PageLine]) -> dict[str, Look]:
     """Return looks by the names of the lines."""
     styles = styles_of({member.line: member.strategy for member in members})
     return {name: _look(style) for name, style in styles.items()}

@@ -14,7 +14,7 @@ import pandas as pd
 
 from cl_anomaly.core.json_files import read_json_or_empty
 from cl_anomaly.data.dataset_names import short_name
-from cl_anomaly.report.page.content import OWN_SCORE, Content, MadeRun, Member
+from cl_anomaly.report.page.content import OWN_SCORE, Content, MadeRun, PageLine
 from cl_anomaly.report.page.detected import SampleImages
 from cl_anomaly.report.page.sample_images import sample_images_of
 from cl_anomaly.results.reading import read_results
@@ -81,13 +81,13 @@ class _Members:
         self._summary = _read_summary(folder / SUMMARY_FILE)
         self._codes = CodeChanges()
 
-    def all(self) -> list[Member]:
+    def all(self) -> list[PageLine]:
         lines: dict[tuple[str, str], list[RunFolder]] = {}
         for run in self._results.runs.values():
             lines.setdefault((run.method, run.dataset), []).append(run)
         return [self._member(runs) for runs in lines.values()]
 
-    def _member(self, runs: Sequence[RunFolder]) -> Member:
+    def _member(self, runs: Sequence[RunFolder]) -> PageLine:
         finished, is_one = [run for run in runs if run.has_results], len(runs) == 1
         first = (finished or runs)[0]
         made = tuple(self._made(run, look=is_one) for run in runs)
@@ -96,7 +96,7 @@ class _Members:
             path = made[0].folder if is_one else None
             summary = _read_summary(path / SUMMARY_FILE) if path else summary
             summary = summary if len(summary) else self._summary_of(first)
-        member = Member(
+        member = PageLine(
             name=first.name,
             line=first.method,
             dataset=first.dataset,
@@ -108,7 +108,7 @@ class _Members:
         )
         return member if is_one else self._of_several(runs, member)
 
-    def _of_several(self, runs: Sequence[RunFolder], first: Member) -> Member:
+    def _of_several(self, runs: Sequence[RunFolder], first: PageLine) -> PageLine:
         """Put the runs of a method together, by the score that they show."""
         rows = self._results.metrics
         rows = rows[(rows["run"] == first.line) & (short_names(rows["dataset"]) == first.dataset)]
@@ -182,7 +182,7 @@ def _read_summary(path: Path) -> pd.DataFrame:
     return pd.read_csv(path, dtype=text, keep_default_na=False, na_values=_NUMBERS)
 
 
-def _sample_images(members: Sequence[Member]) -> dict[str, SampleImages]:
+def _sample_images(members: Sequence[PageLine]) -> dict[str, SampleImages]:
     """Read the test sets of members with folders, each once, by SHA-256."""
     images: dict[str, SampleImages] = {}
     runs = sum(len(member.made) for member in members)
@@ -198,7 +198,7 @@ def _sample_images(members: Sequence[Member]) -> dict[str, SampleImages]:
     return images
 
 
-def _remarks(members: Sequence[Member], compared: Mapping[str, Comparison]) -> list[str]:
+def _remarks(members: Sequence[PageLine], compared: Mapping[str, Comparison]) -> list[str]:
     several = len(compared) > 1
     remarks = [
         f"{dataset}: {remark}" if several else remark

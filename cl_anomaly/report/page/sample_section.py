@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from cl_anomaly.report.page import embedded_pictures as pictures
-from cl_anomaly.report.page.content import Content, Member, Standing
+from cl_anomaly.report.page.content import Content, PageLine, Standing
 from cl_anomaly.report.page.detected import SampleImages, Scored, best_and_worst
 from cl_anomaly.report.page.embedded_pictures import Picture
 
@@ -64,7 +64,7 @@ def _pictures(samples: Sequence[Scored], test: SampleImages) -> dict[Scored, Pic
     return {sample: pictures.picture_of(test.images[sample.row] / top) for sample in samples}
 
 
-def _title(member: Member) -> str:
+def _title(member: PageLine) -> str:
     run = member.recorded
     where = f"{member.name}, seed {run.seed}, anomaly class {run.anomaly_class}" if run else ""
     return f"{where}, score {member.results.score}" if member.results else where

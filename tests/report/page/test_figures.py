@@ -18,7 +18,7 @@ from cl_anomaly.report.page.chart_data import (
     result_matrices,
 )
 from cl_anomaly.report.page.charts import ranks_figure
-from cl_anomaly.report.page.content import Content, Member, standings_of
+from cl_anomaly.report.page.content import Content, PageLine, standings_of
 from cl_anomaly.report.page.line_looks import looks_of
 from cl_anomaly.statistics.aurocs import read_aurocs
 from cl_anomaly.statistics.comparison import Comparison
@@ -131,7 +131,9 @@ def made_up_comparison_of(ranks: list[float], friedman: float, difference: float
 )
 def test_bars_join_what_is_not_different(friedman: float, bars: list[tuple[str, str]]) -> None:
     compared = made_up_comparison_of([2.5, 1.0, 3.9, 2.0], friedman, 1.6)
-    members = [Member(name=f"r{n}", line=f"r{n}", dataset="", config={}, made=()) for n in range(4)]
+    members = [
+        PageLine(name=f"r{n}", line=f"r{n}", dataset="", config={}, made=()) for n in range(4)
+    ]
     drawn = ranks_figure(compared, looks_of(members), "")
     rows = [row for layer in drawn["layer"] for row in layer["data"]["values"] if "first" in row]
     found = {(bar["first"], bar["last"]) for bar in rows}
