@@ -67,7 +67,7 @@ def check_same_suite(folder: Path, configs: Mapping[str, ResolvedConfig]) -> Non
 
 
 def check_each_once(members: Mapping[str, Member], outlines: Mapping[str, Outline]) -> None:
-    """Make sure that a method has each replica once: all its runs are one line of the table.
+    """Check that a method has each replica once, because its runs are one line of the table.
 
     Args:
         members: of a suite, by name.

@@ -21,7 +21,7 @@ OWN_SCORE = "each run's own"
 
 @dataclass(frozen=True, eq=False)
 class MadeRun:
-    """How a run was made, and what is missing of it.
+    """A run's origin, and its missing parts.
 
     Attributes:
         name: in its comparison or suite, or its strategy's.
