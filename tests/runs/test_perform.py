@@ -157,10 +157,10 @@ def test_what_is_no_run_is_left_alone(tmp_path: Path) -> None:
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine" / "thesis.tex").write_text("mine")
     refused = run(tmp_path, "--name", "mine", code=2)
-    assert "holds something else: thesis.tex" in refused.err
+    assert "it holds thesis.tex" in refused.err
     assert (tmp_path / "mine" / "thesis.tex").read_text() == "mine"
     (tmp_path / "mine" / "thesis.tex").rename(tmp_path / "mine" / "strategy.py")
-    assert "something else: strategy.py" in run(tmp_path, "--name", "mine", code=2).err
+    assert "it holds strategy.py" in run(tmp_path, "--name", "mine", code=2).err
     (tmp_path / "file").write_text("mine")
     assert run(tmp_path, "--name", "file").last_line == tmp_path / "file-2"
 

@@ -205,7 +205,7 @@ def test_a_comment_is_no_other_code(
     done = run(stopped.parent, "--strategy", f"{file}:Stops")
     assert folder_of(done) == stopped
     assert "from task 2 of 2" in plain(done.err)
-    assert "not the machine" not in plain(done.err)
+    assert "another machine" not in plain(done.err)
     kept = json.loads((stopped / "environment.json").read_text())["strategy_sha256"]
     assert (stopped / OWN_FILE).read_bytes() == file.read_bytes()
     assert read_sealed(stopped / "manifest.json")["files"][OWN_FILE]["sha256"] == kept
@@ -218,7 +218,10 @@ def test_where_the_file_is_gone_the_copy_goes_on(
     (tmp_path / "code" / "stops.py").unlink()
     refused = cli("resume", stopped)
     assert refused.code == 2
-    assert "is gone" in refused.err and f"{stopped / OWN_FILE} is the copy" in refused.err
+    assert (
+        "is missing" in refused.err
+        and f"{stopped / OWN_FILE} is the run's unchanged copy" in refused.err
+    )
     done = cli("resume", stopped, "--trust")
     assert done.code == 0, done.err
     assert "from task 2 of 2" in plain(done.err)
