@@ -218,10 +218,8 @@ def test_where_the_file_is_gone_the_copy_goes_on(
     (tmp_path / "code" / "stops.py").unlink()
     refused = cli("resume", stopped)
     assert refused.code == 2
-    assert (
-        "is missing" in refused.err
-        and f"{stopped / OWN_FILE} is the run's unchanged copy" in refused.err
-    )
+    copy = stopped / OWN_FILE
+    assert f"is missing. {copy} is the run's unchanged copy" in refused.err
     done = cli("resume", stopped, "--trust")
     assert done.code == 0, done.err
     assert "from task 2 of 2" in plain(done.err)
