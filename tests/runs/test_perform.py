@@ -131,7 +131,7 @@ def test_a_changed_strategy_file_is_another_run(
     file.write_text(STRATEGY.replace("= 5", "= 6"))
     assert run(tmp_path / "out", *mine).last_line != first
     refused = run(tmp_path / "out", *mine, "--name", "named", code=2)
-    assert "by other code: mine.py differs. Give this one another name" in refused.err
+    assert "by different code: mine.py differs. Give this one another name" in refused.err
     shown = cli("resume", named)
     assert shown.code == 0, "they are still its results"
     assert "Made by different code" in plain(shown.err)
