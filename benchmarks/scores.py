@@ -26,7 +26,7 @@ from cl_anomaly.plan.build import prepare
 from cl_anomaly.plan.plan import Plan
 from cl_anomaly.scores import SCORES
 from cl_anomaly.scores.scoring import reconstructed, score_samples
-from cl_anomaly.statistics.matrix import auroc
+from cl_anomaly.statistics.detection import auroc
 from cl_anomaly.statistics.summary import t_interval
 
 _EACH = 10  # of the test samples, where a score is dear

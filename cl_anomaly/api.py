@@ -1,4 +1,4 @@
-"""What Python offers beside the shell: a run, on the screen and in a folder if wanted."""
+"""The interface from Python: perform a run, on the screen and in a folder if wanted."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager

@@ -11,7 +11,7 @@ from avalanche.evaluation.metric_utils import get_metric_name
 from numpy.typing import NDArray
 from torch import Tensor
 
-from cl_anomaly.statistics.matrix import placements
+from cl_anomaly.statistics.detection import placements
 
 Score = Callable[[Any], Tensor]
 """Scores of a batch, (B,), from a strategy after an evaluation step; higher is more anomalous."""

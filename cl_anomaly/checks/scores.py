@@ -18,7 +18,7 @@ from cl_anomaly.checks.small import (
 from cl_anomaly.models import MODELS, Model
 from cl_anomaly.scores import Score
 from cl_anomaly.scores.scoring import reconstructed
-from cl_anomaly.statistics.matrix import auroc
+from cl_anomaly.statistics.detection import auroc
 from cl_anomaly.strategies import Strategy
 from cl_anomaly.training.learner import Learner
 from cl_anomaly.training.schedule import TrainingSettings

@@ -1,6 +1,6 @@
-"""`bench`: a suite's runs, its options chosen first, its cost shown before it starts.
+"""`cl-anomaly bench`: tune a suite's options, show its cost, run what is missing, and tabulate.
 
-A suite of which nothing is missing is shown without PyTorch.
+A complete suite is shown without importing PyTorch.
 """
 
 from __future__ import annotations
@@ -47,25 +47,19 @@ def bench(
     name: str | None,
     track: Sequence[str] = (),
 ) -> None:
-    """Run what is missing of a suite, and write its folder.
+    """Run the missing parts of a suite, and write its folder.
 
     Args:
-        suite: what there is to run.
-        settings: take the place of those that its runs share.
-        only_estimate: say what is missing and what it costs, and run nothing.
-        only: methods that are run; results of others are taken where they are there. Empty: all.
-        engine: carries the runs out.
+        settings: replace the settings that the suite's runs share.
+        only_estimate: list the missing runs and their cost, and run nothing.
+        only: methods to run; existing results of others are used as well. Empty: all.
         out: folder for the runs' folders and the suite's.
-        quiet: show no progress.
-        again: run anew what is finished.
-        no_report: write no page.
-        name: of the suite's folder. Default: that of its file.
-        track: names of trackers, which follow each run.
+        name: name of the suite's folder. Default: the name of its file.
 
     Raises:
-        InputError: the suite is at fault, or another one has its folder; nothing has run.
-        RunError: a run failed; the others were finished.
-        Interrupted: a signal has asked for the end of all.
+        InputError: the suite is wrong, or its folder belongs to another one; nothing has run.
+        RunError: a run failed; the others finished.
+        Interrupted: a signal asked all runs to end.
     """
     folder = out / checked_name(name or suite_name(suite))
     check_writable(out)
@@ -118,10 +112,10 @@ def _check_suite(
 def _choices(
     suite: Suite, settings: dict[str, Any], outlines: Mapping[str, Outline], how: How
 ) -> tuple[dict[str, Choice], set[str], list[Path]]:
-    """Choose options; also name runs that wait for it, and the folders that they were chosen by."""
+    """Tune options; also return the runs still waiting for them, and the candidates' folders."""
     if suite.tuning is None:
         return {}, set(), []
-    from cl_anomaly.cli.choosing_options import choose
+    from cl_anomaly.cli.tune import choose
 
     chosen = choose(suite, settings, outlines, how)
     return chosen.choices, chosen.waiting, chosen.folders
@@ -138,7 +132,7 @@ def _write(
 ) -> None:
     from cl_anomaly.suites.folder import write_suite
 
-    runs = [_performed(own, outlines[key], outcome) for key, own in members.items()]
+    runs = [_performed(member, outlines[key], outcome) for key, member in members.items()]
     notes = [outline.data_note for outline in outlines.values() if outline.data_note]
     by_method = {m.method: choices[m.run] for m in members.values() if m.run in choices}
     write_suite(suite, runs, by_method, folder.parent, folder.name, origin, notes)
@@ -157,7 +151,7 @@ def _performed(member: SuiteRun, outline: Outline, outcome: Outcome) -> RunFolde
 
 
 def show_suite(folder: Path, quiet: bool) -> None:
-    """Show a suite's table, and where its results are; only the folder where it is to be quiet."""
+    """Show a suite's table and where its results are; only the folder if quiet."""
     if quiet:
         print(folder)
         return
@@ -174,8 +168,8 @@ def check(suite: Suite, out: Path, name: str | None) -> None:
     """Print which runs of a suite's results were made by other code, versions or machines.
 
     Raises:
-        InputError: there are no results.
-        RunError: some were made by other code.
+        InputError: the suite has no results.
+        RunError: other code made some of them.
     """
     from cl_anomaly.store.machine_differences import other_machine_by_difference
     from cl_anomaly.store.provenance import other_code_by_run
@@ -192,6 +186,6 @@ def check(suite: Suite, out: Path, name: str | None) -> None:
         print(f"{difference}, for {'all runs' if len(runs) == len(there) else ', '.join(runs)}")
     if others := [key for key, why in changed.items() if why]:
         raise RunError(
-            f"{len(others)} of {len(changed)} runs in {folder} are of other code than there is "
-            f"now. `cl-anomaly bench` runs them anew."
+            f"Different code made {len(others)} of {len(changed)} runs in {folder}. "
+            f"`cl-anomaly bench` runs them again."
         )

@@ -1,4 +1,4 @@
-"""A command of click's whose mistakes and `--help` are told in our words."""
+"""A click command with our error messages and our `--help`."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -15,18 +15,18 @@ from cl_anomaly.settings.values import Text
 _HELP = {"-h", "--help"}
 _COLUMN = 26
 OptionsOf = Callable[[str | None], tuple[str, Sequence[Option]]]
-"""Lists the options of what a name stands for, or of the default, with that name."""
+"""Returns the name, or the default one, and the options of what it names."""
 
 
 @dataclass
 class Given:
-    """What was given with a command.
+    """The arguments given to a command.
 
     Attributes:
-        values: of flags, by the names of their options.
+        values: values of flags, by option name.
         dotted: options of strategies, models and engines, not yet checked, such as
             {"model": {"beta": "2"}}.
-        operands: what was given without a flag.
+        operands: arguments without a flag.
     """
 
     values: dict[str, Any] = field(default_factory=dict)
@@ -35,15 +35,13 @@ class Given:
 
 
 class Command(click.Command):
-    """A command that is performed with what was `Given`.
+    """A command that calls a function with what was `Given`.
 
     Args:
-        name: what it is called.
-        perform: does it.
-        summary: what it does, in a line of `cl-anomaly --help`.
-        description: the same at length.
+        summary: one line for `cl-anomaly --help`.
+        description: paragraph for the command's own `--help`.
         params: flags, and at most one operand.
-        dotted: by flag, such as `--model`: options of what it names are flags too, as --model.beta.
+        dotted: by flag, such as `--model`: the options of what it names, given as `--model.beta`.
     """
 
     def __init__(
@@ -67,10 +65,10 @@ class Command(click.Command):
         self.operand = next((param for param in params if isinstance(param, Operand)), None)
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        """Read the arguments; of a flag that is given twice, the last counts.
+        """Read the arguments; if a flag is given twice, the last one counts.
 
         Raises:
-            InputError: a flag is unknown, has no value, or one of the wrong type.
+            InputError: a flag is unknown, or its value is missing or of the wrong type.
         """
         given = ctx.obj = Given()
         if wants_help := bool(_HELP & set(args)) and not ctx.resilient_parsing:
@@ -110,12 +108,11 @@ class Command(click.Command):
         if ctx.args:
             flag = f"a flag such as `{self.flags[0].opts[0]}`" if self.flags else "nothing more"
             raise InputError(
-                f"Expected {flag}, but got {ctx.args[0]!r}. `cl-anomaly {self.name} --help` lists "
-                f"what there is."
+                f"Expected {flag}, but got {ctx.args[0]!r}. See `cl-anomaly {self.name} --help`."
             )
 
     def _take_dotted(self, args: list[str], given: Given) -> list[str]:
-        """Take flags such as --model.beta out of the arguments, and return the others."""
+        """Move flags such as --model.beta from the arguments to `given`, and return the others."""
         others, rest = [], list(args)
         while rest:
             argument = rest.pop(0)
@@ -158,12 +155,7 @@ class Command(click.Command):
         return {flag.option.name for flag in self.flags}
 
     def written(self, error: InputError, arguments: Sequence[str]) -> str:
-        """Write an error with the flags of this command in place of the settings' names.
-
-        Args:
-            error: to be written.
-            arguments: that were typed.
-        """
+        """Write an error with this command's flags in place of the settings' names."""
         typed = [argument.partition("=")[0] for argument in arguments]
         dotted = {flag.partition(".")[2].replace("-", "_"): flag for flag in typed if "." in flag}
         prefix = next((f"{flag.partition('.')[0]}." for flag in dotted.values()), None)
@@ -179,7 +171,7 @@ class Command(click.Command):
         return error.written(flag_of)
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """Write the flags in their groups, and the options of the strategy that was named."""
+        """Write the flags in their groups, and the options of the named strategy or model."""
         if self.operand:
             formatter.write_paragraph()
             formatter.write_dl([(str(self.operand.metavar), self.operand.option.help)], _COLUMN)

@@ -7,7 +7,7 @@ from typing import Literal
 
 from cl_anomaly.core.errors import InputError
 from cl_anomaly.listeners.screen import say
-from cl_anomaly.report.export import paper_table
+from cl_anomaly.report.paper_rows import paper_table
 from cl_anomaly.report.paper_table import Spread, latex, markdown
 from cl_anomaly.results.reading import read_results
 from cl_anomaly.results.results import Results
@@ -21,14 +21,11 @@ def export(folder: Path, to: FormatName, out: Path | None, spread: Spread, overw
     """Write the table of a run, a comparison or a suite.
 
     Args:
-        folder: its own.
-        to: the format.
-        out: the file. Default: standard output.
-        spread: what stands beside a mean, in LaTeX and Markdown.
-        overwrite: replace a file that is there.
+        out: file to write. Default: standard output.
+        spread: the number beside a mean, in LaTeX and Markdown.
 
     Raises:
-        InputError: there are no results, the file cannot be written, or pyarrow is not installed.
+        InputError: no results, a file that cannot be written, or pyarrow is not installed.
     """
     _check(to, out, overwrite)
     results = read_results(folder)
@@ -58,7 +55,9 @@ def _text(results: Results, to: FormatName, spread: Spread) -> str:
 def _check(to: FormatName, out: Path | None, overwrite: bool) -> None:
     if to == "parquet":
         if out is None:
-            raise InputError("Expected `--out` with a file for parquet, which no terminal shows.")
+            raise InputError(
+                "Expected `--out FILE` with `--to parquet`: a terminal cannot show it."
+            )
         _check_parquet()
     if out is None:
         return
@@ -68,7 +67,7 @@ def _check(to: FormatName, out: Path | None, overwrite: bool) -> None:
         raise InputError(
             setting="out",
             expected="to be a new file",
-            but=f"there is {out} already",
+            but=f"{out} exists",
             hint="Give another name with `--out`, or replace it with `--overwrite`.",
         )
 
@@ -78,6 +77,6 @@ def _check_parquet() -> None:
         import pyarrow  # type: ignore[import-not-found]  # noqa: F401
     except ImportError as error:
         raise InputError(
-            "Expected pyarrow, with which parquet is written, but it is not installed. Install it "
-            'with `pip install "cl-anomaly[parquet]"`, or choose `--to csv`.'
+            "Expected pyarrow to write parquet, but it is not installed. Install it with "
+            '`pip install "cl-anomaly[parquet]"`, or choose `--to csv`.'
         ) from error

@@ -1,4 +1,4 @@
-"""Flags that several commands share, in the groups of their `--help`."""
+"""Flags that several commands share, by their groups in `--help`."""
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
@@ -52,13 +52,13 @@ TRACK = flag(
     "track",
     Name,
     None,
-    "trackers that follow each run, separated by commas: tensorboard, mlflow, trackio, or "
-    "those of installed packages",
+    "trackers that follow each run, separated by commas: tensorboard, mlflow, trackio, or a "
+    "tracker of an installed package",
     _RESULTS,
 )
 QUIET = flag("quiet", bool, False, "print only the folder, and no progress", _RESULTS)
 TRUST = flag(
-    "trust", bool, False, "run the strategy file that a configuration names, unseen", _RESULTS
+    "trust", bool, False, "run the strategy file that a configuration names, unchecked", _RESULTS
 )
 OUT = Option("out", Place, Path("results"), "folder for the results")
 RESULTS = (
@@ -72,7 +72,7 @@ RESULTS = (
     QUIET,
     TRUST,
 )
-"""How a run or a comparison is carried out."""
+"""Flags for performing a run or a comparison."""
 
 WORKERS = flag(
     "workers", Count, None, "runs at a time. Default: one per core, or the engine's limit", _WHERE
@@ -83,7 +83,7 @@ WHERE = (
         "engine",
         Literal["local", "ray", "slurm"],
         "local",
-        "where runs are carried out; its own options are --engine.NAME VALUE",
+        "where to perform runs; engine options are --engine.NAME VALUE",
         _WHERE,
     ),
     flag(
@@ -95,15 +95,15 @@ WHERE = (
         _WHERE,
     ),
 )
-"""Where runs are carried out."""
+"""Flags for choosing where runs are performed."""
 
 
 def settings(without: Sequence[str] = (), seeds: int | None = None) -> list[Flag]:
-    """List the flags of what a run is; where it is carried out stands in `WHERE`.
+    """List the flags for a run's settings; `WHERE` has those for where it is performed.
 
     Args:
         without: settings that the command has no flag for.
-        seeds: the default of the command, in place of a run's.
+        seeds: the command's default. None: a run's default.
     """
     known = {option.name: option for option in settings_of_a_run()}
     if seeds is not None:
@@ -117,7 +117,7 @@ def settings(without: Sequence[str] = (), seeds: int | None = None) -> list[Flag
 
 
 def split(given: Given) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Split a command's settings from how it is carried out, whose defaults are filled in."""
+    """Split a command's flags into a run's settings and the rest, with its defaults filled in."""
     how = {flag.option.name: flag.option.default for flag in RESULTS}
     how |= {name: value for name, value in given.values.items() if name in how}
     how["track"], how["engine"] = trackers_of(how["track"]), _engine(given)
@@ -126,7 +126,7 @@ def split(given: Given) -> tuple[dict[str, Any], dict[str, Any]]:
 
 
 def _engine(given: Given) -> Engine:
-    """Make the engine that was asked for, before anything is loaded or run."""
+    """Make the requested engine, before anything is loaded or run."""
     values, options = given.values, dict(given.dotted.get("engine", {}))
     name = values.get("engine", "local")
     if "address" in values:
@@ -139,12 +139,12 @@ def _engine(given: Given) -> Engine:
 
 
 def trackers_of(given: str | None) -> tuple[str, ...]:
-    """Read the names of trackers, each of which has to exist."""
+    """Read and check the names of trackers."""
     return check_trackers(names_in(given))
 
 
 def names_in(given: str | None) -> list[str]:
-    """Read names that commas separate."""
+    """Read names separated by commas."""
     return [name.strip() for name in (given or "").split(",") if name.strip()]
 
 
@@ -170,4 +170,4 @@ def _engine_options(name: str | None) -> tuple[str, Sequence[Option]]:
 
 
 OPTIONS_OF = {"strategy": _strategy_options, "model": _model_options, "engine": _engine_options}
-"""Lists the options of what `--strategy`, `--model` or `--engine` names, or of its default."""
+"""By owner, returns the name, or the default one, and the options of what it names."""

@@ -1,4 +1,4 @@
-"""The command line. Reading it imports no PyTorch: mistakes and `--help` are answered at once."""
+"""The command line. It imports no PyTorch at first, so mistakes and `--help` are answered fast."""
 
 import os
 import sys
@@ -27,20 +27,16 @@ COMMANDS: dict[str, Command] = {
 
 
 class _App(click.Group):
-    """All commands, in the order in which a person needs them."""
+    """All commands, in the order in which users need them."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        """Return their names."""
+        """Return the commands' names in that order."""
         return list(self.commands)
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
-        """Find the command that was typed.
-
-        Raises:
-            InputError: there is none of that name.
-        """
+        """Find the typed command; raise InputError if it is unknown."""
         if args[0] not in self.commands and not ctx.resilient_parsing:
             raise _no_command(args[0])
         return super().resolve_command(ctx, args)
@@ -75,14 +71,14 @@ def main(arguments: Sequence[str] | None = None) -> None:
     try:
         _main(typed)
         sys.stdout.flush()
-    except BrokenPipeError:  # who reads has had enough, as `head` has
+    except BrokenPipeError:  # the reader stopped early, as `head` does
         with suppress(OSError):
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     except CLAnomalyError as error:
         print(f"error: {_written(error, typed)}", file=sys.stderr)
         sys.exit(error.exit_code)
     except KeyboardInterrupt:
-        print("interrupted at once: only what was saved before is kept", file=sys.stderr)
+        print("interrupted at once: work since the last save is lost", file=sys.stderr)
         sys.exit(130)
 
 
@@ -108,7 +104,7 @@ def _no_command(name: str = "") -> InputError:
 
 
 def _written(error: CLAnomalyError, typed: Sequence[str]) -> str:
-    """Write an error as the command line calls the settings."""
+    """Write an error with the settings named as on the command line."""
     command = COMMANDS.get(typed[0]) if typed else None
     if command is None or not isinstance(error, InputError):
         return str(error)

@@ -1,4 +1,4 @@
-"""The missing runs of a suite: their cost shown, and carried out."""
+"""Show the cost of a suite's missing runs, and perform them."""
 
 import sys
 from collections.abc import Collection, Mapping, Sequence
@@ -11,16 +11,16 @@ from cl_anomaly.plan.outline import Outline
 from cl_anomaly.runs.finished import find_finished
 from cl_anomaly.suites.suite import SuiteRun
 
-ALL_SAVED = "interrupted, and saved. The same command goes on with what is missing."
-"""What is said of several runs that a signal has ended."""
+ALL_SAVED = "interrupted, and saved. The same command resumes what is missing."
+"""Message for several runs that a signal ended."""
 
 
 @dataclass(frozen=True)
 class How:
-    """How the runs of a suite are carried out; see `bench`.
+    """Options for performing a suite's runs; see `bench`.
 
     Attributes:
-        known: seals of runs that an earlier call has looked at, see `find_finished`.
+        known: seals of runs that an earlier call has checked, see `find_finished`.
     """
 
     out: Path
@@ -33,7 +33,7 @@ class How:
     known: Collection[str] = ()
 
     def job(self, key: str, outline: Outline) -> Job:
-        """Make the job of a run."""
+        """Make a run's job."""
         track = tuple(self.track)
         return Job(key, outline.config, self.out, outline.folder, self.again, track)
 
@@ -45,14 +45,11 @@ def run_missing(
     waiting: Collection[str] = (),
     says_finished: bool = True,
 ) -> Outcome:
-    """Run what is missing, after its cost has been shown.
+    """Show the cost of the missing runs, then perform them.
 
     Args:
-        members: the runs.
-        outlines: theirs.
-        how: they are run.
-        waiting: runs of the suite whose options have not been chosen: only their cost is shown.
-        says_finished: whether it is said where none is missing.
+        waiting: runs whose options are not tuned yet: only their cost is shown.
+        says_finished: whether to print a line if no run is missing.
     """
     missing: dict[str, Outline] = {}
     outcome, count = Outcome(), 0
@@ -80,7 +77,7 @@ def run_missing(
 
 
 def _check_each(missing: Mapping[str, Outline]) -> None:
-    """Put each run together, so that what does not fit is known before any begins."""
+    """Assemble each run, so that parts that do not fit are found before any run begins."""
     from cl_anomaly.plan.build import check_together
 
     for key, outline in missing.items():
@@ -100,7 +97,7 @@ def _run(missing: Mapping[str, Outline], how: How, outcome: Outcome) -> None:
 
 
 def _show_cost(missing: Mapping[str, Outline], count: int, how: How) -> None:
-    if how.quiet and not how.only_estimate:  # nobody waits for what it costs
+    if how.quiet and not how.only_estimate:  # measuring the cost takes time
         print(f"{len(missing)} of {count} runs are missing.", file=sys.stderr)
         return
     from cl_anomaly.cli.screen_tables import show_list
@@ -117,5 +114,5 @@ def _show_cost(missing: Mapping[str, Outline], count: int, how: How) -> None:
         file=sys.stderr,
     )
     if how.only_estimate:
-        rows = [(key, in_words(own.seconds), own.source) for key, own in estimates.items()]
-        show_list("what is missing", rows, ("run", "about", "measured from"))
+        rows = [(key, in_words(cost.seconds), cost.source) for key, cost in estimates.items()]
+        show_list("missing runs", rows, ("run", "about", "measured from"))

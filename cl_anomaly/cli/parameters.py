@@ -1,4 +1,4 @@
-"""Flags and operands of commands, read as the settings' types have them."""
+"""Flags and operands of commands, read by the types of the settings."""
 
 from collections.abc import Callable, Iterable
 from typing import Any, Literal, get_args, get_origin
@@ -12,33 +12,32 @@ from cl_anomaly.settings.values import Text
 
 
 class Kind(click.ParamType):
-    """The type of an option, for click."""
+    """An option's type as click's parameter type."""
 
     def __init__(self, option: Option, complete: Callable[[], Iterable[str]] | None = None) -> None:
         self.option, self.name, self._complete = option, option.name, complete
 
     def convert(self, value: Any, param: Any, ctx: Any) -> Any:
-        """Return what was typed as the option has it; refuse a flag in place of a value."""
+        """Convert the typed value to the option's type; refuse a flag in place of a value."""
         if isinstance(param, Flag) and value.startswith("--"):
             raise without_value(param.opts[0], value)
         return self.option.checked(Text(value))
 
     def shell_complete(self, ctx: Any, param: Any, incomplete: str) -> list[CompletionItem]:
-        """Offer the names that there are, and files."""
+        """Offer known names and files."""
         names = self._complete() if self._complete else choices(self.option)
         items = [CompletionItem(name) for name in names if name.startswith(incomplete)]
         return items or [CompletionItem(incomplete, type="file")]
 
 
 class Flag(click.Option):
-    """An option that is given as `--name VALUE`, or as `--name` if it is true or false.
+    """An option given as `--name VALUE`, or as `--name` if it is true or false.
 
     Args:
-        option: what it is.
-        group: its heading in `--help`.
-        multiple: whether it may be given several times; its values are a list.
-        short: another name, such as -o.
-        complete: lists the names that a shell offers.
+        group: heading in `--help`.
+        multiple: whether the flag may be given several times; its values are then a list.
+        short: short name, such as -o.
+        complete: returns the names that a shell offers.
     """
 
     def __init__(
@@ -67,12 +66,10 @@ def flag(
 
 
 class Operand(click.Argument):
-    """What is given without a flag.
+    """An argument given without a flag.
 
     Args:
-        option: what it is.
-        several: whether several may be given.
-        complete: lists the names that a shell offers.
+        complete: returns the names that a shell offers.
     """
 
     def __init__(
@@ -81,7 +78,7 @@ class Operand(click.Argument):
         several: bool = False,
         complete: Callable[[], Iterable[str]] | None = None,
     ) -> None:
-        # That one is missing is told by the command.
+        # The command reports a missing one.
         nargs = -1 if several else 1
         kind = Kind(option, complete)
         super().__init__(["operand"], type=kind, nargs=nargs, required=False)
@@ -95,8 +92,8 @@ def dashed(name: str, start: str = "--") -> str:
 
 
 def choices(option: Option) -> tuple[str, ...]:
-    """Return the values that an option can have, if they are a few names."""
-    kinds = (option.kind, *get_args(option.kind))  # of what may be left open, too
+    """Return the possible values of an option, if they are a few names."""
+    kinds = (option.kind, *get_args(option.kind))  # optional values are unions with None
     return next((get_args(kind) for kind in kinds if get_origin(kind) is Literal), ())
 
 

@@ -1,4 +1,4 @@
-"""`cl-anomaly plot`: which runs are drawn, as what, and into which files."""
+"""`cl-anomaly plot`: draw runs, and write the figure's files."""
 
 import os
 from collections.abc import Iterable, Sequence
@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 
 from cl_anomaly.core.errors import InputError
 from cl_anomaly.listeners.screen import say
+from cl_anomaly.report.auroc_figure import draw_auroc
 from cl_anomaly.report.canvas import FORMATS, write_figure
 from cl_anomaly.report.drawn_run import DrawnRun
-from cl_anomaly.report.figures import draw_auroc
 from cl_anomaly.report.pictures import find_picture
 from cl_anomaly.report.run_names import labelled
 from cl_anomaly.report.words import NO_WORDS, Words, check_task_names, relabelled
@@ -26,14 +26,13 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class PlotRequest:
-    """How a figure is to be.
+    """The figure that the user asked for.
 
     Attributes:
-        score: which of the scores. Default: that of the first run.
-        out: the figure's file, or its name without an ending.
-        overwrite: replace a figure that is there.
-        labels: names of the lines, see `report.words.relabelled`; none for their own.
-        words: that it says in place of its own.
+        score: score to draw. Default: the first run's.
+        out: the figure's file, with or without its ending.
+        labels: names of the lines, see `report.words.relabelled`. Default: the runs' names.
+        words: title and task names to replace the default ones.
     """
 
     score: str | None
@@ -46,10 +45,10 @@ class PlotRequest:
 def plot(folders: Iterable[Path], request: PlotRequest) -> None:
     """Draw finished runs in one figure, and print its files.
 
-    What has no results, or not the score, is left out where something else is left to draw.
+    Runs without results or without the score are left out, unless none remains.
 
     Raises:
-        InputError: nothing is left, or the figure cannot be written to `out`.
+        InputError: no run remains, or the figure cannot be written to `out`.
     """
     files, score = _figure_files(request.out, request.overwrite), request.score
     results, left_out = read_what_can_be_drawn(folders)
@@ -59,13 +58,13 @@ def plot(folders: Iterable[Path], request: PlotRequest) -> None:
         lines = [str(run) for run in metrics["run"].unique()]
         metrics["run"] = metrics["run"].map(relabelled(request.labels, lines))
     check_task_names(request.words.task_names, int(metrics["task"].max()))
-    scores = list(dict.fromkeys(own.score for own in results))
+    scores = list(dict.fromkeys(run.score for run in results))
     if score is None and len(scores) > 1:
         remarks.append(
-            f"These runs show different scores ({', '.join(scores)}): drawn is {scores[0]}. "
-            f"`--score` chooses another."
+            f"These runs show different scores ({', '.join(scores)}). The figure shows "
+            f"{scores[0]}; `--score` chooses another."
         )
-    if note := code_note([own.path for own in results]):
+    if note := code_note([run.path for run in results]):
         remarks.append(note)
     say([f"Left out: {why}" for why in [*left_out, *without]] + remarks)
     check_writable(request.out.parent)
@@ -75,10 +74,10 @@ def plot(folders: Iterable[Path], request: PlotRequest) -> None:
 def plot_ranks(folders: Iterable[Path], request: PlotRequest) -> None:
     """Draw the critical-difference diagram of finished runs, and print its files.
 
-    Runs of one name, as on several datasets, are one competitor.
+    Runs of the same name, as on several datasets, count as one competitor.
 
     Raises:
-        InputError: nothing can be ranked, or the figure cannot be written to `out`.
+        InputError: no runs can be ranked, or the figure cannot be written to `out`.
     """
     from cl_anomaly.report.critical_difference import draw_critical_difference
 
@@ -93,14 +92,14 @@ def plot_ranks(folders: Iterable[Path], request: PlotRequest) -> None:
     results = _named(results, request.labels)
     compared = compare(results, score)
     said = [f"Left out: {why}" for why in [*left_out, *without]]
-    if note := code_note([own.path for own in results]):
+    if note := code_note([run.path for run in results]):
         said.append(note)
     say([*said, *compared.remarks])
-    datasets = dict.fromkeys(own.dataset for own in results)
+    datasets = dict.fromkeys(run.dataset for run in results)
     title = (
         f"{next(iter(datasets)) if len(datasets) == 1 else f'{len(datasets)} datasets'}, {score}"
     )
-    strategies = {own.name: own.strategy_name for own in results}
+    strategies = {run.name: run.strategy_name for run in results}
     figure = draw_critical_difference(compared, strategies, request.words.title or title)
     check_writable(request.out.parent)
     _write(figure, files)
@@ -110,13 +109,11 @@ def plot_picture(kind: str, folders: Sequence[Path], request: PlotRequest) -> No
     """Draw a picture of one finished run, and print its files.
 
     Args:
-        kind: one of PICTURES.
-        folders: of the run, and of nothing else.
-        request: how it is to be; a score only where the picture is of scores.
+        request: the figure; it may name a score only if the picture shows scores.
 
     Raises:
-        InputError: there is not exactly one run, it has not recorded what the picture needs, or the
-            figure cannot be written to `out`.
+        InputError: not exactly one run was given, it lacks the data of the picture, or the figure
+            cannot be written to `out`.
     """
     files, picture = _figure_files(request.out, request.overwrite), find_picture(kind)
     if request.score is not None and not picture.is_of_scores:
@@ -127,24 +124,23 @@ def plot_picture(kind: str, folders: Sequence[Path], request: PlotRequest) -> No
     if len(results) > 1:
         raise InputError(
             f"Expected one run for `--kind {kind}`, but got {len(results)}: "
-            f"{', '.join(str(own.folder) for own in results)}. Draw them one by one, or all "
+            f"{', '.join(str(run.folder) for run in results)}. Draw them one by one, or all "
             f"in one figure with `--kind auroc`."
         )
     if note := code_note([results[0].path]):
         say([note])
     check_writable(request.out.parent)
-    (own,) = _named(results, request.labels)
-    check_task_names(request.words.task_names, int(own.metrics["task"].max()))
-    run = DrawnRun(own, request.words)
-    _write(picture.draw(run, request.score or own.score), files)
+    (run,) = _named(results, request.labels)
+    check_task_names(request.words.task_names, int(run.metrics["task"].max()))
+    _write(picture.draw(DrawnRun(run, request.words), request.score or run.score), files)
 
 
 def _named(results: list[RunFolder], labels: Sequence[str]) -> list[RunFolder]:
-    """Return runs the names that a person wants."""
+    """Return the runs, renamed as the user asked."""
     if not labels:
         return results
-    new = relabelled(labels, list(dict.fromkeys(own.name for own in results)))
-    return [own.but(name=new[own.name]) for own in results]
+    new = relabelled(labels, list(dict.fromkeys(run.name for run in results)))
+    return [run.but(name=new[run.name]) for run in results]
 
 
 def _write(figure: "Figure", files: dict[Path, str]) -> None:
@@ -155,7 +151,7 @@ def _write(figure: "Figure", files: dict[Path, str]) -> None:
 
 
 def _figure_files(out: Path, overwrite: bool) -> dict[Path, str]:
-    """Describe which files a figure is written to, and as what."""
+    """Return the files of a figure, each with its format."""
     ending = out.suffix.removeprefix(".")
     if not out.name or os.path.isdir(out):
         raise InputError(
@@ -176,22 +172,22 @@ def _figure_files(out: Path, overwrite: bool) -> dict[Path, str]:
         raise InputError(
             setting="out",
             expected="to be a new figure",
-            but=f"there is {' and '.join(there)} already",
+            but=f"{' and '.join(there)} {'exists' if len(there) == 1 else 'exist'}",
             hint="Give another name with `--out`, or replace it with `--overwrite`.",
         )
     return files
 
 
 def _with_score(results: list[RunFolder], score: str) -> tuple[list[RunFolder], list[str]]:
-    """Part runs that have a score from those that do not, of which a sentence says so."""
-    has = [score in set(own.metrics["score"]) for own in results]
+    """Split runs by whether they have the score; explain each one left out."""
+    has = [score in set(run.metrics["score"]) for run in results]
     if not any(has):
-        known = dict.fromkeys(name for own in results for name in own.metrics["score"].unique())
+        known = dict.fromkeys(name for run in results for name in run.metrics["score"].unique())
         raise InputError(
             setting="score",
             expected=f"to be one that a run has ({', '.join(known)})",
             got=repr(score),
         )
-    without = [f"{own.folder} does not have the score {score}." for own in results]
+    without = [f"{run.folder} does not have the score {score}." for run in results]
     left_out = [why for why, there in zip(without, has, strict=True) if not there]
-    return [own for own, there in zip(results, has, strict=True) if there], left_out
+    return [run for run, there in zip(results, has, strict=True) if there], left_out

@@ -1,4 +1,4 @@
-"""`cl-anomaly remove`: what is to go is shown first, and asked for."""
+"""`cl-anomaly remove`: delete folders after asking for confirmation."""
 
 import sys
 from collections.abc import Sequence
@@ -11,43 +11,43 @@ from cl_anomaly.store.status import status_of
 
 
 def remove_folders(folders: Sequence[Path], is_sure: bool) -> None:
-    """Remove folders, all or none of them, once a person has said so.
+    """Delete folders of runs, comparisons or suites, all or none, after confirmation.
 
     Args:
-        folders: of runs, comparisons or suites.
         is_sure: do not ask.
 
     Raises:
-        InputError: one of them holds something else, or there is nobody to ask.
-        RunError: a process is writing there, or one could not be removed.
+        InputError: a folder holds something else, or there is no terminal to ask.
+        RunError: a process is writing to a folder, or it could not be deleted.
     """
     once = list({folder.resolve(): folder for folder in folders}.values())
-    found = [check_removable(folder) for folder in once]
-    for own in found:
-        _show(own, once)
-    if not is_sure and not _agreed(found):
+    removables = [check_removable(folder) for folder in once]
+    for removable in removables:
+        _show(removable, once)
+    if not is_sure and not _agreed(removables):
         print("Nothing was removed.")
+
         return
-    for own in found:
-        remove(own)
-        print(f"removed: {own.folder}")
+    for removable in removables:
+        remove(removable)
+        print(f"removed: {removable.folder}")
 
 
-def _show(own: Removable, folders: Sequence[Path]) -> None:
-    status = status_of(own.folder)
-    print(f"{own.folder}: {status.name}, {bytes_in_words(own.bytes)}")
+def _show(removable: Removable, folders: Sequence[Path]) -> None:
+    status = status_of(removable.folder)
+    print(f"{removable.folder}: {status.name}, {bytes_in_words(removable.bytes)}")
     going = {folder.resolve() for folder in folders}
-    for user in own.used_by:
+    for user in removable.used_by:
         also = ", which is removed, too" if user.resolve() in going else ", which stays without it"
         print(f"  a run of {user}{also}")
 
 
-def _agreed(found: Sequence[Removable]) -> bool:
-    total = bytes_in_words(sum(own.bytes for own in found))
-    what = "this folder" if len(found) == 1 else f"these {len(found)} folders"
+def _agreed(removables: Sequence[Removable]) -> bool:
+    total = bytes_in_words(sum(removable.bytes for removable in removables))
+    what = "this folder" if len(removables) == 1 else f"these {len(removables)} folders"
     if not sys.stdin.isatty():
         raise InputError(
-            f"Expected a terminal to ask whether to remove {what}, or `--yes`, but got neither. "
+            f"Cannot ask whether to remove {what} without a terminal; pass `--yes`. "
             f"Nothing was removed."
         )
     try:

@@ -1,4 +1,4 @@
-"""`cl-anomaly report`: the page of a run, a comparison or a suite."""
+"""`cl-anomaly report`: write the page of a run, a comparison or a suite."""
 
 import os
 from pathlib import Path
@@ -9,15 +9,14 @@ from cl_anomaly.store.status import PAGE_FILE
 
 
 def report(folder: Path, out: Path | None, overwrite: bool) -> None:
-    """Write the page of a folder, and print where it is.
+    """Write the page of a finished run, a comparison or a suite, and print its path.
 
     Args:
-        folder: of a finished run, a comparison or a suite.
-        out: the page's file. Default: report.html in the folder, which is made anew.
-        overwrite: replace a page that is there.
+        out: the page's file. Default: report.html in the folder, which is replaced.
+        overwrite: replace an existing page at `out`.
 
     Raises:
-        InputError: there is nothing to show, or the page cannot be written to `out`.
+        InputError: the folder has nothing to show, or the page cannot be written to `out`.
     """
     if out is not None:
         _check_out(out, overwrite)
@@ -25,12 +24,12 @@ def report(folder: Path, out: Path | None, overwrite: bool) -> None:
 
 
 def write_page(folder: Path, out: Path | None = None) -> Path:
-    """Write the page of a folder, by default into it, in place of one that is there.
+    """Write the page of a folder, by default into it, replacing an existing one.
 
     Raises:
         InputError: the folder has nothing to show.
     """
-    # Only here: whoever wants no page does not wait for what draws one.
+    # Imported here, because drawing libraries are slow to import.
     from cl_anomaly.report.page.page import page_of
     from cl_anomaly.report.page.run_content import read_content
 
@@ -43,9 +42,9 @@ def write_page(folder: Path, out: Path | None = None) -> Path:
 
 
 def name_page(folder: Path, is_new: bool) -> None:
-    """Print where the page of a folder is, and write it where the results are new.
+    """Print the path of a folder's page, after writing it if the results are new.
 
-    Results that are only shown again stay as they are, to the byte: no page is added to them.
+    Results that are only shown again stay the same to the byte: no page is added to them.
     """
     if is_new:
         write_page(folder)
@@ -64,6 +63,6 @@ def _check_out(out: Path, overwrite: bool) -> None:
         raise InputError(
             setting="out",
             expected="to be a new page",
-            but=f"there is {out} already",
+            but=f"{out} exists",
             hint="Give another name with `--out`, or replace it with `--overwrite`.",
         )

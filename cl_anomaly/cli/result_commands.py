@@ -95,9 +95,9 @@ def _score(given: Given) -> None:
 
 
 def _list(given: Given) -> None:
-    from cl_anomaly.cli import commands
+    from cl_anomaly.cli.list_names import show_names
 
-    commands.show(given.operands[0])
+    show_names(given.operands[0])
 
 
 RUNS = Command(
@@ -169,8 +169,7 @@ REPORT = Command(
     _report,
     "write a page that shows a run or a comparison",
     "Write one HTML page that shows a finished run, a comparison or a suite: tables, figures, "
-    "samples, the command of each run, and what failed. The page fetches nothing, so that it can "
-    "be kept and sent as it is.",
+    "samples, the command of each run, and failures. The page is one file that needs no network.",
     (
         _ONE,
         flag(
@@ -224,8 +223,8 @@ SCORE = Command(
     "score",
     _score,
     "score samples with a trained detector",
-    "Score samples with the detector of a finished run: a row of CSV for each, with its name, its "
-    "score, the threshold, and whether it is an anomaly. `--input -` reads lines of JSON from "
+    "Score samples with the detector of a finished run. Write a CSV row for each sample: name, "
+    "score, threshold, and whether it is an anomaly. `--input -` reads lines of JSON from "
     'standard input, such as [0.1, 0.9] or {"name": "pump 3", "x": [0.1, 0.9]}, and answers each '
     "at once.",
     (
@@ -240,6 +239,6 @@ SCORE = Command(
         flag("seed", int, None, "seed of the replica that scores. Default: the first"),
         flag("rate", float, 0.05, "false-positive rate of the threshold: 0.01 or 0.05"),
         flag("name_column", str, None, "column with the samples' names"),
-        flag("ignore", str, None, "columns that are no features, separated by commas"),
+        flag("ignore", str, None, "columns to leave out of the features, separated by commas"),
     ),
 )

@@ -18,23 +18,20 @@ from cl_anomaly.store.listing import Entry, Headline, list_results
 
 _NARROWEST, _WIDEST = 80, 120
 _COLUMNS = ("strategy", "dataset", "class", "epochs", "seeds", "AUROC")
-# What a column may take at most; the first has what is left.
+# Greatest width of each column; the first takes the remaining space.
 _MOST = {"dataset": 14, "class": 9, "epochs": 6, "seeds": 7, "AUROC": 13}
 _GAP = 2
 _INDENT = (0, 0, 0, 4)
 
 
 def show_runs(out: Path, conditions: Sequence[str], sort: str, as_json: bool) -> None:
-    """Print what lies in a folder of results: runs first, then comparisons and suites.
+    """Print the contents of a folder of results: runs first, then comparisons and suites.
 
     Args:
-        out: the folder.
-        conditions: NAME=VALUE, which all must be met.
-        sort: the column that gives the order.
-        as_json: print JSON, for other programs.
+        conditions: NAME=VALUE; an entry must meet all of them.
 
     Raises:
-        InputError: a condition or a column names nothing that there is.
+        InputError: a condition or `sort` has an unknown name.
     """
     there = list_results(out)
     chosen = in_order(where(there, conditions), sort)
@@ -43,7 +40,7 @@ def show_runs(out: Path, conditions: Sequence[str], sort: str, as_json: bool) ->
     elif not there:
         print(f"There are no runs in {out}.")
     elif not chosen:
-        print(f"None of the {len(there)} in {out} is so: {', '.join(conditions)}.")
+        print(f"None of the {len(there)} in {out} matches {', '.join(conditions)}.")
     else:
         _show(chosen, there)
 
@@ -57,7 +54,7 @@ def _show(chosen: Sequence[Entry], there: Sequence[Entry]) -> None:
     console.print(table.row(_COLUMNS))
     for listed in sorted(chosen, key=lambda listed: listed.kind != "run"):
         console.print(table.row(cells[listed.folder]))
-        # A path to be copied is never broken into lines.
+        # Paths stay in one line, so that they can be copied.
         console.print(Text(_placed(listed, console.width)), soft_wrap=True)
         for why in listed.status.why:
             console.print(Padding(Text(why), _INDENT))
@@ -84,7 +81,7 @@ def _cells(listed: Entry) -> tuple[str, ...]:
 
 
 def _strategy(listed: Entry) -> str:
-    # Of one in a file, the class: where the file lies is in the configuration.
+    # For a user's file, show only the class; the configuration has the path.
     return str(listed.status.config.get("strategy", "")).rpartition("/")[2]
 
 
@@ -102,7 +99,7 @@ def _several(values: Sequence[Any]) -> str:
 
 
 def _classes(classes: Any) -> str:
-    """Write several classes in a row as 0-9."""
+    """Write classes; consecutive ones as 0-9."""
     labels = classes if isinstance(classes, list) else []
     numbers = [label for label in labels if isinstance(label, int)]
     if len(numbers) > 2 and classes == list(range(numbers[0], numbers[0] + len(numbers))):
@@ -111,7 +108,7 @@ def _classes(classes: Any) -> str:
 
 
 def _seeds(seeds: Any) -> str:
-    """Write seeds as `--seeds` takes them: 5 for 0 to 4, and others by their names."""
+    """Write seeds as `--seeds` takes them: 5 for 0 to 4, otherwise a list."""
     if not isinstance(seeds, list):
         return str(seeds)
     if seeds == list(range(len(seeds))):
@@ -123,13 +120,13 @@ def _headline(auroc: Headline | None, status: str) -> str:
     if auroc is None:
         return ""
     spread = f" ± {auroc.spread:.3f}" if auroc.spread is not None else ""
-    # Of a run that failed it may not be of the last task, or not of all seeds.
+    # A failed run may lack the last task, or some seeds.
     where = f" after task {auroc.task}" if status == "failed" else ""
     return f"{auroc.mean:.3f}{spread}{where}"
 
 
 class _Columns:
-    """Columns that are equally wide in the rows of all runs, with other lines between them."""
+    """Columns of equal width in the rows of all runs, between which other lines may stand."""
 
     def __init__(self, rows: Sequence[Sequence[str]], width: int) -> None:
         longest = [max(map(len, column)) for column in zip(_COLUMNS, *rows, strict=True)]
@@ -147,7 +144,7 @@ class _Columns:
 
 
 def _placed(listed: Entry, width: int) -> str:
-    """Return a run's path and state, beside each other if there is room."""
+    """Return a run's path and state, side by side if there is room."""
     word, _, digits = listed.code.partition(" ")
     state = f"{listed.status.name} {listed.date:%Y-%m-%d %H:%M}, {word} code {digits}".rstrip()
     line = f"  {listed.folder}  {state}"
@@ -162,7 +159,7 @@ def _members(listed: Entry, aurocs: Mapping[str, Headline | None]) -> Table:
         if folder is None:
             result = f"no results{': ' * (name in listed.failures)}{listed.failures.get(name, '')}"
         elif folder not in aurocs:
-            result = f"{folder}, which is not there"
+            result = f"{folder}, which is missing"
         else:
             result = f"{_headline(aurocs[folder], ''):<13}  {folder}"
         table.add_row(Text(name), Text(result))

@@ -1,4 +1,4 @@
-"""`cl-anomaly score`: a trained detector on somebody's data, from files or from a live feed."""
+"""`cl-anomaly score`: score samples from files or from a live feed with a trained detector."""
 
 import csv
 import json
@@ -22,7 +22,7 @@ from cl_anomaly.listeners.screen import show_notice
 from cl_anomaly.store.files import replacing
 
 FEED = "-"
-"""What stands for standard input."""
+"""Name of standard input."""
 
 _COLUMNS = ("name", "score", "threshold", "anomaly")
 _NEAREST = ("nearest_task", "second_task")
@@ -30,14 +30,14 @@ _NEAREST = ("nearest_task", "second_task")
 
 @dataclass(frozen=True)
 class ScoreRequest:
-    """What is to be scored, and by which replica.
+    """The samples to score, and the replica that scores them.
 
     Attributes:
         source: a file, or FEED for lines of JSON on standard input.
-        seed: of the replica. Default: the first.
+        seed: seed of the replica. Default: the first.
         rate: false-positive rate for which the threshold was set.
-        name_column: of a table, the column with the samples' names.
-        ignored: columns of a table that are no features.
+        name_column: column of a table with the samples' names.
+        ignored: columns of a table that are not features.
     """
 
     source: str
@@ -51,13 +51,12 @@ def score_input(folder: Path, request: ScoreRequest, output: Path | None) -> Non
     """Score samples with a trained detector, and write a row for each.
 
     Args:
-        folder: of a finished run, or a detector's own.
-        request: what is scored.
+        folder: a finished run's, or a detector's.
         output: CSV file. Default: standard output.
 
     Raises:
-        InputError: there is no such detector, replica or input, or its samples do not fit.
-        RunError: samples of a live feed could not be scored; the others were.
+        InputError: the detector, replica or input does not exist, or the samples do not fit.
+        RunError: some samples of a live feed could not be scored; the others were.
     """
     detector = Detector.load(folder).replica(request.seed)
     rate = _known_rate(detector, request.rate)
@@ -67,10 +66,10 @@ def score_input(folder: Path, request: ScoreRequest, output: Path | None) -> Non
     if rate is None:
         show_notice(
             f"{folder} has no threshold for a false-positive rate of {request.rate}: scores only. "
-            f"`run --calibration 0.05` keeps samples aside to set one."
+            f"`run --calibration 0.05` sets samples aside to choose one."
         )
     scored = _scored_batches(detector, request, rate)
-    first = next(scored, [])  # what is wrong with the input is said before a line is written
+    first = next(scored, [])  # errors in the input are raised before a line is written
     with _opened(output) as stream:
         rows = csv.writer(stream, lineterminator="\n")
         rows.writerow((*_COLUMNS, *(_NEAREST if detector.knows_tasks else ())))
@@ -79,7 +78,7 @@ def score_input(folder: Path, request: ScoreRequest, output: Path | None) -> Non
 
 
 def _known_rate(detector: Detector, rate: float) -> float | None:
-    """Return the rate; None if the detector has no thresholds. One with others says which."""
+    """Return the rate; None if the detector has no thresholds, an error if it has other rates."""
     if not detector.rates:
         return None
     if rate not in detector.rates:
@@ -98,10 +97,10 @@ def _scored_batches(
         except InputError as error:
             raise InputError(f"{request.source}: {error}") from error
         limits = [None] * len(x) if rate is None else detector.thresholds_for(x, rate)
-        rows = [_row(*own) for own in zip(batch.names, scores, limits, strict=True)]
+        rows = [_row(*cells) for cells in zip(batch.names, scores, limits, strict=True)]
         if detector.knows_tasks:
             tasks = detector.nearest_tasks(x)
-            rows = [(*row, *_named(own)) for row, own in zip(rows, tasks, strict=True)]
+            rows = [(*row, *_named(nearest)) for row, nearest in zip(rows, tasks, strict=True)]
         yield rows
 
 
@@ -112,12 +111,12 @@ def _row(name: str, score: np.float32, threshold: np.float64 | None) -> tuple[ob
 
 
 def _named(tasks: NDArray[np.int64]) -> list[int | str]:
-    """Return the nearest and the second task of a sample, (2,); nothing where there is none."""
+    """Return a sample's nearest and second nearest task, (2,); empty text for none."""
     return [int(task) or "" for task in tasks]
 
 
 def _shaped(detector: Detector, x: NDArray[Any]) -> NDArray[Any]:
-    """Return samples the shape of the detector's, where a table or a list has them in one row."""
+    """Reshape samples that a table or a list holds in one row to the detector's shape."""
     features = detector.blueprint.features
     fits = x.ndim == 2 and x.shape[1] == math.prod(features)
     return x.reshape(len(x), *features) if fits else x
@@ -125,12 +124,12 @@ def _shaped(detector: Detector, x: NDArray[Any]) -> NDArray[Any]:
 
 @contextmanager
 def _opened(output: Path | None) -> Iterator[IO[str]]:
-    """Open what the rows go to: a file is there when it is whole."""
+    """Open the output for the rows; a file appears only once it is complete."""
     if output is None:
         try:
             yield sys.stdout
             sys.stdout.flush()
-        except BrokenPipeError:  # whoever reads has had enough, such as `head`
+        except BrokenPipeError:  # the reader stopped early, as `head` does
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return
     if not output.parent.is_dir():

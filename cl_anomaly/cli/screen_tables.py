@@ -1,4 +1,4 @@
-"""Tables on the screen: what runs have measured, and what there is."""
+"""Tables on the screen."""
 
 from __future__ import annotations
 
@@ -20,13 +20,12 @@ if TYPE_CHECKING:
 
 
 def show_aurocs(metrics: pd.DataFrame, score: str) -> None:
-    """Show the headline AUROC after every task, a column for each run.
+    """Show the headline AUROC after every task by a score, a column for each run.
 
     Args:
         metrics: in tidy form, with a column `run`.
-        score: which of the scores.
     """
-    # Only here: the list of runs does not wait for pandas.
+    # Imported here, because the list of runs does not need pandas.
     from cl_anomaly.report.run_names import headline_of, panels_of
 
     headline, console = headline_of(metrics, score), Console()
@@ -40,7 +39,7 @@ def show_aurocs(metrics: pd.DataFrame, score: str) -> None:
 
 
 def show_standings(results: Results) -> None:
-    """Show what several runs come to after the last task, which differ, and what they cost."""
+    """Show several runs' AUROCs after the last task, significant differences and costs."""
     from cl_anomaly.report.how_tested import tested_over
     from cl_anomaly.report.suite_table import COST, QUALITY, screen_rows
 
@@ -55,11 +54,11 @@ def show_standings(results: Results) -> None:
 
 
 def show_narrow_table(title: str, rows: Sequence[Sequence[str]], columns: Sequence[str]) -> None:
-    """Show a table of text without frames, so that 80 columns hold it; the first are names."""
+    """Show a table of text without frames, to fit 80 columns; the first column has names."""
     table = Table(box=SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, 1, 0, 0))
     for column in columns:
         is_text = column in (columns[0], "not different from", "score")
-        # Numbers are never broken; names are, where they are long.
+        # Long names are wrapped, numbers never.
         heading = column if is_text else column.replace(" ", "\n", 1)
         side = "left" if is_text else "right"
         table.add_column(heading, justify=side, no_wrap=not is_text, overflow="fold")
@@ -71,19 +70,19 @@ def show_narrow_table(title: str, rows: Sequence[Sequence[str]], columns: Sequen
 
 
 def _that_fit(headline: pd.DataFrame, width: int) -> Iterator[pd.DataFrame]:
-    """Part runs so that a table of each part fits on the screen, whole numbers in every cell."""
+    """Split runs so that the table of each part fits on the screen without wrapped numbers."""
     runs = list(dict.fromkeys(headline["run"]))
     most = max(1, (width - _OF_TASKS) // _OF_A_RUN)
     for start in range(0, len(runs), most):
         yield headline[headline["run"].isin(runs[start : start + most])]
 
 
-# Columns of the screen, with their frames: of the tasks' numbers, and of a run's mean ± spread.
+# Widths with frames: the column of task numbers, and a run's mean ± spread.
 _OF_TASKS, _OF_A_RUN = 8, 16
 
 
 def _over(headline: pd.DataFrame, panel: pd.DataFrame) -> str:
-    """Describe over what the numbers of a panel are means."""
+    """Describe what a panel's means are taken over."""
     from cl_anomaly.report.run_names import is_of_several
 
     classes = panel["anomaly_class"].iloc[0]

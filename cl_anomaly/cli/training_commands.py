@@ -45,18 +45,17 @@ def _run(given: Given) -> None:
     _check_place(how)
     if how["name"] and not how["again"]:
         check_name_is_free(how["out"] / how["name"], specification)
-    from cl_anomaly.cli import commands
+    from cl_anomaly.cli.run import run_one
 
-    commands.run_one(specification, **_without_trust(how))
+    run_one(specification, **_without_trust(how))
 
 
 def _settings_of(file: Path, strategy: str | None, trust: bool) -> dict[str, Any]:
-    """Read the settings of `--config`, whose strategy may run.
+    """Read the settings of `--config`, and check that its strategy may run.
 
     Args:
-        file: that was given.
-        strategy: that was given with a flag, in place of the file's.
-        trust: whether to run any strategy's file that it names.
+        strategy: given with a flag, in place of the file's.
+        trust: whether to run a strategy file that the configuration names.
     """
     settings = read_settings(file)
     if strategy is None:
@@ -110,13 +109,13 @@ def _compare(given: Given) -> None:
     settings = settings if "seeds" in suite.shared else {"seeds": 3} | settings
     runs = suite.specifications(settings)
     _check_place(how)
-    from cl_anomaly.cli import commands
+    from cl_anomaly.cli.compare import compare
 
-    commands.compare(runs, suite.named_pairs(), **_without_trust(how))
+    compare(runs, suite.named_pairs(), **_without_trust(how))
 
 
 def _suite(settings: dict[str, Any], trust: bool) -> Suite:
-    """Take the runs to compare out of the settings that are given for all of them."""
+    """Separate the runs to compare from the settings that they share."""
     file = settings.pop("suite", None)
     if file is None:
         names = settings.pop("strategies", ",".join(DEFAULT_STRATEGIES)).split(",")
@@ -129,8 +128,8 @@ def _suite(settings: dict[str, Any], trust: bool) -> Suite:
     check_flags(suite, settings)
     if suite.each or suite.tuning:
         raise InputError(
-            f"Expected `compare` with runs on one scenario, but {file} has [each] or [tune]: "
-            f"`cl-anomaly bench {file}` runs it."
+            f"`compare` runs on one scenario, but {file} has [each] or [tune]. Run it with "
+            f"`cl-anomaly bench {file}`."
         )
     check_strategies(file, _strategies_of(suite), trust)
     if "model_options" in settings:
@@ -142,10 +141,10 @@ def _suite(settings: dict[str, Any], trust: bool) -> Suite:
 
 def _resume(given: Given) -> None:
     track = trackers_of(given.values.get("track"))
-    from cl_anomaly.cli import commands
+    from cl_anomaly.cli.run import resume_one
 
     (folder,) = given.operands
-    commands.resume_one(folder, "quiet" in given.values, "trust" in given.values, track)
+    resume_one(folder, "quiet" in given.values, "trust" in given.values, track)
 
 
 RUN = Command(
@@ -153,8 +152,8 @@ RUN = Command(
     _run,
     "train one strategy, task by task",
     "Train one strategy on one scenario, and record AUROC after every task. The strategy's own "
-    "options are --strategy.NAME VALUE, the model's --model.NAME VALUE; `cl-anomaly run "
-    "--strategy ewc --help` shows those of EWC.",
+    "options are --strategy.NAME VALUE, the model's --model.NAME VALUE; for example, `cl-anomaly "
+    "run --strategy ewc --help` lists those of EWC.",
     (
         *settings(),
         flag("config", Place, None, "config.json of a run to repeat; flags change it", "Training"),
@@ -167,8 +166,8 @@ COMPARE = Command(
     "compare",
     _compare,
     "run several strategies, draw one figure",
-    "Run several strategies on one scenario, and draw them in one figure. Each runs in a process "
-    "of its own, of one thread. Strategies have their default options, or those in a suite.",
+    "Run several strategies on one scenario, and draw them in one figure. Each runs in its own "
+    "process with one thread. Strategies use their default options, or those in a suite.",
     (
         flag(
             "strategies",
@@ -214,8 +213,8 @@ BENCH = Command(
             "seeds_per_run",
             Count,
             None,
-            "number of seeds that train together; the parts of a run are carried out side by "
-            "side. Default: all seeds of a run",
+            "number of seeds that train together; the parts of a run train in parallel. "
+            "Default: all seeds of a run",
             "Suite",
         ),
         *settings(without=["strategy"]),
@@ -229,6 +228,6 @@ RESUME = Command(
     "resume",
     _resume,
     "resume an interrupted run",
-    "Resume a run from its last checkpoint. The command that began it does the same.",
+    "Resume a run from its last checkpoint, as does repeating the command that began it.",
     (Operand(Option("run", Place, REQUIRED, "the folder of a run")), TRACK, QUIET, TRUST),
 )

@@ -106,7 +106,7 @@ class Interrupted(CLAnomalyError):
 
 @contextmanager
 def within(where: str) -> Iterator[None]:
-    """Let an `InputError` begin with which of several runs is at fault, such as "Run 'lower'"."""
+    """Prefix an `InputError` with the name of the run at fault, such as "Run 'lower'"."""
     try:
         yield
     except InputError as error:

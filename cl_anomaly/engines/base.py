@@ -20,10 +20,9 @@ class Outcome:
     """The outcome of several runs, by their names.
 
     Attributes:
-        folders: of the runs that have results.
+        folders: folders of the runs with results.
         failures: why a run, or some of its replicas, has no results.
-        interrupted: the signal that asked for the end of all runs.
-        seconds: that each run took.
+        interrupted: the signal that asked all runs to end.
         over: called when a run is over, with its name and its failure, if any.
     """
 
@@ -51,11 +50,9 @@ class Job:
     """A run as it is sent to a process that performs it.
 
     Attributes:
-        run: its name among others.
-        out: folder for its folder.
-        name: of its folder.
+        out: parent of the run's folder.
+        name: name of the run's folder.
         again: run it even if it is finished, in a new folder.
-        track: names of trackers that follow it.
     """
 
     run: str
@@ -85,10 +82,10 @@ class Job:
         return replace(self, out=self.out.absolute())
 
     def settled(self) -> "Job":
-        """Return the job with its final folder: a new one, which is made, to run it again.
+        """Return the job with its final folder, which is made now if the run is to be repeated.
 
-        So the folder is known before the run begins, and stays the same if the run begins a second
-        time, as on another machine.
+        The folder is then known before the run begins, and stays the same if the run begins twice,
+        as on another machine.
         """
         if not self.again:
             return self
@@ -143,13 +140,13 @@ class Listeners:
 
 
 class Engine(ABC):
-    """Performs runs, at most `workers` at a time."""
+    """The base class of engines, which perform at most `workers` runs at a time."""
 
     _workers: int | None
 
     @property
     def at_a_time(self) -> int:
-        """The number of runs at a time: the given one, or this machine's cores."""
+        """Number of runs at a time: `workers`, or this machine's cores."""
         from cl_anomaly.core.machine import available_cores
 
         return self._workers or available_cores()
@@ -158,8 +155,8 @@ class Engine(ABC):
     def run_all(self, jobs: Sequence[Job], listener: Listener, outcome: Outcome) -> None:
         """Perform each run, and add it to the outcome; a failure stops no other run.
 
-        A process that has executed a user's file performs no other run. A signal that asks for the
-        end is passed on: runs save their state, and can be resumed on any engine.
+        A process that has executed a user's file performs no other run. Signals to end are passed
+        on: runs save their state, and can be resumed on any engine.
 
         Args:
             jobs: in the order of their start; the longest should come first.

@@ -94,7 +94,7 @@ class _Workers:
             self._workers[connection].take(job)
             try:
                 connection.send_bytes(job.to_json().encode())
-            except OSError:  # somebody has ended it
+            except OSError:  # the process was ended from outside
                 self._workers.pop(connection).process.join()
                 continue
             return
@@ -114,7 +114,7 @@ class _Workers:
 
     def hear(self) -> None:
         """Wait a moment, and read the runs' logs and the workers' replies."""
-        # Not for ever: a signal may have arrived since the last look.
+        # With a timeout, because a signal may have arrived in the meantime.
         there = wait(self.active, timeout=_SECONDS_BETWEEN_LOOKS)
         for worker in self._workers.values():
             if worker.job is not None and worker.log is not None:

@@ -31,7 +31,7 @@ class Parcel:
     """A run's folder as bytes.
 
     Attributes:
-        name: of the folder.
+        name: the folder's name.
         files: their content, by their path in it.
         is_complete: whether it holds results, or only what is needed to resume.
     """
@@ -101,12 +101,7 @@ def _travels(path: Path) -> bool:
 
 @dataclass(frozen=True)
 class OwnCode:
-    """A strategy's file, and the Python files beside it that it may import.
-
-    Attributes:
-        name: of the file.
-        files: content by name.
-    """
+    """A strategy's file, and the Python files beside it that it may import, by name."""
 
     name: str
     files: dict[str, bytes]

@@ -25,7 +25,6 @@ class Ticket:
     """A job that a queue has taken.
 
     Args:
-        folder: of submitit's files.
         cluster: slurm or local.
         job: submitit's, if this process queued it.
         number: of the job, if another process did.
@@ -172,7 +171,7 @@ class QueuedRuns:
 
     def look(self, stop: StopRequest) -> None:
         """Pass on events and replies, and wait a moment."""
-        # Asked first, so that the events before a job's end are read.
+        # Checked first, so that all events before a job's end are read.
         over = {ticket: ticket.is_over() for ticket in self.tickets}
         for entry in list(self._runs):
             job, ticket, log = entry

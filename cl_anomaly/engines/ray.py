@@ -71,15 +71,14 @@ class RayEngine(Engine):
                 self._submit(jobs, tokens, listener).follow(outcome, stop)
             except ray.exceptions.RaySystemError as error:
                 raise RunError(
-                    f"The Ray cluster was lost: {error}. The same command goes on with what is "
-                    f"missing."
+                    f"The Ray cluster was lost: {error}. The same command resumes what is missing."
                 ) from error
 
     @contextmanager
     def _cluster(self) -> Iterator[None]:
         import ray
 
-        if ray.is_initialized():  # by who calls this from Python
+        if ray.is_initialized():  # by a caller from Python
             yield
             return
         try:
@@ -161,7 +160,7 @@ class _Sent:
 
     job: Job
     code: OwnCode | None
-    token: Path | None  # a file beside the results: who sees it shares the disk
+    token: Path | None  # a file beside the results: a process that sees it shares the disk
     begun: Parcel | None
 
 
@@ -243,7 +242,7 @@ class _Tasks:
 
 def _in_a_line(error: Exception) -> str:
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    return f"its process was lost, each time that it was tried: {lines[0] if lines else error!r}"
+    return f"its process was lost in every attempt: {lines[0] if lines else error!r}"
 
 
 def _perform(sent: _Sent, data: SentData, post: Any) -> tuple[Reply, Parcel | None]:
@@ -273,7 +272,7 @@ def _sender(run: str, post: Any) -> Callable[[str], None]:
             answers.append(post.tell.remote(run, lines))
             there, answers[:] = ray.wait(answers, num_returns=len(answers), timeout=0)
             is_to_end = any(ray.get(there))
-        except ray.exceptions.RayError:  # who asked is gone
+        except ray.exceptions.RayError:  # the driver is gone
             is_to_end = True
         if is_to_end:
             signal.raise_signal(signal.SIGTERM)  # the run saves what it has done, and ends

@@ -13,8 +13,7 @@ class SentData:
 
     Attributes:
         name: `dataset` in the configuration.
-        content: the other fields of the dataset.
-        samples: of training and of testing: stored values, (N, *features), and their scale.
+        samples: for training and testing: stored values, (N, *features), and their scale.
     """
 
     name: str

@@ -22,10 +22,9 @@ class Reply:
     """The result of a run in a worker.
 
     Attributes:
-        folder: with its results, if there are any.
-        failures: a sentence for each replica that failed, or why there are no results.
-        signal: that asked for the run's end.
-        seconds: that it took.
+        folder: the run's folder, if it has results.
+        failures: a sentence for each failed replica, or for missing results.
+        signal: the signal that asked the run to end.
     """
 
     folder: Path | None
@@ -56,7 +55,7 @@ _NUMBERS = count()  # of the runs that this process performs
 
 
 def perform_job(job: Job, progress: Progress | None = None) -> Reply:
-    """Do what is left of a run, in a process of one thread that may have performed others."""
+    """Perform or resume a run, in a process of one thread that may have performed others."""
     os.environ["OMP_NUM_THREADS"] = "1"  # read as PyTorch is imported
     from cl_anomaly.core.machine import forget_peak_memory
     from cl_anomaly.plan.build import prepare
@@ -64,7 +63,7 @@ def perform_job(job: Job, progress: Progress | None = None) -> Reply:
 
     began = time.perf_counter()
     gc.collect()  # the model of the run before
-    if next(_NUMBERS) == 1:  # not to search the libraries each time
+    if next(_NUMBERS) == 1:  # searching the libraries once is enough
         gc.freeze()
     forget_peak_memory()
     shown = progress or Progress()
@@ -86,7 +85,7 @@ def interrupts_ignored() -> Iterator[None]:
     A started process inherits ignored signals; the one that started it ends it.
     """
     if threading.current_thread() is not threading.main_thread():
-        yield  # where Python sets no signal handlers
+        yield  # Python sets signal handlers only in the main thread
         return
     previous = signal.signal(signal.SIGINT, signal.SIG_IGN)
     try:

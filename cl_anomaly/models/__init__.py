@@ -1,4 +1,4 @@
-"""Detector models, one file each, called as the model: a new file in this folder is found."""
+"""Detector models, one file each with the model's name; new files in this folder are found."""
 
 import importlib
 import inspect
@@ -13,17 +13,17 @@ __all__ = ["MODELS", "Model", "find_model"]
 def _shipped(name: str) -> type[Model]:
     module = importlib.import_module(f"{__name__}.{name.replace('-', '_')}")
     classes = [own for own in vars(module).values() if inspect.isclass(own)]
-    return next(own for own in classes if issubclass(own, Model) and vars(own).get("name") == name)
+    return next(cls for cls in classes if issubclass(cls, Model) and vars(cls).get("name") == name)
 
 
 MODELS: dict[str, type[Model]] = {name: _shipped(name) for name in names_of("model")}
 
 
 def find_model(name: str) -> type[Model]:
-    """Look a model up by its name; a class that was given in Python is its own.
+    """Return a model's class by its name; a class given in Python is returned as it is.
 
     Raises:
-        InputError: there is none.
+        InputError: there is no such model.
     """
     if isinstance(name, GivenModel):
         return name.given

@@ -21,7 +21,7 @@ class AE(Autoencoder):
     """Autoencoder of fully connected layers.
 
     Hinton & Salakhutdinov, "Reducing the Dimensionality of Data with Neural Networks" (Science
-    2006). It gives no likelihood and generates nothing: its code has no distribution.
+    2006). It has no likelihood and cannot generate, because its code has no distribution.
 
     Args:
         latent_size: dimensions of the code.
@@ -52,9 +52,9 @@ class AE(Autoencoder):
         return self.encoder(self.shaped(x)).float()
 
     def loss(self, x: Tensor, random: Draws) -> Tensor:
-        """Return the reconstruction loss of each sample, (R, B), in nats; nothing is drawn."""
+        """Return the reconstruction loss of each sample, (R, B), in nats."""
         return self.reconstruction_loss(self.decoder(self.encode(x)).float(), x)
 
     def reconstruct(self, x: Tensor) -> AEReconstruction:
-        """Pass samples (R, B, *features) through their codes."""
+        """Reconstruct samples (R, B, *features) from their codes."""
         return AEReconstruction(self, x)

@@ -1,4 +1,4 @@
-"""The interface of models: all that the rest of the program knows of them."""
+"""The interface of models to the rest of the program."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ DISTANCES = "distances"
 BACKGROUND = "background"
 ABILITIES = {
     RECONSTRUCT: "reconstruct samples",
-    GENERATE: "make samples of its own",
+    GENERATE: "generate samples",
     HIDDEN: "show the activations of its encoder's layers",
     LIKELIHOOD: "give the likelihood of samples",
     POSTERIOR: "give a posterior over codes",
@@ -39,10 +39,9 @@ _BYTES_PER_WEIGHT = 16
 
 
 class Reconstruction:
-    """Samples (R, B, *features) after a pass through a model; nothing is drawn, all is float32.
+    """Output of a model for samples (R, B, *features), in float32 and without randomness.
 
-    Subclasses compute each quantity when it is first asked for, and keep it: several scores need
-    the same.
+    Subclasses compute each quantity when it is first used and cache it for other scores.
     """
 
     def __init__(self, x: Tensor) -> None:
@@ -57,14 +56,13 @@ class Reconstruction:
     def hidden(self) -> list[Tensor]:
         """Activations of the encoder's layers, (R, B, units) each; the ability `hidden`.
 
-        Those after each hidden layer's activation function, and last the code, which is the mean of
-        a posterior.
+        They are taken after each activation function; the code, or a posterior's mean, comes last.
         """
         raise NotImplementedError
 
     @cached_property
     def hidden_of_means(self) -> list[Tensor]:
-        """The same for `means` sent through the encoder."""
+        """The same for `means` passed through the encoder."""
         raise NotImplementedError
 
 
@@ -101,7 +99,7 @@ class Posterior(Likelihood):
         raise NotImplementedError
 
     def negative_log_likelihood_at(self, z: Tensor) -> Tensor:
-        """Compute it at codes z (R, B, code) in place of the posterior's mean: (R, B), in nats."""
+        """Compute −log p(x|z) at codes z (R, B, code): (R, B), in nats."""
         raise NotImplementedError
 
 
@@ -119,7 +117,7 @@ class NoisePrediction(Reconstruction):
 
     @cached_property
     def noise_error(self) -> Tensor:
-        """Error of the predicted noise, (R, B); every sample meets the same noise."""
+        """Error of the predicted noise, (R, B); all samples get the same noise."""
         raise NotImplementedError
 
 
@@ -130,7 +128,7 @@ class Distances(Reconstruction):
     def distances(self) -> Tensor:
         """Squared distances from each of the T tasks learnt, (R, B, T).
 
-        Infinite for a task that brought nothing new, and for all before the first is learnt.
+        Infinite for tasks that brought nothing new, and for all tasks before the first is learnt.
         """
         raise NotImplementedError
 
@@ -138,7 +136,7 @@ class Distances(Reconstruction):
     def left_out(self) -> Tensor:
         """Distances, (R, B, T), of samples that the last task was learnt from.
 
-        If the model can tell, they are from the last task as if it had been learnt without them.
+        If the model can tell, the last task's are as if it had been learnt without the sample.
         """
         return self.distances
 
@@ -149,7 +147,7 @@ class Distances(Reconstruction):
 
 
 class Generator(nn.Module):
-    """The part of a model that makes samples: all that replay has to keep.
+    """The part of a model that generates samples, which is all that replay needs to keep.
 
     Attributes:
         is_bounded: whether samples lie in [0, 1].
@@ -158,34 +156,34 @@ class Generator(nn.Module):
     is_bounded: bool = True
 
     def generate(self, count: int, random: Draws) -> Tensor:
-        """Make samples for each replica, (R, count, *features), float32, in [0, 1] if bounded."""
-        raise NotImplementedError(f"{type(self).__name__} should make samples.")
+        """Generate samples, (R, count, *features), float32, in [0, 1] if bounded."""
+        raise NotImplementedError(f"{type(self).__name__} should define `generate`.")
 
     def from_codes(self, z: Tensor) -> Tensor:
-        """Make the samples of codes (R, count, code); only of a model that has a `posterior`."""
-        raise NotImplementedError(f"{type(self).__name__} should make samples of codes.")
+        """Decode codes (R, count, code); only for models with the ability `posterior`."""
+        raise NotImplementedError(f"{type(self).__name__} should define `from_codes`.")
 
     def cut(self, x: Tensor) -> Tensor:
-        """Cut samples to the range that they lie in."""
+        """Clip samples to [0, 1] if bounded."""
         return x.clamp(0, 1) if self.is_bounded else x
 
 
 class Model(nn.Module):
-    """R replicas of a model, side by side. Subclass it in a file of its own.
+    """R replicas of a model, side by side. Each subclass has its own file.
 
     Its hyperparameters are the typed keyword arguments of `__init__` after these two, with
     defaults: the command line (`--model.NAME`) and the config file read them from there.
 
     Args:
         features: shape of one sample.
-        seeds: one for each replica, from which its first weights are drawn.
+        seeds: one for each replica, which draws its initial weights.
 
     Attributes:
-        name: what `--model` calls it.
-        abilities: those of ABILITIES that it has.
-        default_score: the score of its runs where `--score` names none.
-        keeps_tasks_apart: whether nothing of what it has learnt of one task is changed by another,
-            so that a strategy has nothing to hold.
+        name: its name for `--model`.
+        abilities: its abilities, of ABILITIES.
+        default_score: score of its runs without `--score`.
+        keeps_tasks_apart: whether learning a task never changes what was learnt of another, so that
+            no strategy is needed against forgetting.
     """
 
     name: ClassVar[str]
@@ -199,42 +197,38 @@ class Model(nn.Module):
 
     def loss(self, x: Tensor, random: Draws) -> Tensor:
         """Return the training loss, (R, B), float32, of samples (R, B, *features) in [0, 1]."""
-        raise NotImplementedError(f"{type(self).__name__} should have a `loss`.")
+        raise NotImplementedError(f"{type(self).__name__} should define `loss`.")
 
     def begin_task(self, number: int) -> None:
-        """Make room for a task, from 1, before it begins, in a model that grows with tasks."""
+        """Make room for a task, from 1, before it begins, if the model grows with tasks."""
 
     def tasks_joined(self) -> list[list[int]]:
-        """Return for each replica which task each was learnt as, in a model that compares tasks.
+        """Return by replica the task that each task was learnt as, if the model compares tasks.
 
-        That is the task itself if it was new, an earlier one if it returned, and 0 if nothing is
-        kept of it by itself. Empty for other models.
+        A new task is learnt as itself, a returning one as the earlier one; 0 if the task is not
+        kept separately. Empty for other models.
         """
         return []
 
     def reconstruct(self, x: Tensor) -> Reconstruction:
-        """Pass samples (R, B, *features) through the model, and draw nothing."""
-        raise NotImplementedError(f"{type(self).__name__} should have a `reconstruct`.")
+        """Pass samples (R, B, *features) through the model, without randomness."""
+        raise NotImplementedError(f"{type(self).__name__} should define `reconstruct`.")
 
     def generator(self) -> Generator:
-        """Return the part that makes samples, with the ability `generate`."""
-        raise NotImplementedError(f"{type(self).__name__} makes no samples.")
+        """Return the part that generates samples, with the ability `generate`."""
+        raise NotImplementedError(f"{type(self).__name__} cannot generate samples.")
 
     def training_bytes(self, batch_size: int) -> int:
-        """Return how much memory each step of one replica's training reads and writes.
+        """Return the bytes that a training step of one replica reads and writes.
 
-        Replicas train beside each other in groups for which a processor's cache is large enough.
-        Here it is the weights: dense layers have few activations beside them.
+        Replicas train together in groups that fit into a CPU's cache. By default the weights alone
+        count, because dense layers have few activations in comparison.
         """
         return _BYTES_PER_WEIGHT * sum(p[0].numel() for p in self.parameters())
 
 
 def check_abilities(model: type[Model], needs: frozenset[str], who: str) -> None:
-    """Refuse a model that lacks an ability which `who` needs.
-
-    Raises:
-        InputError: always in this case.
-    """
+    """Raise InputError if a model lacks an ability that `who` needs."""
     for need in sorted(needs - model.abilities):
         raise InputError(
             f"Expected a model that can {ABILITIES.get(need, need)}, which {who} needs, but "

@@ -9,7 +9,7 @@ from cl_anomaly.models.shared.convolutional import Convolutional
 
 
 class ConvAE(Convolutional, AE):
-    """Autoencoder of convolutions, for images.
+    """Convolutional autoencoder, for images.
 
     Masci et al., "Stacked Convolutional Auto-Encoders for Hierarchical Feature Extraction" (ICANN
     2011), here with 3×3 convolutions of stride 2 in place of pooling, all layers trained at once.
@@ -22,7 +22,7 @@ class ConvAE(Convolutional, AE):
         pixel_weights: weight of each feature in the reconstruction loss; empty for 1 each.
 
     Raises:
-        InputError: the samples are no images, a size is below 1, or the weights do not fit the
+        InputError: the samples are not images, a size is below 1, or the weights do not fit the
             features.
     """
 

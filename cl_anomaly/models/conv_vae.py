@@ -9,10 +9,10 @@ from cl_anomaly.models.vae import VAE
 
 
 class ConvVAE(Convolutional, VAE):
-    """Variational autoencoder of convolutions, for images.
+    """Convolutional variational autoencoder, for images.
 
     Kingma & Welling, "Auto-Encoding Variational Bayes" (ICLR 2014), with 3×3 convolutions of stride
-    2, a dense layer to mean and log variance, and the same mirrored by transposed convolutions.
+    2, a dense layer to mean and log variance, and a mirrored decoder of transposed convolutions.
 
     Args:
         features: shape of one sample, (H, W) or (C, H, W), with sides of 4 pixels or more.
@@ -23,8 +23,8 @@ class ConvVAE(Convolutional, VAE):
         pixel_weights: weight of each feature in the reconstruction loss; empty for 1 each.
 
     Raises:
-        InputError: the samples are no images, a size is below 1, beta is below 0, or the weights do
-            not fit the features.
+        InputError: the samples are not images, a size is below 1, beta is below 0, or the weights
+            do not fit the features.
     """
 
     name: ClassVar[str] = "conv-vae"

@@ -13,13 +13,13 @@ from cl_anomaly.models.shared.autoencoder import check_weight
 class DenoisingAE(AE):
     """Denoising autoencoder: noisy samples in, clean ones out.
 
-    Vincent et al., "Stacked Denoising Autoencoders" (JMLR 2010), section 3: x + σ · ε goes in, with
-    ε ~ N(0, I), and the loss is that of x. Scores pass samples as they are.
+    Vincent et al., "Stacked Denoising Autoencoders" (JMLR 2010), section 3: the input is x + σ · ε
+    with ε ~ N(0, I), the target is x. Scores use samples without noise.
 
     Args:
         latent_size: dimensions of the code.
         hidden_sizes: features of the encoder's hidden layers; the decoder's are the same, mirrored.
-        noise: σ, standard deviation of what is added to each feature.
+        noise: σ, standard deviation of the noise added to each feature.
         reconstruction: the loss: cross-entropy (bce), ½ Σ (x − x̂)² (mse) or Σ |x − x̂| (l1).
         pixel_weights: weight of each feature in the reconstruction loss; empty for 1 each.
 
@@ -44,7 +44,7 @@ class DenoisingAE(AE):
         self.noise = noise
 
     def loss(self, x: Tensor, random: Draws) -> Tensor:
-        """Return each sample's loss, (R, B), in nats, where its noisy twin went in.
+        """Return each sample's loss, (R, B), in nats, from its noisy copy.
 
         Args:
             x: (R, B, *features).

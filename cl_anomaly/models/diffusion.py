@@ -15,26 +15,26 @@ from cl_anomaly.models.shared.autoencoder import check_sizes
 from cl_anomaly.models.shared.layers import mlp
 
 _TIME_NUMBERS = 32
-# Where in the schedule samples are scored, and with how many draws of noise in each place.
+# Shares of the schedule at which samples are scored, and draws of noise at each.
 _SCORED_AT, _SCORED_DRAWS = (0.2, 0.3, 0.4, 0.5, 0.6), 4
 
 
 def cosine_schedule(steps: int) -> Tensor:
-    """Return ᾱ, (steps,): the share of a sample's variance that is left after each step of noise.
+    """Return ᾱ, (steps,): the share of a sample's variance that remains after each noise step.
 
     Nichol & Dhariwal, "Improved Denoising Diffusion Probabilistic Models" (ICML 2021), eq. 17.
     """
     offset = 0.008
     places = (torch.arange(steps + 1) / steps + offset) / (1 + offset)
     shares = torch.cos(places * math.pi / 2).square()
-    # At 0 nothing would be left to begin with, and at 1 nothing to be told from the sample.
+    # At 0 nothing of the sample would be left, at 1 there would be no noise to predict.
     return (shares[1:] / shares[0]).clamp(1e-4, 1 - 1e-4)
 
 
 def time_embedding(steps: int) -> Tensor:
-    """Return numbers that tell a network which step it is, (steps, 32).
+    """Return the embedding of each step as sines and cosines, (steps, 32).
 
-    Vaswani et al., "Attention Is All You Need" (NeurIPS 2017), section 3.5: sines and cosines.
+    Vaswani et al., "Attention Is All You Need" (NeurIPS 2017), section 3.5.
     """
     half = _TIME_NUMBERS // 2
     frequencies = 1000 ** (1 - torch.arange(half) / half)
@@ -43,15 +43,13 @@ def time_embedding(steps: int) -> Tensor:
 
 
 class Denoiser(Generator):
-    """A network that recovers a sample from its noisy form.
-
-    Samples are flat here, and lie in [-1, 1].
+    """A network that recovers a sample, flat and in [-1, 1], from its noisy form.
 
     Args:
-        steps: of the schedule, from hardly any noise to nothing else.
-        sampling_steps: that samples are made in.
+        steps: noise steps, from hardly any noise to pure noise.
+        sampling_steps: steps to generate a sample.
         hidden_sizes: features of the hidden layers.
-        generators: one for each replica, which draw its first weights.
+        generators: one for each replica, which draw its initial weights.
     """
 
     shares: Tensor
@@ -92,15 +90,15 @@ class Denoiser(Generator):
         return self.network(torch.cat([noisy, self.times[step]], dim=2)).float()
 
     def noise_in(self, noisy: Tensor, step: Tensor, samples: Tensor) -> Tensor:
-        """Compute the noise (R, B, D), if these are the samples: eq. 4 of Ho et al. solved."""
+        """Compute the noise (R, B, D) between samples and their noisy form: eq. 4 of Ho et al."""
         share = self.shares[step][..., None]
         return (noisy - share.sqrt() * samples) / (1 - share).sqrt()
 
     def generate(self, count: int, random: Draws) -> Tensor:
-        """Make samples from noise, (R, count, *features), float32, see `cut`, in a few steps.
+        """Generate samples from noise in a few steps, (R, count, *features), float32, see `cut`.
 
         Song, Meng & Ermon, "Denoising Diffusion Implicit Models" (ICLR 2021), eq. 12 with σ = 0:
-        nothing is drawn but the noise at the start.
+        only the initial noise is random.
         """
         x = random.normal(count, self._size)
         sample = x
@@ -114,7 +112,7 @@ class Denoiser(Generator):
 
 
 class DiffusionNoise(NoisePrediction):
-    """Noise in samples (R, B, *features), as a diffusion model predicts it."""
+    """A diffusion model's prediction of the noise in samples (R, B, *features)."""
 
     def __init__(self, model: "Diffusion", x: Tensor) -> None:
         super().__init__(x)
@@ -127,20 +125,20 @@ class DiffusionNoise(NoisePrediction):
 
 
 class Diffusion(Model):
-    """Denoising diffusion model with a dense network: how well it tells noise from samples.
+    """Denoising diffusion model with a dense network.
 
-    Ho et al., "Denoising Diffusion Probabilistic Models" (NeurIPS 2020). Its network says what the
-    sample was, x̂, and so what the noise was, ε̂ (Salimans & Ho, "Progressive Distillation", ICLR
-    2022, section 4): dense layers learn a sample more easily than noise, which has no structure.
-    The loss is ½ Σ (x − x̂)², for x in [-1, 1], at a step drawn for each sample.
+    Ho et al., "Denoising Diffusion Probabilistic Models" (NeurIPS 2020). Its network predicts the
+    sample x̂, and thus the noise ε̂ (Salimans & Ho, "Progressive Distillation", ICLR 2022, section
+    4): dense layers learn a sample more easily than noise, which has no structure. The loss is
+    ½ Σ (x − x̂)², for x in [-1, 1], at a random step for each sample.
 
     Args:
-        steps: of noise, from hardly any to nothing else.
-        sampling_steps: that samples are made in, by DDIM.
+        steps: noise steps, from hardly any noise to pure noise.
+        sampling_steps: steps to generate a sample, by DDIM.
         hidden_sizes: features of the network's hidden layers.
 
     Raises:
-        InputError: a size is below 1, or there are not as many steps as samples are made in.
+        InputError: a size is below 1, or there are more sampling steps than steps.
     """
 
     name: ClassVar[str] = "diffusion"
@@ -169,7 +167,7 @@ class Diffusion(Model):
         self.denoiser = Denoiser(features, steps, sampling_steps, hidden_sizes, generators)
 
     def loss(self, x: Tensor, random: Draws) -> Tensor:
-        """Return ½ Σ (x − x̂)² of each sample at a step of its own, (R, B), in nats.
+        """Return ½ Σ (x − x̂)² of each sample at a random step, (R, B), in nats.
 
         Args:
             x: (R, B, *features), in [0, 1].
@@ -184,8 +182,7 @@ class Diffusion(Model):
     def noise_error(self, x: Tensor) -> Tensor:
         """Return the mean of (ε − ε̂)² of samples (R, B, *features): (R, B), in 20 forward passes.
 
-        It is taken at five steps of the schedule, each with four draws of ε. All samples meet the
-        same ones.
+        They are five steps of the schedule with four draws of ε each, the same for all samples.
         """
         samples = _centred(x)
         total = torch.zeros_like(samples[..., 0])
@@ -205,14 +202,14 @@ class Diffusion(Model):
                 yield int(share * self.denoiser.steps), torch.randn(size, generator=numbers)
 
     def reconstruct(self, x: Tensor) -> DiffusionNoise:
-        """Take samples (R, B, *features): what is drawn is the same every time."""
+        """Return the noise prediction for samples (R, B, *features), with fixed draws."""
         return DiffusionNoise(self, x)
 
     def generator(self) -> Denoiser:
-        """Return the network, which also makes samples."""
+        """Return the network, which also generates samples."""
         return self.denoiser
 
 
 def _centred(x: Tensor) -> Tensor:
-    """Return samples (R, B, *features) in [0, 1] flat and in [-1, 1]."""
+    """Flatten samples (R, B, *features) in [0, 1], and map them to [-1, 1]."""
     return 2 * x.flatten(2) - 1

@@ -1,4 +1,4 @@
-"""A small model for each task, which no other task changes."""
+"""A mixture of experts: a small model for each task."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from cl_anomaly.core.errors import InputError
 from cl_anomaly.core.randomness import Draws
 from cl_anomaly.models.base import DISTANCES, NOISE, RECONSTRUCT, Distances, Model
 
-# Options that say how large a model is, in units or channels.
+# Options for a model's size, in units or channels.
 _SIZES = ("hidden_sizes", "channels")
 _HALVINGS = 12
 
 
 class FromExperts(Distances):
-    """Error of each task's expert on samples."""
+    """Distances of samples from tasks: the error of each task's expert."""
 
     def __init__(self, experts: Sequence[Model], x: Tensor) -> None:
         super().__init__(x)
@@ -42,15 +42,15 @@ class Experts(Model):
     """A small model for each task, which no other task changes.
 
     After Aljundi et al., "Expert Gate: Lifelong Learning with a Network of Experts" (CVPR 2017),
-    section 3, whose gate is an autoencoder for each task. A new task brings a new expert with the
-    seed's first weights, and the earlier ones stay as they are. A sample's distance from a task is
-    its expert's error; the scores of `scores.distances` make one number of these.
+    section 3, whose gate is an autoencoder for each task. A new task adds an expert with the seed's
+    initial weights, and earlier experts stay the same. A sample's distance from a task is its
+    expert's error; the scores of `scores.distances` combine these distances.
 
     Args:
-        expert: the model that each is, one that reconstructs samples or tells noise from them.
-        options: its keyword arguments.
-        tasks: how many experts take the bytes of one such model: their `hidden_sizes` or `channels`
-            are smaller by the same share. 1 leaves each as large as it is.
+        expert: model of each expert; it must reconstruct samples or tell noise from data.
+        options: the model's keyword arguments.
+        tasks: number of experts that together have the bytes of one such model; their
+            `hidden_sizes` or `channels` shrink by the same share. 1 keeps the full size.
     """
 
     name = "experts"
@@ -79,7 +79,7 @@ class Experts(Model):
         return _make(self._class, self.features, self._seeds, self._options)
 
     def begin_task(self, number: int) -> None:
-        """Add the expert of a task; earlier ones are not trained any more."""
+        """Add the expert of a task; earlier ones are no longer trained."""
         device = next(self.experts.parameters()).device
         while len(self.experts) < number:
             self.experts.append(self._made().to(device))
@@ -87,13 +87,13 @@ class Experts(Model):
             del self.experts[-1]
 
     def named_parameters(self, *args: Any, **how: Any) -> Iterator[tuple[str, nn.Parameter]]:
-        """Return what is trained: the parameters of the last expert."""
+        """Return the trained parameters, which are the last expert's."""
         last = f"experts.{len(self.experts) - 1}."
         parameters = super().named_parameters(*args, **how)
         return ((name, p) for name, p in parameters if last in name)
 
     def loss(self, x: Tensor, random: Draws) -> Tensor:
-        """Return the loss of the task's expert, (R, B)."""
+        """Return the last expert's loss, (R, B)."""
         return self._all[-1].loss(x, random)
 
     @property
@@ -101,7 +101,7 @@ class Experts(Model):
         return [expert for expert in self.experts if isinstance(expert, Model)]
 
     def reconstruct(self, x: Tensor) -> FromExperts:
-        """Show samples (R, B, *features) to all experts; nothing is drawn."""
+        """Pass samples (R, B, *features) through all experts."""
         return FromExperts(self._all, x)
 
     def training_bytes(self, batch_size: int) -> int:  # noqa: D102
@@ -109,7 +109,7 @@ class Experts(Model):
 
 
 def _class_of(name: str) -> type[Model]:
-    from cl_anomaly.models import find_model  # all models, this one among them
+    from cl_anomaly.models import find_model  # imports all models, this one included
 
     model = find_model(name)
     if not {RECONSTRUCT, NOISE} & model.abilities:
@@ -137,7 +137,7 @@ def _make(
 def _of_a_share(
     cls: type[Model], shape: tuple[int, ...], options: dict[str, Any], tasks: int
 ) -> dict[str, Any]:
-    """Make sizes smaller until a model has at most one share of its bytes."""
+    """Shrink sizes until a model has at most its share of the bytes."""
     arguments = inspect.signature(cls).parameters
     name = next((size for size in _SIZES if size in arguments), None)
     if tasks == 1 or name is None:
@@ -164,7 +164,7 @@ def _smaller(sizes: tuple[int, ...], share: float) -> tuple[int, ...]:
 def _as_many_as_there_are(
     module: nn.Module, state: dict[str, Tensor], prefix: str, *_args: object
 ) -> None:
-    """Make as many experts as a state that is about to be loaded has."""
+    """Make as many experts as the state about to be loaded has."""
     start = f"{prefix}experts."
     numbers = {int(k[len(start) :].partition(".")[0]) for k in state if k.startswith(start)}
     if isinstance(module, Experts) and numbers:

@@ -14,22 +14,22 @@ from cl_anomaly.models.base import DENSITY, GENERATE, Density, Generator, Model
 from cl_anomaly.models.shared.autoencoder import check_sizes, check_weight
 from cl_anomaly.models.shared.layers import mlp
 
-# log σ of a coupling stays within ±2: a sample unlike all others must not overflow.
+# log σ of a coupling stays within ±2, so that no outlier overflows.
 _LARGEST_LOG_SCALE = 2.0
-# Samples in [0, 1] are stretched to [-2, 2], about as wide as a standard normal.
+# Samples in [0, 1] are stretched to [-2, 2], about the width of a standard normal.
 _STRETCH = 4.0
 
 
 class Coupling(nn.Module):
-    """Scaling and shift of one half of the features by a network of the other half.
+    """A coupling: one half of the features scaled and shifted by a network of the other half.
 
     Dinh et al., "Density estimation using Real NVP" (ICLR 2017), eq. 4 and 5, with x₁ and x₂ for
     the halves: y₁ = x₁, y₂ = x₂ · exp(s(x₁)) + t(x₁).
 
     Args:
-        order: (D,), int64, the features in an order of which the first half stays as it is.
-        hidden_sizes: features of the hidden layers of the network that gives s and t.
-        generators: one for each replica, which draw its first weights.
+        order: (D,), int64, a permutation of the features; the first half is x₁.
+        hidden_sizes: features of the hidden layers of the network for s and t.
+        generators: one for each replica, which draw its initial weights.
     """
 
     order: Tensor
@@ -47,37 +47,36 @@ class Coupling(nn.Module):
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """Map (R, B, D) to (R, B, D), and return log |det ∂y/∂x|, (R, B)."""
-        kept, changed = self._halves(x)
-        log_scale, shift = self._scale_and_shift(kept)
-        y = torch.cat([kept, changed * log_scale.exp() + shift], dim=2)
+        fixed, changed = self._halves(x)
+        log_scale, shift = self._scale_and_shift(fixed)
+        y = torch.cat([fixed, changed * log_scale.exp() + shift], dim=2)
         return y[..., self.places], log_scale.sum(2)
 
     def inverse(self, y: Tensor) -> Tensor:
         """Map (R, B, D) back to (R, B, D)."""
-        kept, changed = self._halves(y)
-        log_scale, shift = self._scale_and_shift(kept)
-        x = torch.cat([kept, (changed - shift) * (-log_scale).exp()], dim=2)
+        fixed, changed = self._halves(y)
+        log_scale, shift = self._scale_and_shift(fixed)
+        x = torch.cat([fixed, (changed - shift) * (-log_scale).exp()], dim=2)
         return x[..., self.places]
 
     def _halves(self, x: Tensor) -> tuple[Tensor, Tensor]:
         x = x[..., self.order]
         return x[..., : self._half], x[..., self._half :]
 
-    def _scale_and_shift(self, kept: Tensor) -> tuple[Tensor, Tensor]:
-        raw, shift = self.network(kept).float().chunk(2, dim=2)
+    def _scale_and_shift(self, fixed: Tensor) -> tuple[Tensor, Tensor]:
+        raw, shift = self.network(fixed).float().chunk(2, dim=2)
         return _LARGEST_LOG_SCALE * torch.tanh(raw / _LARGEST_LOG_SCALE), shift
 
 
 class Couplings(Generator):
     """Couplings one after another, from samples to a standard normal and back.
 
-    Each pair of them divides the features at random, and changes one half, then the other. The
-    division is part of the model: it is the same for every seed.
+    Each pair of couplings splits the features at random, and changes one half, then the other. The
+    split is part of the model, and the same for every seed.
 
     Args:
-        count: how many couplings.
-        hidden_sizes: of each one's network.
-        generators: one for each replica, which draw its first weights.
+        hidden_sizes: features of the hidden layers of each coupling's network.
+        generators: one for each replica, which draw its initial weights.
     """
 
     def __init__(
@@ -120,7 +119,7 @@ class Couplings(Generator):
 
 
 class FlowDensity(Density):
-    """Density of samples (R, B, *features) by a flow."""
+    """A flow's density of samples (R, B, *features)."""
 
     def __init__(self, model: "Flow", x: Tensor) -> None:
         super().__init__(x)
@@ -136,14 +135,14 @@ class Flow(Model):
     """Normalising flow of RealNVP couplings: an exact likelihood.
 
     Dinh et al., "Density estimation using Real NVP" (ICLR 2017). Pixels that are always black would
-    have an infinite density, so noise joins every sample in training: the density that is learnt is
-    that of x + σ · ε, with ε ~ N(0, I). Scores pass samples as they are.
+    have an infinite density, so noise is added to every training sample: the learnt density is that
+    of x + σ · ε, with ε ~ N(0, I). Scores use samples without noise.
 
     Args:
         features: shape of one sample, of two numbers or more.
-        couplings: how many, one after another.
+        couplings: number of couplings in a row.
         hidden_sizes: features of the hidden layers of each coupling's network.
-        noise: σ, standard deviation of what is added to each feature in training.
+        noise: σ, standard deviation of the noise added to each feature in training.
 
     Raises:
         InputError: a sample is a single number, there are fewer than two couplings, a size is below
@@ -165,8 +164,8 @@ class Flow(Model):
         super().__init__(features, seeds)
         if math.prod(features) < 2:
             raise InputError(
-                "Expected samples of two numbers or more for a flow, one half of which says what "
-                "becomes of the other, but got samples of one. Take another `--model`."
+                "Expected samples of two numbers or more for a flow, which transforms one half by "
+                "the other, but got samples of one. Choose another `--model`."
             )
         if couplings < 2:
             raise InputError(
@@ -199,9 +198,9 @@ class Flow(Model):
         return self.negative_log_likelihood(x + self.noise * random.normal(*x.shape[1:]))
 
     def reconstruct(self, x: Tensor) -> FlowDensity:
-        """Pass samples (R, B, *features) through the couplings: nothing is drawn."""
+        """Pass samples (R, B, *features) through the couplings."""
         return FlowDensity(self, x)
 
     def generator(self) -> Couplings:
-        """Return the couplings, which also go backwards."""
+        """Return the couplings, which generate samples backwards."""
         return self.couplings

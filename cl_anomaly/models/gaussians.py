@@ -18,12 +18,12 @@ from cl_anomaly.models.shared.covariances import together
 from cl_anomaly.models.shared.feature_maps import FeatureMap, Histograms, Pixels, is_image
 from cl_anomaly.models.shared.flops import products_of
 from cl_anomaly.models.shared.gaussian_concepts import GaussianConcepts
-from cl_anomaly.models.shared.kept_covariances import form_for
 from cl_anomaly.models.shared.random_maps import RandomConvolutions, RandomUnits
+from cl_anomaly.models.shared.stored_covariances import form_for
 
 
 class FromGaussians(Distances):
-    """How far samples are from each task's Gaussians."""
+    """Distances of samples from each task's Gaussians."""
 
     def __init__(self, model: Gaussians, x: Tensor) -> None:
         super().__init__(x)
@@ -41,7 +41,7 @@ class FromGaussians(Distances):
 
     @property
     def left_out(self) -> Tensor:
-        """The same, each sample left out of the Gaussian that has learnt it."""
+        """The same, with each sample left out of the Gaussian that learnt it."""
         concepts, tasks = self._model.concepts, self._tasks
         each = [concepts.distances_left_out(f, r, tasks) for r, f in enumerate(self._features)]
         return torch.stack(each)
@@ -67,25 +67,25 @@ class Gaussians(ClosedForm):
     μₜ and Cₜ the mean and covariance of the task's own samples, and
     Σₜ = (1 − s) Cₜ + s (tr Cₜ / F) I: Lee et al., "A Simple Unified Framework for Detecting
     Out-of-Distribution Samples and Adversarial Attacks" (NeurIPS 2018), eq. 2, with a covariance
-    for each task and without the logarithm of its determinant. What a task has left is not touched
-    by any other: nothing is forgotten, and the order of tasks changes nothing.
+    for each task and without the logarithm of its determinant. No task changes another's
+    Gaussians: nothing is forgotten, and the order of tasks does not matter.
 
     Args:
         features: "hog" (histograms of gradient directions, of images), "random" (random
             convolutions of images, random units of vectors) or "pixels" (the samples as they are);
-            "auto" is hog for images with sides of 4 pixels or more, and pixels for all else.
+            "auto" is hog for images with sides of 4 pixels or more, and pixels otherwise.
         grid: places in each direction where features of images are pooled.
-        directions: of gradients, for hog.
-        curvatures: of lines, for hog: directions of second derivatives; each gives 2 · grid².
-        width: how many random features.
+        directions: number of gradient directions, for hog.
+        curvatures: directions of second derivatives, for hog; each adds 2 · grid² features.
+        width: number of random features.
         shrinkage: s, from 0 to 1.
-        components: Gaussians of each task, at most, by k-means.
-        pooling: how far these share a covariance, from 0 to 1.
+        components: greatest number of Gaussians for each task, found by k-means.
+        pooling: share of a common covariance in these, from 0 to 1.
         merge: how much farther a task's samples may be from an earlier Gaussian than from their
             own, as a share, for both to become one; 0 keeps every task apart.
-        rank: axes that are kept of each covariance, those with the largest variances; 0 keeps all
-            of it, as a triangle.
-        stored: what triangles or axes are kept in.
+        rank: number of axes with the largest variances to keep of each covariance; 0 keeps the
+            whole covariance, as a triangle.
+        stored: number type of triangles or axes.
     """
 
     name = "gaussians"
@@ -138,18 +138,18 @@ class Gaussians(ClosedForm):
         return self.map(x, replica)
 
     def features_of_all(self, x: Tensor) -> list[Tensor]:
-        """Return features of samples (R, B, *features): (B, F) of each replica."""
-        if x.stride(0) == 0 and not self.map.is_drawn:  # the same samples for all
+        """Return features of samples (R, B, *features): (B, F) for each replica."""
+        if x.stride(0) == 0 and not self.map.is_drawn:  # all replicas have the same samples
             return [self.map(x[0], 0)] * len(x)
         return [self.map(samples, replica) for replica, samples in enumerate(x)]
 
     def learn(self, replica: int, features: Sequence[Tensor], anew: bool) -> None:
-        """Keep the Gaussians of a replica's next task, see `ClosedForm.learn`."""
+        """Add the Gaussians of a replica's next task, see `ClosedForm.learn`."""
         if anew:
             self.concepts.clear(replica)
         self.learnt[replica] += 1
         task, x, concepts = int(self.learnt[replica]), torch.cat(list(features)), self.concepts
-        # The same numbers for each task: the order of tasks should change nothing.
+        # The same random numbers for each task, so that the order of tasks does not matter.
         numbers = generator(self._seeds[replica], "components")
         parts = components_of(x, self._components, self._pooling, numbers)
         if not (first := concepts.returned(replica, reduce(together, parts))):
@@ -164,23 +164,23 @@ class Gaussians(ClosedForm):
             concepts.join(replica, task, first, shares_of(x, centres, self._pooling))
 
     def tasks_joined(self) -> list[list[int]]:
-        """Return for each replica which task each was learnt as, see `Model.tasks_joined`."""
+        """Return for each replica the task that each task was learnt as, see `Model`."""
         return [self.concepts.tasks_joined(replica) for replica in range(self.replicas)]
 
     def scoring_flops(self, tasks: int) -> int:
         """Count f + T K d for a sample, as if no Gaussian had joined another.
 
-        f are the matrix products of its features, T the tasks, K the Gaussians of each, and d the
-        products of one distance: 2 F², or 2 F r with r axes.
+        f is the number of operations for its features, T that of tasks, K that of Gaussians for
+        each, and d that of operations for one distance: 2 F², or 2 F r with r axes.
         """
         return self._of_features() + tasks * self._components * self._form.operations().distance
 
     def learning_flops(self, samples: Sequence[int], replicas: int) -> int:
         """Count Σₜ nₜ (f + 2 F²) + R T K (k + p) for R replicas and T tasks of nₜ samples in all.
 
-        f are the matrix products of a sample's features, 2 F² those of its part in a covariance;
-        k and p keep a covariance and prepare it for distances, see `kept_covariances.Operations`.
-        What depends on the data is not in it: k-means, and the comparison with earlier Gaussians.
+        f counts the operations for a sample's features, 2 F² those for its part in a covariance,
+        k and p those to store a covariance and to prepare it, see `stored_covariances.Operations`.
+        K-means and the comparison with earlier Gaussians depend on the data, and are not counted.
         """
         of_sample = self._of_features() + 2 * self.map.size**2
         keep, prepare, _ = self._form.operations()
@@ -192,7 +192,7 @@ class Gaussians(ClosedForm):
         return products_of(lambda: self.map(two, 0)) // 2
 
     def reconstruct(self, x: Tensor) -> FromGaussians:
-        """Look at samples (R, B, *features); nothing is drawn."""
+        """Return the distances of samples (R, B, *features)."""
         return FromGaussians(self, x)
 
 

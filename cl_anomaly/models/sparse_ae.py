@@ -11,15 +11,15 @@ from cl_anomaly.models.shared.autoencoder import check_weight
 
 
 class SparseAE(AE):
-    """Sparse autoencoder: a large code, of which a sample activates little.
+    """Sparse autoencoder: a large code with few active units for each sample.
 
-    Goodfellow, Bengio & Courville, "Deep Learning" (2016), section 14.2.1: the loss is that of the
-    reconstruction + λ Σ_k |z_k|.
+    Goodfellow, Bengio & Courville, "Deep Learning" (2016), section 14.2.1: the loss is the
+    reconstruction loss + λ Σ_k |z_k|.
 
     Args:
         latent_size: dimensions of the code.
         hidden_sizes: features of the encoder's hidden layers; the decoder's are the same, mirrored.
-        sparsity: λ, the weight of the code's activations.
+        sparsity: λ, weight of the code's activations.
         reconstruction: the loss: cross-entropy (bce), ½ Σ (x − x̂)² (mse) or Σ |x − x̂| (l1).
         pixel_weights: weight of each feature in the reconstruction loss; empty for 1 each.
 

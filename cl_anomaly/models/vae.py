@@ -44,7 +44,7 @@ class VAEReconstruction(Decoded, Posterior):
 class VAE(Autoencoder):
     """Variational autoencoder of fully connected layers.
 
-    Kingma & Welling, "Auto-Encoding Variational Bayes" (ICLR 2014). R replicas side by side.
+    Kingma & Welling, "Auto-Encoding Variational Bayes" (ICLR 2014).
 
     Args:
         latent_size: dimensions of the latent space.
@@ -98,7 +98,7 @@ class VAE(Autoencoder):
         return reconstruction + self.beta * kl_to_standard_normal(mean, log_variance)
 
     def reconstruct(self, x: Tensor) -> VAEReconstruction:
-        """Pass samples (R, B, *features) through the posterior mean: nothing is drawn."""
+        """Reconstruct samples (R, B, *features) from the posterior's mean."""
         return VAEReconstruction(self, x)
 
     def generator(self) -> Decoder:

@@ -1,1 +1,1 @@
-"""What finished runs look like: figures, their labels, and tables."""
+"""Figures, tables and pages of finished runs."""

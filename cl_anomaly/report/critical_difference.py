@@ -1,4 +1,4 @@
-"""Critical-difference diagram: a picture of mean ranks, which decides nothing."""
+"""Critical-difference diagram of mean ranks; no claim is based on it."""
 
 from collections.abc import Sequence
 
@@ -31,11 +31,10 @@ def draw_critical_difference(
 
     Args:
         comparison: of three runs or more with results, in two blocks or more.
-        strategies: of each run, for its colour. Default: its name.
-        title: above the description of the ranks.
+        strategies: strategy of each run, for its colour. Default: the run's name.
 
     Raises:
-        InputError: there are fewer.
+        InputError: there are fewer runs or blocks.
     """
     if comparison.friedman is None or comparison.critical_difference is None:
         known = comparison.table.dropna(subset="rank")["run"].tolist()
@@ -155,7 +154,7 @@ class _Diagram:
 def _words(comparison: Comparison, title: str) -> str:
     """Describe the ranks and the tests."""
     p, level = comparison.friedman or 0.0, f"{comparison.alpha:g}"
-    what = "bars join ranks within CD" if p < comparison.alpha else "no ranks are told apart"
+    what = "bars join ranks within CD" if p < comparison.alpha else "no ranks differ"
     over = counted(comparison.count, comparison.units)
     words = f"mean rank over {over}; Friedman p {in_p(p)}, at {level}: {what}"
     return f"{title}: {words}" if title else words

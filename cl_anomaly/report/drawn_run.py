@@ -1,4 +1,4 @@
-"""A run as pictures need it: its first replica and the words of the figure."""
+"""The content of a run's pictures: its first replica, and the figure's words."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -57,8 +57,8 @@ class DrawnRun:
         rates = self.results.threshold_tables.get(FALSE_POSITIVE_RATES_FILE)
         if rates is None:
             raise InputError(
-                f"Expected {self.results.folder} to have a {FALSE_POSITIVE_RATES_FILE}, but it has "
-                f"none. The run has no thresholds: `cl-anomaly run --calibration 0.05` keeps a "
-                f"part of each task's training samples aside, and sets them."
+                f"{self.results.folder} has no {FALSE_POSITIVE_RATES_FILE}, because the run has no "
+                f"thresholds. `cl-anomaly run --calibration 0.05` sets them from a held-out part "
+                f"of each task's training samples."
             )
         return rates

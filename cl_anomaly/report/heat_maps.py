@@ -37,12 +37,8 @@ def draw_heat_map(
     """Draw a matrix of tasks, with a line between learnt tasks and those to come.
 
     Args:
-        axes: where.
         values: (N, M), after task i (row) on task j (column); cells of NaN stay empty.
-        limits: of the scale.
         written: formats a number.
-        ticks: names of the columns.
-        what: name of the quantity.
     """
     rows, columns = values.shape
     image = axes.imshow(values, cmap=SCALE, vmin=limits[0], vmax=limits[1], aspect="equal")

@@ -18,7 +18,7 @@ def as_images(samples: NDArray[np.float32], leading: int, whose: str) -> NDArray
         (..., H, W) or (..., H, W, 3).
 
     Raises:
-        InputError: they are no images.
+        InputError: they are not images.
     """
     features = samples.shape[leading:]
     if len(features) == 2:
@@ -29,6 +29,6 @@ def as_images(samples: NDArray[np.float32], leading: int, whose: str) -> NDArray
         return samples if features[-1] == 3 else samples[..., 0]
     shape = " × ".join(map(str, features))
     raise InputError(
-        f"Expected samples that are images, but those of {whose} have the shape {shape}. "
+        f"Expected image samples, but those of {whose} have the shape {shape}. "
         f"`--kind scores`, `--kind roc` and `--kind latent` draw such a run."
     )

@@ -23,9 +23,7 @@ def place_legend(figure: Figure, lines: Mapping[str, Artist], beside: bool) -> N
     """Put the legend beside the axes if there is room and it is small; else extend the figure.
 
     Args:
-        figure: whose axes are drawn.
         lines: by label.
-        beside: whether there is room beside the axes.
     """
     size = mpl.rcParams["font.size"]
     widest = max(map(width_of, lines))

@@ -14,12 +14,10 @@ class Cell:
     """A number of a run; NaN if it is missing.
 
     Attributes:
-        value: the number.
-        sd: standard deviation.
-        low: end of the 95 % interval.
-        high: end of the 95 % interval.
-        digits: after the point.
-        is_best: significantly better than every other run.
+        low: lower end of the 95 % interval.
+        high: upper end of the 95 % interval.
+        digits: digits after the decimal point.
+        is_best: whether it is significantly better than every other run.
         text: replaces the value, such as a number of bytes with its unit.
     """
 
@@ -39,7 +37,6 @@ class PaperTable:
     Attributes:
         columns: headings, that of the names first.
         rows: a run's name, and a cell for each column after the first.
-        notes: sentences of the caption.
     """
 
     columns: Sequence[str]

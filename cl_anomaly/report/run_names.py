@@ -209,7 +209,7 @@ def _about_panels(panels: Sequence[Panel]) -> list[str]:
     what += [f"anomaly classes ({listed(classes)})"] * (len(classes) > 1)
     if not what:
         return []
-    return [f"These runs are of different {' and '.join(what)}: each has a panel of its own."]
+    return [f"These runs have different {' and '.join(what)}: each has its own panel."]
 
 
 def _about_settings(settings: Sequence[Settings]) -> list[str]:

@@ -60,7 +60,6 @@ def in_short(names: str, others: Sequence[str]) -> str:
 
     Args:
         names: separated by commas; a run's name has none.
-        others: all runs that might be named.
     """
     named = names.split(", ") if names else []
     left = [other for other in others if other not in named]
@@ -99,7 +98,7 @@ def notes_of(results: Results) -> list[str]:
         for run, choice in results.chosen.items()
     ]
     if not results.chosen:
-        notes.append("This suite chose no option: all are defaults, or fixed in its file.")
+        notes.append("No option was tuned: all are defaults, or fixed in the suite's file.")
     return [*notes, *results.about.get("data_notes", [])]
 
 

@@ -21,8 +21,6 @@ class Sheet:
 
     Args:
         columns: width in tiles; gaps between groups make it fractional.
-        rows: height in tiles.
-        inches: width of a tile.
         words: on the left, in at most two lines.
     """
 

@@ -9,11 +9,11 @@ from cl_anomaly.settings.options import did_you_mean
 
 @dataclass(frozen=True)
 class Words:
-    """Words that replace a figure's own.
+    """Words that replace a figure's default ones.
 
     Attributes:
-        title: empty for the figure's own.
-        task_names: in order; empty for their numbers.
+        title: empty for the default title.
+        task_names: in order; empty for the tasks' numbers.
     """
 
     title: str = ""

@@ -1,1 +1,1 @@
-"""A run from its configuration to its results, and several together."""
+"""A run from its configuration to its results."""

@@ -1,4 +1,4 @@
-"""The times at which a run writes checkpoints."""
+"""Decide when a run writes checkpoints."""
 
 import time
 from collections.abc import Callable
@@ -31,7 +31,7 @@ class Keeper:
         self.cannot_keep: str | None = None
 
     def pause_reason(self) -> PauseReason:
-        """Return whether to leave a task: for a checkpoint, or for good."""
+        """Return whether to leave a task: to write a checkpoint, or to end."""
         if self._stop.signal is not None:
             return PauseReason.END
         overdue = self._checkpoints is not None and time.monotonic() >= self._due
@@ -41,7 +41,7 @@ class Keeper:
         """Save what `state` returns; `where` tells a person where the run is.
 
         Raises:
-            Interrupted: a signal has asked for the run's end.
+            Interrupted: a signal asked the run to end.
             RunError: the state could not be written.
         """
         if self._checkpoints is not None:
@@ -49,7 +49,7 @@ class Keeper:
             try:
                 self._checkpoints.save(state())
             except CannotKeepError as error:
-                # The run can still be resumed from the checkpoints before.
+                # The run can still be resumed from an earlier checkpoint.
                 self._checkpoints, self.cannot_keep = None, str(error)
             took = time.monotonic() - started
             self.seconds += took

@@ -1,4 +1,4 @@
-"""Runs that are finished: found by their names, and looked at before they are taken for them.
+"""Find a finished run by its folder, and check it before it is used again.
 
 This imports no PyTorch.
 """
@@ -23,12 +23,11 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Finished:
-    """A run that has its results.
+    """A run with results.
 
     Attributes:
-        folder: with them.
-        failures: a sentence for each replica that failed.
-        is_new: whether it was not finished before.
+        failures: a sentence for each failed replica.
+        is_new: whether this process finished it.
     """
 
     folder: Path
@@ -39,16 +38,14 @@ class Finished:
 def find_finished(
     folder: Path, run: Plan | Outline, known: Collection[str] = ()
 ) -> Finished | None:
-    """Find the results of a run in a folder, where it has been finished.
+    """Return a run's results in a folder, or None if it is not finished there.
 
     Args:
-        folder: of any name.
-        run: which.
-        known: seals of runs that were found to be what they should be; of these, only the sizes of
-            their files are looked at.
+        known: seals of runs that were checked before; only the sizes of their files are checked
+            again.
 
     Raises:
-        InputError: they are damaged, or those of another run.
+        InputError: the results are damaged, or another run's.
     """
     if known and seal_of(folder) in known:
         check_sizes(folder, read_json(folder / MANIFEST_FILE)["files"])
@@ -60,6 +57,6 @@ def find_finished(
 
 
 def seal_of(folder: Path) -> str | None:
-    """Return the SHA-256 of a run's manifest, which holds those of all its files."""
+    """Return the SHA-256 of a run's manifest, which lists the SHA-256 of every file."""
     path = folder / MANIFEST_FILE
     return hashlib.sha256(path.read_bytes()).hexdigest() if path.exists() else None

@@ -1,4 +1,4 @@
-"""A run's folder: made or taken by one process, and never mistaken for another run's."""
+"""Lock a run's folder for one process, and check that it belongs to the run."""
 
 import shutil
 from collections.abc import Iterator
@@ -21,15 +21,15 @@ _BEGINNING_FILES = {CONFIG_FILE, ENVIRONMENT_FILE, OWN_FILE}
 
 @contextmanager
 def claimed(out: Path, name: str, again: bool) -> Iterator[Path]:
-    """Make a folder, or take the one that is there, and keep other processes from it.
+    """Make a folder or use the existing one, and lock it against other processes.
 
     Args:
-        out: folder to make it in.
-        name: of it; `name-2`, `name-3`... where there is one already and a new one is asked for.
-        again: whether a new one is asked for.
+        out: parent folder.
+        name: the folder's name; a new one may become `name-2`, `name-3`...
+        again: make a new folder.
 
     Raises:
-        RunError: it cannot be made, or another process writes there.
+        RunError: the folder cannot be made, or another process writes to it.
     """
     folder, is_new = _make_folder(out, name, again)
     with locked(folder):
@@ -46,7 +46,7 @@ def _make_folder(out: Path, name: str, again: bool) -> tuple[Path, bool]:
         is_new = not folder.exists() or (folder.is_dir() and not any(folder.iterdir()))
         try:
             folder.mkdir(parents=True, exist_ok=not again)
-        except FileExistsError:  # a file, or a folder where a new one is asked for
+        except FileExistsError:  # a file, or a folder although a new one is required
             continue
         except OSError as error:
             raise RunError(f"Could not make {folder}: {error.strerror}.") from error
@@ -55,42 +55,37 @@ def _make_folder(out: Path, name: str, again: bool) -> tuple[Path, bool]:
 
 
 def check_begun(folder: Path, config: dict[str, Any], environment: dict[str, Any]) -> None:
-    """Make sure that what is left of a run in a folder is of this one.
-
-    Args:
-        folder: that this process has claimed.
-        config: this run's.
-        environment: this run's.
+    """Check that an unfinished run in a folder is this one.
 
     Raises:
-        InputError: it is of another run, or of something else.
+        InputError: the folder holds another run or something else.
     """
     if (folder / MANIFEST_FILE).exists():
         check_same(folder, config, environment)
         return
     visible = {path.name for path in folder.iterdir() if not path.name.startswith(".")}
     visible.discard(EVENTS_FILE)
-    # The configuration is the first that is written.
+    # The configuration is the first file of a run.
     if strangers := visible if CONFIG_FILE not in visible else visible - _BEGINNING_FILES:
         raise InputError(
-            f"Expected {folder} to be the folder of a run, but it holds something else: "
-            f"{', '.join(sorted(strangers)[:3])}. Give this run another name, or move that away."
+            f"{folder} is not a run folder; it holds {', '.join(sorted(strangers)[:3])}. "
+            f"Give this run another name, or move these files."
         )
-    # What a process leaves that was killed before it had written the manifest is this run's own.
+    # Without a manifest, the files are this run's: its process was killed before it wrote one.
     if ENVIRONMENT_FILE in visible:
         check_same(folder, config, environment)
 
 
 def check_same(folder: Path, config: dict[str, Any], environment: dict[str, Any]) -> None:
-    """Refuse to take another run, or a damaged one, for this one; see `check_begun`."""
+    """Raise InputError if a finished run is another one or is damaged; see `check_begun`."""
     try:
         check_files(folder)
     except DamagedError as error:
-        raise InputError(f"{error} `--again` runs it anew, in a folder of its own.") from error
+        raise InputError(f"{error} `--again` repeats it in a new folder.") from error
     recorded = read_json(folder / ENVIRONMENT_FILE)
     there, here = recorded_code(recorded), recorded_code(environment)
     if there is None:
-        # Then a strategy's file is all of the code that can be compared.
+        # Then only the strategy's file can be compared.
         environment = {name: value for name, value in environment.items() if name != "code"}
     one, other = (
         identity(read_configuration(folder / CONFIG_FILE), recorded),
@@ -101,7 +96,7 @@ def check_same(folder: Path, config: dict[str, Any], environment: dict[str, Any]
         raise another_run(folder, different)
     if there and here and codes[0] != codes[1]:
         raise InputError(
-            f"{folder} holds a run of that name, of the same settings and data, by other code: "
+            f"{folder} holds a run with the same name, settings and data, made by different code: "
             f"{in_short(differences_of_code(there, here, config['strategy']))}. Give this one "
-            f"another name, or leave `--name` out."
+            f"another name, or omit `--name`."
         )

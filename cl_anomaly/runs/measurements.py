@@ -1,4 +1,4 @@
-"""The measurements of a run: scores and AUROCs after every task, times, and failures."""
+"""The measurements of a run: scores and AUROCs after every task, times and failures."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
@@ -17,8 +17,7 @@ from cl_anomaly.scenarios.base import Replica, Scenario, all_test_indices
 from cl_anomaly.scores.scoring import GroupPlaces
 from cl_anomaly.settings.run_config import ResolvedConfig
 from cl_anomaly.statistics.aurocs import ARRIVED, HEADLINE, OF_CLASS, UNTRAINED, Measures
-from cl_anomaly.statistics.detection import average_precision, fpr_at_tpr
-from cl_anomaly.statistics.matrix import auroc
+from cl_anomaly.statistics.detection import auroc, average_precision, fpr_at_tpr
 from cl_anomaly.statistics.transfer import transfer_of
 from cl_anomaly.store.metrics import METRICS_COLUMNS
 from cl_anomaly.store.status import Failure
@@ -38,11 +37,11 @@ class Measurements:
     Attributes:
         headline: by score, (R, N), the headline AUROC after each task; NaN if there is none.
         s: by score, (R, N, N), the result matrix of each replica.
-        untrained: by score, (R, N), AUROC on each task before the first; only of scores that need
+        untrained: by score, (R, N), AUROC on each task before the first; only for scores that need
             no statistics of a task.
         seen: by metric and score, (R, N), other metrics of the tasks so far.
-        timing: of each task that has been learnt.
-        failures: by the replica's place.
+        timing: times of each task learnt.
+        failures: by place of the replica.
     """
 
     def __init__(
@@ -79,7 +78,7 @@ class Measurements:
 
     @property
     def all_failed(self) -> bool:
-        """Whether no replica is left."""
+        """Whether all replicas have failed."""
         return len(self.failures) == len(self._replicas)
 
     def fail(self, task: int, failures: Mapping[int, tuple[int | None, str]]) -> None:
@@ -90,7 +89,7 @@ class Measurements:
             self.failures.setdefault(place, Failure(replica.seed, task, step, why, anomaly_class))
 
     def add_untrained(self, scores: dict[str, NDArray[np.float32]]) -> None:
-        """Add the scores before the first task: by name, (R, n); no replica fails by them."""
+        """Add the scores before the first task: by name, (R, n); they fail no replica."""
         for name, by_replica in scores.items():
             self.untrained[name] = np.full(self.headline[name].shape, np.nan)
             for place, (groups, values) in enumerate(zip(self._places, by_replica, strict=True)):
@@ -98,12 +97,12 @@ class Measurements:
                     self.untrained[name][place] = groups.aurocs_after(1, values).tasks
 
     def add(self, scores: dict[str, NDArray[np.float32]]) -> list[float]:
-        """Add the scores after the next task, and return the headline AUROC of each replica left.
+        """Add the scores after the next task, and return each remaining replica's headline AUROC.
 
         A replica with a score that is not finite fails.
 
         Args:
-            scores: by name, (R, n). Those of failed replicas are made NaN.
+            scores: by name, (R, n). Failed replicas' scores are set to NaN.
         """
         task = len(self._scores[self._config.shown_score]) + 1
         for name, values in scores.items():
@@ -117,7 +116,7 @@ class Measurements:
         return headline[~np.isnan(headline)].tolist()
 
     def _evaluate(self, task: int) -> None:
-        """Compute the AUROCs after a task, of all replicas that are left."""
+        """Compute the AUROCs of all remaining replicas after a task."""
         for place, groups in enumerate(self._places):
             if place in self.failures and task >= self.failures[place].task:
                 continue
@@ -178,7 +177,7 @@ class Measurements:
     def _untrained_rows(self, places: Sequence[int]) -> Iterator[Row]:
         for place in places:
             for score, values in self.untrained.items():
-                # A replica without any result has nothing to compare them with.
+                # Without later results, there is nothing to compare them with.
                 if not np.isnan([self.headline[score][place, 0], values[place, 0]]).any():
                     for task, value in enumerate(values[place].tolist(), 1):
                         yield (*self._key(place, 0, task), score, f"{UNTRAINED}{task}", value)

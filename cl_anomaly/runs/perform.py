@@ -1,4 +1,4 @@
-"""A run in its folder: begun, gone on with after an interruption, finished, and never twice."""
+"""Perform a run in its folder: begin, resume or finish it, and never repeat it."""
 
 import shlex
 import shutil
@@ -19,7 +19,7 @@ from cl_anomaly.runs.interrupts import stop_requested_by_signals
 from cl_anomaly.runs.run import Run
 from cl_anomaly.runs.run_events import RunEvents
 from cl_anomaly.runs.tracking import tracked
-from cl_anomaly.runs.writing import write_beginning, write_results
+from cl_anomaly.runs.write_files import write_beginning, write_results
 from cl_anomaly.settings.python_values import FAMILY
 from cl_anomaly.settings.strategy_names import family_of
 from cl_anomaly.store.checkpoints import Checkpoints
@@ -34,7 +34,7 @@ from cl_anomaly.store.status import (
 )
 
 Listener = Callable[[str], Progress]
-"""Makes, from a strategy's name, what is told of a run's progress."""
+"""Returns a listener to a run's progress, from the strategy's name."""
 
 
 def perform(
@@ -45,25 +45,22 @@ def perform(
     name: str | None = None,
     track: Sequence[str] = (),
 ) -> Finished:
-    """Do what is left of a run: all, the rest after an interruption, or nothing.
+    """Perform a run, resume it after an interruption, or return its results if it is finished.
 
     Args:
-        plan: the run, as it was prepared.
-        out: folder for its folder.
-        listener: makes what is told of its progress.
-        again: do all of it in a folder of its own, whatever there is.
-        name: of its folder. Default: made from the configuration, the data and the code.
-        track: names of trackers, which follow what is done of it; see `runs.tracking`.
+        again: repeat the run in a new folder.
+        name: name of its folder. Default: made from the configuration, the data and the code.
+        track: names of trackers that follow the run, see `runs.tracking`.
 
     Raises:
         InputError: the folder of that name holds another run or something else, or is damaged; or
             the run's parts do not fit together.
-        RunError: another process writes there, the run failed, or could not be written.
-        Interrupted: a signal has asked for its end.
+        RunError: another process writes there, the run failed, or it could not be written.
+        Interrupted: a signal asked the run to end.
     """
     name = checked_name(name) if name else plan.folder
     if again or not (out / name).exists():
-        check_together(plan)  # before there is a folder
+        check_together(plan)  # before the folder is made
     check_writable(out)
     return perform_in(plan, out, name, again, listener, track)
 
@@ -71,12 +68,12 @@ def perform(
 def perform_in(
     plan: Plan, out: Path, name: str, again: bool, listener: Listener, track: Sequence[str] = ()
 ) -> Finished:
-    """Do what is left of a run in the folder of that name, see `perform`."""
+    """Perform or resume a run in the folder of that name, see `perform`."""
     with claimed(out, name, again) as folder:
         remove_partial(folder)
-        if found := find_finished(folder, plan):
+        if finished := find_finished(folder, plan):
             remove_checkpoints(folder)
-            return found
+            return finished
         check_begun(folder, plan.config.to_dict(), plan.environment)
         result = _execute(folder, plan, listener, track)
         failures = [str(failure) for failure in result.failures]
@@ -84,13 +81,10 @@ def perform_in(
 
 
 def write_run(result: RunFolder, out: Path) -> Path:
-    """Write the results of a run that was not performed in a folder into a new one.
-
-    Returns:
-        The folder.
+    """Write a run that has no folder yet, and return its new folder.
 
     Raises:
-        RunError: it could not be written; nothing is left of it.
+        RunError: it could not be written; no file remains.
     """
     name = folder_name(result.config, result.environment, result.strategy_name)
     with claimed(out, name, again=True) as folder:
@@ -122,31 +116,31 @@ def _execute(folder: Path, plan: Plan, listener: Listener, track: Sequence[str])
 
 
 def _load(folder: Path, run: Run, progress: Progress) -> Checkpoints:
-    """Put a run where its last checkpoint was taken, or begin it."""
+    """Restore a run from its last checkpoint, or begin it."""
     name = fingerprint_of(run.config.to_dict(), run.environment)
     checkpoints = Checkpoints(folder / CHECKPOINTS_FOLDER, name)
     state = checkpoints.load()
     where = "the beginning"
     if state is not None:
-        with explained(f"while going on from the checkpoint in {folder}"):
+        with explained(f"while resuming from the checkpoint in {folder}"):
             run.restore(state)
         where = f"task {state.values['task']} of {state.values['tasks']}"
     for refused in checkpoints.refused:
-        progress.notice(f"{refused} Going on from an earlier checkpoint: {where}.")
+        progress.notice(f"{refused} Resuming from an earlier checkpoint: {where}.")
     if state is None:
         if (folder / MANIFEST_FILE).exists() and not checkpoints.refused:
-            progress.notice(f"Nothing had been saved in {folder}: the run begins anew.")
+            progress.notice(f"{folder} has no checkpoint: the run starts again.")
         if other := same_by_other_code(folder.parent, run.config.to_dict(), run.environment):
             progress.notice(other)
         publish(folder, lambda partial: write_beginning(run.plan, partial), complete=False)
     elif not checkpoints.refused:
-        progress.notice(f"Going on with {folder} from {where}.")
+        progress.notice(f"Resuming {folder} from {where}.")
     if why := run.cannot_be_resumed:
-        progress.notice(f"If this run is interrupted, it will have to begin anew: {why}.")
+        progress.notice(f"If interrupted, this run cannot be resumed: {why}.")
     if run.resumed_on:
         progress.notice(
-            "This is not the machine, or not the versions, that the run began with: its last "
-            "digits may differ. `timing.json` will say so, under `resumed_on`."
+            "The run began on another machine or with other versions: its last digits may differ. "
+            "`timing.json` records this under `resumed_on`."
         )
     write_status(folder, "running", [])
     return checkpoints
@@ -155,21 +149,21 @@ def _load(folder: Path, run: Run, progress: Progress) -> Checkpoints:
 def _how_to_resume(folder: Path, plan: Plan, interrupted: Interrupted) -> str:
     if interrupted.cannot_keep:
         why = f". It could not be saved: {interrupted.cannot_keep}"
-        return f"{why}. The same command goes on from the checkpoint before, or begins anew."
+        return f"{why}. The same command resumes the last checkpoint, or starts again."
     if family_of(plan.config.strategy) == FAMILY:
-        return f", and saved in {folder}. The same `run(..., out=...)` in Python goes on with it."
-    return f", and saved. Go on with\n  cl-anomaly resume {shlex.quote(str(folder))}"
+        return f", and saved in {folder}. The same `run(..., out=...)` in Python resumes it."
+    return f", and saved. Resume it with\n  cl-anomaly resume {shlex.quote(str(folder))}"
 
 
 def _try_to_write_status(folder: Path, error: CLAnomalyError) -> None:
     name = "interrupted" if isinstance(error, Interrupted) else "failed"
     trace = "".join(traceback.format_exception(error))
-    # Not where the disk is full, which the message says, or where only the last fsync has failed.
+    # This fails if the disk is full, which the message says, or if only the last fsync failed.
     with suppress(RunError):
         if not is_finished(folder):
             write_status(folder, name, [str(error)], trace if name == "failed" else None)
 
 
 def remove_checkpoints(folder: Path) -> None:
-    """Remove what a finished run needs no more."""
+    """Remove the checkpoints of a finished run."""
     shutil.rmtree(folder / CHECKPOINTS_FOLDER, ignore_errors=True)

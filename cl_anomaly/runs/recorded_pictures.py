@@ -19,21 +19,20 @@ from cl_anomaly.scenarios.base import Replica, Scenario
 from cl_anomaly.store.status import Failure
 
 GENERATED = 10  # samples after each task
-SHOWN = 4  # normal samples of the first and of the last task, and anomalies
+SHOWN = 4  # of each: normal samples of the first and the last task, and anomalies
 _CODED, _CODED_ANOMALIES = 50, 100  # of each task, and of the anomalies
-_MOST_VALUES = 2**21  # of one kind: of large samples there are fewer
+_MOST_VALUES = 2**21  # of one kind; of large samples, fewer are recorded
 LOSS_COLUMNS = ("anomaly_class", "seed", "task", "epoch", "loss")
 
 
 class PictureRecorder:
     """Record the first replica's output for a few samples, and the losses of all replicas.
 
-    It draws from its own generator, ("pictures", task), and uses a copy of that one replica, so
-    that the record depends neither on the other replicas nor on an interruption.
+    It draws from its own generator, ("pictures", task), and uses a copy of that replica, so that
+    the record depends neither on other replicas nor on an interruption.
 
     Args:
-        scenario: of the first replica.
-        scored: (n,), int64, ascending, places in the dataset's test set that the run scores.
+        scored: (n,), int64, ascending, places of the scored samples in the dataset's test set.
     """
 
     def __init__(self, scenario: Scenario, replicas: Sequence[Replica], scored: Tensor) -> None:
@@ -54,8 +53,8 @@ class PictureRecorder:
         """Record the pictures after a task, from 1.
 
         Args:
-            model: of the first replica alone.
-            test: the dataset's test samples, on the model's device, scaled as the replica does.
+            model: the first replica alone.
+            test: the dataset's test samples, on the model's device, scaled for this replica.
         """
         device = test.stored.device
         with matrix_products_in(torch.float32, device):
@@ -75,7 +74,7 @@ class PictureRecorder:
                 self._keep("codes", task, output.hidden[-1])
 
     def _batch(self, test: Samples, places: NDArray[np.int64]) -> Tensor:
-        """Return scored samples, (1, k, *features)."""
+        """Return scored samples at some places, (1, k, *features)."""
         indices = self._scored[torch.from_numpy(places)]
         return test.for_all(indices.to(test.stored.device), 1)
 
@@ -90,7 +89,7 @@ class PictureRecorder:
         """Return the mean loss of each epoch that has one, with LOSS_COLUMNS.
 
         Args:
-            failures: by the replica's place; tasks after one are left out.
+            failed: place and task of each failed replica, whose later tasks are left out.
         """
         last, rows = {place: failure.task for place, failure in failures.items()}, []
         for place, replica in enumerate(self._replicas):
@@ -123,9 +122,9 @@ class PictureRecorder:
         if self._of("codes"):
             arrays["coded"] = self._coded
         for what in ("generated", "reconstructions", "codes"):
-            if kept := self._of(what):
-                arrays[what] = np.stack([values.numpy() for _, values in kept])
-                arrays[f"{what}_after"] = np.array([task for task, _ in kept])
+            if recorded := self._of(what):
+                arrays[what] = np.stack([values.numpy() for _, values in recorded])
+                arrays[f"{what}_after"] = np.array([task for task, _ in recorded])
         return arrays
 
     def _of(self, what: str) -> list[tuple[int, Tensor]]:

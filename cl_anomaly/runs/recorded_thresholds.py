@@ -40,8 +40,7 @@ class ThresholdRecord:
 
         Args:
             thresholds: by score, (R, rates).
-            set_from: the samples that set them, in a word or two.
-            alarms: (R, rates, n), of the test set, if each task has its own limit.
+            alarms: (R, rates, n), for the test set, if each task has its own limit.
         """
         self._alarms.append(alarms)
         for name, values in thresholds.items():
@@ -52,7 +51,7 @@ class ThresholdRecord:
         """Return the tables by their files' names; none without thresholds.
 
         Args:
-            scores: of the test set after every task: by name, (R, tasks, n).
+            scores: test-set scores after every task: by name, (R, tasks, n).
         """
         if not self._set_from:
             return {}
@@ -73,8 +72,8 @@ class ThresholdRecord:
             [*key_columns, "of_task", "classes", "false_positive_rate"],
         ]
         return {
-            name: pd.DataFrame(rows, columns=own)
-            for name, rows, own in zip(THRESHOLD_FILES, (thresholds, rates), columns, strict=True)
+            name: pd.DataFrame(rows, columns=names)
+            for name, rows, names in zip(THRESHOLD_FILES, (thresholds, rates), columns, strict=True)
         }
 
     def seen_rates(
@@ -83,11 +82,11 @@ class ThresholdRecord:
         """Return the realised false-positive rate on all normal samples of the tasks so far.
 
         Args:
-            scores: of the test set after every task: by name, (R, tasks, n).
+            scores: test-set scores after every task: by name, (R, tasks, n).
 
         Returns:
-            For each of TARGET_RATES by its metric's name, by score, (R, N); nan from where a
-            replica failed.
+            For each of TARGET_RATES by its metric's name, by score, (R, N); NaN once a replica has
+            failed.
         """
         shape = len(self._replicas), len(self._scenarios[0].tasks)
         rates: dict[str, dict[str, NDArray[np.float64]]] = {}
@@ -96,15 +95,15 @@ class ThresholdRecord:
             for name, after in self._in_order_of(scores):
                 of_target[name] = np.full(shape, np.nan)
                 for task in range(1, len(after) + 1):
-                    for place, own in enumerate(scores[name][:, task - 1]):
-                        if np.isfinite(self._places[place].seen_in(own, task)).all():
+                    for place, values in enumerate(scores[name][:, task - 1]):
+                        if np.isfinite(self._places[place].seen_in(values, task)).all():
                             above = self._above(scores[name], place, task, column, after)
                             rate = _share(self._places[place].seen_in(above, task))
                             of_target[name][place, task - 1] = rate
         return rates
 
     def _in_order_of(self, scores: Iterable[str]) -> list[tuple[str, list[NDArray[np.float64]]]]:
-        """Return the thresholds in the scores' order, which checkpoints do not keep."""
+        """Return the thresholds in the scores' order, which checkpoints do not preserve."""
         return [(name, self._after[name]) for name in scores if name in self._after]
 
     def _above(
@@ -116,12 +115,12 @@ class ThresholdRecord:
         after: Sequence[NDArray[np.float64]],
     ) -> NDArray[np.float32]:
         """Return a replica's alarms after a task as 1, others as 0, (n,); NaN if it failed."""
-        own = scores[place, task - 1]
+        values = scores[place, task - 1]
         if (alarms := self._alarms[task - 1]) is not None:
             above = alarms[place, column].astype(np.float32)
-            return above if np.isfinite(own).all() else np.full_like(above, np.nan)
+            return above if np.isfinite(values).all() else np.full_like(above, np.nan)
         threshold = after[task - 1][place, column]
-        above = (own > threshold).astype(np.float32)
+        above = (values > threshold).astype(np.float32)
         return np.full_like(above, np.nan) if np.isnan(threshold) else above
 
     def _rates(self, place: int, task: int, above: NDArray[np.float32]) -> list[tuple[Any, ...]]:
@@ -145,7 +144,7 @@ class ThresholdRecord:
     def restore(self, state: State) -> None:
         """Restore what `state` returned."""
         self._set_from = state.values["set_from"]
-        self._after = {name: list(own.numpy()) for name, own in state.part("thresholds").items()}
+        self._after = {name: list(t.numpy()) for name, t in state.part("thresholds").items()}
         alarms = state.part("alarms")
         self._alarms = [
             alarms[str(task)].numpy() if str(task) in alarms else None
@@ -154,5 +153,5 @@ class ThresholdRecord:
 
 
 def _share(above: NDArray[np.float32]) -> float:
-    """Return the share of alarms among samples, NaN without any sample."""
+    """Return the share of alarms among samples; NaN for none."""
     return float(above.mean(dtype=np.float64)) if len(above) else math.nan

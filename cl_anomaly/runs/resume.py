@@ -1,4 +1,4 @@
-"""Resuming the run in a folder: whether it may be resumed, and by which code."""
+"""Resume the run in a folder, after checking its code and its strategy's file."""
 
 import shlex
 from collections.abc import Sequence
@@ -24,11 +24,10 @@ from cl_anomaly.store.status import CONFIG_FILE, ENVIRONMENT_FILE, is_finished, 
 def resume(
     folder: Path, listener: Listener, trust: bool = False, track: Sequence[str] = ()
 ) -> Finished:
-    """Resume the run in a folder; of a finished run, nothing is loaded or executed.
+    """Resume the run in a folder; for a finished run, nothing is loaded or executed.
 
     Args:
         trust: execute the strategy's file, whoever wrote it.
-        track: names of trackers, beside those that it began with.
 
     Raises:
         InputError: there is no run, other code made it, or its strategy's file is not trusted.
@@ -53,13 +52,13 @@ def resume(
 def _config_of(folder: Path) -> dict[str, Any]:
     if not (folder / CONFIG_FILE).exists():
         raise InputError(
-            f"Expected {folder} to be the folder of a run, with a {CONFIG_FILE}, but it is none. "
-            f"`cl-anomaly runs` lists those that there are."
+            f"{folder} is not a run folder: it has no {CONFIG_FILE}. `cl-anomaly runs` lists the "
+            f"runs."
         )
     config = read_configuration(folder / CONFIG_FILE)
     if "runs" in config:
         raise InputError(
-            f"Expected {folder} to be a run's, but it is a comparison's, which is complete."
+            f"{folder} is the folder of a comparison, which is complete, and not of a run."
         )
     return config
 
@@ -71,7 +70,7 @@ def _strategy_to_run(folder: Path, config: dict[str, Any], trust: bool) -> dict[
     if family_of(config["strategy"]) == FAMILY:
         raise InputError(
             f"{folder} cannot be resumed from the command line: its strategy was given as a "
-            f"class in Python. The same `run(..., out=...)` there goes on with it."
+            f"class in Python. The same `run(..., out=...)` there resumes it."
         )
     is_there = (folder / ENVIRONMENT_FILE).exists()
     recorded = read_json(folder / ENVIRONMENT_FILE) if is_there else {}
@@ -80,7 +79,7 @@ def _strategy_to_run(folder: Path, config: dict[str, Any], trust: bool) -> dict[
     code = recorded_code(recorded)
     if code and (other := changes(code, strategy)):
         raise InputError(
-            f"{folder} cannot be resumed, for this is other code: {in_short(other)}. Begin a "
+            f"{folder} cannot be resumed with the current code: {in_short(other)}. Start a "
             f"new run with\n  {_how_to_begin_anew(folder, strategy)}"
         )
     if file := file_of(strategy):
@@ -98,8 +97,8 @@ def _strategy_or_its_copy(folder: Path, strategy: str, sha256: object, trust: bo
         return strategy
     if not trust:
         raise InputError(
-            f"{file}, the strategy of this run, is gone. {copy} is the copy of it that the run "
-            f"kept, unchanged: look into it, and add `--trust` to go on with it."
+            f"{file}, the strategy of this run, is missing. {copy} is the run's unchanged copy: "
+            f"read it, and add `--trust` to resume with it."
         )
     return with_file(strategy, copy)
 

@@ -1,4 +1,4 @@
-"""Notes about tasks that a model took for the return of an earlier one."""
+"""Notes on tasks that a model learnt as the return of an earlier one."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -10,8 +10,8 @@ def about_returned(models: Sequence[Model], failed: Sequence[int] = ()) -> dict[
     """Return notes on tasks that were learnt as earlier ones, by the number of the new task.
 
     Args:
-        models: of all groups of replicas, in their order.
-        failed: places of replicas that do not count.
+        models: models of all groups of replicas, in order.
+        failed: places of failed replicas, which are left out.
     """
     replicas = [first_tasks for model in models for first_tasks in model.tasks_joined()]
     counted = [first for place, first in enumerate(replicas) if place not in failed]

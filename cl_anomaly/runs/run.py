@@ -1,4 +1,4 @@
-"""A run as it goes: the loop over its tasks, where it is, and what has been measured so far."""
+"""A run in progress: the loop over its tasks, its position, and its measurements so far."""
 
 import time
 from collections.abc import Sequence
@@ -16,7 +16,7 @@ from cl_anomaly.plan.assemble import assemble
 from cl_anomaly.plan.plan import Plan
 from cl_anomaly.results.run_folder import RunFolder
 from cl_anomaly.runs.checkpointing import Keeper
-from cl_anomaly.runs.cost import cost_of, new_samples
+from cl_anomaly.runs.measured_cost import cost_of, new_samples
 from cl_anomaly.runs.measurements import Measurements
 from cl_anomaly.runs.recorded_pictures import PictureRecorder
 from cl_anomaly.runs.recorded_thresholds import ThresholdRecord
@@ -27,11 +27,11 @@ from cl_anomaly.training.outcome import Learnt
 
 @dataclass(frozen=True)
 class Position:
-    """Where a run is.
+    """A run's position.
 
     Attributes:
-        learnt: how many tasks have been learnt; the next has perhaps begun.
-        within: whether it has.
+        learnt: number of tasks learnt.
+        within: whether the next task has begun.
     """
 
     learnt: int
@@ -39,23 +39,19 @@ class Position:
 
     @property
     def task(self) -> int:
-        """The task that is being learnt, or the last one that has been."""
+        """Number of the current task, or of the last one learnt."""
         return self.learnt + self.within
 
 
 class Run:
-    """A run in progress, put together as it was planned."""
+    """A run in progress, assembled from its plan."""
 
     def __init__(self, plan: Plan) -> None:
-        """Put the parts together.
-
-        Raises:
-            InputError: they do not fit together.
-        """
+        """Assemble the parts; raise InputError if they do not fit together."""
         self.plan, self.config, self.environment = plan, plan.config, plan.environment
         self.detector = assemble(plan)
         self._test = plan.dataset.test.to(plan.device)
-        # Of all replicas: they may differ in what is anomalous, and in the order of the classes.
+        # Replicas may differ in their anomaly classes, and in the order of the classes.
         self._test_indices = all_test_indices(plan.scenarios)
         names = plan.parts.recorded_scores(self.config)
         self.measured = Measurements(
@@ -69,23 +65,19 @@ class Run:
 
     @property
     def cannot_be_resumed(self) -> str | None:
-        """Describe why an interrupted run would have to begin anew, where that is so."""
+        """Why the run cannot be resumed if interrupted, or None."""
         return self.detector.groups.learners[0].strategy.cannot_be_resumed
 
     @property
     def position(self) -> Position:
-        """Where it is."""
+        """The run's current position."""
         return Position(self._learnt, within=self.detector.groups.has_begun)
 
     def execute(self, progress: Progress, keeper: Keeper | None = None) -> RunFolder:
-        """Learn all tasks one after another, from where it is.
-
-        Args:
-            progress: is told how far it is.
-            keeper: saves what is needed to go on later.
+        """Learn all remaining tasks in turn.
 
         Raises:
-            RunError: a hook of the strategy raised an error or gave what it should not, or memory
+            RunError: a hook of the strategy raised an error or returned a wrong value, or memory
                 ran out.
             Interrupted: the keeper was asked to end the run.
         """
@@ -103,10 +95,10 @@ class Run:
         return len(self.plan.scenarios[0].tasks)
 
     def _measure_untrained(self) -> None:
-        """Evaluate the detector with its first weights, unless that has been done."""
+        """Evaluate the detector with its initial weights, unless that has been done."""
         if self._learnt or self.position.within or self.measured.untrained:
             return
-        with suppress(InputError):  # of a model that scores nothing before it has learnt a task
+        with suppress(InputError):  # some models cannot score before they have learnt a task
             scores = self.detector.untrained_scores_of(self._test, self._test_indices)
             self.measured.add_untrained(scores)
 
@@ -178,7 +170,7 @@ class Run:
         self._keeper.keep(self.state, f"{where} of task {self.position.task} of {self._tasks}")
 
     def state(self) -> State:
-        """Return everything that is needed to go on."""
+        """Return everything that is needed to resume."""
         measured, groups = self.measured.state(), self.detector.groups.state()
         thresholds = self.thresholds.state()
         values = {
@@ -197,27 +189,26 @@ class Run:
         return state
 
     def restore(self, state: State) -> None:
-        """Be where `state` was given.
+        """Restore what `state` returned.
 
         Raises:
-            InputError: it was trained on another kind of device.
+            InputError: the run began on another kind of device.
         """
         values = state.values
         begun, here = values["environment"], self.environment
         if begun["device"] != here["device"]:
             raise InputError(
-                f"Expected to go on with this run on the device that it began on, "
-                f"{begun['device']}, but this is {here['device']}."
+                f"This run began on {begun['device']} and cannot be resumed on {here['device']}."
             )
-        # Neither the number of threads nor words in the strategy's file change results.
-        kept = {"strategy_sha256": here["strategy_sha256"]}
-        others = [] if here == begun | kept | {"threads": here["threads"]} else [here]
-        self.environment, self.resumed_on = begun | kept, values["resumed_on"] + others
+        # Neither the number of threads nor comments in the strategy's file change results.
+        updated = {"strategy_sha256": here["strategy_sha256"]}
+        others = [] if here == begun | updated | {"threads": here["threads"]} else [here]
+        self.environment, self.resumed_on = begun | updated, values["resumed_on"] + others
         self._seconds = values["seconds"]
         self.measured.restore(State(values["measured"], state.tensors))
         self.thresholds.restore(State(values["thresholds"], state.tensors))
         self.pictures.load_state_dict(state.part("pictures"))
-        # As it began, whatever the number of threads is now: groups may be at different steps.
+        # Groups may be at different steps, so they stay, whatever the number of threads is now.
         sizes = [group["replicas"] for group in values["groups"]["groups"]]
         self.detector = assemble(self.plan, sizes)
         self._learnt = values["task"] - (not values["learnt"])
@@ -245,13 +236,13 @@ class Run:
             threshold_tables=self.thresholds.tables(scores),
             test_labels=plan.dataset.named_array(plan.dataset.test_labels[self._test_indices]),
             test_indices=self._test_indices.numpy(),
-            weights={name: own.numpy() for name, own in self.detector.weights().items()},
+            weights={name: w.numpy() for name, w in self.detector.weights().items()},
             timing=self._timing(measured.timing),
             failures=list(measured.failures.values()),
             strategy_source=plan.strategy_source,
             made_from=asdict(self.detector.blueprint),
             notes=list(chain.from_iterable(self._about_returned().values())),
-            statistics={name: own.numpy() for name, own in self.detector.statistics().items()},
+            statistics={name: s.numpy() for name, s in self.detector.statistics().items()},
             pictures=self.pictures.arrays(),
             losses=self.pictures.losses(measured.failures),
         )

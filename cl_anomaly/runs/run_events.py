@@ -48,8 +48,8 @@ class RunEvents(EventLog):
         if self._is_whole:
             self._is_whole = False
             self._shown.notice(
-                f"Could not write all events to {self._path}: {why}. Whoever follows the run sees "
-                f"less of it; its results are the same."
+                f"Could not write all events to {self._path}: {why}. Trackers miss some events; "
+                f"the results are the same."
             )
 
     def begin(self) -> int:
@@ -59,7 +59,7 @@ class RunEvents(EventLog):
         return since
 
     def step(self, done: int, total: int, loss: Tensor) -> None:
-        """Pass the step on, and write a few losses, see `Progress.step`."""
+        """Pass the step on, and write some losses, see `Progress.step`."""
         self._shown.step(done, total, loss)
         super().step(done, total, loss)
 
@@ -77,7 +77,7 @@ class RunEvents(EventLog):
             self.add("measured", task=task, values=measured_after(self._run, task))
             for name, image in pictures_after(self._run, task).items():
                 self.add("picture", task=task, name=name, png=_png(image))
-        except Exception as error:  # no run ends by it
+        except Exception as error:  # the event log must not end a run
             self._warn(reason(error))
 
 
@@ -111,7 +111,7 @@ def pictures_after(run: Run, task: int) -> dict[str, NDArray[np.uint8]]:
     """
     recorded = {name: values.numpy() for name, values in run.pictures.state_dict().items()}
     pictures = {}
-    with suppress(InputError):  # samples that are no images
+    with suppress(InputError):  # samples that are not images
         if (generated := recorded.get(f"generated/{task}")) is not None:
             pictures["samples"] = _rows(generated)
         if (means := recorded.get(f"reconstructions/{task}")) is not None:
@@ -121,7 +121,7 @@ def pictures_after(run: Run, task: int) -> dict[str, NDArray[np.uint8]]:
 
 
 def _rows(*rows: NDArray[np.float32]) -> NDArray[np.uint8]:
-    """Join samples in [0, 1] to one image, a row for each (k, *features)."""
+    """Join samples in [0, 1] to one image, with a row for each (k, *features)."""
     images = [as_images(row, 1, "the run") for row in rows]
     joined = np.concatenate([np.concatenate(list(row), axis=1) for row in images], axis=0)
     return np.round(255 * np.clip(joined, 0, 1)).astype(np.uint8)

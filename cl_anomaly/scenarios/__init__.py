@@ -1,1 +1,1 @@
-"""What is normal, what is anomalous, and in which order it arrives."""
+"""Scenarios: normal and anomalous samples, and the order in which they arrive."""

@@ -56,7 +56,7 @@ def _none() -> Tensor:
 
 @dataclass(frozen=True, eq=False)
 class Task:
-    """What arrives at one step.
+    """The samples that arrive at one step.
 
     Attributes:
         number: its place in the stream, from 1.

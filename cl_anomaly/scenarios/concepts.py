@@ -24,7 +24,7 @@ def build_concepts(
     calibration: float = 0.0,
     blur: float = 0.0,
 ) -> Scenario:
-    """Make a task of each concept.
+    """Make a task from each concept.
 
     A task's test group is its concept's normal test samples, judged by the anomalies of the same
     concept. The headline AUROC takes all anomalies against the normal samples so far.

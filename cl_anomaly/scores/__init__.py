@@ -31,12 +31,12 @@ _FAMILIES: tuple[type[Score], ...] = (
 )
 
 SCORES: dict[str, type[Score]] = {score.name: score for score in _FAMILIES}
-"""All of them, by name."""
+"""All scores by name."""
 
 CHEAP_SCORES = [name for name, score in SCORES.items() if score.is_cheap]
-"""Recorded after every task: they need one forward pass between them."""
+"""Scores recorded after every task: they share one forward pass."""
 
 
 def make_scores(names: Iterable[str]) -> list[Score]:
-    """Make scores from their names."""
+    """Make scores by name."""
     return [SCORES[name]() for name in names]

@@ -1,4 +1,4 @@
-"""What an anomaly score is: higher is more anomalous, always; one number for each sample."""
+"""The base class of anomaly scores: one number for each sample, higher is more anomalous."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ from cl_anomaly.models.base import Reconstruction
 
 
 class Score:
-    """An anomaly score. Subclass it, and say in a line of docstring what it is.
+    """An anomaly score. Subclasses describe themselves in one line of docstring.
 
     Attributes:
-        name: what `--score` calls it.
-        needs: abilities of a model that it needs, see `models.base.ABILITIES`.
-        is_cheap: whether it takes no more than the one pass that all scores share; such scores are
-            always recorded.
-        passes: what it costs for each sample alone, in forward passes through the model. Half of
-            one through the encoder or the decoder; a backward pass counts as two.
-        statistics: what it keeps for each replica, in numbers of 4 bytes; empty for nothing.
+        name: its name for `--score`.
+        needs: abilities that a model must have, see `models.base.ABILITIES`.
+        is_cheap: whether the one pass that all scores share is enough; such scores are always
+            recorded.
+        passes: cost for each sample, in forward passes through the model. Encoder and decoder
+            count as half a pass each, a backward pass as two.
+        statistics: memory for each replica, in numbers of 4 bytes; empty for none.
     """
 
     name: ClassVar[str]
@@ -31,56 +31,43 @@ class Score:
     statistics: ClassVar[str] = ""
 
     def __call__(self, output: Any) -> Tensor:
-        """Score samples.
-
-        Args:
-            output: a `models.base.Reconstruction`, with what the score needs.
-
-        Returns:
-            (R, B), float32; higher is more anomalous.
-        """
-        raise NotImplementedError(f"{type(self).__name__} should give scores.")
+        """Score samples from a `models.base.Reconstruction`: (R, B), float32."""
+        raise NotImplementedError(f"{type(self).__name__} should define `__call__`.")
 
     def learn(self, batches: Iterable[tuple[Reconstruction, Tensor]]) -> None:
-        """Keep statistics of a task that has just been learnt; by default none.
+        """Record statistics of the task just learnt; by default none.
 
         Args:
-            batches: of the task's own samples, each with what of it counts, (R, B), bool: replicas
-                whose tasks are shorter have samples twice, and these do not count.
+            batches: the task's samples, each batch with a mask (R, B), bool. Replicas with shorter
+                tasks repeat samples, and the mask leaves the repeated ones out.
         """
 
     def nearest(self, output: Any) -> Tensor:
-        """Describe which task each sample is nearest to, and second nearest, where the score knows.
+        """Return the nearest and the second nearest task of each sample, if the score knows tasks.
 
         Returns:
-            (R, B, 2), int64, tasks from 1; 0 where there is no second.
+            (R, B, 2), int64, tasks from 1; 0 if there is no second.
         """
-        raise NotImplementedError(f"{type(self).__name__} knows of no tasks.")
+        raise NotImplementedError(f"{type(self).__name__} does not know tasks.")
 
     def of_task(self, output: Any, tasks: Tensor) -> Tensor:
-        """Score samples whose task is known, where the score can make use of it.
+        """Score samples of known tasks, if the score can use them: (R, B), float32.
 
         Args:
-            output: a `models.base.Reconstruction`, with what the score needs.
-            tasks: (R, B), int64, which task each sample belongs to, from 1.
-
-        Returns:
-            (R, B), float32; higher is more anomalous.
+            output: a `models.base.Reconstruction`.
+            tasks: (R, B), int64, the task of each sample, from 1.
         """
-        raise NotImplementedError(f"{type(self).__name__} cannot be told a sample's task.")
+        raise NotImplementedError(f"{type(self).__name__} cannot use a sample's task.")
 
     def state_dict(self) -> dict[str, Tensor]:
-        """Return the statistics by name: what resume needs, and whose bytes are the score's memory.
-
-        The replica axis comes first.
-        """
+        """Return the statistics by name, the replica axis first; their bytes are its memory."""
         return {}
 
     def load_state_dict(self, state: dict[str, Tensor]) -> None:
-        """Take back what `state_dict` gave."""
+        """Restore what `state_dict` returned."""
 
     def bytes_kept(self) -> int:
-        """Count the bytes of the statistics, of all replicas."""
+        """Count the bytes of all replicas' statistics."""
         return sum(tensor.numel() * tensor.element_size() for tensor in self.state_dict().values())
 
     @classmethod
@@ -90,28 +77,28 @@ class Score:
 
     @classmethod
     def knows_tasks(cls) -> bool:
-        """Return whether it knows which task a sample is nearest to."""
+        """Return whether it knows the task nearest to a sample."""
         return cls.nearest is not Score.nearest
 
     @classmethod
     def can_be_told(cls) -> bool:
-        """Return whether it can make use of the task that a sample belongs to."""
+        """Return whether it can use a sample's known task."""
         return cls.of_task is not Score.of_task
 
 
 class LearntScore(Score):
-    """A score that keeps statistics, which are tensors in `_kept`."""
+    """A score that keeps statistics as tensors in `_statistics`."""
 
     is_cheap = False
 
     def __init__(self) -> None:
-        self._kept: dict[str, Tensor] = {}
+        self._statistics: dict[str, Tensor] = {}
 
     def state_dict(self) -> dict[str, Tensor]:  # noqa: D102
-        return dict(self._kept)
+        return dict(self._statistics)
 
     def load_state_dict(self, state: dict[str, Tensor]) -> None:  # noqa: D102
-        self._kept = dict(state)
+        self._statistics = dict(state)
 
     def _statistic(self, name: str) -> Tensor:
         """Look up a statistic.
@@ -119,9 +106,9 @@ class LearntScore(Score):
         Raises:
             InputError: no task has been learnt.
         """
-        if name not in self._kept:
+        if name not in self._statistics:
             raise InputError(
                 f"Expected the score {self.name} to have learnt a task, but it has no statistics "
                 f"yet. A run of this version with `--score {self.name}` keeps them."
             )
-        return self._kept[name]
+        return self._statistics[name]

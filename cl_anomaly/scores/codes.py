@@ -1,8 +1,8 @@
-"""The rules of `distances`, for the codes of any model that learns codes: a Gaussian for each task.
+"""The rules of `distances` for codes, with a Gaussian for each task.
 
-Each keeps the mean and the covariance of a task's codes just after it was learnt, as
-`mahalanobis` does, and the concepts of `GaussianConcepts`: a task whose codes coincide with an
-earlier one's counts as the same. They stay where they were while the encoder moves on.
+Each score keeps the mean and covariance of a task's codes just after it was learnt, as
+`mahalanobis` does. As in `GaussianConcepts`, a task whose codes coincide with an earlier one's
+counts as the same. The Gaussians stay the same while the encoder changes.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from torch import Tensor
 from cl_anomaly.models.base import HIDDEN, Distances, Reconstruction
 from cl_anomaly.models.shared.covariances import Moments
 from cl_anomaly.models.shared.gaussian_concepts import GaussianConcepts
-from cl_anomaly.models.shared.kept_covariances import Triangle
+from cl_anomaly.models.shared.stored_covariances import Triangle
 from cl_anomaly.scores.base import LearntScore
 from cl_anomaly.scores.distances import (
     AutoMargin,
@@ -28,13 +28,13 @@ from cl_anomaly.scores.distances import (
 )
 from cl_anomaly.scores.gaussian import shrunk_covariance
 
-# Farther from what they join than from their own, as a share.
+# How much farther from the Gaussian they join than from their own, as a share.
 _MERGE = 0.5
 _OF_RULE = "rule."
 
 
 class CodeDistances(Distances):
-    """How far codes are from each task's Gaussian."""
+    """Distances of codes from each task's Gaussian."""
 
     def __init__(self, codes: Tensor, concepts: GaussianConcepts, tasks: int) -> None:
         super().__init__(codes)
@@ -48,7 +48,7 @@ class CodeDistances(Distances):
 
     @property
     def left_out(self) -> Tensor:
-        """The same, each of the last task's samples left out of its Gaussian."""
+        """The same, with each of the last task's samples left out of its Gaussian."""
         concepts = self._concepts
         each = [concepts.distances_left_out(f, r, self._tasks) for r, f in enumerate(self.x)]
         return torch.stack(each)
@@ -60,7 +60,7 @@ class CodeDistances(Distances):
 
 
 class CodeScore(LearntScore):
-    """A rule for the distances of codes from each task's Gaussian."""
+    """A score made of the distances of codes from each task's Gaussian."""
 
     needs = frozenset({HIDDEN})
     statistics = "(C² + 3 C) / 2 + 3 for each concept, 2 for each task"
@@ -74,20 +74,22 @@ class CodeScore(LearntScore):
     @torch.no_grad()
     def learn(self, batches: Iterable[tuple[Reconstruction, Tensor]]) -> None:  # noqa: D102
         parts = [(output.hidden[-1].flatten(2), counts) for output, counts in batches]
-        codes, counts = (torch.cat(own, dim=1) for own in zip(*parts, strict=True))
+        codes, counts = (torch.cat(batch, dim=1) for batch in zip(*parts, strict=True))
         concepts, tasks = self._loaded(codes)
-        for replica, (own, which) in enumerate(zip(codes, counts, strict=True)):
-            # Of a replica that has failed nothing is finite, and there would be no inverse.
-            x = own[which].double().nan_to_num(0.0, 0.0, 0.0)
+        for replica, (code, counted) in enumerate(zip(codes, counts, strict=True)):
+            # A failed replica has no finite codes, and its covariance no inverse.
+            x = code[counted].double().nan_to_num(0.0, 0.0, 0.0)
             moments = Moments(float(len(x)), x.mean(0), shrunk_covariance(x))
             if first := concepts.returned(replica, moments):
                 concepts.join(replica, tasks + 1, first, [moments])
             else:
                 concepts.add(replica, tasks + 1, [moments])
-        self._kept = concepts.state_dict()
+        self._statistics = concepts.state_dict()
         if self._rule.learns():
             self._rule.learn([(CodeDistances(codes, concepts, tasks + 1), counts)])
-            self._kept |= {f"{_OF_RULE}{k}": own for k, own in self._rule.state_dict().items()}
+            self._statistics |= {
+                f"{_OF_RULE}{k}": own for k, own in self._rule.state_dict().items()
+            }
 
     def load_state_dict(self, state: dict[str, Tensor]) -> None:  # noqa: D102
         super().load_state_dict(state)
@@ -96,15 +98,15 @@ class CodeScore(LearntScore):
         self._rule.load_state_dict(of_rule)
 
     def _loaded(self, codes: Tensor) -> tuple[GaussianConcepts, int]:
-        """Return what has been learnt, and how many tasks that is of."""
+        """Return the Gaussians, and the number of tasks learnt."""
         if self._concepts is None:
-            # What is kept is shrunk already, as far as the samples' number asked for.
+            # The covariances were shrunk before they were stored.
             form = Triangle(codes.shape[2], "float32")
             concepts = GaussianConcepts(codes.shape[0], codes.shape[2], 0.0, _MERGE, form)
             self._concepts = concepts.to(codes.device)
             names = {name for name, _ in concepts.named_buffers()}
-            if self._kept:
-                self._concepts.load_state_dict({name: self._kept[name] for name in names})
+            if self._statistics:
+                self._concepts.load_state_dict({name: self._statistics[name] for name in names})
         return self._concepts, self._concepts.joined.shape[1]
 
     def _distances(self, output: Any) -> CodeDistances:

@@ -1,8 +1,7 @@
-"""Scores of models that say how far a sample is from each task: rules that make one number of it.
+"""Scores made of a sample's distances from each task.
 
 D₁ ≤ D₂ ≤ … are a sample's squared distances from its nearest task, the second nearest, and so on.
-Tasks that a detector knows to be the same concept count as one: all but the first of them are
-infinitely far from everything.
+Tasks that a detector takes for the same concept count as one: all but the first are infinitely far.
 """
 
 from __future__ import annotations
@@ -17,16 +16,16 @@ from torch import Tensor
 from cl_anomaly.models.base import BACKGROUND, DISTANCES, Reconstruction
 from cl_anomaly.scores.base import LearntScore, Score
 
-# Of a task's samples, whose margin is below the cap. It was chosen on held-out training samples of
-# MNIST and on four tables, see benchmarks/NOTES.md.
+# Share of a task's samples with a margin below the cap. It was chosen on held-out training samples
+# of MNIST and on four tables, see benchmarks/NOTES.md.
 _SHARE = 0.2
 _TINY = torch.finfo(torch.float32).tiny
 
 
 def two_nearest(distances: Tensor) -> tuple[Tensor, Tensor]:
-    """Return distances (…, 2) from the nearest task and the second, and their numbers, from 1.
+    """Return distances (…, 2) from the nearest and the second task, and their numbers, from 1.
 
-    Where there is no second, its distance is infinite and its number 0.
+    With a single task, the second distance is infinite and its number 0.
 
     Args:
         distances: (…, T), T of 1 or more.
@@ -43,14 +42,14 @@ def least(distances: Tensor) -> Tensor:
 
 
 def log_margin(distances: Tensor) -> Tensor:
-    """Return 2 log D₁ − log D₂, (…), of distances (…, T); log D₁ where there is one task."""
+    """Return 2 log D₁ − log D₂, (…), of distances (…, T); log D₁ for one task."""
     values, _ = two_nearest(distances)
     logs = values.clamp(min=_TINY).log()
     return torch.where(logs[..., 1].isinf(), logs[..., 0], 2 * logs[..., 0] - logs[..., 1])
 
 
 def margin(distances: Tensor) -> Tensor:
-    """Return log D₂ − log D₁, (…), of distances (…, T); infinite where there is one task."""
+    """Return log D₂ − log D₁, (…), of distances (…, T); infinite for one task."""
     values, _ = two_nearest(distances)
     return values[..., 1].clamp(min=_TINY).log() - values[..., 0].clamp(min=_TINY).log()
 
@@ -59,8 +58,8 @@ def capped_margin(distances: Tensor, cap: Tensor) -> Tensor:
     """Return log D₁ − min(log D₂ − log D₁, cap), (…), of distances (…, T).
 
     Args:
-        distances: squared; log D₁ counts alone while there is one task.
-        cap: that can be spread over (…).
+        distances: squared; with one task, the result is log D₁.
+        cap: broadcastable to (…).
     """
     margins, near = margin(distances), least(distances).clamp(min=_TINY).log()
     return near - torch.where(margins.isinf(), 0.0, torch.minimum(margins, cap))
@@ -72,7 +71,7 @@ def softmin(distances: Tensor) -> Tensor:
 
 
 class DistanceRule(Score):
-    """A score that is made of the distances from each task."""
+    """A score made of the distances from each task."""
 
     needs = frozenset({DISTANCES})
 
@@ -89,10 +88,10 @@ class Least(DistanceRule):
         return least(output.distances)
 
     def of_task(self, output: Any, tasks: Tensor) -> Tensor:
-        """Return the squared distance from a sample's own task.
+        """Return the squared distance from each sample's given task.
 
-        As long as that has not been learnt, and where it is the same concept as an earlier one, it
-        is the least.
+        If that task is not learnt yet, or is the same concept as an earlier one, the least distance
+        is returned instead.
         """
         distances = output.distances
         places = (tasks - 1).clamp(max=distances.shape[-1] - 1)
@@ -104,8 +103,8 @@ class Least(DistanceRule):
 class LogMargin(DistanceRule):
     """Near one task and far from the second: 2 log D₁ − log D₂.
 
-    What lies between two tasks is suspicious: it scores higher than what is as far from one task
-    and farther from all others.
+    Samples between two tasks are suspicious: they score higher than samples that are as far from
+    their nearest task and farther from all others.
     """
 
     name = "log-margin"
@@ -115,16 +114,16 @@ class LogMargin(DistanceRule):
 
 
 class AutoMargin(LearntScore, DistanceRule):
-    """`log-margin` where a sample is nearer to a second task than normal ones are, else `least`.
+    """`log-margin` if a sample is nearer to a second task than normal ones are, else `least`.
 
-    log D₁ − min(m, c), where m = log D₂ − log D₁. For the cap c, each task's own samples say, just
-    after it was learnt, which margin four in five of them exceed, and c is the smallest of these
-    numbers. They are as far from their task as if it had been learnt without them, where the model
-    can tell that (`Distances.left_out`): from what was fitted to them they are nearer than others.
-    Where tasks lie apart, as classes of images do, c is large, and most of the margin counts. Where
-    they touch, as parts of one cloud do, normal samples lie between them, c is small, and little
-    more than log D₁ is left. It is learnt from normal samples alone, and depends a little on the
-    order of tasks: those of earlier ones are not there any more.
+    log D₁ − min(m, c), where m = log D₂ − log D₁. Just after a task was learnt, its cap is the
+    margin that four in five of its samples exceed; c is the smallest cap of all tasks. The samples'
+    distances are taken as if the task had been learnt without them, if the model can tell
+    (`Distances.left_out`), because samples are nearer to a Gaussian that was fitted to them. If
+    tasks lie far apart, as classes of images do, c is large, and most of the margin counts. If they
+    touch, as parts of one cloud do, normal samples lie between them, c is small, and little more
+    than log D₁ is left. It is learnt from normal samples alone, and depends a little on the order
+    of tasks, because samples of earlier tasks are no longer available.
     """
 
     name = "auto-margin"
@@ -134,10 +133,12 @@ class AutoMargin(LearntScore, DistanceRule):
     @torch.no_grad()
     def learn(self, batches: Iterable[tuple[Reconstruction, Tensor]]) -> None:  # noqa: D102
         parts = [(margin(output.left_out), counts) for output, counts in batches]  # type: ignore[attr-defined]
-        margins, counts = (torch.cat(own, dim=1) for own in zip(*parts, strict=True))
-        each = [_exceeded(own[which]) for own, which in zip(margins, counts, strict=True)]
+        margins, counts = (torch.cat(batch, dim=1) for batch in zip(*parts, strict=True))
+        each = [_exceeded(m[counted]) for m, counted in zip(margins, counts, strict=True)]
         caps = torch.stack(each)[:, None]
-        self._kept = {"caps": torch.cat([self._kept.get("caps", caps[:, :0]), caps], dim=1)}
+        self._statistics = {
+            "caps": torch.cat([self._statistics.get("caps", caps[:, :0]), caps], dim=1)
+        }
 
     def __call__(self, output: Any) -> Tensor:  # noqa: D102
         cap = self._statistic("caps").amin(1, keepdim=True)
@@ -145,7 +146,7 @@ class AutoMargin(LearntScore, DistanceRule):
 
 
 def _exceeded(margins: Tensor) -> Tensor:
-    """Return what all but a share of margins (n,) exceed; of none that is finite, infinity."""
+    """Return the margin that all but a share of margins (n,) exceed; infinity if none is finite."""
     finite = margins[margins.isfinite()]
     if not len(finite):
         return margins.new_tensor(float("inf"))
@@ -162,10 +163,10 @@ class Softmin(DistanceRule):
 
 
 class Background(DistanceRule):
-    """Squared distance from the nearest task, less that from all tasks as one.
+    """Squared distance from the nearest task minus that from all tasks as one.
 
     Ren et al., "A Simple Fix to Mahalanobis Distance for Improving Near-OOD Detection" (2021),
-    eq. 3, the relative Mahalanobis distance: D₁ − D₀; D₁ while there is one task, which is all.
+    eq. 3, the relative Mahalanobis distance: D₁ − D₀; D₁ while there is only one task.
     """
 
     name = "background"

@@ -18,10 +18,9 @@ class Mahalanobis(LearntScore):
     After Lee et al., "A Simple Unified Framework for Detecting Out-of-Distribution Samples and
     Adversarial Attacks" (NeurIPS 2018), eq. 2: minₜ (h − μₜ)ᵀ Cₜ⁻¹ (h − μₜ), where h is the code
     (of a posterior, its mean), and μₜ and Cₜ are those of task t's samples just after it was
-    learnt. Each task has a covariance of its own, where the paper's classes share one: it is learnt
-    when the other tasks' samples are not there. It is shrunk, and so has an inverse for any number
-    of samples, see `shrunk_covariance`. The Gaussians of earlier tasks stay where they were while
-    the encoder moves on.
+    learnt. Each task has its own covariance, because other tasks' samples are not available then;
+    the paper's classes share one. It is shrunk, and so has an inverse for any number of samples,
+    see `shrunk_covariance`. The Gaussians of earlier tasks stay the same while the encoder changes.
     """
 
     name = "mahalanobis"
@@ -31,14 +30,15 @@ class Mahalanobis(LearntScore):
     @torch.no_grad()
     def learn(self, batches: Iterable[tuple[Reconstruction, Tensor]]) -> None:  # noqa: D102
         parts = [(output.hidden[-1].flatten(2), counts) for output, counts in batches]
-        codes, counts = (torch.cat(own, dim=1) for own in zip(*parts, strict=True))
+        codes, counts = (torch.cat(batch, dim=1) for batch in zip(*parts, strict=True))
         # Replicas have tasks of different lengths.
-        each = [_gaussian(own[which]) for own, which in zip(codes, counts, strict=True)]
-        means, precisions = (torch.stack(own)[:, None].float() for own in zip(*each, strict=True))
-        if self._kept:
-            means = torch.cat([self._kept["means"], means], dim=1)
-            precisions = torch.cat([self._kept["precisions"], precisions], dim=1)
-        self._kept = {"means": means, "precisions": precisions}
+        each = [_gaussian(code[counted]) for code, counted in zip(codes, counts, strict=True)]
+        means, precisions = (torch.stack(part)[:, None].float() for part in zip(*each, strict=True))
+
+        if self._statistics:
+            means = torch.cat([self._statistics["means"], means], dim=1)
+            precisions = torch.cat([self._statistics["precisions"], precisions], dim=1)
+        self._statistics = {"means": means, "precisions": precisions}
 
     def __call__(self, output: Any) -> Tensor:  # noqa: D102
         return least(self._distances(output))
@@ -59,18 +59,18 @@ class Mahalanobis(LearntScore):
 
 def _gaussian(codes: Tensor) -> tuple[Tensor, Tensor]:
     """Return the mean (C,) and the inverse covariance (C, C) of codes (n, C), in float64."""
-    # Of a replica that has failed nothing is finite, and there would be no inverse.
+    # A failed replica has no finite codes, and its covariance no inverse.
     codes = codes.double().nan_to_num(0.0, 0.0, 0.0)
     return codes.mean(0), torch.linalg.inv(shrunk_covariance(codes))
 
 
 def shrunk_covariance(x: Tensor) -> Tensor:
-    """Estimate a covariance, shrunk towards equal variances as far as the samples' number asks for.
+    """Estimate a covariance, shrunk towards equal variances the more, the fewer samples there are.
 
     Ledoit & Wolf, "A Well-Conditioned Estimator for Large-Dimensional Covariance Matrices" (2004),
     eq. 14: (1 − s) S + s m I, where S is the samples' covariance, m the mean of its diagonal, and
-    s = min(b², d²) / d² with d² = ‖S − m I‖² / C and b² = Σₖ ‖xₖ xₖᵀ − S‖² / (n² C), where the x
-    are about their mean.
+    s = min(b², d²) / d² with d² = ‖S − m I‖² / C and b² = Σₖ ‖xₖ xₖᵀ − S‖² / (n² C), for centred
+    x.
 
     Args:
         x: (n, C), n of 1 or more.

@@ -1,4 +1,4 @@
-"""Scores that compare hidden activations of samples and of what the model makes of them: RaPP.
+"""RaPP: scores that compare hidden activations of samples with those of their reconstructions.
 
 Kim et al., "RaPP: Novelty Detection with Reconstruction along Projection Pathway" (ICLR 2020). The
 sample x and its reconstruction x̂ go through the encoder; d(x) holds the differences x − x̂ of the
@@ -19,8 +19,8 @@ from cl_anomaly.scores.base import LearntScore, Score
 def differences(output: Reconstruction) -> Tensor:
     """Return d(x), (R, B, D): D = features of a sample, all hidden units, and the code together."""
     pairs = zip(output.hidden, output.hidden_of_means, strict=True)
-    own = [(output.x - output.means).flatten(2), *((a - b).flatten(2) for a, b in pairs)]
-    return torch.cat(own, dim=2)
+    parts = [(output.x - output.means).flatten(2), *((a - b).flatten(2) for a, b in pairs)]
+    return torch.cat(parts, dim=2)
 
 
 class SAP(Score):
@@ -44,15 +44,15 @@ class NAP(LearntScore):
     Kim et al. (ICLR 2020), normalised aggregation along pathway:
     ‖(d(x) − μ)ᵀ V Σ⁻¹‖², where μ is the mean of the n training differences and U Σ Vᵀ the singular
     value decomposition of their matrix about it. Here it is n times that, the squared Mahalanobis
-    distance, so that it does not shrink as samples arrive. Directions in which the training
-    differences have no spread that float32 could tell from none (a singular value of at most
-    D · 1.2e-7 times the largest) do not count: the code, for one, is linear in the last hidden
-    units. With fewer samples than D, all that lies beyond them does not count either.
+    distance, so that it does not shrink as samples arrive. Directions without spread in float32 (a
+    singular value of at most D · 1.2e-7 times the largest) do not count; such directions exist,
+    since the code is linear in the last hidden units. With fewer samples than D, neither do the
+    directions that they do not span.
 
-    All tasks share one decomposition. A task's own joins it without past data: V, Σ, n and μ hold
+    All tasks share one decomposition. A new task is merged without past data: V, Σ, n and μ hold
     the sum of squares about the mean, and two such sums give the sum about the common mean (Chan et
     al., "Updating Formulae and a Pairwise Algorithm for Computing Sample Variances", 1979). The
-    differences of earlier tasks stay as the model gave them then.
+    differences of earlier tasks stay as they were when these were learnt.
     """
 
     name = "nap"
@@ -63,17 +63,23 @@ class NAP(LearntScore):
     @torch.no_grad()
     def learn(self, batches: Iterable[tuple[Reconstruction, Tensor]]) -> None:  # noqa: D102
         count, mean, scatter = _moments(batches)
-        if self._kept:
-            old_count, old_mean = self._kept["count"].double(), self._kept["mean"].double()
-            axes, lengths = self._kept["axes"].double(), self._kept["singular_values"].double()
+        if self._statistics:
+            old_count, old_mean = (
+                self._statistics["count"].double(),
+                self._statistics["mean"].double(),
+            )
+            axes, lengths = (
+                self._statistics["axes"].double(),
+                self._statistics["singular_values"].double(),
+            )
             total, step = count + old_count, mean - old_mean
             scatter += (axes * lengths.square()[:, None]) @ axes.mT
             between = (count * old_count / total)[:, None, None]
             scatter += between * step[:, :, None] * step[:, None]
             mean, count = old_mean + step * (count / total)[:, None], total
-        # Of a replica that has failed nothing is finite, and no decomposition would be found.
+        # A failed replica has no finite differences, and its decomposition would fail.
         squares, axes = torch.linalg.eigh(scatter.nan_to_num(0.0, 0.0, 0.0))
-        self._kept = {
+        self._statistics = {
             "count": count.float(),
             "mean": mean.float(),
             "axes": axes.float().contiguous(),
@@ -83,11 +89,11 @@ class NAP(LearntScore):
     def __call__(self, output: Any) -> Tensor:  # noqa: D102
         lengths, mean = self._statistic("singular_values"), self._statistic("mean")
         root = self._statistic("count").sqrt()[:, None]
-        # Below σ₁ D ε, `numpy.linalg.matrix_rank`'s floor, a direction is rounding. So it is below
-        # √n ‖μ‖ √D ε: a float32 product rounds a row by its place in the batch, in proportion
-        # to its values and not to how they vary, so that the same sample n times differs from
-        # itself. Errors of D terms grow as √D ε (Higham & Mary, "A New Approach to Probabilistic
-        # Rounding Error Analysis", 2019).
+        # Below σ₁ D ε, the floor of `numpy.linalg.matrix_rank`, a direction is rounding error. So
+        # it is below √n ‖μ‖ √D ε: a float32 product rounds a row by its place in the batch, in
+        # proportion to its values and not to their spread, so that n copies of a sample differ.
+        # Errors of D terms grow as √D ε (Higham & Mary, "A New Approach to Probabilistic Rounding
+        # Error Analysis", 2019).
         size, eps = lengths.shape[1], torch.finfo(torch.float32).eps
         by_values = root * mean.norm(dim=1, keepdim=True) * math.sqrt(size)
         least = eps * torch.maximum(lengths.amax(1, keepdim=True) * size, by_values)
@@ -100,18 +106,18 @@ def _moments(batches: Iterable[tuple[Reconstruction, Tensor]]) -> tuple[Tensor, 
     """Return count (R,), mean (R, D), and Σ (d − mean)(d − mean)ᵀ (R, D, D), in float64."""
     sums: list[Tensor] = []
     for output, counts in batches:
-        own = differences(output).double()
-        replicas, _, size = own.shape
+        d = differences(output).double()
+        replicas, _, size = d.shape
         if not sums:
-            # Sums about a point near the mean lose no digits when the mean is taken off.
+            # Sums about a point near the mean lose no digits when the mean is subtracted.
             shapes = (replicas,), (replicas, size), (replicas, size, size)
-            sums = [own[:, :1].clone(), *map(own.new_zeros, shapes)]
+            sums = [d[:, :1].clone(), *map(d.new_zeros, shapes)]
         about, count, total, squares = sums
-        own = (own - about) * counts[..., None]
+        d = (d - about) * counts[..., None]
         count += counts.sum(1)
-        total += own.sum(1)
-        # In place: what is added to is far larger than what is multiplied.
-        squares.baddbmm_(own.mT, own)
+        total += d.sum(1)
+        # In place, because the sum is far larger than the factors.
+        squares.baddbmm_(d.mT, d)
     about, count, total, squares = sums
     shift = total / count[:, None]
     squares -= count[:, None, None] * shift[:, :, None] * shift[:, None]

@@ -1,7 +1,7 @@
-"""A limit for each task: a distance that only the target share of its normal samples exceeds.
+"""Limits of tasks: distances that only the target share of a task's normal samples exceeds.
 
-For models that keep tasks apart: later tasks do not change how far a sample is from an earlier one,
-so a limit that was set while the task was there stays right.
+They are for models that keep tasks apart: later tasks change no distance from an earlier one, so a
+limit stays valid after its task.
 """
 
 from __future__ import annotations
@@ -37,18 +37,18 @@ class TaskLimits:
         self.kept: dict[str, Tensor] = {}
 
     def __bool__(self) -> bool:
-        """Whether there are any."""
+        """Return whether there are any."""
         return bool(self.kept)
 
     def learn(self, distances: Sequence[Tensor], number: int) -> None:
-        """Set the limits of a task that has just been learnt; those of other tasks stay.
+        """Set the limits of the task just learnt; those of other tasks stay.
 
-        Of its own samples, those nearest to it set it. The limit of a task that joined an earlier
-        one joins that task's: their mean, weighted by the samples.
+        Only samples that are nearest to their own task count. If a task joined an earlier one, its
+        limit is averaged with that task's, weighted by the number of samples.
 
         Args:
-            distances: (n_r, T) for each replica, of samples of the task that were kept aside.
-            number: of the task, from 1.
+            distances: (n_r, T) for each replica, of held-out samples of the task.
+            number: the task's number, from 1.
         """
         replicas, device = len(distances), distances[0].device
         values = torch.full((replicas, number, len(TARGET_RATES)), torch.nan, device=device)
@@ -68,7 +68,7 @@ class TaskLimits:
     def of_nearest(self, distances: Tensor) -> Tensor:
         """Return the limits of each sample's nearest task, (R, B, rates), for distances (R, B, T).
 
-        NaN where the nearest task has none.
+        NaN if that task has none.
         """
         values = self.kept["values"].to(distances.device)
         near = two_nearest(distances)[1][..., :1].clamp(min=1, max=values.shape[1]) - 1
@@ -76,7 +76,7 @@ class TaskLimits:
 
 
 def _of_its_own(distances: Tensor, number: int) -> tuple[int, Tensor]:
-    """Return a task's place and its samples' distances there, from distances (n, T) of them all."""
+    """Return a task's place, and the distances of samples nearest to it, from distances (n, T)."""
     near = two_nearest(distances)[1][:, 0] - 1
     place = number - 1
     if not distances[:, place].isfinite().any():  # it coincides with an earlier one
@@ -86,16 +86,16 @@ def _of_its_own(distances: Tensor, number: int) -> tuple[int, Tensor]:
 
 
 def _limits(distances: Tensor) -> list[float]:
-    if not distances.isfinite().all():  # of a replica that has failed
+    if not distances.isfinite().all():  # the replica has failed
         return [float("nan")] * len(TARGET_RATES)
     values = distances.cpu().numpy()
     return [threshold_at(rate, values) for rate in TARGET_RATES]
 
 
 class AtTheLimit(Distances):
-    """The same samples, moved along until their nearest task is as far as its limit, (R, B).
+    """The same samples, moved until their nearest task is at its limit, (R, B).
 
-    All distances are multiplied by the same number; the margin between tasks stays.
+    All distances are scaled by the same factor, so that the margins between tasks stay.
     """
 
     def __init__(self, output: Any, limits: Tensor) -> None:
@@ -112,7 +112,7 @@ class AtTheLimit(Distances):
 
     @cached_property
     def background(self) -> Tensor:
-        """Squared distance from all tasks as one, (R, B), as it was."""
+        """Squared distance from all tasks as one, (R, B), unscaled."""
         return self._output.background
 
 
@@ -122,11 +122,11 @@ def thresholds_by_limits(
 ) -> Tensor:
     """Compute each sample's threshold: its score at the limit of its nearest task.
 
-    So it is above its threshold if it is farther from its nearest task than that task's limit,
-    whichever rule makes a score of the distances. `rate` is one of TARGET_RATES.
+    Whichever rule makes the score, a sample exceeds its threshold if it is farther from its nearest
+    task than that task's limit. `rate` is one of TARGET_RATES.
 
     Returns:
-        (R, n), for samples (n,); NaN where the nearest task has no limit.
+        (R, n), for samples (n,); NaN if the nearest task has no limit.
     """
     column, parts = TARGET_RATES.index(rate), [torch.empty(model.replicas, 0)]
     with matrix_products_in(torch.float32, samples.stored.device):

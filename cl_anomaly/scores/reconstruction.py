@@ -1,4 +1,4 @@
-"""How far samples are from what the model makes of them: scores of the one pass that all share."""
+"""Scores of reconstruction error and of the posterior, from the one pass that all scores share."""
 
 from typing import Any
 

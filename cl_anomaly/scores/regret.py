@@ -1,4 +1,4 @@
-"""How much better the likelihood of a sample could be, were the posterior made for it alone."""
+"""Likelihood regret: how much a sample's likelihood gains from a posterior optimised for it."""
 
 from typing import Any
 
@@ -21,15 +21,15 @@ class LikelihoodRegret(Score):
     Xiao et al., "Likelihood Regret: An Out-of-Distribution Detection Score for Variational
     Auto-encoder" (NeurIPS 2020): max_τ L(x; θ, τ) − L(x; θ, φ), where L is the evidence lower
     bound, θ the decoder, φ the encoder. Here τ is the mean and the log-variance of one sample's
-    posterior (the paper's main variant refines the encoder's weights instead), Adam makes the
-    steps, their size falls from 0.1 to 0, and L is the mean over four draws of ε, the same for
-    every sample and every step. The largest L on the way counts: the gain is never below 0.
+    posterior (the paper's main variant refines the encoder's weights instead), optimised by Adam
+    with a step size that falls from 0.1 to 0. L is the mean over four draws of ε, the same for
+    every sample and step. The largest L of all steps counts, so the gain is never below 0.
     """
 
     name = "likelihood-regret"
     needs = frozenset({POSTERIOR})
     is_cheap = False
-    # Each draw: a decoder forward in each step and after the last, and back in each step.
+    # For each draw: the decoder forward in each step and once after the last, backward in each.
     passes = 0.5 + DRAWS * (0.5 * (STEPS + 1) + STEPS)
 
     def __call__(self, output: Any) -> Tensor:  # noqa: D102
@@ -41,7 +41,7 @@ class LikelihoodRegret(Score):
             optimizer.param_groups[0]["lr"] = _FIRST_STEP_SIZE * (1 - step / STEPS)
             with torch.enable_grad():
                 bound = lower_bound(output, posterior[0], posterior[1], noise)
-                # Samples share nothing: the sum's gradient holds each one's own.
+                # Samples share no parameters: the sum's gradient holds each sample's gradient.
                 gradients = torch.autograd.grad(-bound.sum(), posterior)
             bounds.append(bound.detach())
             for parameter, gradient in zip(posterior, gradients, strict=True):
@@ -52,12 +52,11 @@ class LikelihoodRegret(Score):
 
 
 def lower_bound(output: Any, mean: Tensor, log_variance: Tensor, noise: Tensor) -> Tensor:
-    """Estimate the evidence lower bound with a posterior; (R, B), in nats.
+    """Estimate the evidence lower bound with a given posterior: (R, B), in nats.
 
     Args:
-        output: of the samples.
-        mean: (R, B, code), the posterior's.
-        log_variance: (R, B, code), log σ² of the posterior.
+        mean: (R, B, code).
+        log_variance: (R, B, code), log σ².
         noise: ε, (draws, code).
     """
     sigma = (0.5 * log_variance).exp()

@@ -1,4 +1,4 @@
-"""Scores that draw codes from the posterior: the same draws every time, and for every sample."""
+"""Scores that draw codes from the posterior, with the same draws for every sample and call."""
 
 import math
 from collections.abc import Iterator
@@ -16,12 +16,11 @@ IMPORTANCE_SAMPLES = 50
 
 
 def standard_normal_draws(stream: str, count: int, like: Tensor) -> Tensor:
-    """Draw ε, (count, code), for all samples: no score depends on what it is scored with.
+    """Draw ε, (count, code), shared by all samples: no score depends on the rest of its batch.
 
     Args:
-        stream: what they are for.
-        count: how many.
-        like: (R, B, code), whose size and device they have.
+        stream: name of the random stream.
+        like: (R, B, code), for the code's size and the device.
     """
     noise = torch.randn(count, like.shape[-1], generator=generator(0, stream))
     return noise.to(like.device)
@@ -38,8 +37,8 @@ class ReconProb(Score):
     """Reconstruction loss averaged over 16 draws from the posterior (seeded).
 
     The reconstruction probability of An & Cho, "Variational Autoencoder based Anomaly Detection
-    using Reconstruction Probability" (2015), algorithm 4, with the sign turned. Every sample meets
-    the same draws, so that its score does not depend on what it is scored with.
+    using Reconstruction Probability" (2015), algorithm 4, with the sign reversed. All samples
+    share the draws, so that no score depends on the rest of its batch.
     """
 
     name = "recon-prob"
@@ -58,7 +57,7 @@ class ReconProb(Score):
 class IWAE(Score):
     """Negative log-likelihood, estimated by importance weights of 50 draws (seeded).
 
-    Burda et al., "Importance Weighted Autoencoders" (ICLR 2016), eq. 8, with the sign turned:
+    Burda et al., "Importance Weighted Autoencoders" (ICLR 2016), eq. 8, with the sign reversed:
     −log 1/L Σₗ p(x|zₗ) p(zₗ) / q(zₗ|x), zₗ ~ q(z|x). With one draw it is the negative evidence
     lower bound; the more draws, the closer it is to −log p(x).
     """

@@ -1,4 +1,4 @@
-"""Scores of the test set after a task, and how well they tell anomalies apart."""
+"""Score the test set after a task, and compute the AUROCs of its test groups."""
 
 from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
@@ -14,11 +14,11 @@ from cl_anomaly.models import Model
 from cl_anomaly.models.base import Reconstruction
 from cl_anomaly.scenarios.base import Scenario
 from cl_anomaly.scores import Score
-from cl_anomaly.statistics.matrix import placements
+from cl_anomaly.statistics.detection import placements
 
-# Samples scored at once. On a processor so few that what lies between the layers stays in its
-# cache, and as many for any number of replicas: the rounding of a sum may depend on it. On a GPU
-# enough to keep it busy, over all replicas.
+# Samples scored at once. On a CPU, so few that activations stay in its cache, and the same for any
+# number of replicas, because the rounding of a sum may depend on it. On a GPU, enough over all
+# replicas to keep it busy.
 _PROCESSOR_CHUNK = 250
 _GPU_CHUNK = 65536
 
@@ -31,21 +31,18 @@ def score_samples(
     scores: Sequence[Score],
     tasks: Tensor | None = None,
 ) -> dict[str, NDArray[np.float32]]:
-    """Score samples with every replica, in float32 and without drawing at random.
+    """Score samples with R replicas, in float32 and without randomness.
 
     Args:
-        model: R replicas.
         samples: on the model's device.
-        indices: (n,), int64, of the samples to be scored.
-        scores: any number of them.
+        indices: (n,), int64, of the samples to score.
         tasks: (R, n), int64, from 1, the task of each sample, if the detector is told.
 
     Returns:
-        By the scores' names, (R, n).
+        (R, n) by the scores' names.
     """
     replicas, device = model.replicas, samples.stored.device
-    # In place from the first: small results kept between large passing ones would leave holes in
-    # memory that nothing large fits into again.
+    # Allocated first: small results between large temporary ones would fragment memory.
     results = {score.name: torch.empty(replicas, len(indices), device=device) for score in scores}
     size = _PROCESSOR_CHUNK if device.type == "cpu" else max(1, _GPU_CHUNK // replicas)
     with matrix_products_in(torch.float32, device):
@@ -69,11 +66,7 @@ def outputs(model: Model, samples: Samples, indices: Tensor) -> Iterator[Any]:
 
 @torch.no_grad()
 def nearest_tasks(model: Model, samples: Samples, score: Score) -> NDArray[np.int64]:
-    """Return the task nearest to each sample, and the second nearest, for every replica.
-
-    Returns:
-        (R, n, 2), tasks from 1, 0 for none.
-    """
+    """Return the nearest and second nearest task of each sample: (R, n, 2), from 1, 0 for none."""
     parts = [torch.zeros(model.replicas, 0, 2, dtype=torch.int64)]
     with matrix_products_in(torch.float32, samples.stored.device):
         for output in outputs(model, samples, torch.arange(len(samples))):
@@ -85,15 +78,14 @@ def nearest_tasks(model: Model, samples: Samples, score: Score) -> NDArray[np.in
 def reconstructed(
     model: Model, samples: Samples, indices: Sequence[Tensor]
 ) -> Iterator[tuple[Reconstruction, Tensor]]:
-    """Pass each replica's own samples through the model, in float32, a batch at a time.
+    """Pass each replica's samples through the model, in float32, a batch at a time.
 
     Args:
-        model: R replicas.
         samples: on the model's device.
         indices: R tensors (n_r,), int64, each replica's samples; none may be empty.
 
     Yields:
-        The output for a batch, and which of it count, (R, B), bool, see `Samples.padded_batches`.
+        The output for a batch, and its mask, (R, B), bool, see `Samples.padded_batches`.
     """
     for x, real in samples.padded_batches(indices, _PROCESSOR_CHUNK):
         with matrix_products_in(torch.float32, x.device):
@@ -106,8 +98,8 @@ class AurocRow(NamedTuple):
 
     Attributes:
         headline: all anomalies against all normal samples of the tasks so far.
-        tasks: (N,), a row of the result matrix: against each task's test group, those of later
-            tasks included. Each class of a task counts the same.
+        tasks: (N,), a row of the result matrix: against the test group of every task, later ones
+            included. Each class of a task has the same weight.
         classes: (C,), against each normal class, in the order of `GroupPlaces.classes`.
     """
 
@@ -117,12 +109,11 @@ class AurocRow(NamedTuple):
 
 
 class GroupPlaces:
-    """The places of a scenario's test groups among the samples that are scored.
+    """The places of a scenario's test groups among the scored samples.
 
     Args:
-        scenario: that is tested.
-        scored: (n,), int64, ascending, places in the dataset's test set; samples of other scenarios
-            may be among them.
+        scored: (n,), int64, ascending, places in the dataset's test set; they may include samples
+            of other scenarios.
 
     Attributes:
         classes: all normal classes, ascending.
@@ -149,12 +140,12 @@ class GroupPlaces:
         self.classes = tuple(sorted(label for group in self._groups for label in group))
 
     def _samples_until(self, number: int) -> NDArray[np.int64]:
-        """Return the normal samples of the tasks up to and including one."""
+        """Return the normal samples of the tasks up to `number`."""
         groups = self._groups[:number]
         return np.unique(np.concatenate([places for group in groups for places in group.values()]))
 
     def aurocs_after(self, number: int, scores: NDArray[np.float32]) -> AurocRow:
-        """Compute how well one replica's scores (n,) tell anomalies apart after a task, from 1."""
+        """Compute one replica's AUROCs from scores (n,) after a task, from 1."""
         # Each normal sample's place among the anomalies is looked up once, for all its groups.
         placed = self._placed(self._normal, self._anomalies, scores)
         by_class, tasks = {}, []
@@ -172,24 +163,24 @@ class GroupPlaces:
         )
 
     def anomalies_in(self, scores: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Pick the scores of all anomalies from scores (n,)."""
+        """Select the anomalies from scores (n,)."""
         return scores[self._anomalies]
 
     @property
     def anomalies_arrive(self) -> bool:
-        """Whether each task brings anomalies of its own."""
+        """Whether each task brings its own anomalies."""
         return len(self._arrived) == len(self._tasks)
 
     def arrived_in(self, scores: NDArray[np.float32], number: int) -> NDArray[np.float32]:
-        """Pick the scores of the anomalies that came with the tasks up to and including one."""
+        """Select the anomalies that came with the tasks up to `number`."""
         return scores[self._arrived[number - 1]]
 
     def seen_in(self, scores: NDArray[np.float32], number: int) -> NDArray[np.float32]:
-        """Pick the scores of all normal samples of the tasks up to and including one."""
+        """Select the normal samples of the tasks up to `number`."""
         return scores[self._seen[number - 1]]
 
     def normal_in(self, scores: NDArray[np.float32], number: int) -> NDArray[np.float32]:
-        """Pick the scores of the normal samples of one task's test group, from 1."""
+        """Select the normal samples of one task's test group, from 1."""
         return scores[np.concatenate([*self._groups[number - 1].values()])]
 
     def _placed(

@@ -1,1 +1,1 @@
-"""What a user sets: options, their kinds and limits, and files of their own."""
+"""Settings: options, their types and limits, and users' files."""

@@ -52,7 +52,7 @@ def options_by_name(setting: str, name: str) -> tuple[Option, ...]:
 
 
 def _outline(module: str, name: str | None) -> type:
-    """Make a class that has the docstring and the signature of one in a file, and nothing else.
+    """Make a class with only the docstring and the signature of one in a file.
 
     Args:
         module: the file's, within the package.
@@ -99,7 +99,7 @@ def model_options_of(name: str) -> tuple[Option, ...]:
 
 
 def check_strategy_name(name: str, setting: str = "strategy") -> None:
-    """Make sure that there is such a strategy, as far as can be said without loading it.
+    """Check that a strategy exists, as far as possible without loading it.
 
     Args:
         name: of the strategy.
@@ -141,7 +141,7 @@ def _check_file(setting: str, file: Path, given: str) -> None:
 
 
 def check_listed(setting: str, name: str, known: Sequence[str], more: str = "") -> None:
-    """Make sure that a name is one of those that there are.
+    """Check that a name is known.
 
     Args:
         setting: what the name is given for.

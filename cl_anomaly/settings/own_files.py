@@ -106,7 +106,7 @@ def loading(what: str) -> Iterator[None]:
 
 @contextmanager
 def _findable_beside(path: Path) -> Iterator[None]:
-    """Let a file import what lies beside it, from whatever directory the command is given."""
+    """Let a file import modules beside it, whatever the current directory."""
     folder = os.path.abspath(path.parent)
     sys.path.append(folder)  # last: nothing there takes the place of what is installed
     try:

@@ -27,7 +27,7 @@ _BOUNDS = {"ge": "{} or more", "gt": "above {}", "le": "at most {}", "lt": "belo
 
 
 class Text(str):
-    """What a person typed: it stands for a value of the type that is expected.
+    """Text typed by a user, for a value of the expected type.
 
     Other text, as from JSON or Python, stands for itself.
     """
@@ -99,7 +99,7 @@ def _has_form(kind: Any) -> bool:
 
 
 def _with_any_list(kind: Any) -> Any:
-    """Let lists and tuples stand for each other in a type: JSON and TOML know no tuples."""
+    """Accept lists for tuples and the reverse in a type, because JSON and TOML have no tuples."""
     origin, parts = get_origin(kind), get_args(kind)
     if origin is Annotated:
         return Annotated[_with_any_list(parts[0]), *parts[1:]]

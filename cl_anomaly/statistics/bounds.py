@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from cl_anomaly.statistics.matrix import gap_closed
+from cl_anomaly.statistics.forgetting import gap_closed
 
 Kind = tuple[str, str]
 """The strategy, and what its bounds must share with it: the score, and SHARED_WITH_BOUNDS."""

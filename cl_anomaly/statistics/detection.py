@@ -1,4 +1,4 @@
-"""Measures of detection beside the AUROC: average precision, and a false-positive rate."""
+"""Measures of detection: AUROC, average precision and a false-positive rate."""
 
 import math
 
@@ -10,6 +10,51 @@ PREVALENCE = 0.1
 
 TRUE_POSITIVE_RATE = 0.95
 """Share of the anomalies to be found, for the false-positive rate."""
+
+
+def placements(
+    normal_scores: NDArray[np.floating], anomaly_scores: NDArray[np.floating]
+) -> NDArray[np.float64]:
+    """Compute the share of anomalies above each normal sample; equal ones count half.
+
+    The mean over any set of normal samples is the AUROC against that set. DeLong et al., "Comparing
+    the Areas under Two or More Correlated Receiver Operating Characteristic Curves" (Biometrics
+    1988), eq. 5.
+
+    Args:
+        normal_scores: (n,), higher is more anomalous.
+        anomaly_scores: (m,).
+
+    Returns:
+        (n,), each in [0, 1].
+
+    Raises:
+        ValueError: one of the two is empty, or a score is not finite.
+    """
+    if not len(normal_scores) or not len(anomaly_scores):
+        raise ValueError("Expected normal and anomaly scores, but one of the two is empty.")
+    if not (np.isfinite(normal_scores).all() and np.isfinite(anomaly_scores).all()):
+        raise ValueError("Expected finite scores, but some are NaN or infinity.")
+    anomalies = np.sort(anomaly_scores)
+    not_above = np.searchsorted(anomalies, normal_scores, side="right")
+    below = np.searchsorted(anomalies, normal_scores, side="left")
+    return 1 - (not_above + below) / (2 * len(anomalies))
+
+
+def auroc(normal_scores: NDArray[np.floating], anomaly_scores: NDArray[np.floating]) -> float:
+    """Area under the ROC curve: how often an anomaly scores higher than a normal sample.
+
+    Args:
+        normal_scores: (n,), higher is more anomalous.
+        anomaly_scores: (m,).
+
+    Returns:
+        In [0, 1]; 0.5 is chance. What scikit-learn's `roc_auc_score` gives.
+
+    Raises:
+        ValueError: one of the two is empty, or a score is not finite.
+    """
+    return float(placements(normal_scores, anomaly_scores).mean())
 
 
 def average_precision(

@@ -18,7 +18,7 @@ Statistic = Callable[[NDArray[np.float64]], NDArray[np.float64]]
 
 
 class Interval(NamedTuple):
-    """Where a statistic lies with a confidence, as far as resampling can tell."""
+    """Confidence intervals of a statistic by resampling."""
 
     low: float
     high: float

@@ -10,8 +10,8 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from cl_anomaly.statistics.aurocs import HEADLINE, OF_CLASS, read_aurocs
+from cl_anomaly.statistics.forgetting import forgetting
 from cl_anomaly.statistics.intervals import mean_of_blocks
-from cl_anomaly.statistics.matrix import forgetting
 
 _BLOCK = ["dataset", "anomaly_class"]
 _REPLICA = [*_BLOCK, "seed"]

@@ -10,7 +10,7 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from cl_anomaly.statistics.matrix import average, backward_transfer, forgetting, square
+from cl_anomaly.statistics.forgetting import average, backward_transfer, forgetting, square
 
 
 def forward_transfer(s: ArrayLike, untrained: ArrayLike) -> float:

@@ -27,7 +27,7 @@ _PACKAGE = "cl_anomaly"
 ROOMS = frozenset("avalanche data detector models scenarios scores strategies training".split())
 MODULES = frozenset(
     "core.labels core.products core.randomness plan.assemble plan.replicas runs.measurements "
-    "runs.recorded_thresholds runs.run statistics.detection statistics.matrix "
+    "runs.recorded_thresholds runs.run statistics.detection statistics.forgetting "
     "statistics.thresholds statistics.transfer".split()
 )
 # What lies in these rooms and makes no numbers, each with the reason.

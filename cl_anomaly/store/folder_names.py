@@ -47,7 +47,7 @@ def folder_name(config: ResolvedConfig, environment: dict[str, Any], strategy_na
 
 
 def plain_name(name: str) -> str:
-    """Make a name that cannot lead out of the folder it is in, and is short enough for any disk."""
+    """Make a name that stays within its folder, and is short enough for any disk."""
     return (
         re.sub(r"[^\w.+-]+", "_", name).lstrip(".").encode()[:100].decode("utf-8", "ignore") or "_"
     )

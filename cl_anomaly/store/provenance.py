@@ -1,4 +1,4 @@
-"""Code and date of results: made by this code or by other code. Imports no PyTorch."""
+"""Code and date of results: whether the current code made them. Imports no PyTorch."""
 
 from collections.abc import Hashable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime

@@ -16,7 +16,7 @@ from cl_anomaly.strategies.shared.kept import Kept
 
 
 class Strategy:
-    """How a detector learns task after task. Subclass it, and override the hooks that you need.
+    """The way a detector learns tasks. Subclass it, and override the hooks that you need.
 
     Left as it is, it trains on each task alone: the Lower Bound. Hyperparameters are the typed
     keyword arguments of the subclass's `__init__`, which need not call this class's; the command

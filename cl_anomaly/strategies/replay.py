@@ -36,7 +36,7 @@ class Replay(Strategy):
         ratio: Ratio = "proportional",
     ) -> None:
         self.budget = Budget(samples, memory_bytes)
-        self.ratio = checked_ratio(ratio)
+        self.ratio: Ratio = checked_ratio(ratio)
 
     @property
     def reservoir(self) -> Reservoir:

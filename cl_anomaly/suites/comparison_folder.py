@@ -8,8 +8,8 @@ from typing import Any
 from cl_anomaly.core.errors import InputError
 from cl_anomaly.core.json_files import read_json
 from cl_anomaly.data.dataset_names import short_name
+from cl_anomaly.report.auroc_figure import draw_auroc
 from cl_anomaly.report.canvas import save_figure
-from cl_anomaly.report.figures import draw_auroc
 from cl_anomaly.report.run_names import labelled
 from cl_anomaly.results.recorded import read_named
 from cl_anomaly.results.results import Results

@@ -17,7 +17,7 @@ from cl_anomaly.core.machine import now
 from cl_anomaly.core.state import PauseReason
 from cl_anomaly.plan.assemble import assemble
 from cl_anomaly.plan.plan import Plan
-from cl_anomaly.runs.cost import new_samples
+from cl_anomaly.runs.measured_cost import new_samples
 from cl_anomaly.store.config_files import read_configuration
 from cl_anomaly.store.status import CONFIG_FILE, TIMING_FILE, is_finished
 from cl_anomaly.strategies import Strategy

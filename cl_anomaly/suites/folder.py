@@ -8,9 +8,9 @@ from typing import Any
 from cl_anomaly.core.errors import InputError
 from cl_anomaly.core.json_files import write_json
 from cl_anomaly.plan.outline import Outline
+from cl_anomaly.report.auroc_figure import draw_auroc
 from cl_anomaly.report.canvas import save_figure
 from cl_anomaly.report.critical_difference import draw_critical_difference
-from cl_anomaly.report.figures import draw_auroc
 from cl_anomaly.report.run_names import labelled
 from cl_anomaly.report.suite_table import markdown_table
 from cl_anomaly.results.results import Results
@@ -67,7 +67,7 @@ def check_same_suite(folder: Path, configs: Mapping[str, ResolvedConfig]) -> Non
 
 
 def check_each_once(members: Mapping[str, SuiteRun], outlines: Mapping[str, Outline]) -> None:
-    """Make sure that a method has each replica once: all its runs are one line of the table.
+    """Check that a method has each replica once, because its runs are one line of the table.
 
     Args:
         members: of a suite, by name.

@@ -44,7 +44,7 @@ def check_settings(suite: Suite, members: Iterable[SuiteRun]) -> None:
 
 @dataclass(frozen=True)
 class Origin:
-    """What a suite's folder was made from; as long as it is the same, so is what would be written.
+    """The inputs of a suite's folder; while they stay the same, so does its content.
 
     Attributes:
         asked: the SHA-256 of the suite, of its runs' settings, data and code, and of this package.

@@ -20,7 +20,7 @@ _OF_REPLICAS = frozenset({"dataset", "anomaly_class", "normal_class", "seeds"})
 
 @dataclass(frozen=True)
 class Tuning:
-    """How options of strategies are chosen, on other data than what is reported.
+    """The tuning of strategies' options, on data that the table does not report.
 
     The rule: of all combinations of a run's values, the one with the highest mean headline AUROC
     after the last task, on a held-out part of the training set; of equal ones the first. A grid is
@@ -147,7 +147,7 @@ class Suite:
         return self if len(parts) == 1 else replace(self, each=self.each | {"seeds": parts})
 
     def candidates(self, settings: dict[str, Any]) -> dict[str, dict[str, SuiteRun]]:
-        """Make the configurations that a run's options are chosen from: by run and candidate."""
+        """Make the candidates for a run's options: configurations by run and candidate."""
         found: dict[str, dict[str, SuiteRun]] = {}
         if self.tuning is None:
             return found
@@ -181,7 +181,7 @@ class Suite:
 
     @contextmanager
     def _naming(self, run: str) -> Iterator[None]:
-        """Let an `InputError` name the run; one of a file calls settings as the file does."""
+        """Make an `InputError` name the run, and settings as its file does."""
         try:
             yield
         except InputError as error:
@@ -233,7 +233,7 @@ def suite_of(strategies: list[str]) -> Suite:
 
 
 def suite_from(configs: Mapping[str, RunConfig]) -> Suite:
-    """Make the suite of these runs: what all have in common is shared, so that flags change it."""
+    """Make a suite of runs, with their common settings shared, so that flags change these."""
     settings = {name: config.to_dict() for name, config in configs.items()}
     first = next(iter(settings.values()))
     shared = {k: v for k, v in first.items() if all(own[k] == v for own in settings.values())}

@@ -35,7 +35,7 @@ class _Tune(BaseModel):
 
 
 class _File(BaseModel):
-    """What a suite's file holds; what stands at the top beside these are settings."""
+    """The tables of a suite's file; other top-level keys are settings."""
 
     model_config = ConfigDict(strict=True, extra="allow")
     runs: Annotated[dict[Name, dict[str, Any]], Field(min_length=1)]

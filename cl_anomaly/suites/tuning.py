@@ -23,7 +23,7 @@ MOST_WIDENINGS = 4
 
 @dataclass(frozen=True)
 class Choice:
-    """What was chosen for a run.
+    """The options chosen for a run.
 
     Attributes:
         options: of its strategy.

@@ -116,7 +116,7 @@ def test_parquet_without_pyarrow_says_what_to_install(
     [
         ((REFERENCE,), "`--to` with latex, markdown, csv or parquet"),
         ((REFERENCE, "--to", "word"), "one of latex, markdown, csv, parquet"),
-        ((REFERENCE, "--to", "parquet"), "`--out` with a file"),
+        ((REFERENCE, "--to", "parquet"), "Expected `--out FILE`"),
         (("gone", "--to", "csv"), "gone is no folder of a run or comparison"),
         ((REFERENCE, "--to", "csv", "--spread", "range"), "one of sd, interval"),
     ],

@@ -111,8 +111,8 @@ MISTAKES = {
     "run --epochs": "Expected a value after `--epochs`, but got nothing.",
     "run --epochs --quiet": "Expected a value after `--epochs`, but got the flag `--quiet`.",
     "run --quiet=3": "Expected `--quiet` without a value, but got '3'.",
-    "run digits": "Expected a flag such as `--dataset`, but got 'digits'. `cl-anomaly run --help` "
-    "lists what there is.",
+    "run digits": "Expected a flag such as `--dataset`, but got 'digits'. "
+    "See `cl-anomaly run --help`.",
     "run --strategy file.py:": "Expected `--strategy` to name a class in its file, file.py:CLASS, "
     "but got 'file.py:'.",
     "run --strategy file.py": "Expected `--strategy` to name a class in its file, file.py:CLASS, "

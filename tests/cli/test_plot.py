@@ -49,7 +49,7 @@ def test_different_anomaly_classes_have_a_panel_each(here: Path) -> None:
     folders = made_up_run(here, "gr"), made_up_run(here, "gr", anomaly_class=3)
     done = plot(*folders, "--out", "figure.svg")
     assert done.err == (
-        "These runs are of different anomaly classes (0, 3): each has a panel of its own.\n"
+        "These runs have different anomaly classes (0, 3): each has its own panel.\n"
     )
     words = labels_in(here / "figure.svg")
     assert words.count("gr") == 1, "one legend"
@@ -115,7 +115,7 @@ def test_a_run_without_the_score_is_left_out(here: Path) -> None:
 def test_the_first_score_is_drawn_and_that_is_said(here: Path) -> None:
     folders = made_up_run(here, "gr", score="mse"), made_up_run(here, "lower")
     done = plot(*folders, "--out", "figure.svg")
-    assert "different scores (mse, recon): drawn is mse" in done.err
+    assert "The figure shows mse" in done.err
     assert any("score mse" in words for words in labels_in(here / "figure.svg"))
     assert not plot(*folders, "--score", "mse", "--out", "other").err
 
@@ -155,7 +155,7 @@ def test_a_figure_is_not_written_over_without_a_word(here: Path, out: str) -> No
     (here / "figure.svg").write_text("mine")
     done = plot(first, "--out", out)
     assert done.code == 2
-    assert "there is figure.svg already" in done.err and "`--overwrite`" in done.err
+    assert "figure.svg exists" in done.err and "`--overwrite`" in done.err
     assert (here / "figure.svg").read_text() == "mine"
     assert not (here / "figure.png").exists()
     assert plot(second, "--out", out, "--overwrite").code == 0

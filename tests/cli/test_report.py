@@ -32,7 +32,7 @@ def test_a_page_that_is_there_stays_unless_it_may_go(run: Path, tmp_path: Path) 
     page.write_text("mine")
     done = cli("report", run, "--out", page)
     assert done.code == 2
-    assert f"there is {page} already" in done.err
+    assert f"{page} exists" in done.err
     assert page.read_text() == "mine"
     assert cli("report", run, "--out", page, "--overwrite").code == 0
     assert page.read_text() != "mine"

@@ -95,7 +95,7 @@ def test_a_suite_says_why_a_member_has_no_results(tmp_path: Path) -> None:
     shown = cli("runs", "--out", tmp_path).out
     assert "suite: ewc, si" in shown
     assert " ".join(f"no results: {WHY}".split()) in " ".join(shown.split())
-    assert "gone, which is not there" in shown
+    assert "gone, which is missing" in shown
 
 
 @pytest.mark.parametrize("kind", ["comparison", "suite"])

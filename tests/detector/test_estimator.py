@@ -165,7 +165,7 @@ def test_a_row_may_hold_an_image() -> None:
         ({"strategy": "nix"}, "strategy.*'nix'"),
         ({"strategy": "avalanche:EWC"}, "a strategy that learns from arrays"),
         ({"model": "nix"}, "a model from vae|model.*nix"),
-        ({"model": "ae"}, "make samples of its own, which the strategy gr needs"),
+        ({"model": "ae"}, "generate samples, which the strategy gr needs"),
         ({"anomaly_score": "nix"}, "score from recon"),
         ({"model_options": {"depth": 3}}, "depth"),
         ({"strategy_options": {"ratio": -1.0}}, "ratio"),

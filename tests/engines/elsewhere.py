@@ -97,7 +97,7 @@ class Runs:
     def going_on(self) -> list[tuple[str, str]]:
         """Runs that said that they go on from a checkpoint, and how they said it."""
         notices = [(run, content) for run, kind, content in self.told if kind == "notice"]
-        return [(run, text) for run, text in notices if text.startswith("Going on with")]
+        return [(run, text) for run, text in notices if text.startswith("Resuming")]
 
     def begun(self, name: str) -> int:
         """Count how often one of `noting` has begun."""

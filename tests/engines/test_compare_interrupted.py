@@ -94,13 +94,13 @@ def test_what_was_done_is_saved_and_the_same_command_goes_on(
 ) -> None:
     found, said = interrupt(number, lingering, tmp_path)
     assert found == code
-    assert "The same command goes on with what is missing" in said
+    assert "The same command resumes what is missing" in said
     assert "Traceback" not in said
     assert [status.name for status in find_runs(tmp_path)] == ["interrupted"] * 2
     with lingering.told("go"):
         done = cli("compare", *lingering.arguments, "--out", tmp_path)
     assert done.code == 0, done.err
-    assert done.err.count("Going on with") == 2
+    assert done.err.count("Resuming") == 2
     assert ": task 1/9" not in done.err
     (comparison,) = tmp_path.glob("digits-compare*")
     for file in ("metrics.csv", "summary.csv", "config.json", "runs.json", "auroc_per_task.svg"):

@@ -56,7 +56,7 @@ def test_a_machine_is_lost_in_the_middle_and_nothing_with_it(
     begun_anew = [told for told in runs.told if told[1:] == ("task", 1)]
     assert len(begun_anew) == 3  # the one that was lost went on from its checkpoint
     ((run, text),) = runs.going_on
-    assert text == f"Going on with {outcome.folders[run]} from task 1 of 3."
+    assert text == f"Resuming {outcome.folders[run]} from task 1 of 3."
     assert same_numbers(outcome, local(jobs))
 
 
@@ -100,7 +100,7 @@ def test_a_run_that_fails_is_not_tried_again_and_one_that_is_lost_is_a_few_times
     outcome = runs.performed(RayEngine(address=cluster.address, retries=2), jobs)
     assert list(outcome.folders) == ["good"]
     assert "for a reason of its own" in outcome.failures["bad"]
-    assert "its process was lost, each time that it was tried" in outcome.failures["lost"]
+    assert "its process was lost in every attempt" in outcome.failures["lost"]
     assert [runs.begun(name) for name in ("good", "bad", "lost")] == [1, 1, 3]
 
 
@@ -172,7 +172,7 @@ def test_the_process_that_asked_is_killed_and_started_again(runs: Runs, local: A
         [*command, "--workers", "1"], capture_output=True, text=True, timeout=300, cwd=ROOT
     )
     assert done.returncode == 0, done.stderr
-    assert "Going on with" in done.stderr
+    assert "Resuming" in done.stderr
     assert "task 1/3" not in done.stderr
     (expected,) = local(jobs).folders.values()
     for file in NUMBERS:

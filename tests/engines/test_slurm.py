@@ -71,7 +71,7 @@ def test_before_its_time_is_over_a_job_saves_and_is_queued_anew(runs: Runs, loca
     outcome = runs.performed(queue(workers=1, pack=2), jobs, announce_the_end)
     assert len(asked) == 1
     folder = outcome.folders["run 0"]
-    assert runs.going_on == [("run 0", f"Going on with {folder} from task 2 of 3.")]
+    assert runs.going_on == [("run 0", f"Resuming {folder} from task 2 of 3.")]
     assert [told for told in runs.told if told[2] == 1] == [
         ("run 0", "task", 1),
         ("run 1", "task", 1),
@@ -134,7 +134,7 @@ def test_who_comes_back_waits_for_the_jobs_that_are_there_and_queues_none_twice(
                 runs.go()
         assert process.wait(timeout=60) == 0, told
     assert "task 3/3" in told
-    assert "Going on with" not in told
+    assert "Resuming" not in told
     recorded = json.loads((out / FOLDER / "jobs.json").read_text())["jobs"]
     assert len(recorded) == 1
     (expected,) = local(jobs).folders.values()

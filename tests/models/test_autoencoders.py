@@ -182,6 +182,6 @@ def test_activations_of_convolutions_count_as_memory() -> None:
 
 
 def test_an_autoencoder_has_nothing_to_generate_from() -> None:
-    with pytest.raises(NotImplementedError, match="AE makes no samples"):
+    with pytest.raises(NotImplementedError, match="AE cannot generate samples"):
         AE((2, 2), [0]).generator()
     assert isinstance(ConvVAE((4, 4), [0]).generator(), Generator)

@@ -15,7 +15,7 @@ from cl_anomaly.core.errors import InputError
 from cl_anomaly.models.gaussians import Gaussians
 from cl_anomaly.models.shared.components import components_of
 from cl_anomaly.models.shared.covariances import moments_of, squared_distance, whitening
-from cl_anomaly.models.shared.kept_covariances import form_for
+from cl_anomaly.models.shared.stored_covariances import form_for
 from cl_anomaly.scores.distances import log_margin, softmin, two_nearest
 from tests.models.gaussian_tasks import distances_of, learnt, task
 

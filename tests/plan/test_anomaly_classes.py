@@ -15,7 +15,7 @@ from cl_anomaly.runs.measurements import Failure
 from cl_anomaly.runs.perform import write_run
 from cl_anomaly.runs.run import Run
 from cl_anomaly.scenarios.base import Replica, all_test_indices
-from cl_anomaly.statistics.matrix import auroc
+from cl_anomaly.statistics.detection import auroc
 from tests.support.resuming import kept
 
 SMALL: dict[str, Any] = {

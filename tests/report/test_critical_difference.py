@@ -67,7 +67,7 @@ def test_where_friedman_finds_nothing_one_bar_joins_all() -> None:
     figure = draw_critical_difference(compared({"a": 0.5, "b": 0.5, "c": 0.5, "d": 0.5}))
     (bar,) = bars_of(figure)
     assert all(bar[0] < x < bar[1] for x in marks_of(figure).values())
-    assert any("no ranks are told apart" in t.get_text() for t in figure.axes[0].texts)
+    assert any("no ranks differ" in t.get_text() for t in figure.axes[0].texts)
 
 
 @pytest.mark.parametrize("name", ["s", LONG, "W" * 90], ids=["short", "long", "wide"])

@@ -6,7 +6,7 @@ from matplotlib.figure import Figure
 from matplotlib.text import Text
 from matplotlib.transforms import Bbox
 
-from cl_anomaly.report.figures import draw_auroc
+from cl_anomaly.report.auroc_figure import draw_auroc
 from cl_anomaly.report.legends import wrapped
 
 LONG = "gr, learning rate 0.0001, a/path/to/results/that/somebody_has_named_by_all_its_settings "

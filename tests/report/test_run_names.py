@@ -97,8 +97,8 @@ def test_anomaly_classes_and_datasets_are_panels_and_no_part_of_the_name(tmp_pat
         "mine, anomaly class 0",
     ]
     assert said == [
-        "These runs are of different datasets (digits, mine) and anomaly classes (0, 3): each "
-        "has a panel of its own."
+        "These runs have different datasets (digits, mine) and anomaly classes (0, 3): each "
+        "has its own panel."
     ]
 
 

@@ -49,7 +49,7 @@ def test_replay_from_what_cannot_generate_is_refused_in_one_sentence(model: str)
     with pytest.raises(InputError) as refused:
         build.prepare(_config(model, "gr"))
     assert str(refused.value) == (
-        f"Expected a model that can make samples of its own, which the strategy gr needs, but "
+        f"Expected a model that can generate samples, which the strategy gr needs, but "
         f"{model} cannot."
     )
 

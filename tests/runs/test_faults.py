@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from cl_anomaly.runs import writing as store
+from cl_anomaly.runs import write_files as store
 from cl_anomaly.store import checkpoints
 from cl_anomaly.store.files import check_files
 from cl_anomaly.store.status import find_runs, status_of
@@ -200,7 +200,7 @@ def test_signals_at_chosen_moments(stops: list[Any], tmp_path: Path, expected: P
         with _signal_after(*stop):
             done = cli(*RUN, *SMALL_MODEL, "--out", tmp_path)
         assert done.code == (130 if stop[-1] == signal.SIGINT else 143), (stop, done.err)
-        assert f"saved. Go on with\n  cl-anomaly resume {tmp_path}" in done.err
+        assert f"saved. Resume it with\n  cl-anomaly resume {tmp_path}" in done.err
         (status,) = find_runs(tmp_path)
         assert status.name == "interrupted"
     done = cli(*RUN, *SMALL_MODEL, "--out", tmp_path)

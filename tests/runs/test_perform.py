@@ -77,7 +77,7 @@ def test_a_finished_run_is_shown_and_not_repeated(tmp_path: Path) -> None:
     finished = datetime.fromisoformat(json.loads((folder / "timing.json").read_text())["finished"])
     assert abs(datetime.now(UTC) - finished) < timedelta(days=1)
     when = finished.astimezone().strftime("%Y-%m-%d %H:%M")
-    assert first == f"Results from {when}, not repeated: {folder}. `--again` runs it anew."
+    assert first == f"Results from {when}, not repeated: {folder}. `--again` repeats it."
     assert "AUROC after each task" in rest and str(folder) in rest
     assert "not repeated" in run(tmp_path).err, "nor with --quiet, whose output is the folder alone"
     assert [path for path in tmp_path.iterdir()] == [folder]
@@ -131,7 +131,7 @@ def test_a_changed_strategy_file_is_another_run(
     file.write_text(STRATEGY.replace("= 5", "= 6"))
     assert run(tmp_path / "out", *mine).last_line != first
     refused = run(tmp_path / "out", *mine, "--name", "named", code=2)
-    assert "by other code: mine.py differs. Give this one another name" in refused.err
+    assert "by different code: mine.py differs. Give this one another name" in refused.err
     shown = cli("resume", named)
     assert shown.code == 0, "they are still its results"
     assert "Made by different code" in plain(shown.err)
@@ -157,10 +157,10 @@ def test_what_is_no_run_is_left_alone(tmp_path: Path) -> None:
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine" / "thesis.tex").write_text("mine")
     refused = run(tmp_path, "--name", "mine", code=2)
-    assert "holds something else: thesis.tex" in refused.err
+    assert "it holds thesis.tex" in refused.err
     assert (tmp_path / "mine" / "thesis.tex").read_text() == "mine"
     (tmp_path / "mine" / "thesis.tex").rename(tmp_path / "mine" / "strategy.py")
-    assert "something else: strategy.py" in run(tmp_path, "--name", "mine", code=2).err
+    assert "it holds strategy.py" in run(tmp_path, "--name", "mine", code=2).err
     (tmp_path / "file").write_text("mine")
     assert run(tmp_path, "--name", "file").last_line == tmp_path / "file-2"
 
@@ -250,14 +250,14 @@ def test_a_strategy_that_cannot_give_what_it_keeps_begins_anew(tmp_path: Path) -
     stopped = cli(*command)
     assert stopped.code == 143
     assert "overrides `after_task`, but keeps nothing in `self.kept`" in stopped.err
-    assert "or begins anew" in stopped.err
+    assert "or starts again" in stopped.err
     (status,) = find_runs(tmp_path / "out")
     assert (status.name, status.why) == ("interrupted", ["at its beginning"])
     file.write_text(KEEPS_WITHOUT_SAYING.replace("os.kill(os.getpid(), signal.SIGTERM)", "pass"))
     done = cli(*command)
     assert done.code == 0, done.err
     assert ": task 1/2" in done.err
-    assert "will have to begin anew: Keeps overrides `after_task`" in plain(done.err)
+    assert "this run cannot be resumed: Keeps overrides `after_task`" in plain(done.err)
 
 
 def test_a_strategy_that_raises_is_named_with_its_line(tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ from cl_anomaly import RunConfig, run
 from cl_anomaly.core.errors import InputError
 from cl_anomaly.plan.build import prepare
 from cl_anomaly.results.cost import COST_COLUMNS
-from cl_anomaly.runs.cost import new_samples
+from cl_anomaly.runs.measured_cost import new_samples
 from cl_anomaly.settings.run_config import merged
 from cl_anomaly.statistics.bounds import gaps_closed, kind_of
 from cl_anomaly.suites.shipped import suite_file

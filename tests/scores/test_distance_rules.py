@@ -12,7 +12,7 @@ from cl_anomaly.models.gaussians import Gaussians
 from cl_anomaly.models.vae import VAE
 from cl_anomaly.scores import SCORES
 from cl_anomaly.scores.distances import AutoMargin, capped_margin
-from cl_anomaly.statistics.matrix import auroc
+from cl_anomaly.statistics.detection import auroc
 
 
 class Given(Distances):

@@ -166,7 +166,7 @@ def test_a_configuration_has_no_module_imported(
     monkeypatch.syspath_prepend(str(tmp_path))
     rename_strategy(run, "avalanche:evilmod.Mine")
     resumed, *others = [cli(*command, "--trust") for command in ways_to_run(run)]
-    assert resumed.code == 2 and "this is other code" in resumed.err
+    assert resumed.code == 2 and "with the current code" in resumed.err
     for done in others:
         assert done.code == 2 and "none of Avalanche's own modules" in done.err
     assert not marker.exists()

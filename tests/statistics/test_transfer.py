@@ -6,7 +6,7 @@ from collections.abc import Callable
 import pytest
 
 from cl_anomaly.statistics import transfer
-from cl_anomaly.statistics.matrix import backward_transfer, forgetting
+from cl_anomaly.statistics.forgetting import backward_transfer, forgetting
 from cl_anomaly.statistics.transfer import OF_THE_MATRIX, forward_transfer, transfer_of
 
 # After task i (row), on task j (column). Task 2 was better before it was learnt than ever after.

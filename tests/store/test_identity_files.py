@@ -46,7 +46,7 @@ def test_a_run_has_few_files_and_each_makes_numbers() -> None:
         "strategies/gr.py strategies/base.py models/vae.py models/shared/layers.py "
         "models/shared/losses.py training/loop.py training/learner.py data/digits.py "
         "data/scaling.py scenarios/class_stream.py scores/reconstruction.py scores/scoring.py "
-        "statistics/matrix.py core/randomness.py core/products.py detector/detector.py "
+        "statistics/forgetting.py core/randomness.py core/products.py detector/detector.py "
         "runs/run.py runs/measurements.py plan/replicas.py plan/assemble.py".split()
     )
     others = (

@@ -105,7 +105,7 @@ def test_a_name_is_of_one_code(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     edit(monkeypatch, "training/loop.py", "x = 1\n")
     refused = run(tmp_path, *named, code=2)
     assert (
-        f"{folder} holds a run of that name, of the same settings and data, by other code: "
+        f"{folder} holds a run with the same name, settings and data, made by different code: "
         "cl_anomaly/training/loop.py differs. Give this one another name" in refused.err
     )
     assert "{" not in refused.err
@@ -180,7 +180,9 @@ def test_other_code_does_not_go_on_and_the_advice_fits(
     file.write_text(f"raise AssertionError('it ran')\n{STOPS}")
     refused = cli("resume", stopped)
     assert refused.code == 2
-    assert "this is other code: stops.py differs. Begin a new run with\n  " in refused.err
+    assert (
+        "resumed with the current code: stops.py differs. Start a new run with\n  " in refused.err
+    )
     file.write_text(STOPS.replace("return x", "return 1.0 * x"))
     refused = cli("resume", stopped)
     advice = refused.err.splitlines()[-1].split()
@@ -203,7 +205,7 @@ def test_a_comment_is_no_other_code(
     done = run(stopped.parent, "--strategy", f"{file}:Stops")
     assert folder_of(done) == stopped
     assert "from task 2 of 2" in plain(done.err)
-    assert "not the machine" not in plain(done.err)
+    assert "another machine" not in plain(done.err)
     kept = json.loads((stopped / "environment.json").read_text())["strategy_sha256"]
     assert (stopped / OWN_FILE).read_bytes() == file.read_bytes()
     assert read_sealed(stopped / "manifest.json")["files"][OWN_FILE]["sha256"] == kept
@@ -216,7 +218,8 @@ def test_where_the_file_is_gone_the_copy_goes_on(
     (tmp_path / "code" / "stops.py").unlink()
     refused = cli("resume", stopped)
     assert refused.code == 2
-    assert "is gone" in refused.err and f"{stopped / OWN_FILE} is the copy" in refused.err
+    copy = stopped / OWN_FILE
+    assert f"is missing. {copy} is the run's unchanged copy" in refused.err
     done = cli("resume", stopped, "--trust")
     assert done.code == 0, done.err
     assert "from task 2 of 2" in plain(done.err)

@@ -58,7 +58,7 @@ def test_a_run_of_which_nothing_was_saved_begins_anew(finished: Path, tmp_path: 
     folder = begun(finished, tmp_path / finished.name)
     done = cli("resume", folder)
     assert done.code == 0, done.err
-    assert "Nothing had been saved" in plain(done.err)
+    assert "has no checkpoint" in plain(done.err)
     assert ": task 1/2" in done.err
 
 

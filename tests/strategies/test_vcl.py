@@ -104,7 +104,7 @@ def test_the_best_posterior_of_a_parabola_is_bayes() -> None:
 
 
 def test_a_model_without_a_decoder_is_refused() -> None:
-    with pytest.raises(InputError, match="can make samples of its own, which vcl needs, but ae"):
+    with pytest.raises(InputError, match="can generate samples, which vcl needs, but ae"):
         check_abilities(AE, VCL.needs, "vcl")
 
 

@@ -89,7 +89,7 @@ def test_replay_is_refused_for_a_model_that_makes_no_samples() -> None:
     class Plain(Model):
         name = "plain"
 
-    with pytest.raises(InputError, match="can make samples of its own, which gr needs, but plain"):
+    with pytest.raises(InputError, match="can generate samples, which gr needs, but plain"):
         check_abilities(Plain, GenerativeReplay.needs, "gr")
 
 

@@ -4,9 +4,8 @@ from typing import Any
 
 import pytest
 
-from cl_anomaly.plan.build import prepare
-from cl_anomaly.plan.plan import Plan
-from cl_anomaly.runs.cost import new_samples
+from cl_anomaly.plan.build import Plan, prepare
+from cl_anomaly.runs.measured_cost import new_samples
 from cl_anomaly.settings.run_config import RunConfig
 from cl_anomaly.suites import estimates
 from cl_anomaly.suites.estimates import Estimate, estimated, wall_seconds

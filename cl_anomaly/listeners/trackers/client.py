@@ -75,8 +75,8 @@ class TrackerClient:
         _still_running[:] = [p for p in (*_still_running, self._process) if p.poll() is None]
         if complaint is None and status is None:
             return (
-                f"The tracker {self.name} has not yet taken down all of the run. It goes on by "
-                f"itself, for {_SECONDS_AFTER_THE_RUN:.0f} seconds at most."
+                f"The tracker {self.name} has not yet recorded the whole run. It continues in the "
+                f"background, for {_SECONDS_AFTER_THE_RUN:.0f} seconds at most."
             )
         return complaint
 

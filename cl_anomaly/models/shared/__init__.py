@@ -1,1 +1,1 @@
-"""What several models are made of: layers with the replica axis, losses, closed forms."""
+"""Parts of several models: layers with a replica axis, losses, closed forms."""

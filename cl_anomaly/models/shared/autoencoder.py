@@ -19,12 +19,11 @@ LossName = Literal["bce", "mse", "l1"]
 
 
 class Decoder(Generator):
-    """From codes to samples.
+    """The decoder, from codes to samples.
 
     Args:
-        layers: from (R, B, latent) to (R, B, ...), as many numbers as a sample has.
+        layers: map (R, B, latent) to (R, B, ...), as many numbers as a sample has.
         latent_size: dimensions of a code.
-        features: shape of one sample.
         is_linear: whether the layers return means; otherwise they return logits.
     """
 
@@ -59,20 +58,20 @@ class Decoder(Generator):
 
 
 class Autoencoder(Model):
-    """An encoder to a code and a decoder back, with a loss by name. Its networks are dense.
+    """An encoder and a decoder, dense by default, with a reconstruction loss by name.
 
     Args:
         latent_size: dimensions of the code.
         hidden_sizes: features of the encoder's hidden layers; the decoder's are the same, mirrored.
         reconstruction: "bce", "mse" or "l1", see `losses`.
-        pixel_weights: one for each feature, in the order of a flattened sample; empty for none.
+        pixel_weights: weight of each feature, in the order of a flattened sample; empty for 1 each.
 
     Raises:
-        InputError: a size is below 1, or the weights are not one for each feature, 0 or more.
+        InputError: a size is below 1, a weight is below 0, or not every feature has one.
     """
 
     abilities = frozenset({RECONSTRUCT, HIDDEN})
-    _numbers_per_latent = 1  # that the encoder gives
+    _numbers_per_latent = 1  # outputs of the encoder for each dimension of the code
     pixel_weights: Tensor | None
 
     def __init__(
@@ -100,7 +99,7 @@ class Autoencoder(Model):
     def make_encoder(
         self, hidden_sizes: tuple[int, ...], outputs: int, generators: Sequence[torch.Generator]
     ) -> nn.Sequential:
-        """Make layers from what `shaped` gives to (R, B, outputs), with ReLU between them."""
+        """Make layers from the output of `shaped` to (R, B, outputs), with ReLU between them."""
         return mlp((math.prod(self.features), *hidden_sizes, outputs), generators)
 
     def make_decoder(
@@ -114,7 +113,7 @@ class Autoencoder(Model):
         return x.flatten(2)
 
     def hidden(self, x: Tensor) -> list[Tensor]:
-        """Send samples through the encoder; return the output of each ReLU, flat, and the code."""
+        """Return the flat output of each of the encoder's ReLUs for samples, and the code."""
         outputs, x = [], self.shaped(x)
         for layer in self.encoder:
             x = layer(x)
@@ -123,28 +122,25 @@ class Autoencoder(Model):
         return [*outputs, x.float()[..., : self.decoder.latent_size]]
 
     def reconstruction_loss(self, output: Tensor, x: Tensor) -> Tensor:
-        """Compute the reconstruction loss of samples. Override it for another loss.
+        """Compute the reconstruction loss, (R, B), in nats. Override it for another loss.
 
         Args:
             output: (R, B, *features), float32, of the decoder's layers: logits for "bce", means for
                 "mse" and "l1".
-            x: (R, B, *features), the samples.
-
-        Returns:
-            (R, B), in nats: the option `reconstruction`, with `pixel_weights`.
+            x: (R, B, *features).
         """
         return RECONSTRUCTION_LOSSES[self.reconstruction](output, x, self.pixel_weights)
 
 
 class Decoded(Reconstruction):
-    """Mixin of the reconstructions of autoencoders; `code` is (R, B, latent)."""
+    """Mixin for reconstructions by autoencoders; `code` is (R, B, latent)."""
 
     model: Autoencoder
     code: Tensor
 
     @cached_property
     def decoded(self) -> Tensor:
-        """The output of the decoder's layers, (R, B, *features): see `reconstruction_loss`."""
+        """The output of the decoder's layers, (R, B, *features), see `reconstruction_loss`."""
         return self.model.decoder(self.code).float()
 
     @cached_property
@@ -170,7 +166,7 @@ def check_sizes(option: str, sizes: tuple[int, ...]) -> None:
 
 
 def check_weight(option: str, weight: float) -> None:
-    """Refuse a weight in a loss that is negative or infinite."""
+    """Refuse a negative or infinite weight in a loss."""
     if not 0 <= weight < math.inf:
         raise InputError(setting=option, expected="to be 0 or more", got=weight)
 

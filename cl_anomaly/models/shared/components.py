@@ -1,4 +1,4 @@
-"""The parts of a task: k-means, and the moments of each part."""
+"""The parts of a task, found by k-means, and their moments."""
 
 from __future__ import annotations
 
@@ -10,18 +10,18 @@ from torch import Tensor
 from cl_anomaly.models.shared.covariances import Moments, moments_of
 
 _ROUNDS = 30
-# A part of fewer samples than this share of its features would be described by chance.
+# With fewer samples than this share of its features, a part's covariance would be chance.
 _FEWEST = 10
 
 
 def components_of(x: Tensor, most: int, pooling: float, numbers: torch.Generator) -> list[Moments]:
-    """Compute the moments of the parts of samples, in whatever order these come.
+    """Compute the moments of the parts of samples, independently of the samples' order.
 
     Args:
         x: (n, F).
-        most: how many parts; where one has fewer than ten samples, there are fewer parts.
-        pooling: share of the covariance within all parts together in that of each.
-        numbers: draws where k-means begins.
+        most: greatest number of parts; there are fewer if a part would have under ten samples.
+        pooling: share of the covariance within all parts together in each part's covariance.
+        numbers: draws the initial centres.
     """
     if most == 1 or len(x) < 2 * _FEWEST:
         return [moments_of(x)]
@@ -39,7 +39,7 @@ def _parts_of(x: Tensor, most: int, pooling: float, numbers: torch.Generator) ->
 
 
 def shares_of(x: Tensor, centres: Tensor, pooling: float) -> list[Moments | None]:
-    """Compute the moments of the samples (n, F) nearest to each centre (k, F); None where none is.
+    """Compute the moments of the samples (n, F) nearest to each centre (k, F), or None.
 
     See `components_of`.
     """
@@ -51,7 +51,7 @@ def shares_of(x: Tensor, centres: Tensor, pooling: float) -> list[Moments | None
 
 
 def _pooled(parts: list[Moments], pooling: float) -> list[Moments]:
-    """Move the covariance of each part towards that within all parts together.
+    """Move each part's covariance towards that within all parts together.
 
     Friedman, "Regularized Discriminant Analysis" (1989), eq. 12: (1 − λ) Cⱼ + λ Σⱼ nⱼ Cⱼ / n.
     """
@@ -63,7 +63,7 @@ def _pooled(parts: list[Moments], pooling: float) -> list[Moments]:
 
 
 def k_means(x: Tensor, count: int, numbers: torch.Generator) -> Tensor:
-    """Find centres (count, F) of samples (n, F): Lloyd's rounds from a start by k-means++.
+    """Find centres (count, F) of samples (n, F) by Lloyd's algorithm, started by k-means++.
 
     Arthur & Vassilvitskii, "k-means++: The Advantages of Careful Seeding" (SODA 2007).
     """
@@ -80,12 +80,12 @@ def k_means(x: Tensor, count: int, numbers: torch.Generator) -> Tensor:
 
 
 def nearest_centres(x: Tensor, centres: Tensor) -> Tensor:
-    """Return which centre (k, F) is nearest to each sample (n, F): (n,), int64."""
+    """Return the index of the centre (k, F) nearest to each sample (n, F): (n,), int64."""
     return (centres.square().sum(1) - 2 * x @ centres.mT).argmin(1)
 
 
 def _careful_start(x: Tensor, count: int, numbers: torch.Generator) -> Tensor:
-    """Draw samples, each with a chance that grows with its squared distance from those before."""
+    """Draw samples with a chance proportional to the squared distance from the earlier ones."""
     place = int(torch.randint(len(x), (1,), generator=numbers))
     centres, least = [x[place]], (x - x[place]).square().sum(1)
     for _ in range(count - 1):

@@ -12,7 +12,7 @@ KERNEL, STRIDE, PADDING = 3, 2, 1
 
 
 class _Convolution(nn.Module):
-    """Weights of R convolutions of 3×3, spread as PyTorch's own start: ±1/√(numbers in a sum).
+    """Weights of R 3×3 convolutions, initialised as PyTorch does, within ±1/√(numbers in a sum).
 
     Attributes:
         weight: (R, *PyTorch's shape for one replica).
@@ -26,7 +26,7 @@ class _Convolution(nn.Module):
         self, shape: tuple[int, int], outputs: int, generators: Sequence[torch.Generator]
     ) -> None:
         super().__init__()
-        # PyTorch takes the second size of the weights for this, in a transposed convolution, too.
+        # PyTorch takes this from the second size of the weights, in transposed convolutions, too.
         bound = 1 / math.sqrt(shape[1] * KERNEL**2)
         weight = torch.empty(len(generators), *shape, KERNEL, KERNEL)
         bias = torch.empty(len(generators), outputs)
@@ -36,13 +36,13 @@ class _Convolution(nn.Module):
         self.weight, self.bias = nn.Parameter(weight), nn.Parameter(bias)
 
     def absolute_gradients(self, x: Tensor, output_gradients: Tensor) -> dict[str, Tensor]:
-        """Sum the absolute values of every sample's own gradient, see `squared_gradients`."""
+        """Sum the absolute values of each sample's gradient, see `squared_gradients`."""
         return self._sums(x, output_gradients, torch.abs)
 
     def _sums(
         self, x: Tensor, output_gradients: Tensor, of_each: Callable[[Tensor], Tensor]
     ) -> dict[str, Tensor]:
-        """Sum something of every sample's own gradient over the batch, a replica at a time."""
+        """Sum a function of each sample's gradient over the batch, one replica at a time."""
         weights = [of_each(self._single(*sample)).sum(0) for sample in _each(x, output_gradients)]
         return {
             "weight": torch.stack(weights).view_as(self.weight),
@@ -50,20 +50,18 @@ class _Convolution(nn.Module):
         }
 
     def _single(self, x: Tensor, output_gradients: Tensor) -> Tensor:
-        """Return each sample's own gradient of one replica's weights, (B, m, n).
+        """Return each sample's gradient of one replica's weights, (B, m, n).
 
-        Every place of the image adds to the same weight.
+        All places of the image contribute to the same weights.
         """
         raise NotImplementedError
 
 
 class Conv2d(_Convolution):
-    """R convolutions of 3×3 side by side, with stride 2: each side is halved, rounded up.
+    """R 3×3 convolutions side by side, with stride 2: each side is halved, rounded up.
 
     Args:
-        inputs: channels that come in.
-        outputs: channels that go out.
-        generators: one for each replica, which draw its first weights.
+        generators: one for each replica, which draw its initial weights.
 
     Attributes:
         weight: (R, outputs, inputs, 3, 3).
@@ -78,15 +76,12 @@ class Conv2d(_Convolution):
         return _convolved(partial(F.conv2d, stride=STRIDE, padding=PADDING), x, self)
 
     def squared_gradients(self, x: Tensor, output_gradients: Tensor) -> dict[str, Tensor]:
-        """Sum the squares of every sample's own gradient over the batch.
+        """Sum the squares of each sample's gradient over the batch, by parameter name.
 
         Args:
             x: (R, B, inputs, H, W), the layer's input.
-            output_gradients: (R, B, outputs, ⌈H/2⌉, ⌈W/2⌉), of each sample's own loss with respect
-                to the layer's output.
-
-        Returns:
-            By parameter name, in the parameter's shape.
+            output_gradients: (R, B, outputs, ⌈H/2⌉, ⌈W/2⌉), gradients of each sample's loss with
+                respect to the layer's output.
         """
         return self._sums(x, output_gradients, torch.square)
 
@@ -95,13 +90,11 @@ class Conv2d(_Convolution):
 
 
 class ConvTranspose2d(_Convolution):
-    """R transposed convolutions of 3×3 side by side, with stride 2: what `Conv2d` did, undone.
+    """R transposed 3×3 convolutions side by side, with stride 2, which mirror `Conv2d`.
 
     Args:
-        inputs: channels that come in.
-        outputs: channels that go out.
-        size: (H, W) that goes out; a `Conv2d` would have halved it, rounded up.
-        generators: one for each replica, which draw its first weights.
+        size: output size (H, W), which `Conv2d` halves, rounded up.
+        generators: one for each replica, which draw its initial weights.
 
     Attributes:
         weight: (R, inputs, outputs, 3, 3).
@@ -116,7 +109,7 @@ class ConvTranspose2d(_Convolution):
         generators: Sequence[torch.Generator],
     ) -> None:
         super().__init__((inputs, outputs), outputs, generators)
-        # An even side and the odd one below it are halved to the same: this tells them apart.
+        # An even side and the odd one below it have the same half; this tells them apart.
         self._more = [1 - side % 2 for side in size]
 
     def forward(self, x: Tensor) -> Tensor:
@@ -127,7 +120,7 @@ class ConvTranspose2d(_Convolution):
         return _convolved(undo, x, self)
 
     def squared_gradients(self, x: Tensor, output_gradients: Tensor) -> dict[str, Tensor]:
-        """Sum the squares of every sample's own gradient over the batch, see `Conv2d`."""
+        """Sum the squares of each sample's gradient over the batch, see `Conv2d`."""
         return self._sums(x, output_gradients, torch.square)
 
     def _single(self, x: Tensor, output_gradients: Tensor) -> Tensor:
@@ -140,10 +133,10 @@ def halved(size: tuple[int, int]) -> tuple[int, int]:
 
 
 def _convolved(convolve: Callable[..., Tensor], x: Tensor, layer: _Convolution) -> Tensor:
-    """Convolve each replica's samples with its own weights, (R, B, outputs, H, W).
+    """Convolve each replica's samples with its weights, (R, B, outputs, H, W).
 
-    A GPU takes all replicas in one grouped call. A processor's library chooses by the number of
-    groups how it adds up, and is as fast with one call for each.
+    On a GPU, one grouped call takes all replicas. On a CPU, the order of summation depends on the
+    number of groups, and separate calls are as fast.
     """
     if not x.is_cuda:
         return torch.stack(
@@ -155,10 +148,10 @@ def _convolved(convolve: Callable[..., Tensor], x: Tensor, layer: _Convolution) 
 
 
 def _each(x: Tensor, gradients: Tensor) -> list[tuple[Tensor, Tensor]]:
-    """Pair the input and the gradients of each replica: its samples' gradients fill memory."""
+    """Pair each replica's input and gradients, because all samples' gradients would fill memory."""
     return list(zip(x.float(), gradients.float(), strict=True))
 
 
 def _patches(x: Tensor) -> Tensor:
-    """Return the input of each place of a convolution, (B, C · 9, places), from (B, C, H, W)."""
+    """Return the input patches of a convolution, (B, C · 9, places), from (B, C, H, W)."""
     return F.unfold(x, KERNEL, padding=PADDING, stride=STRIDE)

@@ -1,4 +1,4 @@
-"""The networks of autoencoders of images: convolutions, and the same mirrored."""
+"""Networks of convolutional autoencoders: an encoder of convolutions, and a mirrored decoder."""
 
 import math
 from collections.abc import Sequence
@@ -13,12 +13,12 @@ from cl_anomaly.models.shared.conv_layers import Conv2d, ConvTranspose2d, halved
 from cl_anomaly.models.shared.layers import Linear
 
 _SMALLEST_SIDE = 4
-# A float32 and its gradient, before a ReLU and after it.
+# Bytes of a float32 and its gradient, before and after a ReLU.
 _BYTES_PER_ACTIVATION = 16
 
 
 class Convolutional(Autoencoder):
-    """A part of convolutional autoencoders: in place of dense hidden layers, 3×3 with stride 2.
+    """Mixin with 3×3 convolutions of stride 2 in place of dense hidden layers.
 
     Its `hidden_sizes` are the channels after each convolution. Samples (H, W) have one channel,
     (C, H, W) have C.
@@ -54,7 +54,7 @@ class Convolutional(Autoencoder):
         return x.flatten(2).unflatten(2, image_shape(self.features))
 
     def training_bytes(self, batch_size: int) -> int:
-        """Return the memory that a step of one replica reads and writes, with activations."""
+        """Return the bytes that a step of one replica reads and writes, with activations."""
         channels = tuple(m.weight.shape[1] for m in self.encoder if isinstance(m, Conv2d))
         one_way = sum(math.prod(stage) for stage in self._stages(channels))
         activations = _BYTES_PER_ACTIVATION * 2 * one_way * batch_size
@@ -69,16 +69,16 @@ class Convolutional(Autoencoder):
 
 
 def image_shape(features: tuple[int, ...]) -> tuple[int, int, int]:
-    """Return (C, H, W) of samples that are images.
+    """Return (C, H, W) of image samples.
 
     Raises:
-        InputError: they are none, or too small.
+        InputError: the samples are not images, or too small.
     """
     image = (1, *features) if len(features) == 2 else features
     if len(image) != 3 or min(image[1:]) < _SMALLEST_SIDE:
         raise InputError(
             f"Expected images for convolutions, (H, W) or (C, H, W) with sides of "
-            f"{_SMALLEST_SIDE} pixels or more, but got samples of the shape {features}. Take a "
+            f"{_SMALLEST_SIDE} pixels or more, but got samples of the shape {features}. Choose a "
             f"model of dense layers, such as `--model vae` or `--model ae`."
         )
     return image[0], image[1], image[2]

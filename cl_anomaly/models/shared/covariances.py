@@ -1,4 +1,4 @@
-"""Means and covariances: estimated, put together, kept as triangles, and distances by them."""
+"""Means and covariances: estimate, merge, shrink, store as triangles, and measure distances."""
 
 from __future__ import annotations
 
@@ -7,20 +7,20 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
-# Of the mean variance: keeps a feature that is the same for all samples from having no inverse.
+# Share of the mean variance, so that the covariance has an inverse even with constant features.
 _LEAST_SHARE = 1e-6
-# Of a feature's mean: float32 samples that are all the same deviate by no more than this.
+# Share of a feature's mean: equal float32 samples deviate from it by no more.
 _ROUNDING = 8 * torch.finfo(torch.float32).eps
 
 
 @dataclass(frozen=True, eq=False)
 class Moments:
-    """What is known of some samples; all in float64.
+    """Number, mean and covariance of samples, in float64.
 
     Attributes:
-        count: n, how many there are.
+        count: n.
         mean: (F,).
-        covariance: (F, F), by n and not by n − 1.
+        covariance: (F, F), divided by n, not n − 1.
     """
 
     count: float
@@ -29,7 +29,7 @@ class Moments:
 
 
 def moments_of(x: Tensor) -> Moments:
-    """Take samples (n, F), n of 1 or more."""
+    """Compute the moments of samples (n, F), n of 1 or more."""
     x = x.double()
     mean = x.mean(0)
     away = x - mean
@@ -37,10 +37,10 @@ def moments_of(x: Tensor) -> Moments:
 
 
 def together(one: Moments, other: Moments) -> Moments:
-    """Return the moments of two sets of samples in one.
+    """Return the moments of the union of two sets of samples.
 
     Chan et al., "Updating Formulae and a Pairwise Algorithm for Computing Sample Variances" (1979),
-    eq. 2.1: the sums of squares add up, and n₁ n₂ / (n₁ + n₂) (μ₁ − μ₂)(μ₁ − μ₂)ᵀ on top.
+    eq. 2.1: the sum of both sums of squares and n₁ n₂ / (n₁ + n₂) (μ₁ − μ₂)(μ₁ − μ₂)ᵀ.
     """
     count = one.count + other.count
     share, step = other.count / count, other.mean - one.mean
@@ -50,18 +50,17 @@ def together(one: Moments, other: Moments) -> Moments:
 
 
 def least_variance(variances: Tensor, mean: Tensor) -> Tensor:
-    """Compute the variance that is added in every direction: a millionth of the mean variance.
+    """Compute the variance to add in every direction: a millionth of the mean variance.
 
-    It is a share, so that features in other units have the same distances. Samples that are all the
-    same have no variance to take a share of: theirs is one of their mean square, or of 1 if they
-    are zero.
+    As a share, it leaves distances independent of the features' units. For equal samples, which
+    have no variance, it is a share of their mean square, or of 1 if they are zero.
 
     Args:
-        variances: (F,), of each feature.
-        mean: (F,), of each feature.
+        variances: (F,), variance of each feature.
+        mean: (F,), mean of each feature.
 
     Returns:
-        A number, more than 0.
+        A scalar above 0.
     """
     if bool((variances > (_ROUNDING * mean).square()).any()):
         return _LEAST_SHARE * variances.mean()
@@ -82,8 +81,8 @@ def shrunk(moments: Moments, shrinkage: float) -> Tensor:
 def whitening(covariance: Tensor) -> Tensor:
     """Compute W, (F, F), with W Wᵀ = C⁻¹, so that ‖(f − μ) W‖² = (f − μ)ᵀ C⁻¹ (f − μ).
 
-    With C = L Lᵀ it is L⁻ᵀ. Where rounding has left a covariance without an inverse, its smallest
-    variances are taken as a millionth of its largest one.
+    With C = L Lᵀ it is L⁻ᵀ. If rounding has made a covariance singular, its smallest variances are
+    raised to a millionth of its largest one.
     """
     lower, failed = torch.linalg.cholesky_ex(covariance)
     if failed:
@@ -97,7 +96,6 @@ def squared_distance(f: Tensor, mean: Tensor, white: Tensor) -> Tensor:
     """Return the squared Mahalanobis distance of samples (n, F) from a Gaussian, (n,).
 
     Args:
-        f: the samples.
         mean: (F,), μ.
         white: (F, F), W of `whitening`.
     """
@@ -106,22 +104,21 @@ def squared_distance(f: Tensor, mean: Tensor, white: Tensor) -> Tensor:
 
 @dataclass(frozen=True, eq=False)
 class Compared:
-    """What a set of samples is compared by: each of many with each other takes few operations.
+    """A set of samples, prepared for fast comparison with many others.
 
     Attributes:
-        moments: theirs, with `least_variance` in every direction: what does not vary at all is
-            compared by that.
-        precision: Σ⁻¹ of their shrunk covariance, (F, F).
-        own: tr(Σ⁻¹ C), how far they are from their own Gaussian on average; at most F.
+        moments: moments, with `least_variance` in every direction for directions without spread.
+        precision: Σ⁻¹ of the shrunk covariance, (F, F).
+        spread: tr(Σ⁻¹ C), mean squared distance from their own Gaussian; at most F.
     """
 
     moments: Moments
     precision: Tensor
-    own: Tensor
+    spread: Tensor
 
     @classmethod
     def of(cls, moments: Moments, shrinkage: float) -> Compared:
-        """Invert the covariance once."""
+        """Prepare samples with such moments, inverting the covariance once."""
         white, covariance = whitening(shrunk(moments, shrinkage)), moments.covariance
         least = least_variance(covariance.diagonal(), moments.mean)
         known = covariance + least * torch.eye(len(covariance)).to(covariance)
@@ -130,9 +127,9 @@ class Compared:
         return cls(replace(moments, covariance=known), precision, trace)
 
     def distance_of(self, moments: Moments) -> Tensor:
-        """Compute the mean squared distance of samples with such moments from this Gaussian.
+        """Compute the mean squared distance of other samples from this Gaussian.
 
-        tr(Σ⁻¹ C) + (μ − m)ᵀ Σ⁻¹ (μ − m), where C and m are theirs.
+        tr(Σ⁻¹ C) + (μ − m)ᵀ Σ⁻¹ (μ − m), with the other samples' covariance C and mean m.
         """
         step = moments.mean - self.moments.mean
         return (self.precision * moments.covariance).sum() + step @ self.precision @ step
@@ -142,20 +139,20 @@ def unlikeness(one: Compared, other: Compared) -> float:
     """Compute how many times farther samples are from the other's Gaussian than from their own.
 
     With the mean squared distance a(i, j) of samples i from the Gaussian of j, this is the larger
-    one of a(1, 2) / a(1, 1) and a(2, 1) / a(2, 2): 1 where the two coincide.
+    of a(1, 2) / a(1, 1) and a(2, 1) / a(2, 2); 1 if the two coincide.
     """
     there, back = other.distance_of(one.moments), one.distance_of(other.moments)
-    return float(torch.maximum(there / one.own, back / other.own))
+    return float(torch.maximum(there / one.spread, back / other.spread))
 
 
 def packed(correlations: Tensor, dtype: torch.dtype) -> Tensor:
-    """Keep what is below the diagonal of (F, F), (F (F − 1) / 2,)."""
+    """Return the entries below the diagonal of (F, F), (F (F − 1) / 2,)."""
     rows, columns = _below(len(correlations), correlations.device)
     return correlations[rows, columns].to(dtype)
 
 
 def unpacked(triangle: Tensor, size: int) -> Tensor:
-    """Return the symmetric matrix (F, F), float64, with a diagonal of 1, of what `packed` kept."""
+    """Return the symmetric matrix (F, F), float64, with a diagonal of 1, from `packed` entries."""
     rows, columns = _below(size, triangle.device)
     whole = torch.eye(size, dtype=torch.float64, device=triangle.device)
     whole[rows, columns] = triangle.double()

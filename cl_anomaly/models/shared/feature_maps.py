@@ -1,6 +1,6 @@
-"""Features that are the same for all tasks and are never trained: what closed-form learning is on.
+"""Fixed feature maps for closed-form learning, from samples (B, *features) to (B, size), float32.
 
-A map takes one replica's samples, (B, *features), and gives (B, size), float32.
+They are the same for all tasks, and never trained.
 """
 
 from __future__ import annotations
@@ -13,9 +13,9 @@ from torch import Tensor, nn
 
 from cl_anomaly.models.shared.convolutional import image_shape
 
-# σ of the Gaussian that pools, in cells of the grid: 3.2 pixels where a cell has 5.6.
+# σ of the pooling Gaussian, in grid cells: 3.2 pixels if a cell has 5.6.
 _POOLING = 3.2 / 5.6
-# Gradients of grey that is a thousandth of black to white are noise.
+# Gradients below a thousandth of the range from black to white are noise.
 _LEAST_GRADIENT = 1e-3
 
 
@@ -23,8 +23,8 @@ class FeatureMap(Protocol):
     """A fixed map from samples to features.
 
     Attributes:
-        size: how many features it gives.
-        is_drawn: whether each replica has a map of its own, drawn from its seed.
+        size: number of features.
+        is_drawn: whether each replica draws its own map from its seed.
     """
 
     size: int
@@ -36,12 +36,12 @@ class FeatureMap(Protocol):
 
 
 def is_image(features: tuple[int, ...]) -> bool:
-    """Return whether samples of a shape are images: (H, W) or (C, H, W), sides of 4 or more."""
+    """Return whether a shape is an image's: (H, W) or (C, H, W), with sides of 4 or more."""
     return len(features) in (2, 3) and min(features[-2:]) >= 4
 
 
 class Pixels(nn.Module):
-    """The samples as they are."""
+    """The samples themselves, flat."""
 
     is_drawn = False
 
@@ -89,20 +89,20 @@ class Histograms(nn.Module):
 
     After Dalal & Triggs, "Histograms of Oriented Gradients for Human Detection" (CVPR 2005). With
     the gradient (u, v) by derivatives of a Gaussian, and m its length plus 10⁻³, direction θⱼ has
-    oⱼ = relu(u cos θⱼ + v sin θⱼ)² / m at each pixel. Pooled on the grid, and to the power 0.35,
-    they are the features. Of several channels, the one with the strongest gradient counts.
+    oⱼ = relu(u cos θⱼ + v sin θⱼ)² / m at each pixel. These are pooled on the grid and raised to
+    the power 0.35. Of several channels, the one with the strongest gradient counts.
 
-    Lines join them where `curvatures` is not 0: the second derivative along n directions of the
-    half circle, cos² θ Lxx + sin² θ Lyy + 2 cos θ sin θ Lxy (Freeman & Adelson, "The Design and Use
-    of Steerable Filters", 1991), taken as the gradient is, its negative and its positive part
-    apart, and m the length of (Lxx, Lyy, √2 Lxy) plus 10⁻³.
+    Unless `curvatures` is 0, lines are added: the second derivative along n directions of the half
+    circle, cos² θ Lxx + sin² θ Lyy + 2 cos θ sin θ Lxy (Freeman & Adelson, "The Design and Use of
+    Steerable Filters", 1991), treated as the gradient is, with its negative and positive parts
+    separate, and m the length of (Lxx, Lyy, √2 Lxy) plus 10⁻³.
 
     Args:
         features: shape of one sample, (H, W) or (C, H, W).
         grid: places in each direction.
-        directions: of the gradient, around the circle.
-        curvatures: n, directions of the second derivative; each gives 2 · grid² features.
-        power: of what is pooled.
+        directions: number of gradient directions, around the circle.
+        curvatures: n, directions of the second derivative; each adds 2 · grid² features.
+        power: exponent of the pooled values.
     """
 
     is_drawn = False
@@ -146,18 +146,18 @@ class Histograms(nn.Module):
         slopes = self._slope(x, 0, 2), self._slope(x, 2, 0), 2**0.5 * self._slope(x, 1, 1)
         xx, yy, xy = _of_the_strongest(*slopes)
         length = (xx.square() + yy.square() + xy.square()).sqrt() + _LEAST_GRADIENT
-        cos, sin = (own[:, None, None] for own in self.lines.unbind(1))
-        own = xx[:, None] * cos**2 + yy[:, None] * sin**2 + 2**0.5 * xy[:, None] * cos * sin
-        both = torch.cat([(-own).relu(), own.relu()], dim=1)
+        cos, sin = (part[:, None, None] for part in self.lines.unbind(1))
+        line = xx[:, None] * cos**2 + yy[:, None] * sin**2 + 2**0.5 * xy[:, None] * cos * sin
+        both = torch.cat([(-line).relu(), line.relu()], dim=1)
         return both.square_() / length[:, None]
 
     def _slope(self, x: Tensor, down: int, across: int) -> Tensor:
-        """Differentiate images along the rows and the columns, as often as these say."""
+        """Differentiate images `down` times along columns and `across` times along rows."""
         return self.down[down] @ x @ self.across[across].T
 
 
 def _of_the_strongest(*slopes: Tensor) -> tuple[Tensor, ...]:
-    """Take slopes (B, C, H, W) from the channel in which they are longest together, (B, H, W)."""
+    """Select slopes (B, C, H, W) of the channel where their length is greatest, (B, H, W)."""
     if slopes[0].shape[1] == 1:
         return tuple(slope[:, 0] for slope in slopes)
     strongest = torch.stack(slopes).square().sum(0).argmax(1, keepdim=True)
@@ -165,15 +165,16 @@ def _of_the_strongest(*slopes: Tensor) -> tuple[Tensor, ...]:
 
 
 def _directions(circle: float, count: int) -> Tensor:
-    """Return (cos, sin) of directions evenly around a part of a circle, (count, 2)."""
+    """Return (cos, sin) of directions evenly spaced on a part of a circle, (count, 2)."""
     angles = circle * torch.arange(count, dtype=torch.float64) / max(count, 1)
     return torch.stack([angles.cos(), angles.sin()], dim=1).float()
 
 
 def _derivatives(side: int) -> list[Tensor]:
-    """Get a Gaussian of 7 taps, σ = 1, −t times it and t² − 1 times it, as matrices (side, side).
+    """Return a Gaussian of 7 taps with σ = 1 and its derivatives, as matrices (side, side).
 
-    Each slides it along a row or a column, whose outside is 0.
+    The derivatives are −t and t² − 1 times the Gaussian. Each matrix convolves a row or a column,
+    padded with 0.
     """
     t = torch.arange(-3, 4, dtype=torch.float64)
     g = (-0.5 * t.square()).exp()

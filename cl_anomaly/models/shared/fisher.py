@@ -1,4 +1,4 @@
-"""Gradients of single samples, squared or absolute, summed up by each layer."""
+"""Sums of squared or absolute gradients of single samples, by layer."""
 
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
@@ -18,16 +18,13 @@ _CHUNK = 256
 def fisher_diagonal(
     model: Model, samples: Samples, indices: Sequence[Tensor], random: Draws
 ) -> dict[str, Tensor]:
-    """Compute diagonal Fisher information: the mean over samples of each one's squared gradient.
+    """Compute the diagonal Fisher information: the mean of single samples' squared gradients.
 
     The gradient is that of the model's loss with one draw. The square of a batch's gradient would
-    be another number, and would change with the batch size.
+    be another number, which depends on the batch size.
 
     Args:
-        model: R replicas.
-        samples: with the training samples.
         indices: R tensors (n_r,), int64, each replica's samples; none may be empty.
-        random: of the loss.
 
     Returns:
         By parameter name, in the parameter's shape, float32.
@@ -44,13 +41,12 @@ def mean_over_samples(
     indices: Sequence[Tensor],
     sums: Callable[[Tensor, Tensor], dict[str, Tensor]],
 ) -> dict[str, Tensor]:
-    """Compute the mean over each replica's samples of sums that are taken batch by batch.
+    """Compute means over each replica's samples from sums over batches.
 
     Args:
-        samples: with the training samples.
         indices: R tensors (n_r,), int64, each replica's samples; none may be empty.
-        sums: from a batch (R, B, *features) and which of it count, (R, B), to sums by parameter
-            name, in the parameter's shape.
+        sums: from a batch (R, B, *features) and its mask (R, B) to sums by parameter name, in the
+            parameter's shape.
 
     Returns:
         By parameter name, in the parameter's shape.
@@ -66,7 +62,7 @@ def mean_over_samples(
 
 
 class _WholeChunks:
-    """Draws for a full chunk, whatever is asked for: a seed sees the same beside longer tasks."""
+    """Draw for whole chunks, so that a seed's draws do not depend on longer tasks beside it."""
 
     def __init__(self, random: Draws) -> None:
         self._random = random
@@ -79,13 +75,12 @@ class _WholeChunks:
 
 
 def squared_gradients(model: Model, x: Tensor, random: Draws, weights: Tensor) -> dict[str, Tensor]:
-    """Sum over the batch of every sample's squared gradient of the loss.
+    """Sum the squares of each sample's gradient of the loss over the batch.
 
     Args:
         model: R replicas, all of whose parameters belong to layers of `layers` or `conv_layers`.
         x: (R, B, *features).
-        random: of the loss.
-        weights: (R, B), of each sample's gradient.
+        weights: (R, B), weight of each sample's gradient.
 
     Returns:
         By parameter name, in the parameter's shape, float32.
@@ -97,12 +92,12 @@ def squared_gradients(model: Model, x: Tensor, random: Draws, weights: Tensor) -
 
 
 def absolute_gradients(model: Model, values: Callable[[], Tensor]) -> dict[str, Tensor]:
-    """Sum the absolute values of every sample's own gradient over a batch.
+    """Sum the absolute values of each sample's gradient over a batch.
 
     Args:
         model: R replicas, all of whose parameters belong to layers of `layers` or `conv_layers`.
-        values: passes the batch through the model, and returns a number for each sample, (R, B), of
-            which the gradients are taken.
+        values: passes the batch through the model, and returns the number to differentiate for
+            each sample, (R, B).
 
     Returns:
         By parameter name, in the parameter's shape, float32.
@@ -114,7 +109,7 @@ def absolute_gradients(model: Model, values: Callable[[], Tensor]) -> dict[str, 
 
 
 def _summed(model: Model, method: str, values: Callable[[], Tensor]) -> dict[str, Tensor]:
-    """Let each layer sum up its samples' gradients by one of its methods."""
+    """Sum each layer's gradients of samples by one of its methods."""
     passes: dict[str, tuple[Any, Tensor, Tensor]] = {}
 
     def remember(name: str, layer: nn.Module) -> torch.utils.hooks.RemovableHandle:

@@ -1,4 +1,4 @@
-"""How many floating-point operations a model takes."""
+"""Count the floating-point operations of a model."""
 
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -11,24 +11,22 @@ from cl_anomaly.models.base import Model
 from cl_anomaly.models.shared.closed_form import ClosedForm
 
 PASSES = 3
-"""Forward passes that a training step costs: its own, and a backward pass, which is two."""
+"""Cost of a training step in forward passes: one forward, and a backward one that counts as two."""
 
 
 def forward_flops(model: Model, tasks: int = 1) -> int | None:
-    """Count the floating-point operations of the loss of one sample in one replica.
+    """Count the floating-point operations of one sample's loss in one replica.
 
-    Those of matrix products and convolutions: a multiplication and an addition are two. All others
-    are few beside them. A sample trained on is taken for three times as many (Kaplan et al.,
-    "Scaling Laws for Neural Language Models", 2020, section 2.1: backward is twice forward). A
-    model that learns in closed form has no loss: of a sample's features, and of its distances from
-    what it keeps of the tasks, see `ClosedForm.scoring_flops`.
+    Matrix products and convolutions count, with two operations for a multiplication and an
+    addition; the others are few. Training on a sample takes three times as many (Kaplan et al.,
+    "Scaling Laws for Neural Language Models", 2020, section 2.1: backward is twice forward). For a
+    model that learns in closed form, see `ClosedForm.scoring_flops`.
 
     Args:
-        model: on the processor.
-        tasks: that have been learnt.
+        model: on the CPU.
 
     Returns:
-        The number; None of a model that cannot take two samples of zeros, or says no number.
+        The number; None if the model fails for two samples of zeros, or does not know it.
     """
     if isinstance(model, ClosedForm):
         return _said(lambda: model.scoring_flops(tasks))
@@ -39,15 +37,14 @@ def forward_flops(model: Model, tasks: int = 1) -> int | None:
 
 
 def training_flops(model: Model, samples: Sequence[int], replicas: int) -> int | None:
-    """Count the floating-point operations of training, all replicas together.
+    """Count the floating-point operations of training, over all replicas.
 
-    Samples × 3 × `forward_flops`; of a model that learns in closed form, see
+    Samples × 3 × `forward_flops`; for a model that learns in closed form, see
     `ClosedForm.learning_flops`.
 
     Args:
-        model: on the processor.
-        samples: trained on in each task, of all replicas.
-        replicas: how many.
+        model: on the CPU.
+        samples: number of training samples in each task, of all replicas.
     """
     if isinstance(model, ClosedForm):
         return _said(lambda: model.learning_flops(samples, replicas))
@@ -63,9 +60,9 @@ def products_of(compute: Callable[[], object]) -> int:
 
 
 class _ProductCounter(TorchDispatchMode):
-    """Adds up what PyTorch's formulas say of each product that is computed within it.
+    """Count the operations of products within it, by PyTorch's formulas.
 
-    `FlopCounterMode` does so too, but imports the compiler, which takes as long as PyTorch itself.
+    `FlopCounterMode` does the same, but imports the compiler, which takes as long as PyTorch.
     """
 
     def __init__(self) -> None:
@@ -90,5 +87,5 @@ class _ProductCounter(TorchDispatchMode):
 def _said(count: Callable[[], int | None]) -> int | None:
     try:
         return count()
-    except Exception:  # of a model from outside; no run fails by what it is known to cost
+    except Exception:  # a user's model; no run fails because its cost is unknown
         return None

@@ -1,4 +1,4 @@
-"""Samples turned into features once, before any detector sees them."""
+"""Replace images by fixed features, before any detector sees them."""
 
 import hashlib
 from dataclasses import replace
@@ -12,25 +12,25 @@ from cl_anomaly.data.dataset import Dataset, Samples
 from cl_anomaly.models.shared.feature_maps import FeatureMap, Histograms, is_image
 from cl_anomaly.models.shared.random_maps import RandomConvolutions
 
-# As the Gaussians have them by default.
+# The defaults of the model `gaussians`.
 _GRID, _DIRECTIONS, _WIDTH = 5, 16, 600
 _AT_A_TIME = 1_000
 
 
 @lru_cache(maxsize=2)
 def with_frozen_features(dataset: Dataset, kind: str) -> Dataset:
-    """Put features in the place of images: all models and strategies then see vectors.
+    """Replace images by features, so that all models and strategies see vectors.
 
     Args:
-        dataset: of images, (H, W) or (C, H, W).
+        dataset: images (H, W) or (C, H, W).
         kind: "hog", 400 histograms of gradient directions, or "random", 600 random convolutions,
             drawn once, as seed 0 draws them.
 
     Returns:
-        The same dataset with vectors, float32, at least 0, for samples.
+        The same dataset with vectors as samples, float32, at least 0.
 
     Raises:
-        InputError: the samples are no images.
+        InputError: the samples are not images.
     """
     if not is_image(dataset.features):
         raise InputError(

@@ -1,4 +1,4 @@
-"""Gaussians of each task: what came first with which task, and how far it is."""
+"""Gaussians of each task, joined if a task returns, and distances from them."""
 
 from __future__ import annotations
 
@@ -11,42 +11,40 @@ from torch import Tensor, nn
 
 from cl_anomaly.models.shared.components import nearest_centres
 from cl_anomaly.models.shared.covariances import Compared, Moments, together, unlikeness
-from cl_anomaly.models.shared.kept_covariances import Distance, Form, Spectrum, dense_distance
-from cl_anomaly.models.shared.left_out import Fitted, distances_left_out
+from cl_anomaly.models.shared.leave_one_out import Fitted, distances_left_out
+from cl_anomaly.models.shared.stored_covariances import Distance, Form, Spectrum, dense_distance
 
-# Two covariances of n samples in F dimensions are unlike by chance alone, by about F/2n.
+# By chance alone, two covariances of n samples in F dimensions are unlike by about F/2n.
 _BY_CHANCE = 1.5
 _MOST_BY_CHANCE = 1.0
-# Of two sets of the same samples, by rounding.
+# Unlikeness of two equal sets of samples, by rounding.
 _BY_ROUNDING = 0.01
-# Tensors that have a place for each task, and not for each Gaussian.
+# Tensors with a place for each task, not for each Gaussian.
 _OF_TASKS = "joined"
 
 
 class GaussianConcepts(nn.Module):
-    """The Gaussians that R replicas keep, K at most for each.
+    """The Gaussians of R replicas, at most K for each.
 
-    A task that returns is no new concept, and memory does not grow: `returned` finds the earlier
-    one. It compares the tasks, each as one Gaussian of all its samples, whatever the parts that it
-    is kept in. Two coincide if their `unlikeness` is at most 1 + merge + min(1.5 F / n, 1), with n
-    samples in the smaller task. Where n is not larger than F, chance alone makes them unlike by
-    more than tasks differ: there only what is the same up to rounding coincides, such as two tasks
-    of one and the same sample.
+    A task that returns is not a new concept, and takes no memory: `returned` finds the earlier one.
+    It compares tasks as one Gaussian of all their samples each, whatever their parts. Two coincide
+    if their `unlikeness` is at most 1 + merge + min(1.5 F / n, 1), with n samples in the smaller
+    task. If n is at most F, tasks are more unlike by chance than by their differences; then only
+    tasks that are equal up to rounding coincide, such as two tasks of the same single sample.
 
     Args:
         replicas: R.
-        size: F, features.
-        shrinkage: of each covariance.
-        merge: how much farther samples may be from what they join; 0 joins nothing.
-        form: how covariances are kept; its tensors are buffers, (R, K, ...).
+        size: F, the number of features.
+        merge: how much farther samples may be from the Gaussian they join; 0 joins none.
+        form: form of stored covariances; its tensors are buffers, (R, K, ...).
         pooling: share of a task's common covariance in that of each of its parts.
 
     Attributes:
         means: (R, K, F), float32.
-        counts: (R, K), float32, samples of each; 0 where a replica has fewer than K.
-        tasks: (R, K), int64, the task that each came with first, from 1.
-        joined: (R, T), int64, which task each of T tasks was learnt as: itself where it was new, an
-            earlier one where it returned, 0 where nothing is kept of it by itself.
+        counts: (R, K), float32, samples of each Gaussian; 0 if a replica has fewer than K.
+        tasks: (R, K), int64, the task that brought each Gaussian, from 1.
+        joined: (R, T), int64, the task that each of T tasks was learnt as: itself if new, an
+            earlier one if it returned, 0 if it is not kept separately.
     """
 
     means: Tensor
@@ -81,11 +79,10 @@ class GaussianConcepts(nn.Module):
         self.register_load_state_dict_pre_hook(_take_its_size)
 
     def returned(self, replica: int, new: Moments) -> int | None:
-        """Find the earlier task that a new one coincides with; of several the most alike.
+        """Find the most alike of a replica's tasks that a new one coincides with, if any.
 
         Args:
-            replica: whose tasks.
-            new: the moments of all samples of the new task.
+            new: moments of all samples of the new task.
         """
         if not self._merge:
             return None
@@ -95,7 +92,7 @@ class GaussianConcepts(nn.Module):
                 together, [self._moments(replica, p) for p in self.places(replica, task)]
             )
             most = self._most_unlike(min(new.count, there.count))
-            # Samples are F from their own Gaussian at most: most tasks need no second inverse.
+            # Samples are at most F from their own Gaussian, so most tasks need no second inverse.
             if float(compared.distance_of(there)) > most * self._size:
                 continue
             if (value := unlikeness(compared, Compared.of(there, self._shrinkage))) <= most:
@@ -108,19 +105,18 @@ class GaussianConcepts(nn.Module):
         return 1 + self._merge + min(_BY_CHANCE * self._size / count, _MOST_BY_CHANCE)
 
     def add(self, replica: int, task: int, parts: Sequence[Moments]) -> None:
-        """Keep the Gaussians of a new task, one for each part; others stay as they are."""
+        """Add the Gaussians of a new task, one for each part."""
         for part in parts:
             self._put(replica, self._used(replica), task, part)
         self._note(replica, task, task)
 
     def join(self, replica: int, task: int, first: int, parts: Sequence[Moments | None]) -> None:
-        """Let the parts of a task that returned join those of the task that came first.
+        """Merge the parts of a task that returned into those of the earlier task.
 
         Args:
-            replica: whose tasks.
-            task: the number of the new one, from 1.
-            first: that of the earlier one.
-            parts: one for each of its `places`; None where nothing joins.
+            task: number of the new task, from 1.
+            first: number of the earlier one.
+            parts: one for each of the earlier task's `places`; None leaves it unchanged.
         """
         for place, part in zip(self.places(replica, first), parts, strict=True):
             if part is not None:
@@ -128,16 +124,16 @@ class GaussianConcepts(nn.Module):
         self._note(replica, task, first)
 
     def places(self, replica: int, task: int) -> list[int]:
-        """Return the places, among those that a replica keeps, of the Gaussians of a task."""
+        """Return the places of a task's Gaussians among a replica's."""
         tasks = self.tasks[replica, : self._used(replica)].tolist()
         return [place for place, first in enumerate(tasks) if first == task]
 
     def tasks_joined(self, replica: int) -> list[int]:
-        """Return which task each was learnt as, see `joined`."""
+        """Return the task that each task was learnt as, see `joined`."""
         return self.joined[replica].tolist()
 
     def clear(self, replica: int) -> None:
-        """Keep nothing of a replica."""
+        """Remove a replica's Gaussians."""
         for buffer in self.buffers():
             buffer[replica] = 0
         self._forget()
@@ -178,44 +174,40 @@ class GaussianConcepts(nn.Module):
             known.clear()
 
     def _apply(self, fn: Any, recurse: bool = True) -> Any:
-        """Move to another device; what is computed from what is kept is computed there anew."""
+        """Move to another device, and drop the cached distances."""
         self._forget()
         return super()._apply(fn, recurse)
 
     def distances(self, f: Tensor, replica: int, tasks: int) -> Tensor:
-        """Compute squared distances from the nearest Gaussian of each task, (n, tasks).
+        """Compute squared distances of features f (n, F) from each task's nearest Gaussian.
 
-        Each is computed by itself: it does not depend on what else is kept, or in which order.
+        They depend neither on other Gaussians nor on their order.
 
         Args:
-            f: (n, F), features of samples.
-            replica: whose Gaussians.
-            tasks: how many there have been; one that brought nothing new is infinitely far.
+            tasks: number of tasks so far; one that brought nothing new is infinitely far.
+
+        Returns:
+            (n, tasks).
         """
         return self._nearest(
             replica, [distance(f) for distance in self._distances_from(replica)], f, tasks
         )
 
     def distances_left_out(self, f: Tensor, replica: int, task: int) -> Tensor:
-        """Compute the same for samples of the task learnt last, (n, task).
+        """Compute the same for samples f (n, F) that the last task was learnt from, (n, task).
 
-        Each is left out of the Gaussian that has learnt it, which is the one with the nearest mean.
-
-        Args:
-            f: (n, F), features of samples that the task was learnt from.
-            replica: whose Gaussians.
-            task: its number, from 1.
+        Each is left out of the Gaussian that learnt it, which is the one with the nearest mean.
         """
-        each = [own(f) for own in self._distances_from(replica)]
+        each = [distance(f) for distance in self._distances_from(replica)]
         places = self.places(replica, int(self.joined[replica, task - 1]))
         fitted = [self._fitted(replica, place) for place in places]
         pooling = self._pooling if len(places) > 1 else 0.0
         parts = nearest_centres(f, self.means[replica, places])
         for part in parts.unique().tolist():
-            own = parts == part
-            without = distances_left_out(f[own], part, fitted, pooling, self._shrinkage)
+            in_part = parts == part
+            without = distances_left_out(f[in_part], part, fitted, pooling, self._shrinkage)
             for place, distance in zip(places, without, strict=True):
-                each[place][own] = distance
+                each[place][in_part] = distance
         return self._nearest(replica, each, f, task)
 
     def _fitted(self, replica: int, place: int) -> Fitted:
@@ -226,14 +218,14 @@ class GaussianConcepts(nn.Module):
         return Fitted(self.means[replica, place], spectrum, count)
 
     def _nearest(self, replica: int, each: Sequence[Tensor], f: Tensor, tasks: int) -> Tensor:
-        """Take the least of distances (n,) from each Gaussian, task by task: (n, tasks)."""
+        """Reduce distances (n,) from each Gaussian to the least of each task: (n, tasks)."""
         result = f.new_full((tasks, len(f)), float("inf"))
         for task, distance in zip(self.tasks[replica].tolist(), each, strict=False):
             result[task - 1] = torch.minimum(result[task - 1], distance)
         return result.mT
 
     def _distances_from(self, replica: int) -> list[Distance]:
-        """Return what tells distances from each Gaussian that a replica keeps."""
+        """Return the distance functions of a replica's Gaussians."""
         if replica not in self._from:
             self._from[replica] = [
                 self._form.distance(
@@ -246,7 +238,7 @@ class GaussianConcepts(nn.Module):
     def background(self, f: Tensor, replica: int) -> Tensor:
         """Compute squared distances from one Gaussian of all samples of all tasks, (n,).
 
-        Its mean and covariance follow from those that are kept, and take no memory of their own.
+        Its mean and covariance follow from the stored ones, and take no memory.
         """
         if replica not in self._pooled:
             all_of_them = [self._moments(replica, place) for place in range(self._used(replica))]
@@ -256,7 +248,7 @@ class GaussianConcepts(nn.Module):
         return self._pooled[replica](f)
 
     def bytes_kept(self, replica: int) -> int:
-        """Count the bytes of what a replica keeps: its Gaussians, and a number for each task."""
+        """Count the bytes of a replica's Gaussians, and of a number for each task."""
         sizes = {
             n: b.element_size() * b[0, 0].numel() for n, b in self.named_buffers() if b.shape[1]
         }
@@ -267,7 +259,7 @@ class GaussianConcepts(nn.Module):
 def _take_its_size(
     module: nn.Module, state: dict[str, Tensor], prefix: str, *_args: object
 ) -> None:
-    """Make room for as many Gaussians as a state has that is about to be loaded."""
+    """Make room for as many Gaussians as the state about to be loaded has."""
     assert isinstance(module, GaussianConcepts)  # noqa: S101
     for name, buffer in list(module.named_buffers(recurse=False)):
         if (given := state.get(prefix + name)) is not None:

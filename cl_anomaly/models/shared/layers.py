@@ -1,4 +1,4 @@
-"""Layers with a replica axis: R independent sets of weights in one tensor, one call for all."""
+"""Layers with a replica axis: R independent sets of weights in one tensor and one call."""
 
 import math
 from collections.abc import Sequence
@@ -12,12 +12,10 @@ from cl_anomaly.core.products import affine, product
 class Linear(nn.Module):
     """R affine maps side by side: y = x W + b.
 
-    The weights start as PyTorch's own `nn.Linear` does, uniform in ±1/√(number of inputs).
+    Weights are initialised as in PyTorch's `nn.Linear`, uniform in ±1/√(number of inputs).
 
     Args:
-        inputs: features that come in.
-        outputs: features that go out.
-        generators: one for each replica, which draw its first weights.
+        generators: one for each replica, which draw its initial weights.
 
     Attributes:
         weight: (R, inputs, outputs).
@@ -42,22 +40,19 @@ class Linear(nn.Module):
         return affine(self.bias, x, self.weight)
 
     def squared_gradients(self, x: Tensor, output_gradients: Tensor) -> dict[str, Tensor]:
-        """Sum the squares of every sample's own gradient over the batch.
+        """Sum the squares of each sample's gradient over the batch, by parameter name.
 
-        The gradient of sample b with respect to the weights is the outer product of its input and
+        The gradient of a sample with respect to the weights is the outer product of its input and
         its output's gradient, so the sum of the squares is one matrix product of the squares.
 
         Args:
             x: (R, B, inputs), the layer's input.
-            output_gradients: (R, B, outputs), of each sample's own loss with respect to the output.
-
-        Returns:
-            By parameter name, in the parameter's shape.
+            output_gradients: (R, B, outputs), gradients of each sample's loss.
         """
         return self._sums(x.square(), output_gradients.square())
 
     def absolute_gradients(self, x: Tensor, output_gradients: Tensor) -> dict[str, Tensor]:
-        """Sum the absolute values of every sample's own gradient, see `squared_gradients`."""
+        """Sum the absolute values of each sample's gradient, see `squared_gradients`."""
         return self._sums(x.abs(), output_gradients.abs())
 
     def _sums(self, x: Tensor, output_gradients: Tensor) -> dict[str, Tensor]:
@@ -70,7 +65,7 @@ def mlp(sizes: Sequence[int], generators: Sequence[torch.Generator]) -> nn.Seque
 
     Args:
         sizes: features at the input, after each hidden layer, and at the output.
-        generators: one for each replica.
+        generators: one for each replica, which draw its initial weights.
     """
     layers: list[nn.Module] = []
     for inputs, outputs in zip(sizes, sizes[1:], strict=False):

@@ -1,8 +1,8 @@
-"""The logistic function and its cross-entropy, rounded alike wherever a number lies in a tensor.
+"""The logistic function and its cross-entropy, rounded independently of the place in a tensor.
 
-PyTorch's `sigmoid` computes vectors on a processor, and what does not fill one by another routine,
-whose last digit differs: what one replica gets depends on how many lie beside it, and on where
-threads divide the work. Its `exp` and `log1p` fill the last vector up.
+On a CPU, PyTorch's `sigmoid` computes whole vectors, and the rest by another routine whose last
+digit differs: a replica's result would depend on the number of replicas, and on where threads
+divide the work. Its `exp` and `log1p` pad the last vector instead.
 """
 
 from typing import Any

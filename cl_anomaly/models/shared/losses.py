@@ -10,14 +10,14 @@ from cl_anomaly.models.shared.logistic import cross_entropy_with_logits
 def bernoulli_negative_log_likelihood(
     logits: Tensor, x: Tensor, weights: Tensor | None = None
 ) -> Tensor:
-    """Binary cross-entropy summed over the features, −log p(x|z) of a Bernoulli decoder.
+    """Compute the binary cross-entropy over all features: −log p(x|z) of a Bernoulli decoder.
 
     Kingma & Welling, "Auto-Encoding Variational Bayes" (ICLR 2014), appendix C.1, eq. 11.
 
     Args:
-        logits: (R, B, *features), of the decoder's means.
+        logits: (R, B, *features), logits of the decoder's means.
         x: (R, B, *features), in [0, 1].
-        weights: (*features), of each feature's term. Default: 1.
+        weights: (*features), weight of each feature's term. Default: 1.
 
     Returns:
         (R, B), in nats.
@@ -28,15 +28,15 @@ def bernoulli_negative_log_likelihood(
 def gaussian_negative_log_likelihood(
     means: Tensor, x: Tensor, weights: Tensor | None = None
 ) -> Tensor:
-    """Half the squared error summed over the features, ½ Σ (x − x̂)².
+    """Compute half the squared error over all features, ½ Σ (x − x̂)².
 
-    −log p(x|z) of a Gaussian decoder with variance 1, without its constant ½ log 2π for each
-    feature. Kingma & Welling (ICLR 2014), appendix C.2.
+    This is −log p(x|z) of a Gaussian decoder with variance 1, without the constant ½ log 2π for
+    each feature. Kingma & Welling (ICLR 2014), appendix C.2.
 
     Args:
-        means: (R, B, *features), the decoder's.
-        x: (R, B, *features), any numbers.
-        weights: (*features), of each feature's term. Default: 1.
+        means: (R, B, *features), the decoder's means.
+        x: (R, B, *features), unbounded.
+        weights: (*features), weight of each feature's term. Default: 1.
 
     Returns:
         (R, B), in nats.
@@ -47,14 +47,15 @@ def gaussian_negative_log_likelihood(
 def laplace_negative_log_likelihood(
     means: Tensor, x: Tensor, weights: Tensor | None = None
 ) -> Tensor:
-    """Absolute error summed over the features, Σ |x − x̂|.
+    """Compute the absolute error over all features, Σ |x − x̂|.
 
-    −log p(x|z) of a Laplace decoder with scale 1, without its constant log 2 for each feature.
+    This is −log p(x|z) of a Laplace decoder with scale 1, without the constant log 2 for each
+    feature.
 
     Args:
-        means: (R, B, *features), the decoder's.
-        x: (R, B, *features), any numbers.
-        weights: (*features), of each feature's term. Default: 1.
+        means: (R, B, *features), the decoder's means.
+        x: (R, B, *features), unbounded.
+        weights: (*features), weight of each feature's term. Default: 1.
 
     Returns:
         (R, B), in nats.
@@ -67,11 +68,11 @@ RECONSTRUCTION_LOSSES: dict[str, Callable[[Tensor, Tensor, Tensor | None], Tenso
     "mse": gaussian_negative_log_likelihood,
     "l1": laplace_negative_log_likelihood,
 }
-"""By the names that the option `reconstruction` gives them."""
+"""Losses by the value of the option `reconstruction`."""
 
 
 def kl_to_standard_normal(mean: Tensor, log_variance: Tensor) -> Tensor:
-    """KL(N(mean, variance) ‖ N(0, I)), summed over the latent dimensions.
+    """Compute KL(N(mean, variance) ‖ N(0, I)) over all latent dimensions.
 
     Kingma & Welling, "Auto-Encoding Variational Bayes" (ICLR 2014), appendix B.
 

@@ -1,4 +1,4 @@
-"""Random features, which each replica draws from its seed and never trains."""
+"""Random feature maps, which each replica draws from its seed and never trains."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ from cl_anomaly.models.shared.feature_maps import Pooling
 
 
 class RandomConvolutions(nn.Module):
-    """Random 5×5 convolutions, rectified, pooled on a grid, and to the power 0.35.
+    """Random 5×5 convolutions, rectified, pooled on a grid, and raised to the power 0.35.
 
-    Each filter has mean 0 and length 1 over all channels; a replica draws its own from its seed.
+    Each filter has mean 0 and length 1 over all channels.
 
     Args:
         features: shape of one sample, (H, W) or (C, H, W).
         grid: places in each direction.
-        size: features that are wanted; given are the filters' number times grid².
-        seeds: one for each replica.
+        size: desired number of features; the result is the number of filters times grid².
+        seeds: one for each replica, which draw its filters.
     """
 
     is_drawn = True
@@ -57,8 +57,8 @@ class RandomUnits(nn.Module):
 
     Args:
         features: shape of one sample, d values in all.
-        size: how many units.
-        seeds: one for each replica, from which its own are drawn.
+        seeds: one for each replica, which draw its units.
+
     """
 
     is_drawn = True

@@ -8,7 +8,7 @@ from typing import Any
 
 import altair as alt
 
-from cl_anomaly.report.page.look import TEXT, Look
+from cl_anomaly.report.page.line_looks import TEXT, Look
 from cl_anomaly.statistics.comparison import Comparison
 from cl_anomaly.statistics.ranks import groups_not_different
 
@@ -77,11 +77,7 @@ def matrix_figure(
     """Draw a matrix with its numbers: a row after each task, a column for each test group.
 
     Args:
-        name: of its data.
-        chosen: initial parameters.
-        limits: of the scale.
         tasks: largest number of rows.
-        what: name of the quantity.
     """
     (low, high), base = limits, _cells_of(name, chosen)
     legend = alt.Legend(orient="bottom", direction="horizontal", gradientLength=160)

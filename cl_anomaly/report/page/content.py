@@ -21,16 +21,14 @@ OWN_SCORE = "each run's own"
 
 @dataclass(frozen=True, eq=False)
 class MadeRun:
-    """How a run was made, and what is missing of it.
+    """A run's origin, and its missing parts.
 
     Attributes:
         name: in its comparison or suite, or its strategy's.
-        config: its settings.
         environment: the machine, data and code; empty without results.
         problems: a sentence for each failed replica, and for what is missing.
         code: how its code differs from the current code, or None.
         finished: date and time; empty if unknown.
-        folder: None if it is missing.
     """
 
     name: str
@@ -51,8 +49,6 @@ class PageEntry:
         line: its method, which figures show and which is ranked over several datasets.
         dataset: its name, or that of its file.
         config: settings; of several runs those of the first, with all seeds.
-        made: its run or runs.
-        results: None if it has none.
         summary: as `summarise` returns it, by all scores.
         chosen: hyperparameters that were tuned, and on what.
     """
@@ -104,7 +100,6 @@ class Content:
         overall: comparison of the methods over all datasets; None for one dataset.
         overall_standings: table of the methods; empty for one dataset.
         remarks: what a reader must know beside the numbers.
-        version: of this program.
         sample_images: by the SHA-256 of the data.
     """
 

@@ -36,7 +36,6 @@ class Scored:
 
     Attributes:
         row: index in the dataset's test set.
-        label: its class.
         score: by the run's shown score.
     """
 

@@ -12,14 +12,14 @@ from cl_anomaly.core.errors import RunError
 from cl_anomaly.data.downloads import data_roots
 from cl_anomaly.report import cells
 from cl_anomaly.report.how_tested import how_tested
-from cl_anomaly.report.page import tables
+from cl_anomaly.report.page import run_tables
 from cl_anomaly.report.page.chart_data import as_columns
+from cl_anomaly.report.page.chart_menus import figures_of, rankings
 from cl_anomaly.report.page.charts import MOST_BANDS
 from cl_anomaly.report.page.content import OWN_SCORE, Content, standings_of
-from cl_anomaly.report.page.figures import figures_of, rankings
-from cl_anomaly.report.page.look import looks_of
+from cl_anomaly.report.page.line_looks import looks_of
 from cl_anomaly.report.page.reproduction import command_of
-from cl_anomaly.report.page.samples import Room, detected_samples, model_samples
+from cl_anomaly.report.page.sample_section import Room, detected_samples, model_samples
 from cl_anomaly.report.page.sentences import what_was_run
 from cl_anomaly.report.suite_table import in_short
 from cl_anomaly.statistics.comparison import BETTER, WORSE
@@ -28,18 +28,18 @@ from cl_anomaly.store.files import replacing
 _MANY_RUNS = 50
 """Pages with more runs hide the commands at first."""
 _FILTERS = {
-    "aurocs_by_task": tables.aurocs_by_task,
-    "code_in_words": tables.code_in_words,
+    "aurocs_by_task": run_tables.aurocs_by_task,
+    "code_in_words": run_tables.code_in_words,
     "command_of": command_of,
     "how_tested": how_tested,
     "in_short": in_short,
-    "in_words": tables.in_words,
+    "in_words": run_tables.in_words,
     "interval": cells.interval,
-    "made_in_words": tables.made_in_words,
+    "made_in_words": run_tables.made_in_words,
     "number": cells.number,
-    "replicas_in_words": tables.replicas_in_words,
+    "replicas_in_words": run_tables.replicas_in_words,
     "short_score": cells.short_score,
-    "shown_columns": tables.shown_columns,
+    "shown_columns": run_tables.shown_columns,
     "written": cells.written,
 }
 
@@ -73,7 +73,7 @@ def _context(content: Content) -> dict[str, Any]:
         "own_score": OWN_SCORE,
         "what_was_run": what_was_run(content),
         "rows": rows,
-        "lines": tables.ranked_lines(rows),
+        "lines": run_tables.ranked_lines(rows),
         "explanation": cells.WHAT_THEY_ARE,
         "decisions": (BETTER, WORSE),
         "rankings": rankings(content),

@@ -163,8 +163,8 @@ class _Entries:
 
 def _problems(run: RunFolder, folder: Path | None, look: bool) -> list[str]:
     if folder is None:
-        gone = "Its folder is not there: no pictures, false-positive rates or failures are known."
-        return [gone if run.has_results else "It has no results, and no folder is there."]
+        gone = "Its folder is missing: pictures, false-positive rates and failures are unknown."
+        return [gone if run.has_results else "It has no results and no folder."]
     if run.has_results and not look:
         return []
     status = status_of(folder)

@@ -29,7 +29,7 @@ DOWNLOADED = {
 }
 """A file of each dataset that would be downloaded, which a page does not do."""
 _MOST_BYTES = 500_000_000  # of files: reading larger ones would take too long
-_ROWS = "Their rows in the test set stand instead."
+_ROWS = "Their rows in the test set are given instead."
 
 
 def sample_images_of(config: Mapping[str, Any], sha256: str, folder: Path) -> SampleImages:
@@ -66,7 +66,7 @@ def _read(config: ResolvedConfig, sha256: str) -> SampleImages:
     dataset = load_dataset(name, config.data_root, reading_of(config))
     dataset = as_stream(config, dataset)
     if dataset.sha256 != sha256:
-        raise InputError("the data is not what it was when this was run, by its SHA-256.")
+        raise InputError("the data has changed since the run, by its SHA-256.")
     if len(dataset.features) == 1:
         return SampleImages(None)
     samples = dataset.test.stored.numpy().astype(np.float32) * np.float32(dataset.test.scale)
@@ -74,7 +74,7 @@ def _read(config: ResolvedConfig, sha256: str) -> SampleImages:
         return SampleImages(as_images(samples, 1, dataset.name))
     except InputError:
         shape = " × ".join(map(str, dataset.features))
-        raise InputError(f"samples of the shape {shape} are no images.") from None
+        raise InputError(f"samples of the shape {shape} are not images.") from None
 
 
 def _check_at_hand(name: str, data_root: str | None) -> None:
@@ -88,7 +88,7 @@ def _check_at_hand(name: str, data_root: str | None) -> None:
         return
     path = path_of(name)
     if not path.exists():
-        raise InputError(f"{short_name(name)} is not where it was when this was run.")
+        raise InputError(f"{short_name(name)} is no longer where it was for this run.")
     files = path.rglob("*") if name.startswith(FOLDER) else [path]
     size = sum(file.stat().st_size for file in files)
     if size > _MOST_BYTES:

@@ -15,7 +15,7 @@ from cl_anomaly.report.captions import (
 from cl_anomaly.report.drawn_run import DrawnRun
 from cl_anomaly.report.legends import put_title
 from cl_anomaly.report.styles import Style, styles_of_tasks
-from cl_anomaly.statistics.matrix import auroc
+from cl_anomaly.statistics.detection import auroc
 
 _MOST_TASKS = 10
 

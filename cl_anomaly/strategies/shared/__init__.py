@@ -1,1 +1,1 @@
-"""What several strategies are made of; nothing in here is a strategy."""
+"""Parts of several strategies; nothing in here is a strategy."""

@@ -84,8 +84,8 @@ def _gone() -> bool:
         ("raises", "ZeroDivisionError: as it always does"),
         ("raiseslater", "ZeroDivisionError: as it always does"),
         ("exits", "exit status 3"),
-        ("hangs", "has not yet taken down all of the run"),
-        ("hangslater", "has not yet taken down all of the run"),
+        ("hangs", "has not yet recorded the whole run"),
+        ("hangslater", "has not yet recorded the whole run"),
         ("gone", "AttributeError"),
     ],
 )

@@ -93,8 +93,8 @@ def moved(run: Path, to: Path, **config: Any) -> Path:
     ("config", "why"),
     [
         ({"dataset": "mnist"}, "the dataset is not on this machine."),
-        ({"dataset": "/nowhere/own.npz"}, "own is not where it was when this was run."),
-        ({"dataset": "folder:/nowhere/photos"}, "photos is not where it was when this was run."),
+        ({"dataset": "/nowhere/own.npz"}, "own is no longer where it was for this run."),
+        ({"dataset": "folder:/nowhere/photos"}, "photos is no longer where it was for this run."),
     ],
 )
 def test_a_dataset_that_is_not_at_hand_is_named_and_not_downloaded(
@@ -103,7 +103,7 @@ def test_a_dataset_that_is_not_at_hand_is_named_and_not_downloaded(
     folder = moved(runs["lower"], tmp_path / "run", **config)
     page = page_of(read_content(folder))
     said = section(page, "detected")
-    assert f"are not shown: {why} Their rows in the test set stand instead." in said
+    assert f"are not shown: {why} Their rows in the test set are given instead." in said
     shown = rows(page, "detected-0")
     first = best_and_worst(recorded(folder))[BEST][0]
     assert shown[0] == [BEST, str(first.row), "0", f"{first.score:.3g}"]
@@ -115,7 +115,7 @@ def test_other_data_under_the_same_name_is_not_shown(runs: dict[str, Path], tmp_
     environment = json.loads((folder / "environment.json").read_text()) | {"data_sha256": "0" * 64}
     (folder / "environment.json").write_text(json.dumps(environment))
     said = section(page_of(read_content(folder)), "detected")
-    assert "the data is not what it was when this was run" in said
+    assert "the data has changed since the run" in said
 
 
 def test_vectors_are_shown_by_their_rows_and_nobody_is_told_that_they_are_missing(

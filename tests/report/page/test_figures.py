@@ -19,7 +19,7 @@ from cl_anomaly.report.page.chart_data import (
 )
 from cl_anomaly.report.page.charts import ranks_figure
 from cl_anomaly.report.page.content import Content, PageEntry, standings_of
-from cl_anomaly.report.page.look import looks_of
+from cl_anomaly.report.page.line_looks import looks_of
 from cl_anomaly.statistics.aurocs import read_aurocs
 from cl_anomaly.statistics.comparison import Comparison
 from tests.report.page.conftest import UNSAFE

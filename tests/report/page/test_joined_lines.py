@@ -136,6 +136,6 @@ def test_a_part_that_is_gone_is_named(out: Path, parted: Content, tmp_path: Path
         page = page_of(read_content(out / "parted"))
     finally:
         away.rename(folder)
-    assert f"{first.name} : Its folder is not there" in section(page, "problems")
+    assert f"{first.name} : Its folder is missing" in section(page, "problems")
     assert len(rows(page, "standings")) == 3
     assert "lower, seed 2" in section(page, "samples")  # of the next part

@@ -80,7 +80,7 @@ def test_what_has_no_results_stands_last_and_is_named(page: str) -> None:
     assert last[:2] == [f"{MISSING} see problems", "missing"]
     assert "0." not in " ".join(last)
     assert last[-1] == "none"
-    assert f"{MISSING} : It has no results, and no folder is there." in section(page, "problems")
+    assert f"{MISSING} : It has no results and no folder." in section(page, "problems")
     assert MISSING in [row[0] for row in rows(page, "reproduction")]
 
 
@@ -135,7 +135,7 @@ def test_failed_replicas_are_named(runs: dict[str, Path], tmp_path: Path) -> Non
 def test_a_comparison_whose_runs_are_gone_says_so(comparison: Path, tmp_path: Path) -> None:
     shutil.copytree(comparison, tmp_path / "alone")
     page = page_of(read_content(tmp_path / "alone"))
-    assert "upper : Its folder is not there" in section(page, "problems")
+    assert "upper : Its folder is missing" in section(page, "problems")
     assert '<section id="samples">' not in page
     # What it has copied is shown all the same.
     (upper,) = [row for row in rows(page, "standings") if row[0].startswith("upper")]

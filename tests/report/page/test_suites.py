@@ -145,7 +145,7 @@ def test_a_suite_whose_runs_are_gone_shows_what_it_has_copied(
     alone = read_content(tmp_path / "suite")
     there, here = ([row.number("mean") for row in standings_of(own)] for own in (content, alone))
     assert here[:-1] == pytest.approx(there[:-1])
-    assert "Its folder is not there" in section(page_of(alone), "problems")
+    assert "Its folder is missing" in section(page_of(alone), "problems")
 
 
 def test_tests_are_read_and_say_what_they_say_when_made_anew(

@@ -13,7 +13,7 @@ from cl_anomaly.models.gaussians import Gaussians
 from cl_anomaly.models.shared.components import nearest_centres
 from cl_anomaly.models.shared.covariances import Moments, moments_of
 from cl_anomaly.models.shared.gaussian_concepts import GaussianConcepts
-from cl_anomaly.models.shared.kept_covariances import Triangle
+from cl_anomaly.models.shared.stored_covariances import Triangle
 from cl_anomaly.scores.codes import CodeDistances
 from cl_anomaly.scores.distances import AutoMargin
 from cl_anomaly.scores.gaussian import shrunk_covariance

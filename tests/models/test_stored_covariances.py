@@ -9,7 +9,7 @@ from sklearn.covariance import LedoitWolf
 from torch import Tensor
 
 from cl_anomaly.models.shared.covariances import moments_of
-from cl_anomaly.models.shared.kept_covariances import Axes, form_for
+from cl_anomaly.models.shared.stored_covariances import Axes, form_for
 from cl_anomaly.scores.gaussian import shrunk_covariance
 from tests.models.gaussian_tasks import distances_of, learnt, task
 

@@ -24,7 +24,6 @@ class Menu:
     """A menu that sets a parameter of a figure.
 
     Attributes:
-        parameter: its name.
         label: before the menu.
         choices: names by value, the initial one first.
     """
@@ -39,9 +38,7 @@ class Figure:
     """A figure of the page.
 
     Attributes:
-        specification: for Vega-Lite.
         data: table that the specification names; None if it is part of the specification.
-        menus: of its parameters.
     """
 
     specification: Specification

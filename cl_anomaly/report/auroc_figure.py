@@ -31,8 +31,6 @@ def draw_auroc(metrics: pd.DataFrame, score: str, words: Words = NO_WORDS) -> Fi
 
     Args:
         metrics: in tidy form, with a column `run` that names the lines in their order.
-        score: which of the scores.
-        words: replace the figure's own.
     """
     headline = headline_of(metrics, score)
     panels = panels_of(headline)

@@ -1,4 +1,4 @@
-"""What a run cost: seconds, samples, steps, operations, and what is kept of the past."""
+"""The cost of a run: seconds, samples, steps, operations and memory."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -8,11 +8,11 @@ from cl_anomaly.plan.plan import Plan
 
 
 def new_samples(plan: Plan) -> int:
-    """Count samples × epochs of all tasks and replicas, each task's own samples alone.
+    """Count samples × epochs of all tasks and replicas, without replayed samples.
 
-    With a fixed number of steps, those in the steps' batches.
+    With a fixed number of steps, the samples in the steps' batches count.
     """
-    counts = [len(task.indices) for own in plan.scenarios for task in own.tasks]
+    counts = [len(task.indices) for scenario in plan.scenarios for task in scenario.tasks]
     config = plan.config
     if config.steps is None:
         return sum(counts) * (config.epochs or 1)
@@ -20,20 +20,18 @@ def new_samples(plan: Plan) -> int:
 
 
 def cost_of(plan: Plan, tasks: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    """Describe what a run cost, all replicas together, as JSON can hold it.
+    """Describe the cost of a run over all replicas, as JSON values.
 
     Args:
-        plan: of the run.
-        tasks: what each task took, see `Run`.
+        tasks: each task's measurements, see `Run`.
 
     Returns:
         `replicas`; seconds of all tasks; `samples` trained on, replayed ones included; `steps` of
-        one replica over all tasks, the mean where they differ, 0 in closed form;
-        `forward_flops` of one sample after the last task, and `training_flops` (see the functions
-        of these names): what a strategy computes beside its batches is not in it.
-        `model_bytes`, `strategy_bytes` (None where unknown) and `score_bytes` (by score) that are
-        kept after the last task; `stores_samples`, whether real ones are kept; and `tasks`, all
-        this by task.
+        one replica over all tasks, the mean if they differ, 0 in closed form; `forward_flops` of
+        one sample after the last task, and `training_flops` (see the functions of these names),
+        without what a strategy computes beside its batches; `model_bytes`, `strategy_bytes` (None
+        if unknown) and `score_bytes` (by score) after the last task; `stores_samples`, whether real
+        ones are stored; and `tasks`, all this by task.
     """
     model = plan.parts.make_model(plan.config, plan.dataset.features, plan.config.seed_list[:1])
     by_task = [int(task["samples"]) for task in tasks]
@@ -41,8 +39,8 @@ def cost_of(plan: Plan, tasks: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
         name: sum(task[name] for task in tasks)
         for name in ("training_seconds", "after_task_seconds", "evaluation_seconds")
     }
-    kept = ("model_bytes", "strategy_bytes", "score_bytes")
-    last = {name: tasks[-1].get(name) for name in kept}
+    sizes = ("model_bytes", "strategy_bytes", "score_bytes")
+    last = {name: tasks[-1].get(name) for name in sizes}
     return {
         "replicas": len(plan.replicas),
         **seconds,
@@ -57,5 +55,5 @@ def cost_of(plan: Plan, tasks: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
 
 
 def _whole(value: float) -> float:
-    """Write a whole number as one."""
+    """Convert a whole number to an integer."""
     return int(value) if value == int(value) else value

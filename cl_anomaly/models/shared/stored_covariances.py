@@ -1,4 +1,4 @@
-"""How a covariance is kept: as a triangle of correlations, or by its largest axes."""
+"""Stored covariances: a triangle of correlations, or the largest axes."""
 
 from __future__ import annotations
 
@@ -19,18 +19,18 @@ from cl_anomaly.models.shared.covariances import (
 )
 
 Distance = Callable[[Tensor], Tensor]
-"""Gives the squared distances (n,) of samples (n, F), float32."""
+"""Returns the squared distances (n,) of samples (n, F), float32."""
 
 Stored = Literal["float16", "float32"]
 
 
 class Operations(NamedTuple):
-    """Floating-point operations of a form, to the leading order; a product and a sum are two.
+    """Floating-point operations of a form, to leading order; a product and a sum count as two.
 
     Attributes:
-        keep: of taking a covariance apart.
-        prepare: before the first distance.
-        distance: of one sample.
+        keep: operations to decompose a covariance.
+        prepare: operations before the first distance.
+        distance: operations for one sample.
     """
 
     keep: int
@@ -39,7 +39,7 @@ class Operations(NamedTuple):
 
 
 class Spectrum(NamedTuple):
-    """A covariance by its axes: C = U Λ Uᵀ + r (I − U Uᵀ), float64.
+    """The axes of a covariance: C = U Λ Uᵀ + r (I − U Uᵀ), float64.
 
     Attributes:
         variances: Λ, (k,).
@@ -53,39 +53,39 @@ class Spectrum(NamedTuple):
 
 
 class Form(Protocol):
-    """A form in which a covariance (F, F) is kept, as tensors by name."""
+    """A form of a stored covariance (F, F), as tensors by name."""
 
     def shapes(self) -> dict[str, tuple[tuple[int, ...], torch.dtype]]:
         """Return the shape and the type of each tensor."""
         ...
 
     def keep(self, covariance: Tensor) -> dict[str, Tensor]:
-        """Take a covariance, float64."""
+        """Convert a covariance, float64, to tensors."""
         ...
 
     def covariance(self, kept: dict[str, Tensor]) -> Tensor:
-        """Return it, float64, as it was up to rounding and what the form leaves out."""
+        """Return the covariance, float64, up to rounding and the parts that the form omits."""
         ...
 
     def spectrum(self, kept: dict[str, Tensor]) -> Spectrum:
-        """Return the same by its axes."""
+        """Return the covariance's axes."""
         ...
 
     def distance(self, kept: dict[str, Tensor], mean: Tensor, shrinkage: float) -> Distance:
-        """Make what tells distances from a mean (F,) by the covariance, shrunk as by `shrunk`."""
+        """Return a function of distances from a mean (F,) by the covariance after `shrunk`."""
         ...
 
     def operations(self) -> Operations:
-        """Count what `keep`, `distance` and what this gives take."""
+        """Count the operations of `keep`, `distance` and the returned function."""
         ...
 
 
 class Triangle:
-    """Square roots of the variances, and what is below the diagonal of the correlations.
+    """Standard deviations, and the correlations below the diagonal.
 
     Args:
         size: F.
-        stored: the correlations' type.
+        stored: number type of the correlations.
     """
 
     def __init__(self, size: int, stored: Stored) -> None:
@@ -122,15 +122,15 @@ class Triangle:
 
 
 class Axes:
-    """The axes with the largest variances; what is left is the same in all other directions.
+    """The axes with the largest variances, and one variance for all other directions.
 
     Tipping & Bishop, "Probabilistic Principal Component Analysis" (1999), eq. 7 and 8:
     C ≈ U (Λ − σ²) Uᵀ + σ² I, with the mean variance σ² of the axes that are left out.
 
     Args:
         size: F.
-        rank: axes that are kept, fewer than F.
-        stored: the axes' type.
+        rank: number of axes, fewer than F.
+        stored: number type of the axes.
     """
 
     def __init__(self, size: int, rank: int, stored: Stored) -> None:
@@ -158,7 +158,7 @@ class Axes:
         return (axes * (variances - rest)) @ axes.mT + rest * identity
 
     def spectrum(self, kept: dict[str, Tensor]) -> Spectrum:  # noqa: D102
-        # Rounding has bent the axes.
+        # Rounding has made the axes not quite orthogonal.
         axes = torch.linalg.qr(kept["axes"].double()).Q
         return Spectrum(kept["variances"].double(), axes, kept["rest"].double())
 
@@ -179,7 +179,7 @@ class Axes:
         return distance
 
     def operations(self) -> Operations:
-        """Count 9 F³ of all axes, 4 r² (F − r/3) of making r straight, 2 F r for each sample.
+        """Count 9 F³ to find all axes, 4 r² (F − r/3) to orthogonalise r, 2 F r for each sample.
 
         Golub & Van Loan, "Matrix Computations" (4th edition, 2013), sections 8.3 and 5.2.
         """
@@ -188,11 +188,11 @@ class Axes:
 
 
 def dense_distance(covariance: Tensor, mean: Tensor, shrinkage: float) -> Distance:
-    """Make what tells distances from a mean (F,) by a covariance (F, F), shrunk."""
+    """Return a function of distances from a mean (F,) by a covariance (F, F), shrunk."""
     white = whitening(shrunk(Moments(0, mean.double(), covariance), shrinkage)).float()
     return lambda f: squared_distance(f, mean, white)
 
 
 def form_for(size: int, rank: int, stored: Stored) -> Form:
-    """Choose the form: all of a covariance where `rank` is 0, or no less than the features."""
+    """Choose the form: the whole covariance if `rank` is 0, or at least the number of features."""
     return Triangle(size, stored) if not 0 < rank < size else Axes(size, rank, stored)

@@ -12,8 +12,8 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from PIL import Image
 
+from cl_anomaly.report.auroc_figure import draw_auroc
 from cl_anomaly.report.canvas import save_figure
-from cl_anomaly.report.figures import draw_auroc
 from cl_anomaly.report.run_names import one_line
 from cl_anomaly.report.words import Words
 

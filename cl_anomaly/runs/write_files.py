@@ -31,7 +31,7 @@ from cl_anomaly.store.status import (
 
 
 def write_beginning(run: Plan | RunFolder, folder: Path) -> None:
-    """Write what is known before a run has trained."""
+    """Write the files that are known before a run trains."""
     write_json(folder / CONFIG_FILE, run.config.to_dict())
     write_json(folder / ENVIRONMENT_FILE, run.environment)
     if run.strategy_source is not None:
@@ -39,7 +39,7 @@ def write_beginning(run: Plan | RunFolder, folder: Path) -> None:
 
 
 def write_results(result: RunFolder, folder: Path) -> None:
-    """Write everything that came of a run."""
+    """Write all results of a run."""
     write_beginning(result, folder)
     write_json(folder / TIMING_FILE, result.timing)
     write_json(folder / COST_FILE, result.cost)
@@ -54,7 +54,7 @@ def write_results(result: RunFolder, folder: Path) -> None:
     np.savez_compressed(folder / PICTURES_FILE, **result.pictures)  # type: ignore[arg-type]
     result.losses.to_csv(folder / LOSSES_FILE, index=False)
     weights, statistics = (
-        {name: torch.from_numpy(own) for name, own in arrays.items()}
+        {name: torch.from_numpy(array) for name, array in arrays.items()}
         for arrays in (result.weights, result.statistics)
     )
     write_detector(folder, result.made_from, weights, statistics)
@@ -73,8 +73,8 @@ def write_results(result: RunFolder, folder: Path) -> None:
 
 
 def _draw(result: RunFolder, folder: Path) -> None:
+    from cl_anomaly.report.auroc_figure import draw_auroc
     from cl_anomaly.report.canvas import save_figure  # with Matplotlib
-    from cl_anomaly.report.figures import draw_auroc
     from cl_anomaly.report.run_names import one_line
 
     line = one_line(result.metrics).assign(run=result.strategy_name)

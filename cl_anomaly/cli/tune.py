@@ -1,4 +1,4 @@
-"""Options of a suite's runs, chosen by runs of their own before any other begins."""
+"""Tune a suite's options by candidate runs, before any other run begins."""
 
 import sys
 from collections.abc import Mapping
@@ -18,13 +18,12 @@ from cl_anomaly.suites.tuning import MOST_WIDENINGS, Choice, beyond, check_apart
 
 @dataclass(frozen=True)
 class Chosen:
-    """What options were chosen by.
+    """The options chosen for each method.
 
     Attributes:
-        choices: what was chosen, by method.
-        waiting: methods that wait for it, because their candidates are not to be run now. They have
-            no results: those of another value are not theirs.
-        folders: of the candidates.
+        choices: by method.
+        waiting: methods without a choice, because their candidates are not to be run now. They have
+            no results: results with other options do not count.
     """
 
     choices: dict[str, Choice]
@@ -35,22 +34,22 @@ class Chosen:
 def choose(
     suite: Suite, settings: dict[str, Any], reported: Mapping[str, Outline], how: How
 ) -> Chosen:
-    """Choose the options that the suite lets be chosen, from runs of their own.
+    """Choose the options that the suite leaves to tuning, by runs of the candidates.
 
-    The grid of a run whose choice lies on an edge is widened, a step at a time.
+    If a choice lies on an edge of its grid, the grid is widened, one step at a time.
     """
-    found = _tried(suite, settings, reported, how, is_first=True)
+    chosen = _tried(suite, settings, reported, how, is_first=True)
     for _ in range(MOST_WIDENINGS):
-        wider = _widened(suite, settings, found.choices)
+        wider = _widened(suite, settings, chosen.choices)
         if wider is suite:
             break
         suite = wider
-        found = _tried(suite, settings, reported, how, is_first=False)
-    for run, said in found.choices.items():
-        print(f"{run}: {said.options}, chosen on {said.on}", file=sys.stderr)
-        if about := about_edge(said.content()):
+        chosen = _tried(suite, settings, reported, how, is_first=False)
+    for run, choice in chosen.choices.items():
+        print(f"{run}: {choice.options}, chosen on {choice.on}", file=sys.stderr)
+        if about := about_edge(choice.content()):
             print(f"warning: {run}: {about}", file=sys.stderr)
-    return found
+    return chosen
 
 
 def _tried(
@@ -60,19 +59,19 @@ def _tried(
     how: How,
     is_first: bool,
 ) -> Chosen:
-    """Run the candidates that are missing, and choose by all of them."""
+    """Run the missing candidates, and choose among all of them."""
     candidates = suite.candidates(settings)
-    tried = {own.name: own for by_name in candidates.values() for own in by_name.values()}
+    tried = {run.name: run for by_name in candidates.values() for run in by_name.values()}
     if not tried:
         return Chosen({}, set(), [])
     outlines = outlines_of(suite, tried)
     check_apart(outlines, reported)
     if is_first and (not how.only or any(run in how.only for run in candidates)):
-        print("Options are chosen first.", file=sys.stderr)
+        print("Options are tuned first.", file=sys.stderr)
     outcome = run_missing(tried, outlines, how, says_finished=is_first)
     choices = {}
     for run, by_name in candidates.items():
-        over = [own.name in {**outcome.folders, **outcome.failures} for own in by_name.values()]
+        over = [run.name in {**outcome.folders, **outcome.failures} for run in by_name.values()]
         if all(over):
             choices[run] = _chosen(suite, run, by_name, outcome, outlines)
     waiting = set(candidates) - set(choices)
@@ -80,7 +79,7 @@ def _tried(
 
 
 def _widened(suite: Suite, settings: dict[str, Any], choices: Mapping[str, Choice]) -> Suite:
-    """Widen the grids whose choice lies on an edge, as far as the options take such values."""
+    """Widen the grids whose choice lies on an edge, as far as the options allow."""
     for run, choice in choices.items():
         if suite.tuning is None or not choice.on_edge:
             continue
@@ -88,10 +87,10 @@ def _widened(suite: Suite, settings: dict[str, Any], choices: Mapping[str, Choic
         wider = replace(suite, tuning=suite.tuning.widened(run, more))
         try:
             outlines_of(wider, {m.name: m for m in wider.candidates(settings)[run].values()})
-        except InputError:  # the edge is the option's own
+        except InputError:  # the option itself ends at this edge
             continue
         shown = ", ".join(f"{name} = {value}" for name, value in more.items())
-        print(f"{run}: {choice.options} lies on an edge; {shown} is tried, too.", file=sys.stderr)
+        print(f"{run}: {choice.options} lies on an edge; trying {shown}, too.", file=sys.stderr)
         suite = wider
     return suite
 
@@ -104,9 +103,9 @@ def _chosen(
     outlines: Mapping[str, Outline],
 ) -> Choice:
     folders = {
-        option: outcome.folders[own.name]
-        for option, own in candidates.items()
-        if own.name in outcome.folders
+        option: outcome.folders[candidate.name]
+        for option, candidate in candidates.items()
+        if candidate.name in outcome.folders
     }
     first = next(iter(candidates.values()))
     return chosen(suite, run, folders, outlines[first.name])

@@ -34,7 +34,6 @@ class Look:
     """Look of a run's line.
 
     Attributes:
-        colour: in CSS.
         shape: path of a point, within about −1 and 1.
         dashes: lengths of lines and gaps in turn, in pixels.
     """

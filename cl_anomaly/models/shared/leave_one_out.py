@@ -1,4 +1,4 @@
-"""Distances from Gaussians as if a sample had not been among those that they were learnt from."""
+"""Leave-one-out distances: from Gaussians as if they had been learnt without the sample."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from torch import Tensor
 
 from cl_anomaly.models.shared.covariances import least_variance
-from cl_anomaly.models.shared.kept_covariances import Spectrum
+from cl_anomaly.models.shared.stored_covariances import Spectrum
 
 _FEWEST = 3
 _TINY = 1e-12
@@ -16,12 +16,12 @@ _TINY = 1e-12
 
 @dataclass(frozen=True, eq=False)
 class Fitted:
-    """The Gaussian of a part of a task, and what it was learnt from.
+    """The Gaussian of a part of a task.
 
     Attributes:
         mean: (F,).
-        spectrum: of its covariance C', before it is shrunk.
-        count: n, its samples.
+        spectrum: the axes of its covariance C', before shrinking.
+        count: n, the number of samples it was learnt from.
     """
 
     mean: Tensor
@@ -32,25 +32,23 @@ class Fitted:
 def distances_left_out(
     f: Tensor, part: int, parts: Sequence[Fitted], pooling: float, shrinkage: float
 ) -> list[Tensor]:
-    """Compute squared distances of samples from each part of their task as learnt from all others.
+    """Compute each sample's squared distances from the parts of its task, learnt without it.
 
-    Without a sample that is d away from the mean of its part, this mean moves by −d / (n − 1) and
-    the part's covariance becomes a C − (a / (n − 1)) d dᵀ, with a = n / (n − 1). Parts share the
-    covariance W within all N samples of the task, C' = (1 − λ) C + λ W, and W becomes
+    Without a sample at d from the mean of its part, this mean moves by −d / (n − 1) and the part's
+    covariance becomes a C − (a / (n − 1)) d dᵀ, with a = n / (n − 1). Parts share the covariance W
+    within all N samples of the task, C' = (1 − λ) C + λ W, and W becomes
     N / (N − 1) W − (a / (N − 1)) d dᵀ. So each C' becomes m C' − g d dᵀ, see `_without`.
 
-    Exact for one part, up to how covariances are kept. Not counted is that without the sample the
-    parts might have been others, and the largest axes would have turned a little.
+    This is exact for one part, up to the form of stored covariances. It ignores that without the
+    sample, the parts might differ, and the largest axes would turn a little.
 
     Args:
         f: (n, F), samples of one part.
-        part: which of the parts they belong to.
-        parts: of the task.
-        pooling: λ, 0 where there is one part.
+        pooling: λ; 0 for a single part.
         shrinkage: s.
 
     Returns:
-        For each part (n,); infinite from the samples' own where fewer than two others are in it.
+        For each part (n,); infinite for the samples' own part if it has fewer than two others.
     """
     fitted_part, whole = parts[part], sum(each.count for each in parts)
     if fitted_part.count < _FEWEST:
@@ -76,11 +74,11 @@ def _without(
     """Compute eᵀ Σ⁻¹ e, (n,), with the covariance m C − g d dᵀ, shrunk.
 
     With M = (1 − s) m C + (s tr(m C − g d dᵀ) / F + ε) I, Sherman and Morrison's formula gives
-    eᵀ M⁻¹ e + h (eᵀ M⁻¹ d)² / (1 − h dᵀ M⁻¹ d), h = (1 − s) g. Of a covariance that is kept by few
-    axes, all other directions have one variance; from that ‖d‖² in them is taken evenly.
+    eᵀ M⁻¹ e + h (eᵀ M⁻¹ d)² / (1 − h dᵀ M⁻¹ d), h = (1 − s) g. If a covariance is stored by a few
+    axes, ‖d‖² in all other directions is subtracted evenly from their common variance.
 
     Args:
-        own: whose covariance C is.
+        own: the Gaussian with the covariance C.
         off: (n, F), e.
         away: (n, F), d.
         scale: m.
@@ -91,7 +89,7 @@ def _without(
     size, rank = axes.shape
     of_features = axes.square() @ (variances - rest) + rest
     level = scale * of_features.mean() - removed * away.square().sum(1) / size
-    # The least variance is that of all samples together: it is a millionth, more or less.
+    # The least variance is that of all samples: a millionth, with or without one of them.
     floor = shrinkage * level.clamp(min=0) + least_variance(of_features, fitted.mean.double())
     e, d = off @ axes, away @ axes
     beyond_e, beyond_d = (x.square().sum(1) - y.square().sum(1) for x, y in ((off, e), (away, d)))
