@@ -1,6 +1,7 @@
 """Replay of stored samples."""
 
 from collections.abc import Sequence
+from typing import Literal
 
 import torch
 from torch import Tensor
@@ -16,8 +17,7 @@ class Replay(Strategy):
 
     Chaudhry et al., "On Tiny Episodic Memories in Continual Learning" (2019), algorithm 1, with
     reservoir sampling. A sample is offered once, when its task ends; in the paper batch by batch,
-    with draws from the current task. If samples are kept aside to set thresholds, they are a fifth
-    of those stored: they are never trained on.
+    with draws from the current task. A fifth is kept aside for thresholds, where these are set.
 
     Args:
         samples: how many each replica keeps.
@@ -33,7 +33,7 @@ class Replay(Strategy):
         self,
         samples: int = 500,
         memory_bytes: int | None = None,
-        ratio: Ratio = "proportional",
+        ratio: float | Literal["proportional"] = "proportional",
     ) -> None:
         self.budget = Budget(samples, memory_bytes)
         self.ratio: Ratio = checked_ratio(ratio)
