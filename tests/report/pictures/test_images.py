@@ -83,7 +83,7 @@ def test_samples_of_these_shapes_are_images(
 
 
 def test_vectors_are_refused_in_a_sentence() -> None:
-    with pytest.raises(InputError, match="images, but those of wine.*shape 13.*--kind scores"):
+    with pytest.raises(InputError, match="but those of wine.*shape 13.*--kind scores"):
         as_images(np.zeros((2, 13), np.float32), 1, "wine")
 
 
