@@ -28,7 +28,7 @@ class GenerativeReplay(Strategy):
     needs = frozenset({GENERATE})
 
     def __init__(self, ratio: Ratio = "proportional") -> None:
-        self.ratio = checked_ratio(ratio)
+        self.ratio: Ratio = checked_ratio(ratio)
 
     @property
     def previous(self) -> Generator | None:

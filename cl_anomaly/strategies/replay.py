@@ -16,12 +16,11 @@ class Replay(Strategy):
 
     Chaudhry et al., "On Tiny Episodic Memories in Continual Learning" (2019), algorithm 1, with
     reservoir sampling. A sample is offered once, when its task ends; in the paper batch by batch,
-    with draws from the current task. If samples are kept aside to set thresholds, they are a fifth
-    of those stored: they are never trained on.
+    with draws from the current task. A fifth are samples kept aside to set thresholds, if any.
 
     Args:
         samples: how many each replica keeps.
-        memory_bytes: how many bytes each replica keeps, in place of `samples`; a pixel takes one.
+        memory_bytes: bytes that each replica keeps, in place of `samples`; a uint8 pixel takes one.
         ratio: stored samples for each new one. "proportional" draws one for each past task.
     """
 
@@ -36,7 +35,7 @@ class Replay(Strategy):
         ratio: Ratio = "proportional",
     ) -> None:
         self.budget = Budget(samples, memory_bytes)
-        self.ratio = checked_ratio(ratio)
+        self.ratio: Ratio = checked_ratio(ratio)
 
     @property
     def reservoir(self) -> Reservoir:
