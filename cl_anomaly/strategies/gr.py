@@ -1,6 +1,7 @@
 """Generative Replay."""
 
 from collections.abc import Sequence
+from typing import Literal
 
 import torch
 from torch import Tensor
@@ -27,7 +28,7 @@ class GenerativeReplay(Strategy):
     name = "gr"
     needs = frozenset({GENERATE})
 
-    def __init__(self, ratio: Ratio = "proportional") -> None:
+    def __init__(self, ratio: float | Literal["proportional"] = "proportional") -> None:
         self.ratio: Ratio = checked_ratio(ratio)
 
     @property

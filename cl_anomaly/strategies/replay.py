@@ -1,6 +1,7 @@
 """Replay of stored samples."""
 
 from collections.abc import Sequence
+from typing import Literal
 
 import torch
 from torch import Tensor
@@ -14,9 +15,9 @@ from cl_anomaly.strategies.shared.reservoir import Budget, Reservoir
 class Replay(Strategy):
     """Replay of stored samples: join each batch with real ones from a reservoir of all seen.
 
-    Chaudhry et al., "On Tiny Episodic Memories in Continual Learning" (2019), algorithm 1, with
-    reservoir sampling. A sample is offered once, when its task ends; in the paper batch by batch,
-    with draws from the current task. A fifth are samples kept aside to set thresholds, if any.
+    Chaudhry et al., "On Tiny Episodic Memories in Continual Learning" (2019), algorithm 1. A sample
+    is offered once, when its task ends; in the paper batch by batch, with draws from the current
+    task. A fifth are samples kept aside to set thresholds, if there are any.
 
     Args:
         samples: how many each replica keeps.
@@ -32,7 +33,7 @@ class Replay(Strategy):
         self,
         samples: int = 500,
         memory_bytes: int | None = None,
-        ratio: Ratio = "proportional",
+        ratio: float | Literal["proportional"] = "proportional",
     ) -> None:
         self.budget = Budget(samples, memory_bytes)
         self.ratio: Ratio = checked_ratio(ratio)
