@@ -15,13 +15,13 @@ from cl_anomaly.strategies.shared.reservoir import Budget, Reservoir
 class Replay(Strategy):
     """Replay of stored samples: join each batch with real ones from a reservoir of all seen.
 
-    Chaudhry et al., "On Tiny Episodic Memories in Continual Learning" (2019), algorithm 1, with
-    reservoir sampling. A sample is offered once, when its task ends; in the paper batch by batch,
-    with draws from the current task. A fifth is kept aside for thresholds, where these are set.
+    Chaudhry et al., "On Tiny Episodic Memories in Continual Learning" (2019), algorithm 1. A sample
+    is offered once, when its task ends; in the paper batch by batch, with draws from the current
+    task. A fifth are samples kept aside to set thresholds, if there are any.
 
     Args:
         samples: how many each replica keeps.
-        memory_bytes: how many bytes each replica keeps, in place of `samples`; a pixel takes one.
+        memory_bytes: bytes that each replica keeps, in place of `samples`; a uint8 pixel takes one.
         ratio: stored samples for each new one. "proportional" draws one for each past task.
     """
 
