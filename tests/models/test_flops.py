@@ -5,6 +5,8 @@ from typing import Any
 
 import pytest
 import torch
+from torch.nn import functional
+from torch.utils.flop_counter import FlopCounterMode
 
 from cl_anomaly.models import Model
 from cl_anomaly.models.conv_ae import ConvAE
@@ -29,6 +31,35 @@ def test_of_convolutions_it_is_two_for_each_product(replicas: int) -> None:
     # A transposed convolution makes as many products as the convolution that it undoes.
     there = 9 * (1 * 4 * 16 + 4 * 6 * 4)
     assert forward_flops(model) == 2 * (2 * there + 2 * 24 * 5)
+
+
+@pytest.mark.parametrize(
+    "compute",
+    [
+        lambda x: torch.mm(x[0, 0], x[1, 0]),
+        lambda x: torch.addmm(x[0, 1], x[0, 0], x[1, 0]),
+        lambda x: torch.baddbmm(x[1], x[0], x[1]),
+        lambda x: x[0] @ x[1],
+        lambda x: torch.einsum("abij,abjk->abik", x, x),
+        lambda x: functional.conv2d(x, x[:, :, :3, :2], stride=2, padding=1),
+        lambda x: functional.conv2d(x, x[:, :1, :3, :3], groups=2),
+        lambda x: functional.conv_transpose2d(x, x[:, :, :3, :2], stride=2),
+        lambda x: functional.conv1d(x[:, :, 0], x[:, :, 0, :3]),
+        lambda x: torch.ops.aten.convolution_backward(
+            x[:, :, :6, :6], x, x[:, :, :3, :3], None,
+            [1, 1], [0, 0], [1, 1], False, [0, 0], 1, [True, True, False],
+        ),
+        lambda x: functional.scaled_dot_product_attention(x, x, x),
+        lambda x: torch.exp(x) * x + x.mean(),
+    ],
+)  # fmt: skip
+def test_each_product_is_counted_as_pytorch_counts_it(
+    compute: Callable[[torch.Tensor], torch.Tensor],
+) -> None:
+    x = torch.rand(2, 2, 8, 8)
+    with FlopCounterMode(display=False) as counter, torch.no_grad():
+        compute(x)
+    assert products_of(lambda: compute(x)) == counter.get_total_flops()
 
 
 def test_features_of_gaussians_are_counted_by_their_products() -> None:

@@ -1,5 +1,6 @@
 """Count the floating-point operations of a model."""
 
+import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -9,6 +10,8 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from cl_anomaly.core.randomness import ReplicaRandom
 from cl_anomaly.models.base import Model
 from cl_anomaly.models.shared.closed_form import ClosedForm
+
+_aten = torch.ops.aten
 
 PASSES = 3
 """Cost of a training step in forward passes: one forward, and a backward one that counts as two."""
@@ -66,10 +69,8 @@ class _ProductCounter(TorchDispatchMode):
     """
 
     def __init__(self) -> None:
-        from torch.utils.flop_counter import flop_registry
-
         super().__init__()
-        self.operations, self._formulas = 0, flop_registry
+        self.operations = 0
 
     @classmethod
     def _should_skip_dynamo(cls) -> bool:
@@ -79,9 +80,33 @@ class _ProductCounter(TorchDispatchMode):
         self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: Any = None
     ) -> Any:
         out = func(*args, **(kwargs or {}))
-        if (formula := self._formulas.get(func.overloadpacket)) is not None:
-            self.operations += formula(*args, **(kwargs or {}), out_val=out)
+        self.operations += _operations(func.overloadpacket, args, kwargs or {}, out)
         return out
+
+
+# Where the two matrices stand among the arguments.
+_FACTORS = {_aten.mm: (0, 1), _aten.bmm: (0, 1), _aten.addmm: (1, 2), _aten.baddbmm: (1, 2)}
+_OTHER_PRODUCTS = ("mm", "conv", "attention")
+
+
+def _operations(operator: Any, args: tuple[Any, ...], kwargs: dict[str, Any], out: Any) -> int:
+    """Count the operations of one operator, by the formulas of `torch.utils.flop_counter`.
+
+    Its table imports Triton, which takes 0.1 s, and is asked only about products of other kinds.
+    """
+    if operator in _FACTORS:
+        first, second = (args[place] for place in _FACTORS[operator])
+        return 2 * first.numel() * second.shape[-1]
+    if operator is _aten.convolution:
+        x, weight, is_transposed = args[0], args[1], args[6]
+        places = math.prod((x if is_transposed else out).shape[2:])
+        return 2 * len(x) * places * weight.numel()
+    if not any(part in operator.__name__ for part in _OTHER_PRODUCTS):
+        return 0
+    from torch.utils.flop_counter import flop_registry
+
+    formula = flop_registry.get(operator)
+    return 0 if formula is None else formula(*args, **kwargs, out_val=out)
 
 
 def _said(count: Callable[[], int | None]) -> int | None:
