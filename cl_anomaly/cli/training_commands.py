@@ -20,6 +20,7 @@ from cl_anomaly.cli.flags import (
 )
 from cl_anomaly.cli.parameters import Operand, flag
 from cl_anomaly.core.errors import InputError
+from cl_anomaly.core.loading import loading
 from cl_anomaly.plan.places import check_folder, check_name_is_free
 from cl_anomaly.plan.specification import specify
 from cl_anomaly.settings.catalogue import check_strategy_name
@@ -41,11 +42,13 @@ def _run(given: Given) -> None:
     for owner in ("strategy", "model"):
         name = f"{owner}_options"
         settings[name] = base.get(name, {}) | given.dotted.get(owner, {})
-    specification = specify(RunConfig(**merged(base, settings)))
+    with loading():
+        specification = specify(RunConfig(**merged(base, settings)))
     _check_place(how)
     if how["name"] and not how["again"]:
         check_name_is_free(how["out"] / how["name"], specification)
-    from cl_anomaly.cli.run import run_one
+    with loading():
+        from cl_anomaly.cli.run import run_one
 
     run_one(specification, **_without_trust(how))
 
@@ -88,7 +91,8 @@ def _bench(given: Given) -> None:
         suite = suite.parted(settings, seeds_per_run)
     check_strategies(file, _strategies_of(suite), how["trust"])
     _check_place(how)
-    from cl_anomaly.cli import bench as benching
+    with loading():
+        from cl_anomaly.cli import bench as benching
 
     if check:
         benching.check(suite, how["out"], how["name"])
@@ -109,7 +113,8 @@ def _compare(given: Given) -> None:
     settings = settings if "seeds" in suite.shared else {"seeds": 3} | settings
     runs = suite.specifications(settings)
     _check_place(how)
-    from cl_anomaly.cli.compare import compare
+    with loading():
+        from cl_anomaly.cli.compare import compare
 
     compare(runs, suite.named_pairs(), **_without_trust(how))
 
@@ -141,7 +146,8 @@ def _suite(settings: dict[str, Any], trust: bool) -> Suite:
 
 def _resume(given: Given) -> None:
     track = trackers_of(given.values.get("track"))
-    from cl_anomaly.cli.run import resume_one
+    with loading():
+        from cl_anomaly.cli.run import resume_one
 
     (folder,) = given.operands
     resume_one(folder, "quiet" in given.values, "trust" in given.values, track)
